@@ -1,0 +1,47 @@
+# make lab        open the course in JupyterLab (the first time: install it into .venv, nothing outside this folder)
+# make test       run every test: the library, the lessons, the repository itself
+# make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 03")
+# make doctor     say what this machine has, and how to mend what is missing
+
+PYTHON    ?= python3
+PIP_EXTRA ?=
+LAB_FLAGS ?=
+LESSONS   ?=
+
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+INSTALL = $(RUN) -m pip install --quiet $(PIP_EXTRA) --constraint constraints.txt --editable
+
+# JupyterLab refuses to run as root, as in a container, unless told.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: lab test notebooks doctor
+
+lab: $(VENV)/lab-installed
+	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
+
+test: $(VENV)/test-installed
+	DIL_PROFILE=quick $(RUN) -m pytest --nbval-lax --nbval-current-env tests notebooks
+
+notebooks: $(VENV)/test-installed
+	$(RUN) sources/build.py $(LESSONS)
+
+doctor: $(VENV)/lab-installed
+	$(RUN) -m dil_course doctor
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "This course needs Python 3.11 or newer; '$(PYTHON)' is older or missing."; \
+	  echo "Install one from python.org, then name it:  make lab PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The empty files remember what is installed, so that the next start is immediate.
+$(VENV)/lab-installed: pyproject.toml constraints.txt | $(RUN)
+	@echo "Installing the course into $(VENV): a few minutes the first time."
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/test-installed: pyproject.toml constraints.txt | $(RUN)
+	@echo "Installing the course and its test tools into $(VENV): a few minutes the first time."
+	$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/lab-installed

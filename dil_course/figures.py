@@ -1,0 +1,82 @@
+"""Figures of the lessons: pictures side by side and curves, each a static PNG with alternative text.
+
+Drawn on matplotlib's Figure, not pyplot, so that no figure is kept alive or drawn twice, and none needs a screen.
+"""
+
+import io
+
+from matplotlib.figure import Figure
+
+from dil_course.signals import to_array
+
+# Okabe and Ito's palette, told apart by colour-blind readers; line styles say the same in gray.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"]
+STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
+
+
+def png(figure, dpi=90):
+    """The figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+    return buffer.getvalue()
+
+
+def show_figure(figure, alt):
+    """Display a matplotlib Figure as a PNG with alternative text for readers who cannot see it."""
+    from IPython.display import Image, display  # Here, so that scripts can import this file without jupyter.
+
+    display(Image(png(figure), alt=alt))
+
+
+def draw_picture(axes, x, title=""):
+    """Draw a picture (1,C,H,W), clipped to [0,1], with every pixel as a square."""
+    axes.imshow(to_array(x), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(title, fontsize=10)
+    axes.axis("off")
+
+
+def draw_curves(axes, curves, x_label, y_label):
+    """Draw {label: values or (x, values)} with colours and line styles that differ in both."""
+    for index, (label, values) in enumerate(curves.items()):
+        x, values = values if isinstance(values, tuple) else (range(len(values)), values)
+        axes.plot(x, values, color=COLOURS[index % 6], linestyle=STYLES[index % 6], linewidth=1.8, label=label)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(alpha=0.3)
+    if len(curves) > 1:
+        axes.legend(fontsize=9)
+
+
+def show_images(pictures, alt, columns=4):
+    """Show pictures in rows of `columns`.
+
+    Args:
+        pictures: {title: picture (1,C,H,W)}; values are clipped to [0,1] for showing.
+        alt: what the figure shows, in a sentence.
+    """
+    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(pictures))
+    height, width = next(iter(pictures.values())).shape[-2:]
+    figure = Figure(figsize=(2.7 * columns, rows * (2.7 * height / width + 0.35)), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in grid:
+        axes.axis("off")
+    for axes, (title, x) in zip(grid, pictures.items(), strict=False):
+        draw_picture(axes, x, title)
+    show_figure(figure, alt)
+
+
+def show_curves(curves, x_label, y_label, alt, title="", log_x=False, log_y=False):
+    """Show curves over a common axis.
+
+    Args:
+        curves: {label: values or (x, values)}.
+        alt: what the figure shows, in a sentence.
+    """
+    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    axes = figure.subplots()
+    draw_curves(axes, curves, x_label, y_label)
+    axes.set_title(title, fontsize=11)
+    axes.set_xscale("log" if log_x else "linear")
+    axes.set_yscale("log" if log_y else "linear")
+    show_figure(figure, alt)

@@ -1,0 +1,157 @@
+"""Drain a method's steps: average the estimates, keep a history, notice divergence, survive an interrupt."""
+
+import dataclasses
+import time
+
+import torch
+
+from dil_course.signals import psnr, to_array
+from dil_course.signals.validation import check_image, check_number, check_same_shape
+
+RECORDS = 200
+SNAPSHOTS = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What a method yields after each iteration.
+
+    Attributes:
+        iteration: from 1 to total.
+        total: how many iterations the method will make.
+        loss: 0-d tensor or float; read only when it is recorded, because reading makes a GPU wait.
+        estimate: picture (1,C,H,W), detached.
+    """
+
+    iteration: int
+    total: int
+    loss: torch.Tensor
+    estimate: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run leaves.
+
+    Attributes:
+        estimate: exponential moving average of the run's estimates, (1,C,H,W); after a divergence, the last good one.
+        iteration: the iteration that `estimate` belongs to.
+        history: lists "iteration" and "loss"; with a truth also "psnr" of the single estimates and "psnr_average",
+            in dB. About 200 entries, evenly spaced over the run.
+        snapshots: list of (iteration, 8-bit array) of the average, at most 24.
+        why: why the run ended, in plain words.
+        seconds: how long it took.
+    """
+
+    estimate: torch.Tensor
+    iteration: int
+    history: dict
+    snapshots: list
+    why: str
+    seconds: float
+
+
+class Recorder:
+    """What `run` and `watch` share: takes each Step, says when the run has diverged, and makes the Result.
+
+    The truth only draws curves: it chooses nothing.
+    """
+
+    def __init__(self, truth=None, average=0.99):
+        check_number(average, "average", high=1 - 1e-9)
+        if truth is not None:
+            check_image(truth, "truth")
+        self.truth, self.weight = truth, average
+        self.average = self.step = self.good = None
+        self.history = {"iteration": [], "loss": []} | ({} if truth is None else {"psnr": [], "psnr_average": []})
+        self.snapshots, self.snapshot_every = [], 1
+        self.alarms, self.why, self.started = 0, None, time.perf_counter()
+
+    def observe(self, step):
+        """Take one step. True when the run has to end because it diverged."""
+        if self.step is None and self.truth is not None:
+            check_same_shape(step.estimate, self.truth, "the estimate", "the truth")
+        self.step = step
+        self.average = step.estimate.clone() if self.average is None else self.average.lerp(step.estimate, 1 - self.weight)
+        if step.iteration % max(1, step.total // RECORDS) and 1 < step.iteration < step.total:
+            return False
+        return self._record()
+
+    def _record(self):
+        loss = float(self.step.loss)
+        finite = bool(torch.isfinite(self.average).all()) and loss - loss == 0
+        if finite:
+            self._write(loss)
+        if finite and not self._suspicious(loss):
+            self.alarms, self.good = 0, (self.step.iteration, self.average)
+        else:
+            self.alarms += 1
+        # One wild record can be a spike that the optimiser recovers from; five in a row are not.
+        diverged = not finite or self.alarms == 5
+        if diverged:
+            self.why = f"diverged: at iteration {self.step.iteration} the loss is {loss:.3g}. A smaller learning rate may help"
+        return diverged
+
+    def _suspicious(self, loss):
+        """Far worse than at the start, or every pixel pushed into black or white, where gradients vanish."""
+        saturated = ((self.step.estimate < 1e-6) | (self.step.estimate > 1 - 1e-6)).float().mean() > 0.99
+        return loss > 10 * self.history["loss"][0] or bool(saturated)
+
+    def _write(self, loss):
+        self.history["iteration"].append(self.step.iteration)
+        self.history["loss"].append(loss)
+        if self.truth is not None:
+            truth = self.truth.to(self.average)
+            self.history["psnr"].append(psnr(self.step.estimate, truth))
+            self.history["psnr_average"].append(psnr(self.average, truth))
+        if (len(self.history["loss"]) - 1) % self.snapshot_every == 0:
+            self.snapshots.append((self.step.iteration, to_array(self.average)))
+            if len(self.snapshots) > SNAPSHOTS:
+                self.snapshots, self.snapshot_every = self.snapshots[::2], 2 * self.snapshot_every
+
+    def result(self, why=None):
+        """The Result so far. `why` tells a reason that the recorder cannot know, such as a Stop button.
+
+        Raises:
+            ValueError: no step was made, or not one of them was finite.
+        """
+        if self.step is None:
+            raise ValueError("the method made no step: was its generator used before?")
+        seconds = time.perf_counter() - self.started
+        whole = self.why is None and bool(torch.isfinite(self.average).all())
+        if not whole and self.good is None:
+            raise ValueError("the first step already gave NaN or infinite values: look at the input and the learning rate")
+        iteration, estimate = (self.step.iteration, self.average) if whole else self.good
+        why = self.why or why or f"finished {self.step.iteration} iterations"
+        if not whole:
+            why += f"; the estimate is the last good one, of iteration {iteration}"
+        return Result(estimate, iteration, self.history, self.snapshots, why, seconds)
+
+
+def run(steps, truth=None, average=0.99):
+    """Drain a method's generator and return its Result, for scripts, tests and lessons.
+
+    Ctrl-C or a kernel interrupt ends the run and keeps its estimate. A diverging run ends with its last good one.
+
+    Args:
+        steps: generator of Steps, such as `deep_image_prior(y)`.
+        truth: clean picture (1,C,H,W) in [0,1] for the PSNR curves; it chooses nothing.
+        average: weight of the past in the moving average; 0 takes each single estimate.
+
+    Raises:
+        TypeError, ValueError: of the method's own checks; truth is no picture or has another shape.
+    """
+    recorder = Recorder(truth, average)
+    why = None
+    try:
+        for step in steps:
+            if recorder.observe(step):
+                break
+    except KeyboardInterrupt:
+        if recorder.step is None:
+            raise
+        why = f"interrupted at iteration {recorder.step.iteration}"
+    result = recorder.result(why)
+    if not result.why.startswith("finished"):
+        print(result.why)
+    return result

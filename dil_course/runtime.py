@@ -1,0 +1,47 @@
+"""Where and how long a lesson computes: device, quick or full profile, seed."""
+
+import contextlib
+import os
+
+import torch
+
+
+def device():
+    """The best device of this machine: CUDA, else Apple's MPS, else the CPU. DIL_DEVICE=cpu overrides.
+
+    Raises:
+        ValueError: DIL_DEVICE names something torch does not know, or a device that is not here.
+    """
+    asked = os.environ.get("DIL_DEVICE")
+    available = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    if asked is None:
+        return torch.device(available[0])
+    if asked.split(":")[0] not in available:
+        raise ValueError(f"DIL_DEVICE={asked}: this machine has {', '.join(available)}")
+    return torch.device(asked)
+
+
+def profile():
+    """ "quick" or "full": what DIL_PROFILE says, else full on a GPU and quick on a CPU.
+
+    Raises:
+        ValueError: DIL_PROFILE is neither quick nor full.
+    """
+    chosen = os.environ.get("DIL_PROFILE", "quick" if device().type == "cpu" else "full")
+    if chosen not in ("quick", "full"):
+        raise ValueError(f"DIL_PROFILE={chosen}: expected quick or full")
+    return chosen
+
+
+def pick(*, quick, full):
+    """The value for the profile in force: `iterations = pick(quick=700, full=1800)`."""
+    return {"quick": quick, "full": full}[profile()]
+
+
+@contextlib.contextmanager
+def seeded(seed):
+    """Seed torch's global generator of the CPU inside the block, and restore it afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        # Only the CPU's generator: manual_seed would reset the GPU's too, and fork_rng would not restore it.
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -1,0 +1,21 @@
+"""What we observe: pictures, forward models, noise, and how close an estimate is."""
+
+from dil_course.signals.images import (
+    PICTURES,
+    benchmark,
+    crop,
+    load_image,
+    picture,
+    save_image,
+    to_array,
+    to_tensor,
+)
+from dil_course.signals.metrics import luma, psnr, ssim
+from dil_course.signals.noise import add_gaussian, add_poisson
+from dil_course.signals.operators import Blur, BlurDownsample, Downsample, Identity, Mask, gaussian_kernel
+
+__all__ = [
+    "PICTURES", "Blur", "BlurDownsample", "Downsample", "Identity", "Mask", "add_gaussian", "add_poisson",
+    "benchmark", "crop", "gaussian_kernel", "load_image", "luma", "picture", "psnr", "save_image", "ssim",
+    "to_array", "to_tensor",
+]  # fmt: skip

@@ -1,0 +1,200 @@
+"""Pictures: the bundled ones, the reader's own, and files for measuring that are fetched once."""
+
+import io
+import os
+import pathlib
+
+import numpy as np
+import pooch
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dil_course.signals.validation import check_batch, check_image, check_integer, describe
+
+# Name: centre (row, column) of the window that `picture(name, side)` cuts. All ship with scikit-image.
+PICTURES = {
+    "astronaut": (104, 224),
+    "coffee": (124, 294),
+    "chelsea": (124, 174),
+    "rocket": (210, 320),
+    "camera": (150, 240),
+    "coins": (150, 190),
+    "page": (95, 190),
+    "text": (86, 220),
+    "grass": (256, 256),
+    "brick": (256, 256),
+    "gravel": (256, 256),
+    "moon": (256, 256),
+    "retina": (700, 700),
+    "immunohistochemistry": (256, 256),
+    "hubble_deep_field": (430, 500),
+    "shepp_logan_phantom": (200, 200),
+}
+
+# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder that DIL_DATA names. Never committed.
+_SET5 = "https://raw.githubusercontent.com/JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/{}_GT.png"
+BENCHMARKS = {
+    "set5/baby.png": "47477cc7ad608cc1627e139b4c06703189a34775f10ef040bbe94d42b4b6cc30",
+    "set5/bird.png": "6f963a34031840e5186df67d48828ff531fb5954572d835adc12c5b9ecb37f78",
+    "set5/butterfly.png": "75f8c0a106971d4dd72da7f5e4157eab0607291c48474911e67848e80275f4c8",
+    "set5/head.png": "66e66f46abf71b79897b4f26d2a0c729e5a69c909e3f76422d8854fc161de381",
+    "set5/woman.png": "5124ca68b8c4309d2d97801d4872dfd78a50136031718e374defea65c18bb266",
+}
+
+
+def to_tensor(array):
+    """A picture (H,W) or (H,W,C) as float32 tensor (1,C,H,W) in [0,1].
+
+    Args:
+        array: numpy array; 8- or 16-bit integers are divided by their largest value, booleans become 0 and 1,
+            floats must be in [0,1] already. A fourth channel is opacity: the picture is laid on white.
+
+    Raises:
+        TypeError, ValueError: no such array, an empty one, or floats outside [0,1].
+    """
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buf":
+        raise TypeError(f"expected an array of unsigned integers, booleans or floats, got {describe(array)}")
+    if array.ndim not in (2, 3) or array.size == 0 or array.ndim == 3 and array.shape[2] > 4:
+        raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")
+    array = array[..., None] if array.ndim == 2 else array
+    largest = np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1
+    x = torch.from_numpy(array.astype(np.float32) / largest).permute(2, 0, 1)[None].contiguous()
+    check_image(x)
+    if x.shape[1] in (2, 4):
+        opacity = x[:, -1:]
+        x = opacity * x[:, :-1] + (1 - opacity)
+    return x
+
+
+def to_array(x):
+    """A picture (1,C,H,W) as 8-bit array (H,W) or (H,W,3), clipped to [0,1] and rounded: for screens and files."""
+    check_batch(x, "x")
+    if x.shape[1] not in (1, 3):
+        raise ValueError(f"x: a picture to show has 1 or 3 channels, got {x.shape[1]}")
+    array = (x.detach()[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return array[..., 0] if array.shape[2] == 1 else array
+
+
+def picture(name, side=None):
+    """A picture that ships with scikit-image: float32 (1,C,H,W) in [0,1], colour or gray.
+
+    Args:
+        name: one of `PICTURES`.
+        side: cut a square window of that many pixels around the picture's point of interest.
+
+    Raises:
+        ValueError: unknown name, or a window larger than the picture.
+    """
+    if name not in PICTURES:
+        raise ValueError(f"no picture {name!r}; there are {', '.join(PICTURES)}")
+    from skimage import data  # Here, not above: a run on the reader's own picture need not load it.
+
+    x = to_tensor(getattr(data, name)())
+    return x if side is None else crop(x, side, PICTURES[name])
+
+
+def crop(x, side, centre=None):
+    """A square window (1,C,side,side) of a picture, around `centre` (row, column) or the middle, moved inside.
+
+    Raises:
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter side.
+    """
+    check_batch(x, "x")
+    check_integer(side, "side", 1)
+    height, width = x.shape[-2:]
+    if side > min(height, width):
+        raise ValueError(f"side={side} is more than the picture of {height}x{width} pixels has")
+    row, column = centre or (height // 2, width // 2)
+    top = min(max(row - side // 2, 0), height - side)
+    left = min(max(column - side // 2, 0), width - side)
+    return x[..., top : top + side, left : left + side].clone()
+
+
+def load_image(source, max_side=None):
+    """Any picture as float32 (1,C,H,W) in [0,1], C = 1 for gray and 3 for colour.
+
+    Reads what Pillow reads: gray, colour, palette, CMYK, 16 bits, opacity (laid on white), photographs that the camera
+    turned (EXIF). Of an animation, the first frame.
+
+    Args:
+        source: path, bytes of a file (as an upload gives them), or array (see `to_tensor`).
+        max_side: shrink to at most that many pixels a side, antialiased, proportions kept.
+
+    Raises:
+        FileNotFoundError: no such file.
+        TypeError: source is none of these.
+        ValueError: empty or damaged file, no picture, or values outside [0,1].
+    """
+    if max_side is not None:
+        check_integer(max_side, "max_side", 1)
+    if isinstance(source, np.ndarray):
+        x = to_tensor(source)
+    elif isinstance(source, str | os.PathLike):
+        path = pathlib.Path(source)
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder, not a picture")
+        x = _decode(path.read_bytes(), str(path))
+    elif isinstance(source, bytes | bytearray | memoryview):
+        x = _decode(bytes(source), "the upload")
+    else:
+        raise TypeError(f"expected a path, the bytes of a file or an array, got {describe(source)}")
+    if max_side is not None and max(x.shape[-2:]) > max_side:
+        x = _shrink(x, max_side)
+    return x
+
+
+def _decode(content, name):
+    if not content:
+        raise ValueError(f"{name} is empty")
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            upright = ImageOps.exif_transpose(opened)
+            upright.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, EOFError) as problem:
+        raise ValueError(f"{name} is no picture that can be read, or is damaged: {problem}") from None
+    except Image.DecompressionBombError as problem:
+        raise ValueError(f"{name} is too large to open: {problem}") from None
+    if upright.mode.startswith("I") or upright.mode == "F":
+        array = np.asarray(upright)
+        return to_tensor(array if upright.mode == "F" else array.astype(np.uint16))
+    if upright.has_transparency_data:
+        return to_tensor(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
+    return to_tensor(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))
+
+
+def _shrink(x, max_side):
+    factor = max_side / max(x.shape[-2:])
+    size = [max(1, round(side * factor)) for side in x.shape[-2:]]
+    shrunk = torch.nn.functional.interpolate(x, size=size, mode="bicubic", antialias=True)
+    return shrunk.clamp(0, 1)
+
+
+def save_image(x, path):
+    """Write a picture (1,C,H,W) with C = 1 or 3 to a file; the ending chooses the format. Clipped to 8 bits.
+
+    Raises:
+        TypeError, ValueError: x is no picture to show, or the ending is unknown.
+        OSError: the file cannot be written.
+    """
+    Image.fromarray(to_array(x)).save(path)
+
+
+def benchmark(name):
+    """A benchmark picture with ground truth, such as "set5/baby.png", for measuring only: (1,C,H,W) in [0,1].
+
+    Read from the folder that the environment variable DIL_DATA names, else fetched once into the cache; in both
+    cases the SHA-256 must be the recorded one.
+
+    Raises:
+        ValueError: unknown name, or a file with another content.
+    """
+    if name not in BENCHMARKS:
+        raise ValueError(f"no benchmark picture {name!r}; there are {', '.join(BENCHMARKS)}")
+    folder = os.environ.get("DIL_DATA")
+    if folder:
+        path = pathlib.Path(folder) / name
+        if pooch.file_hash(path) != BENCHMARKS[name]:
+            raise ValueError(f"{path} is not the benchmark picture of that name: its SHA-256 differs")
+        return load_image(path)
+    url = _SET5.format(pathlib.PurePath(name).stem)
+    return load_image(pooch.retrieve(url, BENCHMARKS[name], fname=name.replace("/", "_"), path=pooch.os_cache("dil_course")))

@@ -1,0 +1,65 @@
+"""How close an estimate is to the truth. Only for looking: no method and no stopping rule may use these."""
+
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from dil_course.signals.validation import check_batch, check_integer, check_same_shape
+
+
+def _arrays(estimate, truth, shave):
+    check_batch(estimate, "estimate")
+    check_batch(truth, "truth")
+    check_same_shape(estimate, truth, "estimate", "truth")
+    check_integer(shave, "shave")
+    if 2 * shave >= min(truth.shape[-2:]):
+        raise ValueError(f"shave={shave}: nothing is left of {truth.shape[-2]}x{truth.shape[-1]} pixels")
+    rows, columns = (slice(shave, side - shave) for side in truth.shape[-2:])
+    return [x.detach()[0, :, rows, columns].double().cpu().numpy() for x in (truth, estimate)]
+
+
+def psnr(estimate, truth, shave=0):
+    """Peak signal-to-noise ratio in dB, peak 1: -10 log10(mean squared error over all pixels and channels).
+
+    Values are taken as they are, not clipped. Infinite for equal pictures.
+
+    Args:
+        estimate, truth: (1,C,H,W).
+        shave: border of that many pixels left out; the field shaves `scale` pixels in super-resolution.
+
+    Raises:
+        TypeError, ValueError: not finite tensors of one shape (1,C,H,W), or nothing left inside the border.
+    """
+    truth, estimate = _arrays(estimate, truth, shave)
+    if (truth == estimate).all():
+        return float("inf")
+    return float(peak_signal_noise_ratio(truth, estimate, data_range=1))
+
+
+def ssim(estimate, truth, shave=0):
+    """Structural similarity with the Gaussian window of Wang et al. (2004), data range 1, mean over channels.
+
+    Args and errors: as `psnr`; also ValueError below 11x11 pixels, the size of the window.
+    """
+    truth, estimate = _arrays(estimate, truth, shave)
+    if min(truth.shape[-2:]) < 11:
+        raise ValueError(f"SSIM looks through an 11x11 window, larger than {truth.shape[-2]}x{truth.shape[-1]} pixels")
+    settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    return float(structural_similarity(truth, estimate, data_range=1, channel_axis=0, **settings))
+
+
+def luma(x):
+    """Y of YCbCr (ITU-R BT.601, 16..235 of 255), on which super-resolution is scored.
+
+    Args:
+        x: (1,3,H,W) RGB, or (1,1,H,W) which comes back as it is.
+
+    Raises:
+        TypeError, ValueError: not a finite (1,C,H,W) tensor of 1 or 3 channels.
+    """
+    check_batch(x, "x")
+    if x.shape[1] == 1:
+        return x
+    if x.shape[1] != 3:
+        raise ValueError(f"x: expected 1 or 3 channels, got {x.shape[1]}")
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=x.dtype, device=x.device) / 255
+    return 16 / 255 + torch.einsum("c,bchw->bhw", weights, x)[:, None]

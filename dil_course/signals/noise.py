@@ -1,0 +1,41 @@
+"""Noise: the n of y = A(x) + n."""
+
+import torch
+
+from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
+
+
+def add_gaussian(x, sigma, seed=0):
+    """x plus white Gaussian noise of standard deviation sigma, not clipped.
+
+    Args:
+        x: (1,C,H,W), usually a picture in [0,1] or a measurement A(x).
+        sigma: noise level on the [0,1] scale; the field's "sigma 25" is 25 / 255.
+        seed: of the noise; the same on every device.
+
+    Raises:
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; sigma is negative or not finite.
+    """
+    check_observation(x, "x")
+    check_number(sigma, "sigma", high=10)
+    check_integer(seed, "seed")
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+    return x + sigma * noise.to(x)
+
+
+def add_poisson(x, peak, seed=0):
+    """Photon counts of a picture, scaled back to [0,1]: Poisson(peak x) / peak, not clipped.
+
+    Args:
+        x: picture (1,C,H,W) in [0,1].
+        peak: mean number of photons at a white pixel. Fewer photons, more noise: variance x / peak.
+        seed: of the counts; the same on every device.
+
+    Raises:
+        TypeError, ValueError: x is no picture in [0,1]; peak is not a finite number of at least 0.01.
+    """
+    check_image(x, "x")
+    check_number(peak, "peak", low=0.01, high=1e9)
+    check_integer(seed, "seed")
+    counts = torch.poisson(peak * x.cpu().double(), generator=torch.Generator().manual_seed(seed))
+    return (counts / peak).to(x)

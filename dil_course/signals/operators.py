@@ -1,0 +1,273 @@
+"""Forward models A of y = A(x) + n: `A(x)`, `A.adjoint(y)` = A^T y, `A.pinv(y)` = A^+ y. Built in lesson 01.
+
+All are linear, act on each channel alone, and can be differentiated by autograd.
+"""
+
+import math
+
+import torch
+
+from dil_course.signals.validation import check_batch, check_integer, check_number, describe
+
+
+class Identity:
+    """A(x) = x: denoising."""
+
+    def __call__(self, x):
+        check_batch(x, "x")
+        return x
+
+    def adjoint(self, y):
+        return self(y)
+
+    def pinv(self, y):
+        return self(y)
+
+
+class Mask:
+    """A(x) = mask * x: inpainting. Unknown pixels are zero in y.
+
+    Args:
+        mask: (1,1,H,W) or (1,C,H,W), boolean or 0/1; 1 where the pixel is seen.
+
+    Raises:
+        TypeError, ValueError: the mask is no tensor (1,C,H,W), holds something else than 0 and 1, or sees no pixel.
+    """
+
+    def __init__(self, mask):
+        if not isinstance(mask, torch.Tensor):
+            raise TypeError(f"mask: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
+        mask = mask.float()
+        check_batch(mask, "mask")
+        if not ((mask == 0) | (mask == 1)).all():
+            raise ValueError(f"mask: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
+        if not mask.any():
+            raise ValueError("mask: no pixel is seen (all zeros); 1 marks the pixels that are known")
+        self.mask = mask
+
+    def __call__(self, x):
+        check_batch(x, "x")
+        if x.shape[-2:] != self.mask.shape[-2:] or self.mask.shape[1] not in (1, x.shape[1]):
+            raise ValueError(f"the mask is {tuple(self.mask.shape)} but the picture is {tuple(x.shape)}")
+        return self.mask.to(x) * x
+
+    def adjoint(self, y):
+        return self(y)
+
+    def pinv(self, y):
+        return self(y)
+
+
+def check_kernel(kernel):
+    """Refuse what is not a finite, nonzero float tensor (height, width).
+
+    Raises:
+        TypeError, ValueError: says what came instead.
+    """
+    if not isinstance(kernel, torch.Tensor) or not kernel.is_floating_point():
+        raise TypeError(f"kernel: expected a float tensor (height,width), got {describe(kernel)}")
+    if kernel.ndim != 2 or kernel.numel() == 0:
+        raise ValueError(f"kernel: expected (height,width), got {describe(kernel)}")
+    if not torch.isfinite(kernel).all() or not kernel.any():
+        raise ValueError("kernel: all values must be finite, and not all zero")
+
+
+def gaussian_kernel(size, sigma, angle=0.0):
+    """Gaussian blur kernel (size,size) that sums to one, centred also for even sizes.
+
+    Args:
+        size: side in pixels.
+        sigma: standard deviation in pixels; a pair makes it anisotropic, (along, across) the direction of `angle`.
+        angle: direction in degrees, counter-clockwise from the horizontal.
+
+    Raises:
+        TypeError, ValueError: size is no whole number from 1 to 1001, or a sigma is not above 0.
+    """
+    check_integer(size, "size", 1, 1001)
+    along, across = sigma if isinstance(sigma, tuple | list) and len(sigma) == 2 else (sigma, sigma)
+    for value in (along, across):
+        check_number(value, "sigma", low=1e-2, high=1e6)
+    check_number(angle, "angle", low=-360, high=360)
+    steps = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    up, right = -steps[:, None], steps[None, :]
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    distance = ((right * cosine + up * sine) / along) ** 2 + ((up * cosine - right * sine) / across) ** 2
+    # The softmax is the exponential divided by its sum, and safe where the exponential alone would underflow.
+    return torch.softmax(-distance.flatten() / 2, 0).reshape(size, size).float()
+
+
+def spectrum(kernel, height, width):
+    """Fourier transform (height, width//2+1) of the kernel, its centre pixel at the origin, on a circular grid.
+
+    The centre is (size - 1) // 2: the middle pixel of an odd kernel, the one before the middle of an even kernel.
+
+    Raises:
+        ValueError: the kernel is larger than the picture.
+    """
+    rows, columns = kernel.shape
+    if rows > height or columns > width:
+        raise ValueError(f"the kernel is {rows}x{columns}, larger than the picture of {height}x{width}")
+    padded = torch.zeros(height, width, dtype=torch.float64)
+    padded[:rows, :columns] = kernel
+    padded = padded.roll((-((rows - 1) // 2), -((columns - 1) // 2)), (0, 1))
+    return torch.fft.rfft2(padded)
+
+
+def invert_spectrum(power, relative_floor=1e-6):
+    """1 / power where it stands out of the rounding errors, else 0: the pseudo-inverse of a diagonal."""
+    keep = power > relative_floor * power.max()
+    return torch.where(keep, 1 / power.where(keep, torch.ones_like(power)), torch.zeros_like(power))
+
+
+def filter_spectrum(x, factor):
+    """Multiply the Fourier transform of x (1,C,H,W) by factor (H,W//2+1)."""
+    exact = x if x.dtype == torch.float64 else x.float()
+    transformed = torch.fft.rfft2(exact)
+    filtered = transformed * factor.to(transformed.device, transformed.dtype)
+    return torch.fft.irfft2(filtered, s=x.shape[-2:]).to(x.dtype)
+
+
+class Blur:
+    """A(x) = kernel * x, convolution with circular borders: the picture's edges wrap around.
+
+    Circular borders make A diagonal in the Fourier basis: A^T multiplies by the conjugate of the kernel's
+    spectrum K, A^+ divides by K where |K| is above a thousandth of its largest value and gives zero elsewhere.
+
+    Args:
+        kernel: float tensor (height,width); usually sums to one. Its centre is `(size - 1) // 2`.
+
+    Raises:
+        TypeError, ValueError: the kernel is not such a tensor, or, when used, larger than the picture.
+    """
+
+    def __init__(self, kernel):
+        check_kernel(kernel)
+        self.kernel = kernel.detach().cpu().double()
+
+    def spectrum(self, x):
+        check_batch(x, "x")
+        return spectrum(self.kernel, *x.shape[-2:])
+
+    def __call__(self, x):
+        return filter_spectrum(x, self.spectrum(x))
+
+    def adjoint(self, y):
+        return filter_spectrum(y, self.spectrum(y).conj())
+
+    def pinv(self, y):
+        K = self.spectrum(y)
+        return filter_spectrum(y, K.conj() * invert_spectrum(K.abs() ** 2))
+
+
+def cubic(t):
+    """Keys' cubic interpolation kernel with a = -1/2, the "bicubic" of MATLAB and of the field."""
+    t = t.abs()
+    near = 1.5 * t**3 - 2.5 * t**2 + 1
+    far = -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    return torch.where(t <= 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
+
+
+def bicubic_matrix(size, scale):
+    """The matrix (size // scale, size) that shrinks a line of pixels by antialiased bicubic interpolation.
+
+    Each row holds the cubic stretched by the scale, about the centre of its output pixel; what falls outside is
+    mirrored back in, edge pixels repeated, and each row sums to one. This is what MATLAB's imresize computes.
+    """
+    centres = (torch.arange(size // scale, dtype=torch.float64)[:, None] + 0.5) * scale - 0.5
+    pixels = torch.arange(-2 * scale, size + 2 * scale)
+    weights = cubic((centres - pixels) / scale)
+    mirrored = pixels.remainder(2 * size)
+    mirrored = torch.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)
+    matrix = torch.zeros(size // scale, size, dtype=torch.float64).index_add_(1, mirrored, weights)
+    return matrix / matrix.sum(1, keepdim=True)
+
+
+class Downsample:
+    """A(x): a picture `scale` times smaller by antialiased bicubic interpolation, as MATLAB's imresize.
+
+    The field's standard for super-resolution. It works on rows and columns apart, A x = D_rows x D_columns^T, so the
+    adjoint and the pseudo-inverse are those of two small matrices.
+
+    Args:
+        scale: whole factor of at least 1; it must divide both sides of the picture.
+
+    Raises:
+        TypeError, ValueError: of the scale; when used, the scale does not divide a side.
+    """
+
+    def __init__(self, scale):
+        check_integer(scale, "scale", 1, 64)
+        self.scale = scale
+
+    def _multiply(self, x, shape, factor):
+        rows, columns = (factor(bicubic_matrix(side, self.scale)).to(x.device, x.dtype) for side in shape)
+        return rows @ x @ columns.T
+
+    def __call__(self, x):
+        check_divides(self.scale, x)
+        return self._multiply(x, x.shape[-2:], lambda D: D)
+
+    def adjoint(self, y):
+        return self._multiply(y, enlarged(y, self.scale), lambda D: D.T)
+
+    def pinv(self, y):
+        return self._multiply(y, enlarged(y, self.scale), torch.linalg.pinv)
+
+
+class BlurDownsample:
+    """A(x): blur with any kernel and circular borders, then keep every scale-th pixel.
+
+    Each output pixel is centred on the block of scale x scale pixels that it stands for, as with `Downsample`, so
+    nothing shifts. Where kernel and scale differ in parity, the kernel's centre would miss the block's centre by
+    half a pixel: then the kernel is moved there, as the mean of its two neighbouring positions.
+
+    Args:
+        kernel: float tensor (height,width), usually summing to one.
+        scale: whole factor of at least 1; it must divide both sides of the picture.
+
+    Raises:
+        TypeError, ValueError: of the kernel or the scale; when used, the scale does not divide a side or the
+            kernel is larger than the picture.
+    """
+
+    def __init__(self, kernel, scale):
+        check_kernel(kernel)
+        check_integer(scale, "scale", 1, 64)
+        kernel = kernel.detach().cpu().double()
+        for direction in (0, 1):
+            if (kernel.shape[direction] - scale) % 2:
+                border = torch.zeros_like(kernel.narrow(direction, 0, 1))
+                kernel = (torch.cat([kernel, border], direction) + torch.cat([border, kernel], direction)) / 2
+        self.scale, self.blur = scale, Blur(kernel)
+
+    def __call__(self, x):
+        check_divides(self.scale, x)
+        return self.blur(x)[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale]
+
+    def adjoint(self, y):
+        zero_filled = y.new_zeros(*y.shape[:2], *enlarged(y, self.scale))
+        zero_filled[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale] = y
+        return self.blur.adjoint(zero_filled)
+
+    def pinv(self, y):
+        # A A^T is itself a circular convolution, with the kernel's autocorrelation at every scale-th pixel.
+        height, width = enlarged(y, self.scale)
+        power = spectrum(self.blur.kernel, height, width).abs() ** 2
+        autocorrelation = torch.fft.irfft2(power, s=(height, width))[:: self.scale, :: self.scale]
+        inverse = invert_spectrum(torch.fft.rfft2(autocorrelation).real)
+        return self.adjoint(filter_spectrum(y, inverse))
+
+
+def check_divides(scale, x):
+    """Refuse a picture (1,C,H,W) whose sides are no multiples of the scale (TypeError, ValueError)."""
+    check_batch(x, "x")
+    height, width = x.shape[-2:]
+    if height % scale or width % scale:
+        mend = f"cut it to {height // scale * scale}x{width // scale * scale} first"
+        raise ValueError(f"scale {scale} does not divide a picture of {height}x{width} pixels: {mend}")
+
+
+def enlarged(y, scale):
+    """Height and width of the picture of which y (1,C,h,w) is the version `scale` times smaller."""
+    check_batch(y, "y")
+    return y.shape[-2] * scale, y.shape[-1] * scale

@@ -1,0 +1,205 @@
+"""The repository itself: notebooks equal their sources, stored outputs are clean, lessons keep their anatomy, versions agree."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import build
+import nbformat
+import pytest
+import yaml
+from jupytext import TextFileContentsManager
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+SOURCES = sorted(build.SOURCES.glob("*.py"))
+NOTEBOOKS = sorted(build.NOTEBOOKS.glob("*.ipynb"))
+CHECK = "nbval-check-output"
+
+each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def check_cells(notebook):
+    return [cell for cell in code_cells(notebook) if CHECK in cell.metadata.get("tags", [])]
+
+
+def printed(cell):
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+# Sources and notebooks
+
+
+def test_every_source_has_its_notebook_and_every_notebook_its_source():
+    assert SOURCES, f"no lesson in {build.SOURCES}"
+    assert [path.stem for path in SOURCES] == [path.stem for path in NOTEBOOKS], "run: make notebooks"
+
+
+@each_source
+def test_notebook_equals_its_source(source):
+    def essence(notebook):
+        return [(cell.cell_type, cell.source, cell.id, dict(cell.metadata)) for cell in notebook.cells]
+
+    made, fresh = read(build.NOTEBOOKS / f"{source.stem}.ipynb"), build.convert(source)
+    assert essence(made) == essence(fresh), "run: make notebooks"
+    assert made.metadata == fresh.metadata, "run: make notebooks"
+
+
+@each_source
+def test_source_header_names_the_kernel_and_nothing_else(source):
+    header = source.read_text(encoding="utf-8").split("# ---\n")[1]
+    assert yaml.safe_load(re.sub("^# ?", "", header, flags=re.MULTILINE)) == {
+        "jupyter": {"kernelspec": build.METADATA["kernelspec"]}
+    }
+
+
+def test_converting_twice_gives_the_same_ids_and_equal_cells_get_different_ones(tmp_path):
+    source = tmp_path / "lesson.py"
+    source.write_text("# %%\n1\n\n# %%\n1\n\n# %% [markdown]\n# 1\n", encoding="utf-8")
+    first, second = ([cell.id for cell in build.convert(source).cells] for _ in range(2))
+    assert first == second and len(set(first)) == 3
+
+
+def test_saving_a_notebook_in_jupyterlab_writes_its_source(tmp_path):
+    (tmp_path / "jupytext.toml").write_bytes((build.ROOT / "jupytext.toml").read_bytes())
+    source = tmp_path / "sources" / "lessons" / "00_a.py"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(SOURCES[0].read_bytes())
+    notebook = build.convert(source)
+    path = tmp_path / "notebooks" / "00_a.ipynb"
+    path.parent.mkdir()
+    build.write(notebook, path)
+
+    manager = TextFileContentsManager(root_dir=str(tmp_path))
+    model = manager.get("notebooks/00_a.ipynb")
+    assert [cell.source for cell in model["content"].cells] == [cell.source for cell in notebook.cells]
+    model["content"].cells[0].source += "\n\nAn edit."
+    manager.save(model, "notebooks/00_a.ipynb")
+
+    edited = SOURCES[0].read_text(encoding="utf-8")
+    last_line = "# " + notebook.cells[0].source.splitlines()[-1] + "\n"
+    assert source.read_text(encoding="utf-8") == edited.replace(last_line, last_line + "#\n# An edit.\n", 1)
+
+
+@pytest.mark.parametrize("fault", ["error", "size"])
+def test_build_refuses_a_stored_error_and_a_large_file(fault, tmp_path):
+    output = {
+        "error": nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[]),
+        "size": nbformat.v4.new_output("stream", text="x" * build.LARGEST),
+    }[fault]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", outputs=[output])])
+    with pytest.raises(ValueError, match={"error": "ends in an error", "size": "the limit is"}[fault]):
+        build.write(notebook, tmp_path / "lesson.ipynb")
+    assert not list(tmp_path.iterdir())
+
+
+# What a notebook stores
+
+
+@each_notebook
+def test_check_cells_store_true_verdicts_and_no_raw_numbers(path):
+    for cell in check_cells(read(path)):
+        text = printed(cell)
+        assert cell.execution_count is not None, f"nbval never compares a cell that was not run:\n{cell.source}"
+        assert ": True" in text and "False" not in text, f"every verdict must be True:\n{cell.source}\n{text}"
+        assert not re.search(r"\d\.\d|\d\.?e[-+]?\d|\bnan\b|\binf\b", text), f"a raw number differs by machine:\n{text}"
+
+
+@each_notebook
+def test_stored_outputs_are_clean(path):
+    notebook = read(path)
+    assert path.stat().st_size < build.LARGEST
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+    for cell in code_cells(notebook):
+        assert "execution" not in cell.metadata
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", f"a warning was stored:\n{cell.source}\n{output.text}"
+            assert build.WIDGET not in output.get("data", {}), cell.source
+            own_folder = re.search(r"/(home|root|Users|tmp)/|" + re.escape(str(build.ROOT)), str(output.get("text", "")))
+            assert not own_folder, f"an output names a folder of the author's machine:\n{output.text}"
+
+
+@each_notebook
+def test_every_picture_has_alternative_text(path):
+    for cell in code_cells(read(path)):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert alt.strip(), f"say what the figure shows, alt=...:\n{cell.source}"
+
+
+# The anatomy of a lesson
+
+
+@each_notebook
+def test_header_says_what_for_what_before_and_how_long(path):
+    first = read(path).cells[0]
+    assert first.cell_type == "markdown" and first.source.startswith("# ")
+    for part in ("What you will be able to do", "Before you start", "Time"):
+        assert part in first.source
+
+
+@each_notebook
+def test_code_cells_are_short_and_have_text_between(path):
+    notebook = read(path)
+    lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(notebook))
+    assert lengths[int(0.9 * (len(lengths) - 1))] <= 25, f"lines of the code cells: {lengths}"
+    kinds = "".join("c" if cell.cell_type == "code" else "m" for cell in notebook.cells)
+    assert "ccc" not in kinds, f"three code cells in a row: {kinds}"
+
+
+@each_notebook
+def test_there_are_three_check_cells_or_more(path):
+    assert len(check_cells(read(path))) >= 3
+
+
+# Versions and imports
+
+
+def project():
+    return tomllib.loads((build.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_environment_installs_what_pyproject_lists_and_no_more():
+    python, pip, packages = yaml.safe_load((build.ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    assert (python, pip) == ("python" + project()["requires-python"], "pip")
+    lines = [line for line in packages["pip"] if not line.startswith("--extra-index-url ")]
+    assert lines == ["-c constraints.txt", "-e .[test]"]
+
+
+def test_constraints_pin_every_dependency_within_its_bounds():
+    lines = (build.ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    pins = {name.lower(): Version(version) for name, version in pins.items()}
+    assert all(version.local is None for version in pins.values()), "a build suffix, as in 2.13.0+cpu, fits one platform only"
+    for line in project()["dependencies"] + sum(project()["optional-dependencies"].values(), []):
+        requirement = Requirement(line)
+        assert requirement.specifier, f"{line} has no lower bound"
+        assert pins[requirement.name.lower()] in requirement.specifier, line
+
+
+def test_import_needs_neither_jupyter_nor_pyplot():
+    program = """
+import importlib, pkgutil, sys
+import dil_course
+for module in pkgutil.walk_packages(dil_course.__path__, "dil_course."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+unwanted = ("IPython", "ipywidgets", "ipykernel", "jupyter", "matplotlib.pyplot")
+print(*sorted(name for name in sys.modules if name.startswith(unwanted)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=build.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
