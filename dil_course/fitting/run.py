@@ -72,7 +72,11 @@ class Recorder:
         if self.step is None and self.truth is not None:
             check_same_shape(step.estimate, self.truth, "the estimate", "the truth")
         self.step = step
-        self.average = step.estimate.clone() if self.average is None else self.average.lerp(step.estimate, 1 - self.weight)
+        if self.average is None:
+            self.average = step.estimate.clone()
+        # The past weighs less at first, else the gray start of the run would be seen for hundreds of iterations.
+        weight = min(self.weight, step.iteration / (step.iteration + 10))
+        self.average = self.average.lerp(step.estimate, 1 - weight)
         if step.iteration % max(1, step.total // RECORDS) and 1 < step.iteration < step.total:
             return False
         return self._record()
@@ -136,7 +140,8 @@ def run(steps, truth=None, average=0.99):
     Args:
         steps: generator of Steps, such as `deep_image_prior(y)`.
         truth: clean picture (1,C,H,W) in [0,1] for the PSNR curves; it chooses nothing.
-        average: weight of the past in the moving average; 0 takes each single estimate.
+        average: weight of the past in the moving average, at iteration i at most i / (i + 10); 0 takes each single
+            estimate.
 
     Raises:
         TypeError, ValueError: of the method's own checks; truth is no picture or has another shape.
