@@ -58,7 +58,7 @@ def show_images(pictures, alt, columns=4):
     columns = min(columns, len(pictures))
     height, width = next(iter(pictures.values())).shape[-2:]
     figure = Figure(figsize=(2.7 * columns, rows * (2.7 * height / width + 0.35)), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).flat
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
         axes.axis("off")
     for axes, (title, x) in zip(grid, pictures.items(), strict=False):
