@@ -156,7 +156,7 @@ def _decode(content, name):
         raise ValueError(f"{name} is too large to open: {problem}") from None
     if upright.mode.startswith("I") or upright.mode == "F":
         array = np.asarray(upright)
-        return to_tensor(array if upright.mode == "F" else array.astype(np.uint16))
+        return to_tensor(array if upright.mode == "F" else array.astype(np.float32) / 65535)
     if upright.has_transparency_data:
         return to_tensor(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
     return to_tensor(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))

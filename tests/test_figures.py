@@ -1,0 +1,60 @@
+"""Figures: a PNG with words for those who cannot see it, titles where they belong, and no pyplot."""
+
+import IPython.display
+import matplotlib.colors
+import pytest
+import torch
+
+from dil_course import figures
+from dil_course.fitting import Step, run
+from dil_course.fitting.live import summary_figure
+
+GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Everything that is displayed: pairs (figure, output)."""
+    shown, made, draw = [], [], figures.png
+    monkeypatch.setattr(figures, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1])
+    monkeypatch.setattr(IPython.display, "display", lambda output: shown.append((made[-1], output)))
+    return shown
+
+
+def words(output):
+    data, metadata = output._repr_mimebundle_()
+    assert data["image/png"]
+    return metadata["image/png"]["alt"] if "image/png" in metadata else metadata["alt"]
+
+
+def test_pictures_have_titles_and_alternative_text(shown):
+    titles = ["clean", "noisy", "one", "two", "three"]
+    figures.show_images(dict(zip(titles, [GRAY, COLOUR, 2 * GRAY - 0.5, GRAY, GRAY], strict=True)), alt="Five pictures.")
+    [(figure, output)] = shown
+    assert words(output) == "Five pictures."
+    assert [axes.get_title() for axes in figure.axes if axes.images] == titles
+    assert len(figure.axes) == 8, "two rows of four"
+
+
+def test_curves_differ_in_colour_and_in_line_style(shown):
+    curves = {"a": [3, 2, 1], "b": ([1, 10, 100], [1, 2, 3])} | {name: [1, 2] for name in "cdef"}
+    figures.show_curves(curves, "iteration", "loss", alt="Six curves.", title="Losses", log_x=True, log_y=True)
+    [(figure, output)] = shown
+    [axes] = figure.axes
+    assert words(output) == "Six curves."
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("Losses", "iteration", "loss")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(curves)
+    assert len({matplotlib.colors.to_hex(line.get_color()) for line in axes.lines}) == 6
+    assert len({str(line._unscaled_dash_pattern) for line in axes.lines}) == 6
+    assert list(axes.lines[1].get_xdata()) == [1, 10, 100]
+
+
+@pytest.mark.parametrize("truth", [None, COLOUR])
+def test_summary_of_a_run_says_how_it_ended(truth):
+    result = run((Step(i, 5, torch.tensor(1 / i), COLOUR) for i in range(1, 6)), truth)
+    figure, alt = summary_figure(result, truth, observed=COLOUR)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert "finished 5 iterations" in alt and any(title.startswith("observed") for title in titles)
+    assert ("truth" in titles) == ("PSNR" in alt) == (truth is not None)
+    assert figures.png(figure).startswith(b"\x89PNG")

@@ -1,0 +1,155 @@
+"""Draining a run: the average, the history, and every way in which a run can end."""
+
+import asyncio
+
+import pytest
+import torch
+
+from dil_course.fitting import Step, live, run, watch
+from dil_course.from_scratch import deep_image_prior
+from dil_course.signals import add_gaussian, picture, psnr
+
+TRUTH = picture("camera", 16)
+
+
+def steps(total=100, broken_at=None, problem=None, value=torch.nan):
+    """A method without a network: estimates that wander about the truth, the same on every call."""
+    generator = torch.Generator().manual_seed(0)
+    for iteration in range(1, total + 1):
+        estimate = (TRUTH + 0.2 * torch.randn(TRUTH.shape, generator=generator)).clamp(0, 1)
+        if iteration == broken_at:
+            if problem:
+                raise problem
+            estimate = torch.full_like(TRUTH, value)
+        yield Step(iteration, total, estimate.mean(), estimate)
+
+
+def run_watch(*arguments, **options):
+    return asyncio.run(watch(*arguments, **options))
+
+
+both = pytest.mark.parametrize("drain", [run, run_watch], ids=["run", "watch"])
+
+
+@both
+def test_estimate_is_the_moving_average(drain):
+    # 1200 steps: longer than the warm-up i / (i + 10), after which each step weighs a hundredth.
+    average = None
+    for step in steps(1200):
+        weight = min(0.99, step.iteration / (step.iteration + 10))
+        average = step.estimate if average is None else weight * average + (1 - weight) * step.estimate
+    result = drain(steps(1200))
+    torch.testing.assert_close(result.estimate, average, atol=1e-6, rtol=0)
+    assert result.iteration == 1200 and result.why == "finished 1200 iterations" and result.seconds > 0
+    assert psnr(result.estimate, TRUTH) > psnr(step.estimate, TRUTH) + 15, "averaging quiets independent errors"
+
+
+def test_run_and_watch_give_the_same_numbers():
+    a, b = run(steps(), TRUTH), run_watch(steps(), TRUTH, TRUTH)
+    assert torch.equal(a.estimate, b.estimate) and a.history == b.history
+    assert [iteration for iteration, _ in a.snapshots] == [iteration for iteration, _ in b.snapshots]
+
+
+@both
+def test_truth_changes_only_the_curves(drain):
+    with_truth, without = drain(steps(), TRUTH), drain(steps())
+    assert torch.equal(with_truth.estimate, without.estimate) and with_truth.iteration == without.iteration
+    assert set(without.history) == {"iteration", "loss"}
+    assert with_truth.history["psnr_average"][-1] == pytest.approx(psnr(with_truth.estimate, TRUTH))
+
+
+def test_average_of_zero_takes_the_last_estimate():
+    *_, last = steps()
+    torch.testing.assert_close(run(steps(), average=0).estimate, last.estimate)
+
+
+@pytest.mark.parametrize("total", [1, 7, 199, 700, 1000])
+def test_history_and_snapshots_are_bounded(total):
+    result = run(steps(total), TRUTH)
+    iterations = result.history["iteration"]
+    assert iterations[0] == 1 and iterations[-1] == total and iterations == sorted(set(iterations))
+    assert min(total, 150) <= len(iterations) <= 401
+    assert all(len(values) == len(iterations) for values in result.history.values())
+    assert 1 <= len(result.snapshots) <= 24
+    assert all(array.dtype == "uint8" and array.shape == (16, 16) for _, array in result.snapshots)
+
+
+@both
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("total, broken_at", [(100, 50), (1000, 503), (100, 100)])
+def test_diverging_run_ends_with_its_last_good_estimate(drain, value, total, broken_at, capsys):
+    result = drain(steps(total, broken_at, value=value))
+    assert result.iteration < broken_at and torch.isfinite(result.estimate).all()
+    # The estimate is the average of that very iteration.
+    short = [step for step in steps(total) if step.iteration <= result.iteration]
+    assert torch.equal(result.estimate, run(iter(short)).estimate)
+    assert "diverged" in result.why and f"last good one, of iteration {result.iteration}" in result.why
+    assert result.why in capsys.readouterr().out, "the run must say so"
+
+
+@both
+def test_first_step_not_finite_is_an_error(drain):
+    with pytest.raises(ValueError, match="first step"):
+        drain(steps(10, 1))
+
+
+@pytest.mark.parametrize("name", ["astronaut", "rocket", "hubble_deep_field"])
+def test_too_large_a_learning_rate_is_noticed(name):
+    # Dark pictures too: there the sigmoid can sink into black, where the loss looks harmless.
+    y = add_gaussian(picture(name, 64), 25 / 255)
+    result = run(deep_image_prior(y, learning_rate=10, iterations=60))
+    assert "diverged" in result.why and result.iteration < 60
+    assert torch.isfinite(result.estimate).all()
+
+
+@pytest.mark.parametrize("drain, problem", [(run, KeyboardInterrupt), (run_watch, KeyboardInterrupt), (run_watch, asyncio.CancelledError)])
+def test_interrupt_keeps_the_estimate(drain, problem):
+    result = drain(steps(100, 40, problem()))
+    assert result.iteration == 39 and "interrupted at iteration 39" in result.why
+    assert torch.equal(result.estimate, run(step for step in steps() if step.iteration < 40).estimate)
+    with pytest.raises(problem):
+        drain(steps(100, 1, problem()))  # Nothing to keep yet.
+
+
+@both
+def test_used_up_generator_is_an_error(drain):
+    with pytest.raises(ValueError, match="used before"):
+        drain(iter(()))
+
+
+@both
+@pytest.mark.parametrize("options, error", [
+    ({"truth": TRUTH[..., 1:]}, ValueError), ({"truth": 255 * TRUTH}, ValueError), ({"truth": TRUTH.numpy()}, TypeError),
+    ({"average": 1}, ValueError), ({"average": -0.1}, ValueError), ({"average": "0.9"}, TypeError),
+])  # fmt: skip
+def test_bad_arguments_are_refused(drain, options, error):
+    with pytest.raises(error):
+        drain(steps(), **options)
+
+
+def test_without_a_front_end_watch_prints_ten_lines_and_the_end(capsys):
+    run_watch(steps(1000), TRUTH)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 11 and lines[-1] == "finished 1000 iterations"
+    assert [int(line.split("%")[0]) for line in lines[:-1]] == list(range(10, 101, 10))
+    assert all("loss" in line and "dB" in line and "s left" in line for line in lines[:-1])
+
+
+def test_stop_button_ends_the_run_and_leaves_a_slider(monkeypatch):
+    views = []
+
+    class Pressed(live.WidgetView):
+        def update(self, recorder):
+            super().update(recorder)
+            views.append(self)
+            if recorder.step.iteration == 30:
+                self.stop.click()
+
+    monkeypatch.setattr(live, "has_front_end", lambda: True)
+    monkeypatch.setattr(live, "WidgetView", Pressed)
+    result = run_watch(steps(), TRUTH, TRUTH)
+    assert result.iteration == 30 and result.why == "stopped by you at iteration 30"
+    slider = views[0].box.children[1]
+    shown = views[0].picture.value
+    slider.index = 0
+    assert slider.options[0] == 1 and slider.options[-1] <= 30 and views[0].picture.value != shown

@@ -1,0 +1,152 @@
+"""Pictures in: every mode and size that a reader may bring, and clear errors for what is no picture."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dil_course.signals import PICTURES, crop, load_image, picture, save_image, to_array, to_tensor
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+GRAY = COLOURS[..., 0]
+
+
+def encode(image, format="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def expected(array):
+    """The picture as it should be loaded, from 8-bit values (H,W) or (H,W,3)."""
+    array = array[..., None] if array.ndim == 2 else array
+    return torch.tensor(array / 255, dtype=torch.float32).permute(2, 0, 1)[None]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_bundled_pictures(name):
+    x = picture(name, 64)
+    assert x.shape[0] == 1 and x.shape[1] in (1, 3) and x.shape[2:] == (64, 64)
+    assert x.dtype == torch.float32 and 0 <= x.min() < x.max() <= 1
+
+
+def on_white(array, opacity):
+    share = opacity[..., None] / 255 if array.ndim == 3 else opacity / 255
+    return array * share + 255 * (1 - share)
+
+
+RGBA, LA = np.dstack([COLOURS, GRAY]), np.dstack([GRAY, COLOURS[..., 1]])
+PALETTE = Image.fromarray(COLOURS).quantize(8)
+BITS = Image.fromarray(np.where(GRAY > 127, 255, 0).astype(np.uint8)).convert("1")
+CMYK = Image.fromarray(COLOURS).convert("CMYK")
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # The camera was turned by a quarter: the picture must be turned clockwise.
+FRAMES = [Image.fromarray(np.full((4, 5), value, np.uint8)) for value in (80, 200)]
+
+FILES = {
+    "colour": (encode(Image.fromarray(COLOURS)), COLOURS),
+    "gray": (encode(Image.fromarray(GRAY)), GRAY),
+    "opacity is laid on white": (encode(Image.fromarray(RGBA)), on_white(COLOURS, GRAY)),
+    "gray with opacity": (encode(Image.fromarray(LA)), on_white(GRAY, COLOURS[..., 1])),
+    "palette": (encode(PALETTE), np.asarray(PALETTE.convert("RGB"))),
+    "16-bit gray": (encode(Image.fromarray(GRAY.astype(np.uint16) * 257)), GRAY),
+    "CMYK": (encode(CMYK, "TIFF"), np.asarray(CMYK.convert("RGB"))),
+    "1-bit": (encode(BITS), np.where(GRAY > 127, 255, 0)),
+    "turned by the camera": (encode(Image.fromarray(COLOURS), exif=TURNED), np.rot90(COLOURS, -1).copy()),
+    "animation": (encode(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), np.full((4, 5, 3), 80)),
+    "one pixel": (encode(Image.fromarray(COLOURS[:1, :1])), COLOURS[:1, :1]),
+}
+
+
+@pytest.mark.parametrize("content, values", FILES.values(), ids=FILES)
+def test_load_files_of_every_mode(content, values):
+    x = load_image(content)
+    wanted = expected(values).expand(-1, x.shape[1], -1, -1)  # An animation may come as gray or as colour.
+    torch.testing.assert_close(x, wanted, atol=1e-6, rtol=0)
+
+
+def test_path_text_bytes_and_array_agree(tmp_path):
+    path = tmp_path / "picture of mine é.png"
+    path.write_bytes(FILES["colour"][0])
+    loaded = [load_image(source) for source in (path, str(path), path.read_bytes(), memoryview(path.read_bytes()), COLOURS)]
+    assert all(torch.equal(x, loaded[0]) for x in loaded)
+
+
+@pytest.mark.parametrize("array, values", [
+    (GRAY.astype(np.uint16) * 257, GRAY), (COLOURS / 255, COLOURS), ((COLOURS / 255).astype(np.float32), COLOURS),
+    (GRAY > 127, np.where(GRAY > 127, 255, 0)), (COLOURS[:, ::-1], COLOURS[:, ::-1].copy()),
+])  # fmt: skip
+def test_load_arrays_of_every_type(array, values):
+    torch.testing.assert_close(load_image(array), expected(values), atol=1e-6, rtol=0)
+
+
+def test_a_large_picture_is_shrunk_with_its_proportions():
+    content = encode(Image.linear_gradient("L").resize((4000, 1000)))
+    assert load_image(content).shape == (1, 1, 1000, 4000)
+    x = load_image(content, max_side=200)
+    assert x.shape == (1, 1, 50, 200) and 0 <= x.min() and x.max() <= 1
+    assert load_image(COLOURS, max_side=9).shape[2:] == (6, 9), "a small picture is never enlarged"
+
+
+@pytest.mark.parametrize("shape, centre", [((1, 3, 9, 7), None), ((1, 1, 7, 9), (0, 8)), ((1, 1, 7, 9), (6, 0))])
+def test_crop_stays_inside(shape, centre):
+    x = torch.rand(shape)
+    assert crop(x, 5, centre).shape == (1, shape[1], 5, 5)
+
+
+@pytest.mark.parametrize("x", [expected(COLOURS), expected(GRAY)], ids=["colour", "gray"])
+def test_save_and_load_give_the_picture_back(tmp_path, x):
+    save_image(x, tmp_path / "x.png")
+    assert torch.equal(load_image(tmp_path / "x.png"), x)
+    assert torch.equal(to_tensor(to_array(2 * x - 0.5)), to_tensor(to_array((2 * x - 0.5).clamp(0, 1)))), "clipped"
+
+
+@pytest.mark.parametrize("source, error, words", [
+    (b"", ValueError, "empty"), (b"no picture", ValueError, "no picture"), (FILES["colour"][0][:90], ValueError, "damaged"),
+    (None, TypeError, "expected a path"), (torch.rand(3, 4, 4), TypeError, "expected a path"),
+    (COLOURS.astype(np.int64), TypeError, "unsigned"), (COLOURS.astype(np.float32), ValueError, "divide 8-bit"),
+    (encode(Image.fromarray(np.full((4, 4), 70000, np.int32)), "TIFF"), ValueError, "expected values"),  # Beyond 16 bits.
+    (np.full((4, 4), np.nan), ValueError, "NaN"), (np.zeros((0, 4)), ValueError, "expected a picture"),
+    (np.zeros((2, 3, 4, 4)), ValueError, "expected a picture"), (np.zeros((4, 4, 5)), ValueError, "expected a picture"),
+])  # fmt: skip
+def test_what_is_no_picture_is_refused(source, error, words):
+    with pytest.raises(error, match=words):
+        load_image(source)
+
+
+def test_missing_file_folder_and_empty_file_are_refused(tmp_path):
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(FileNotFoundError):
+        load_image(tmp_path / "nowhere.png")
+    with pytest.raises(ValueError, match="is a folder"):
+        load_image(tmp_path)
+    with pytest.raises(ValueError, match="empty.png is empty"):
+        load_image(tmp_path / "empty.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow complains about the damage, as it should.
+@given(st.data(), st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP", "PPM"]))
+def test_a_damaged_file_gives_a_value_error_or_a_picture(data, format):
+    content = bytearray(encode(Image.fromarray(COLOURS), format))
+    for _ in range(3):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.integers(len(content) // 2, len(content)))]
+    try:
+        x = load_image(bytes(content))
+    except ValueError:
+        return
+    assert x.ndim == 4 and 0 <= x.min() and x.max() <= 1
+
+
+@pytest.mark.parametrize("call", [
+    lambda: picture("lena"), lambda: picture("camera", 513), lambda: load_image(COLOURS, max_side=0),
+    lambda: crop(torch.rand(1, 1, 4, 4), 5), lambda: to_array(torch.rand(1, 2, 4, 4)),
+    lambda: save_image(torch.rand(1, 1, 4, 4), "x.nonsense"),
+])  # fmt: skip
+def test_bad_arguments_are_refused(call):
+    with pytest.raises(ValueError):
+        call()

@@ -1,0 +1,74 @@
+"""Scores: against closed forms and against scikit-image."""
+
+import math
+
+import numpy as np
+import pytest
+import skimage
+import torch
+
+from dil_course.signals import add_gaussian, luma, picture, psnr, ssim
+
+CLEAN = picture("astronaut", 64)
+NOISY = add_gaussian(CLEAN, 0.1)
+
+
+@pytest.mark.parametrize("error", [0.5, 0.1, 1e-3])
+def test_psnr_of_a_constant_error_has_peak_one(error):
+    gray = torch.full((1, 3, 9, 7), 0.25, dtype=torch.float64)
+    assert psnr(gray + error, gray) == pytest.approx(-20 * math.log10(error))
+
+
+def test_psnr_of_equal_pictures_is_infinite():
+    assert psnr(CLEAN, CLEAN) == math.inf
+
+
+def test_psnr_does_not_clip():
+    white = torch.ones(1, 1, 4, 4)
+    assert psnr(white + 1, white) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("shave", [0, 3])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_scores_equal_scikit_image(shave, channels):
+    clean, noisy = CLEAN[:, :channels], NOISY[:, :channels]
+    inside = slice(shave, 64 - shave)
+    a, b = (x[0, :, inside, inside].permute(1, 2, 0).double().numpy() for x in (clean, noisy))
+    assert psnr(noisy, clean, shave) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1), abs=1e-9)
+    settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1, channel_axis=2)
+    assert ssim(noisy, clean, shave) == pytest.approx(skimage.metrics.structural_similarity(a, b, **settings), abs=1e-9)
+
+
+def test_shave_leaves_the_border_out():
+    spoiled = CLEAN.clone()
+    spoiled[..., :2, :] = spoiled[..., -2:, :] = 0
+    spoiled[..., :2] = spoiled[..., -2:] = 0
+    assert psnr(spoiled, CLEAN) < psnr(spoiled, CLEAN, shave=1) < psnr(spoiled, CLEAN, shave=2) == math.inf
+
+
+def test_ssim_of_equal_pictures_is_one_and_falls_with_noise():
+    assert ssim(CLEAN, CLEAN) == pytest.approx(1)
+    assert ssim(add_gaussian(CLEAN, 0.3), CLEAN) < ssim(NOISY, CLEAN) < 1
+
+
+def test_luma_equals_scikit_image():
+    wanted = skimage.color.rgb2ycbcr(CLEAN[0].permute(1, 2, 0).double().numpy())[..., 0] / 255
+    np.testing.assert_allclose(luma(CLEAN)[0, 0].numpy(), wanted, atol=1e-6)
+
+
+def test_luma_of_black_white_and_gray_pictures():
+    assert luma(torch.zeros(1, 3, 1, 1)).item() == pytest.approx(16 / 255)
+    assert luma(torch.ones(1, 3, 1, 1)).item() == pytest.approx(235 / 255)
+    assert torch.equal(luma(CLEAN[:, :1]), CLEAN[:, :1])
+
+
+@pytest.mark.parametrize("call, error", [
+    (lambda: psnr(CLEAN, CLEAN[:, :1]), ValueError), (lambda: psnr(CLEAN[0], CLEAN[0]), ValueError),
+    (lambda: psnr(CLEAN, CLEAN.numpy()), TypeError), (lambda: psnr(CLEAN / 0, CLEAN), ValueError),
+    (lambda: psnr(CLEAN, CLEAN, shave=32), ValueError), (lambda: psnr(CLEAN, CLEAN, shave=-1), ValueError),
+    (lambda: psnr((255 * CLEAN).byte(), CLEAN), TypeError), (lambda: luma(CLEAN[:, :2]), ValueError),
+    (lambda: ssim(CLEAN[..., :10], CLEAN[..., :10]), ValueError), (lambda: ssim(CLEAN, CLEAN, shave=27), ValueError),
+])  # fmt: skip
+def test_bad_arguments_are_refused(call, error):
+    with pytest.raises(error):
+        call()

@@ -1,0 +1,178 @@
+"""Forward models: adjoint, pseudo-inverse and geometry, against their definitions and against other libraries."""
+
+import os
+import statistics
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, benchmark, gaussian_kernel, luma, picture, psnr
+
+SCALED, KINDS = ("Downsample", "BlurDownsample"), ("Identity", "Mask", "Blur", "Downsample", "BlurDownsample")
+
+
+def rand(*shape, seed=0, dtype=torch.float32):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@st.composite
+def problems(draw, kind, well_posed=False):
+    """An operator and the shape of its picture: odd and even, non-square, 1 to 3 channels, any kernel size."""
+    scale = draw(st.integers(1, 4)) if kind in SCALED else 1
+    height, width = (scale * draw(st.integers(-(-6 // scale), 20 // scale + 2)) for _ in range(2))
+    channels, seed = draw(st.integers(1, 3)), draw(st.integers(0, 10**6))
+    kernel = rand(draw(st.integers(1, 5)), draw(st.integers(1, 5)), seed=seed) - 0.2
+    if well_posed:
+        # A blur that keeps more of each pixel than it mixes has no zero in its spectrum.
+        kernel = 0.4 * kernel.abs() / kernel.abs().sum()
+        kernel[(kernel.shape[0] - 1) // 2, (kernel.shape[1] - 1) // 2] += 0.6
+        kernel = gaussian_kernel(draw(st.integers(1, 3)), 0.5) if kind == "BlurDownsample" else kernel
+    mask = rand(1, draw(st.sampled_from([1, channels])), height, width, seed=seed) > 0.5
+    mask[..., 0, 0] = True
+    make = {"Identity": Identity, "Mask": lambda: Mask(mask), "Blur": lambda: Blur(kernel),
+            "Downsample": lambda: Downsample(scale), "BlurDownsample": lambda: BlurDownsample(kernel, scale)}  # fmt: skip
+    return make[kind](), (1, channels, height, width)
+
+
+def inner(a, b):
+    return (a.double() * b.double()).sum()
+
+
+def relative(a, b):
+    return (a - b).norm() / b.norm()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_adjoint_linearity_and_gradient(kind, data):
+    A, shape = data.draw(problems(kind))
+    x, other = rand(*shape) - 0.5, rand(*shape, seed=1)
+    Ax = A(x)
+    y = rand(*Ax.shape, seed=2) - 0.5
+    back = A.adjoint(y)
+    assert back.shape == shape and Ax.dtype == back.dtype == torch.float32
+    # The dot-product test <A x, y> = <x, A^T y>, relative to the sizes of both.
+    assert (inner(Ax, y) - inner(x, back)).abs() <= 1e-5 * max(Ax.norm() * y.norm(), x.norm() * back.norm())
+    torch.testing.assert_close(A(2 * x - 3 * other), 2 * Ax - 3 * A(other), atol=2e-5, rtol=1e-5)
+    # The gradient of <A x, y> is A^T y: autograd knows the adjoint from A alone.
+    (gradient,) = torch.autograd.grad(inner(A(x.requires_grad_()), y), x)
+    torch.testing.assert_close(gradient, back, atol=2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["Identity", "Blur", "Downsample", "BlurDownsample"])
+@given(data=st.data())
+def test_pinv_inverts_where_the_rows_are_independent(kind, data):
+    A, shape = data.draw(problems(kind, well_posed=True))
+    y = A(rand(*shape)) + rand(*A(rand(*shape)).shape, seed=1)
+    assert relative(A(A.pinv(y)), y) < 1e-4
+    # Of all pictures with A x = y the pseudo-inverse takes the shortest: it has no part that A cannot see.
+    x = A.pinv(y)
+    assert relative(A.pinv(A(x)), x) < 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_pinv_of_any_operator(kind, data):
+    A, shape = data.draw(problems(kind))
+    Ax = A(rand(*shape))
+    # A A^+ A = A up to the frequencies that are dropped, those weaker than a thousandth of the strongest.
+    assert relative(A(A.pinv(Ax)), Ax) < 3e-3
+    u, v = rand(*Ax.shape, seed=1), rand(*Ax.shape, seed=2)
+    assert (inner(A(A.pinv(u)), v) - inner(u, A(A.pinv(v)))).abs() < 1e-3 * u.norm() * v.norm(), "A A^+ is symmetric"
+
+
+@pytest.mark.parametrize("rows, columns", [(3, 3), (5, 1), (4, 4), (2, 3), (1, 6)])
+def test_blur_is_convolution(rows, columns):
+    x, kernel = rand(1, 2, 13, 10, dtype=torch.float64), rand(rows, columns, seed=1, dtype=torch.float64)
+    wanted = [scipy.ndimage.convolve(channel, kernel.numpy(), mode="wrap") for channel in x[0].numpy()]
+    # scipy centres an even kernel on the pixel after its middle, the library on the one before: a shift by one.
+    wanted = np.roll(wanted, [1 - rows % 2, 1 - columns % 2], (1, 2))
+    torch.testing.assert_close(Blur(kernel)(x)[0], torch.from_numpy(wanted))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", ["astronaut", "camera"])
+def test_downsample_is_the_fields_bicubic(name, scale):
+    x = picture(name, 12 * 11)
+    # Pillow does not mirror at the borders, so it gets a picture that is mirrored already, and its rim is cut off.
+    padded = np.pad(x[0].numpy(), [(0, 0), (2 * scale,) * 2, (2 * scale,) * 2], mode="symmetric")
+    size = (padded.shape[2] // scale, padded.shape[1] // scale)
+    shrunk = np.stack([np.asarray(Image.fromarray(channel).resize(size, Image.BICUBIC)) for channel in padded])
+    y = Downsample(scale)(x)
+    torch.testing.assert_close(y[0], torch.from_numpy(shrunk[:, 2:-2, 2:-2]), atol=1e-5, rtol=0)
+    other = torch.nn.functional.interpolate(x, size=y.shape[-2:], mode="bicubic", antialias=True)
+    torch.testing.assert_close(y[..., 2:-2, 2:-2], other[..., 2:-2, 2:-2], atol=1e-5, rtol=0)
+
+
+def shrinkers(scale):
+    kernels = [gaussian_kernel(size, 1.0) for size in (1, 2, 3, 4, 7, 8)] + [torch.full((4, 5), 1 / 20)]
+    return [Downsample(scale)] + [BlurDownsample(kernel, scale) for kernel in kernels]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_nothing_shifts(scale):
+    # A ramp becomes the ramp of the blocks' centres. Half a pixel here costs decibels in super-resolution.
+    pixels = torch.arange(12.0 * scale, dtype=torch.float64)
+    ramp = pixels[:, None] + 100 * pixels[None, :]
+    centres = pixels.reshape(12, scale).mean(1)
+    wanted = centres[:, None] + 100 * centres[None, :]
+    for A in shrinkers(scale):
+        inside = slice(5, -5)
+        torch.testing.assert_close(A(ramp[None, None])[0, 0, inside, inside], wanted[inside, inside])
+        # A dot in the middle of a block stays in the middle of its pixel.
+        dot = torch.zeros(1, 1, 12 * scale, 12 * scale, dtype=torch.float64)
+        dot[..., 5 * scale : 6 * scale, 6 * scale : 7 * scale] = 1
+        y = A(dot)[0, 0]
+        middle = [float((y.sum(1 - side) * torch.arange(12)).sum() / y.sum()) for side in (0, 1)]
+        assert middle == pytest.approx([5, 6]), A
+
+
+def test_gaussian_kernel():
+    for size in (1, 4, 9):
+        kernel = gaussian_kernel(size, 1.3)
+        assert kernel.shape == (size, size) and kernel.sum().item() == pytest.approx(1)
+        torch.testing.assert_close(kernel, kernel.flip(0, 1))
+    wide, tall = gaussian_kernel(15, (3, 1)), gaussian_kernel(15, (3, 1), angle=90)
+    assert wide[7, 11] > wide[11, 7], "angle 0 lies along the rows"
+    torch.testing.assert_close(tall, wide.T)
+    slanted = gaussian_kernel(15, (3, 1), angle=45)
+    assert slanted[3, 11] > slanted[11, 11], "angles turn counter-clockwise"
+
+
+X = torch.rand(1, 1, 8, 8)
+
+
+@pytest.mark.parametrize("call, error", [
+    (lambda: Downsample(3)(X), ValueError), (lambda: BlurDownsample(gaussian_kernel(3, 1), 3)(X), ValueError),
+    (lambda: Downsample(0), ValueError), (lambda: Downsample(2.0), TypeError), (lambda: Mask(X[0, 0] > 2), ValueError),
+    (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError), (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
+    (lambda: Mask(X), ValueError), (lambda: Mask(0 * X), ValueError), (lambda: Mask(np.ones((8, 8))), TypeError),
+    (lambda: Blur(torch.ones(9, 1))(X), ValueError), (lambda: Blur(X), ValueError), (lambda: Blur([[1.0]]), TypeError),
+    (lambda: Blur(torch.full((3, 3), torch.nan)), ValueError), (lambda: Blur(torch.zeros(3, 3)), ValueError),
+    (lambda: gaussian_kernel(5, -1), ValueError), (lambda: gaussian_kernel(5, float("nan")), ValueError),
+    (lambda: gaussian_kernel(0, 1), ValueError), (lambda: gaussian_kernel(5, "1"), TypeError),
+    (lambda: Identity()(X[0]), ValueError), (lambda: Identity()((255 * X).byte()), TypeError),
+    (lambda: Downsample(2).adjoint(X / 0), ValueError), (lambda: Blur(torch.ones(1, 1)).pinv(X.numpy()), TypeError),
+])  # fmt: skip
+def test_bad_arguments_are_refused(call, error):
+    with pytest.raises(error):
+        call()
+
+
+@pytest.mark.skipif("DIL_DATA" not in os.environ, reason="Set5 is not bundled: name its folder in DIL_DATA")
+@pytest.mark.parametrize("scale, decibels", [(2, 33.68), (3, 30.40), (4, 28.43)])
+def test_bicubic_on_set5_gives_the_fields_numbers(scale, decibels):
+    scores = []
+    for name in ("baby", "bird", "butterfly", "head", "woman"):
+        x = luma(benchmark(f"set5/{name}.png"))
+        x = x[..., : x.shape[-2] // scale * scale, : x.shape[-1] // scale * scale]
+        y = (255 * Downsample(scale)(x)).round().clamp(0, 255) / 255
+        # For enlarging, antialiasing does nothing, but torch then takes the field's cubic (a = -1/2).
+        enlarged = torch.nn.functional.interpolate(y, size=x.shape[-2:], mode="bicubic", antialias=True)
+        scores.append(psnr((255 * enlarged).round() / 255, x, shave=scale))
+    assert statistics.mean(scores) == pytest.approx(decibels, abs=0.03)

@@ -1,0 +1,73 @@
+"""Device, profile and seed."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dil_course import runtime
+
+
+def test_device_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("DIL_DEVICE", "cpu")
+    assert runtime.device() == torch.device("cpu")
+
+
+def test_device_is_the_best_of_this_machine(monkeypatch):
+    monkeypatch.delenv("DIL_DEVICE", raising=False)
+    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert runtime.device().type == best
+
+
+def test_unknown_device_is_refused(monkeypatch):
+    monkeypatch.setenv("DIL_DEVICE", "abacus")
+    with pytest.raises(ValueError, match="this machine has .*cpu"):
+        runtime.device()
+
+
+def test_profile_follows_the_device(monkeypatch):
+    monkeypatch.delenv("DIL_PROFILE", raising=False)
+    monkeypatch.setenv("DIL_DEVICE", "cpu")
+    assert runtime.profile() == "quick"
+
+
+@pytest.mark.parametrize("profile, value", [("quick", 7), ("full", 18)])
+def test_pick_follows_the_profile(monkeypatch, profile, value):
+    monkeypatch.setenv("DIL_PROFILE", profile)
+    assert runtime.profile() == profile
+    assert runtime.pick(quick=7, full=18) == value
+
+
+def test_unknown_profile_is_refused(monkeypatch):
+    monkeypatch.setenv("DIL_PROFILE", "fast")
+    with pytest.raises(ValueError, match="expected quick or full"):
+        runtime.profile()
+
+
+def test_seeded_repeats_and_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    with runtime.seeded(3):
+        first = torch.rand(5)
+    with runtime.seeded(3):
+        again = torch.rand(5)
+    with runtime.seeded(4):
+        other = torch.rand(5)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seeded_restores_after_an_error():
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError), runtime.seeded(3):
+        raise RuntimeError
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_import_pulls_in_neither_jupyter_nor_pyplot():
+    # Scripts and servers must start fast and without a screen.
+    rooms = "dil_course, dil_course.signals, dil_course.fitting, dil_course.from_scratch, dil_course.checks, dil_course.figures"
+    heavy = "{'jupyter', 'jupyterlab', 'ipywidgets', 'ipykernel', 'IPython', 'matplotlib.pyplot'}"
+    code = f"import sys, {rooms}; print(sorted({heavy} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
