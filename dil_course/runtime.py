@@ -1,6 +1,7 @@
 """Where and how long a lesson computes: device, quick or full profile, seed."""
 
 import contextlib
+import hashlib
 import os
 
 import torch
@@ -45,3 +46,13 @@ def seeded(seed):
         # Only the CPU's generator: manual_seed would reset the GPU's too, and fork_rng would not restore it.
         torch.default_generator.manual_seed(seed)
         yield
+
+
+def generator(seed, purpose, device="cpu"):
+    """A stream of random numbers of its own for each purpose, such as "noise" or "z".
+
+    One seed for everything would be a trap: the noise on the picture and the network's input would then come from
+    the same random bits, the input would hold the noise, and the network would fit it at once.
+    """
+    digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7]))

@@ -38,7 +38,7 @@ class Result:
         iteration: the iteration that `estimate` belongs to.
         history: lists "iteration" and "loss"; with a truth also "psnr" of the single estimates and "psnr_average",
             in dB. About 200 entries, evenly spaced over the run.
-        snapshots: list of (iteration, 8-bit array) of the average, at most 24.
+        snapshots: list of (iteration, 8-bit array) of the average, at most 25; the last one is `estimate`.
         why: why the run ended, in plain words.
         seconds: how long it took.
     """
@@ -126,6 +126,8 @@ class Recorder:
         if not whole and self.good is None:
             raise ValueError("the first step already gave NaN or infinite values: look at the input and the learning rate")
         iteration, estimate = (self.step.iteration, self.average) if whole else self.good
+        if self.snapshots[-1][0] != iteration:
+            self.snapshots.append((iteration, to_array(estimate)))
         why = self.why or why or f"finished {self.step.iteration} iterations"
         if not whole:
             why += f"; the estimate is the last good one, of iteration {iteration}"

@@ -19,8 +19,8 @@ def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.0
     Args:
         y: observation (1,C,h,w), computed on y's own device.
         A: forward model (see `signals.operators`); None is the identity, denoising.
-        network: module that maps z (1,input_channels,H,W) to (1,C,H,W) in [0,1], with attributes `input_channels`
-            and `scales`; fitted in place. None makes a small skip network from the seed.
+        network: module that maps z (1,input_channels,H,W) to (1,C,H,W) in [0,1], with attributes `input_channels`,
+            `output_channels` and `scales`; fitted in place. None makes a small skip network from the seed.
         iterations: None takes 700 in the quick profile and 1800, the paper's number, in the full one.
         learning_rate: of Adam.
         input_noise: standard deviation of the noise on z.
@@ -44,12 +44,14 @@ def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.0
     if network is None:
         with runtime.seeded(seed):
             network = small_skip_network(shape[1])
+    if network.output_channels != shape[1]:
+        raise ValueError(f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}")
     check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
     return _fit(y, A, network.to(y.device), shape, iterations, learning_rate, input_noise, seed)
 
 
 def _fit(y, A, network, shape, iterations, learning_rate, input_noise, seed):
-    generator = torch.Generator(y.device).manual_seed(seed)
+    generator = runtime.generator(seed, "z", y.device)
     z = 0.1 * torch.rand(1, network.input_channels, *shape[-2:], generator=generator, device=y.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     for iteration in range(1, iterations + 1):

@@ -2,6 +2,7 @@
 
 import torch
 
+from dil_course import runtime
 from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
 
 
@@ -19,7 +20,7 @@ def add_gaussian(x, sigma, seed=0):
     check_observation(x, "x")
     check_number(sigma, "sigma", high=10)
     check_integer(seed, "seed")
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(x.shape, generator=runtime.generator(seed, "noise"))
     return x + sigma * noise.to(x)
 
 
@@ -37,5 +38,5 @@ def add_poisson(x, peak, seed=0):
     check_image(x, "x")
     check_number(peak, "peak", low=0.01, high=1e9)
     check_integer(seed, "seed")
-    counts = torch.poisson(peak * x.cpu().double(), generator=torch.Generator().manual_seed(seed))
+    counts = torch.poisson(peak * x.cpu().double(), generator=runtime.generator(seed, "noise"))
     return (counts / peak).to(x)

@@ -1,0 +1,214 @@
+"""What this machine has, whether the live lessons will run on it, how long they take, and how to mend what is wrong.
+
+Nothing is imported above but the standard library: the doctor must speak where torch or jupyter are missing.
+"""
+
+import dataclasses
+import os
+import pathlib
+import platform
+import re
+import statistics
+import sys
+import tempfile
+import time
+from importlib import metadata
+
+PYTHON = (3, 11)
+# Lowest versions that work, as in pyproject.toml. ipykernel comes with jupyterlab: from version 6 on a cell may await.
+TORCH = "2.5"
+LIVE_VIEW = {"jupyterlab": "4.2", "ipywidgets": "8.1", "ipykernel": "6"}
+
+# Minutes of each lesson in the quick profile, measured on two cores on which one iteration of the probe takes
+# REFERENCE_PROBE seconds.
+LESSONS = {"00 start here": 1.0, "01 inverse problems": 0.5, "03 deep image prior": 2.5}
+REFERENCE_PROBE = 0.02
+TOO_LONG = 10  # minutes for one lesson
+
+INSTALL = "delete the folder .venv and run `make lab` again (with conda: `conda env update -f environment.yml`)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What one check found: is it well, what is there, and how to mend it where it is not well."""
+
+    ok: bool
+    text: str
+    mend: str = ""
+
+
+def numbers(version):
+    """The leading numbers of a version, for comparing: "2.13.0+cpu" becomes (2, 13, 0)."""
+    return tuple(int(part) for part in re.match(r"\d*(?:\.\d+)*", version).group().split(".") if part)
+
+
+def package(name, lowest):
+    """Is the package installed in this Python, and new enough?"""
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(False, f"{name} is missing", INSTALL)
+    if numbers(version) < numbers(lowest):
+        return Finding(False, f"{name} {version} is too old: {lowest} or newer is needed", INSTALL)
+    return Finding(True, f"{name} {version}")
+
+
+def check_python():
+    version = platform.python_version()
+    if sys.version_info < PYTHON:
+        wanted = ".".join(map(str, PYTHON))
+        mend = f"install a newer one from python.org, then name it: `make lab PYTHON=python{wanted}`"
+        return Finding(False, f"Python {version} is too old: {wanted} or newer is needed", mend)
+    return Finding(True, f"Python {version}, {sys.executable}")
+
+
+def check_torch():
+    finding = package("torch", TORCH)
+    if not finding.ok:
+        return finding
+    try:
+        import torch
+    except (ImportError, OSError) as problem:
+        return Finding(False, f"{finding.text} is installed but does not start: {problem}", INSTALL)
+    return Finding(True, f"{finding.text}, {torch.get_num_threads()} threads on {os.cpu_count()} cores")
+
+
+def check_device():
+    try:
+        import torch
+
+        from dil_course import runtime
+
+        device = runtime.device()
+    except (ValueError, RuntimeError) as problem:
+        return Finding(False, f"the device cannot be used: {problem}", "remove the variable: `unset DIL_DEVICE`")
+    if device.type == "cuda":
+        return Finding(True, f"device {device}, {torch.cuda.get_device_name(device)}")
+    return Finding(True, f"device {device}, {processor()}")
+
+
+def check_memory():
+    try:
+        page = os.sysconf("SC_PAGE_SIZE") / 2**30
+        total = page * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return Finding(True, "memory unknown: this system does not tell; 4 GB are enough")
+    try:
+        # Not all that could be freed: the system lends idle memory to its file cache.
+        free = f", at least {page * os.sysconf('SC_AVPHYS_PAGES'):.1f} GB of it free"
+    except (ValueError, OSError):
+        free = ", how much of it is free this system does not tell"
+    enough = total > 1.8
+    return Finding(enough, f"memory {total:.1f} GB{free}", "" if enough else "use a machine with 4 GB of memory or more")
+
+
+def check_live_view():
+    """Will `await watch(...)` draw, and its Stop button work?"""
+    findings = [package(name, lowest) for name, lowest in LIVE_VIEW.items()]
+    bad = [finding.text for finding in findings if not finding.ok]
+    if bad:
+        return Finding(False, f"the live view and its Stop button will not work: {'; '.join(bad)}", INSTALL)
+    return Finding(True, f"the live view and its Stop button will work: {', '.join(f.text for f in findings)}")
+
+
+def check_folder():
+    try:
+        with tempfile.TemporaryFile(dir=".") as file:
+            file.write(b"x" * 2**20)
+            file.flush()
+    except OSError as problem:
+        mend = "copy the course to a folder of your own on a disk with room, and start there"
+        return Finding(False, f"nothing can be written to {pathlib.Path.cwd()}: {problem}", mend)
+    return Finding(True, f"this folder can be written to: {pathlib.Path.cwd()}")
+
+
+def check_profile():
+    # Looked at here, not by runtime.profile(): that one asks for the device as well.
+    chosen = os.environ.get("DIL_PROFILE")
+    if chosen not in (None, "quick", "full"):
+        return Finding(False, f"DIL_PROFILE={chosen} is neither quick nor full", "`export DIL_PROFILE=quick`, or `unset DIL_PROFILE`")
+    return Finding(True, f"DIL_PROFILE={chosen}" if chosen else "DIL_PROFILE is not set: quick on a CPU, full on a GPU")
+
+
+def check_data():
+    folder = os.environ.get("DIL_DATA")
+    if not folder:
+        return Finding(True, "DIL_DATA is not set: no lesson needs it, benchmark pictures are fetched when asked for")
+    if not pathlib.Path(folder).is_dir():
+        return Finding(False, f"DIL_DATA={folder} is no folder", "name the folder that holds set5/, or `unset DIL_DATA`")
+    return Finding(True, f"DIL_DATA={folder}")
+
+
+def probe(iterations=40, warm_up=5):
+    """Median seconds for one iteration of a small deep image prior (64x64 pixels) on this machine's device."""
+    from dil_course import runtime
+    from dil_course.from_scratch import deep_image_prior
+    from dil_course.signals import picture
+
+    y = picture("coffee", 64).to(runtime.device())
+    times = [time.perf_counter()]
+    for step in deep_image_prior(y, iterations=warm_up + iterations):
+        float(step.loss)  # A GPU is done only when a number has come back.
+        times.append(time.perf_counter())
+    return statistics.median(after - before for before, after in zip(times[warm_up:], times[warm_up + 1 :], strict=False))
+
+
+def predicted_minutes(seconds):
+    """Minutes for each lesson on a machine that needs so many seconds for an iteration of the probe."""
+    return {lesson: minutes * seconds / REFERENCE_PROBE for lesson, minutes in LESSONS.items()}
+
+
+def check_speed():
+    try:
+        seconds = probe()
+    except Exception as problem:  # Whatever stops a fit is what the reader has to be told.
+        return Finding(False, f"a small fit does not run: {type(problem).__name__}: {problem}", INSTALL)
+    minutes = predicted_minutes(seconds)
+    lines = [f"a small fit runs, {1000 * seconds:.1f} ms an iteration; expect, in the quick profile, about"]
+    lines += [f"{value:6.1f} minutes for lesson {lesson}" for lesson, value in minutes.items()]
+    slow = max(minutes.values()) > TOO_LONG
+    mend = "close other programs and plug in the power, then ask again; else use a machine with a GPU" if slow else ""
+    return Finding(not slow, "\n      ".join(lines), mend)
+
+
+def processor():
+    """The processor's name where the system tells it."""
+    try:
+        names = re.findall(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:
+        names = []
+    return names[0].strip() if names else platform.processor() or platform.machine()
+
+
+def machine():
+    """One line that says on what a figure was measured: system, processor, threads, versions."""
+    import torch
+
+    from dil_course import runtime
+
+    device = runtime.device()
+    where = f"{device}, " + (torch.cuda.get_device_name(device) + ", " if device.type == "cuda" else "")
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{platform.platform()}, {processor()}, {where}{torch.get_num_threads()} threads, {versions}"
+
+
+def examine():
+    """All checks in order; those that need torch are left out where it is missing."""
+    findings = [check_python(), check_torch()]
+    working = findings[-1].ok
+    findings += [check_device()] if working else []
+    findings += [check_memory(), check_live_view(), check_folder(), check_profile(), check_data()]
+    # A refused setting or device would only be told a second time by the fit.
+    return findings + ([check_speed()] if working and findings[2].ok and check_profile().ok else [])
+
+
+def main():
+    """Print what was found. Returns 0 when all is well, 1 when something must be mended."""
+    findings = examine()
+    for finding in findings:
+        print(("ok    " if finding.ok else "MEND  ") + finding.text)
+        if not finding.ok:
+            print(f"      -> {finding.mend}")
+    bad = sum(not finding.ok for finding in findings)
+    print(f"{bad} to mend, see the arrows above." if bad else "All is well: `make lab` opens the course.")
+    return 1 if bad else 0
