@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dil_course.fitting import run
+from dil_course import runtime
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Downsample, Identity, Mask, add_gaussian, gaussian_kernel, picture, psnr
@@ -21,7 +22,7 @@ def by_hand(y, A, iterations, learning_rate, input_noise, seed):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = small_skip_network(3)
-    generator = torch.Generator().manual_seed(seed)
+    generator = runtime.generator(seed, "z")
     z = 0.1 * torch.rand(1, 32, 36, 36, generator=generator)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     for _ in range(iterations):
@@ -116,3 +117,16 @@ def test_bad_observations_are_refused_at_the_call(y, error, words):
 def test_bad_arguments_are_refused_at_the_call(options, error):
     with pytest.raises(error):
         deep_image_prior(CLEAN, **options)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_network_input_holds_nothing_of_the_noise_of_the_same_seed(seed):
+    noise = add_gaussian(torch.zeros(1, 1, 64, 64), 1.0, seed=seed).flatten()
+    z = torch.rand(32, 64 * 64, generator=runtime.generator(seed, "z"))
+    correlations = torch.corrcoef(torch.cat([noise[None], z]))[0, 1:]
+    assert correlations.abs().max() < 5 / 64  # five standard errors
+
+
+def test_a_network_of_other_channels_is_refused():
+    with pytest.raises(ValueError, match="3 channels"):
+        deep_image_prior(CLEAN[:, :1], network=small_skip_network(3))

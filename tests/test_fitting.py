@@ -70,7 +70,8 @@ def test_history_and_snapshots_are_bounded(total):
     assert iterations[0] == 1 and iterations[-1] == total and iterations == sorted(set(iterations))
     assert min(total, 150) <= len(iterations) <= 401
     assert all(len(values) == len(iterations) for values in result.history.values())
-    assert 1 <= len(result.snapshots) <= 24
+    assert 1 <= len(result.snapshots) <= 25
+    assert result.snapshots[-1][0] == result.iteration
     assert all(array.dtype == "uint8" and array.shape == (16, 16) for _, array in result.snapshots)
 
 
