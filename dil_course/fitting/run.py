@@ -37,7 +37,7 @@ class Result:
         estimate: exponential moving average of the run's estimates, (1,C,H,W); after a divergence, the last good one.
         iteration: the iteration that `estimate` belongs to.
         history: lists "iteration" and "loss"; with a truth also "psnr" of the single estimates and "psnr_average",
-            in dB. About 200 entries, evenly spaced over the run.
+            in dB. A few hundred entries: every iteration at first, then evenly spaced.
         snapshots: list of (iteration, 8-bit array) of the average, at most 25; the last one is `estimate`.
         why: why the run ended, in plain words.
         seconds: how long it took.
@@ -77,7 +77,9 @@ class Recorder:
         # The past weighs less at first, else the gray start of the run would be seen for hundreds of iterations.
         weight = min(self.weight, step.iteration / (step.iteration + 10))
         self.average = self.average.lerp(step.estimate, 1 - weight)
-        if step.iteration % max(1, step.total // RECORDS) and 1 < step.iteration < step.total:
+        # Early iterations are recorded more densely, so that the curves of a very long run show something soon.
+        every = max(1, min(step.total // RECORDS, step.iteration // 20))
+        if step.iteration % every and step.iteration < step.total:
             return False
         return self._record()
 
