@@ -339,7 +339,7 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 # - **Noise on $z$ matters most.** Without it the network learns the noise of $y$ pixel by pixel. With it, each iteration sees another $z$, and fine detail that depends on $z$ cannot settle.
 # - **Depth matters.** One scale sees small neighbourhoods, so little keeps noise from picture.
 # - **Wide skips hurt.** They let $z$ through at full resolution, and the coarse scales are no longer needed. This is why a U-Net is a worse prior than this ladder.
-# - **No skips** slows everything down: the noise waits longer, and so does fine detail. On this smooth picture that is a gain. On fine texture it is a loss.
+# - **No skips** slows everything down: the noise waits longer, and so does fine detail. Here the curve is still rising at the end, where the others fall.
 #
 # None of these is a law. They hold for this picture, this noise and this number of iterations.
 
@@ -354,7 +354,7 @@ print("wide skips are at least 1 dB worse:", end["wide skip"] < end["as in the p
 #
 # The prior says: *neighbours belong together, at all scales*. Grass does not agree: seen this closely, it is nearly noise.
 #
-# **Predict before you run.** How many decibels will the method gain on grass? On the cup it gained about ten.
+# **Predict before you run.** How many decibels will the method gain on grass? On the cup it gained more than ten.
 #
 # We put a classical method beside it, non-local means (NLM) from scikit-image. It averages similar patches, and it is told $\sigma$.
 
