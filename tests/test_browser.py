@@ -119,8 +119,15 @@ def open_notebook(page, address, name):
 
 
 def run_all(page):
-    page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
-    page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+    """Run All as a reader does it, again if it came before the page was connected to the kernel, which leaves cells as they are."""
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
+    for _ in range(10):
+        page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+        page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+        page.wait_for_timeout(3000)
+        if prompt.inner_text().strip() != "[ ]:":
+            return
+    raise AssertionError("Run All started no cell")
 
 
 def wait_until(condition, what, seconds=60):

@@ -237,7 +237,7 @@ carried_back = shrink_adjoint(small, kernel)
 shown = {"y": small, "adjoint of y": carried_back, "9 x adjoint of y": 9 * carried_back}
 show_images(
     shown | {"pixels repeated: not the adjoint": repeated(small)},
-    alt="A small picture; its adjoint, very dark; the same nine times brighter, with a fine grid; a blocky enlargement.",
+    alt="A small picture; its adjoint, very dark; the same nine times brighter, with a grid; a blocky enlargement.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -375,7 +375,8 @@ print(f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the
 #
 # This is the heart of the matter. **The data alone cannot say which picture is right.** A smaller misfit is no help:
 # both have misfit zero. Whoever prefers one of them uses knowledge that is not in $y$. The pseudo-inverse, too, has
-# made a choice: "the unseen part is zero". It is a poor choice. It leaves holes black, and gave the grid that you just saw.
+# made a choice: "the unseen part is zero". It is a poor choice. It leaves holes black, and it made the grid that you
+# saw in section 4.
 
 # %% tags=["nbval-check-output"]
 patched = clean + hide(lawn, 1 - kept)
@@ -403,7 +404,7 @@ weaker = Blur(gaussian_kernel(9, 0.8)).spectrum(clean).abs()
 factors = {"blur with sigma 1.2": K.abs().flatten(), "blur with sigma 0.8": weaker.flatten()}
 show_curves(
     {name: (torch.linspace(0, 100, len(s)), s.sort(descending=True).values) for name, s in factors.items()},
-    x_label="percent of the singular values", y_label="singular value", log_y=True, title="Singular values of two blurs",
+    x_label="percent of the singular values", y_label="singular value", log_y=True, title="Two blurs",
     alt="Both curves fall from 1, the stronger blur to 0.000003, the weaker to 0.008.",
 )  # fmt: skip
 
@@ -456,9 +457,10 @@ show_curves({"gradient descent": quality, "the blurred, noisy y": [psnr(noisy, c
             alt="PSNR rises within 15 iterations to 26 dB, then falls to 20 dB, below the observed picture.")  # fmt: skip
 
 # %% [markdown]
-# We observe a rise, a peak after some fifteen iterations, and a long fall that ends far below $y$ itself. The fit to $y$ gets better all the way, but
-# after the peak it is the *noise* that is being fitted. This is called **semi-convergence**. Stopping early is a cure:
-# it leaves the weak, noisy waves alone. Remember this curve. Lesson 03 finds the same shape with a network.
+# We observe a rise, a peak after some fifteen iterations, and a long fall that ends far below $y$ itself. The fit to
+# $y$ gets better all the way, but after the peak it is the *noise* that is being fitted. This is called
+# **semi-convergence**. Stopping early is a cure: it leaves the weak, noisy waves alone. Remember this curve.
+# Lesson 03 finds the same shape with a network.
 
 # %% tags=["nbval-check-output"]
 predicted = -10 * torch.log10(sigma**2 * (1 / K.abs() ** 2).mean())
@@ -510,7 +512,7 @@ shown = {"y": noisy}
 for name, weight in {"too small": 1e-4, "best": weights[lowest], "too large": 1.0}.items():
     restored = tikhonov(noisy, weight)
     shown[f"{name}: {weight:.1g}, {psnr(restored, clean):.1f} dB"] = restored
-show_images(shown, alt="The blurred photograph; one restoration buried in noise; one with some grain; and a very dark one.")
+show_images(shown, alt="The blurred photograph; a restoration buried in noise; one with some grain; a dark one.")
 
 # %% [markdown]
 # We observe that even the best one is not good. It still has grain, its edges are soft, and it is a bit too dark,
@@ -554,7 +556,7 @@ print(f"the discrepancy principle lands within 2 dB of the best: {best_tikhonov 
 # neighbours. There are two ways, and the small difference in the formula makes a large one in the picture:
 #
 # - **smoothness**: the sum of *squared* differences. This is Tikhonov's idea again, with differences in place of $x$;
-# - **total variation (TV)**: the sum of the *lengths* of the differences, $\sum \sqrt{d_\text{down}^2 + d_\text{right}^2}$.
+# - **total variation (TV)**: the sum of their *lengths*, $\sum \sqrt{d_\text{down}^2 + d_\text{right}^2}$.
 #
 # Go from 0 to 1 along a line, in one jump or in ten steps of 0.1. Squared differences cost 1 for the jump and
 # $10 \cdot 0.1^2 = 0.1$ for the steps, so smoothness hates edges. The lengths add up to 1 both ways: TV does not mind
@@ -629,7 +631,7 @@ for name, x in {"photograph": clean, "drawing": drawing[None, None]}.items():
         estimate = fit_pixels(y, Mask(kept), penalty, weight)
         filled[name, method] = psnr(estimate, x)
         shown[f"{name}, {method}: {filled[name, method]:.1f} dB"] = estimate
-show_images(shown, alt="A photograph and a drawing, each: half black; still half black; filled, edges frayed; filled cleanly.")
+show_images(shown, alt="A photograph and a drawing, each half black; still half black; filled, edges frayed; filled.")
 
 # %% [markdown]
 # We observe:
@@ -654,7 +656,7 @@ print(f"inpainting the photograph: they tie within 1 dB: {abs(lead['photograph']
 #
 # **Texture.** We blur a lawn just as we blurred the photograph, and restore it just so.
 #
-# **Predict before you run.** TV gained more than 4 dB on the photograph, compared with its $y$. What will the lawn gain?
+# **Predict before you run.** On the photograph TV gained more than 4 dB over $y$. What will the lawn gain?
 
 # %%
 lawn_y = add_gaussian(A(lawn), sigma)
