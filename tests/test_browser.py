@@ -112,10 +112,10 @@ def write_notebook(path, cells):
 def open_notebook(page, address, name):
     """Open the notebook alone on the page, with its kernel ready."""
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
     # The file browser would leave the notebook half of the page.
     page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab[aria-selected=true]").first.click()
-    page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=60_000)
+    page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=120_000)
 
 
 def run_all(page):
@@ -130,7 +130,7 @@ def run_all(page):
     raise AssertionError("Run All started no cell")
 
 
-def wait_until(condition, what, seconds=60):
+def wait_until(condition, what, seconds=180):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
@@ -151,7 +151,7 @@ def test_run_all_then_stop_then_slider(chromium, tmp_path):
             run_all(page)
 
             live = page.locator("img.widget-image").first
-            live.wait_for(timeout=60_000)
+            live.wait_for(timeout=120_000)
             wait_until(lambda: len(live.evaluate(PIXELS)) > 100, "the first live picture")
             first = live.evaluate(PIXELS)
             wait_until(lambda: live.evaluate(PIXELS) != first, "a change of the live picture")
@@ -165,11 +165,11 @@ def test_run_all_then_stop_then_slider(chromium, tmp_path):
             assert next_cell.count() == 0, "the next cell ran before Stop was pressed"
             stop = page.locator(".widget-button", has_text="Stop")
             stop.click()
-            next_cell.get_by_text("stopped by you at iteration").wait_for(timeout=20_000)
+            next_cell.get_by_text("stopped by you at iteration").wait_for(timeout=90_000)
 
             # The static figure; jupyter's own pictures, unlike those of widgets, lie in a rendered image.
             figure = page.locator(".jp-RenderedImage img")
-            figure.wait_for(timeout=20_000)
+            figure.wait_for(timeout=90_000)
             assert figure.is_visible() and figure.evaluate("image => image.naturalWidth") > 500
             assert stop.count() == 0
             figure.scroll_into_view_if_needed()

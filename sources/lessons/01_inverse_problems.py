@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -646,7 +646,7 @@ show_images(shown, alt="A photograph and a drawing, each half black; still half 
 # So "TV is better" is not a law. It is better **where its assumption fits the picture**.
 
 # %% tags=["nbval-check-output"]
-print(f"deblurring: TV beats smoothness by 0.5 dB or more: {deblurred['TV'] > deblurred['smoothness'] + 0.5}")
+print(f"deblurring: TV beats smoothness by half a decibel or more: {deblurred['TV'] > deblurred['smoothness'] + 0.5}")
 print(f"deblurring: TV beats Tikhonov by 2 dB or more: {deblurred['TV'] > deblurred['Tikhonov'] + 2}")
 lead = {name: filled[name, "TV"] - filled[name, "smoothness"] for name in ("photograph", "drawing")}
 print(f"inpainting the drawing: TV beats smoothness by 4 dB or more: {lead['drawing'] > 4}")
@@ -701,7 +701,7 @@ def flat_share(x, slope=0.8 / 127):
 
 print(f"TV gains less than half as much on the lawn as on the photograph: {0 < lawn_gain < photograph_gain / 2}")
 lawn_lead = psnr(lawn_results["TV"], lawn) - psnr(lawn_results["smoothness"], lawn)
-print(f"on the lawn, TV leads smoothness by less than 0.2 dB, if at all: {lawn_lead < 0.2}")
+print(f"on the lawn, TV leads smoothness by less than a fifth of a decibel, if at all: {lawn_lead < 0.2}")
 print(f"TV makes more than half of the slope flat: {flat_share(lines['TV']) > 1 / 2}")
 print(f"smoothness less than a quarter: {flat_share(lines['smoothness']) < 1 / 4}")
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -21,7 +21,7 @@
 #
 # **Before you start.** You have trained a small network in PyTorch. From lesson 01 you need `y = A(x) + n` and the PSNR.
 #
-# **Time.** About 2.5 minutes of computing on 2 CPU cores, about an hour with reading and predicting.
+# **Time.** About 3 minutes of computing on 2 CPU cores, about an hour with reading and predicting.
 # On a GPU: not measured.
 
 # %%
