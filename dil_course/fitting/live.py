@@ -159,7 +159,7 @@ def curves_figure(history):
     columns = 2 if "psnr" in history else 1
     figure = Figure(figsize=(3.2 * columns, 2.9))
     # Fixed margins: fitting them to the labels, as the static figures do, takes more time than all the drawing.
-    figure.subplots_adjust(left=0.24 / columns, right=0.98, bottom=0.17, top=0.96, wspace=0.32)
+    figure.subplots_adjust(left=0.32 / columns, right=0.98, bottom=0.17, top=0.96, wspace=0.36)
     draw_history(figure.subplots(1, columns, squeeze=False)[0], history)
     return figure
 
