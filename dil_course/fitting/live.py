@@ -58,14 +58,16 @@ class Pace:
     """Says when the next drawing is due, so that drawing takes at most `share` of the run's time after the first one."""
 
     def __init__(self, share, delay=0.0):
-        self.share, self.due = share, time.perf_counter() + delay
+        self.share, self.due, self.cold = share, time.perf_counter() + delay, True
 
     def draw(self, function):
         started = time.perf_counter()
         if started >= self.due:
             function()
             ended = time.perf_counter()
-            self.due = ended + max(SHORTEST_PAUSE, (ended - started) / self.share)
+            # The first drawing also loads fonts and modules: its time says nothing of the next one's.
+            pause = 0 if self.cold else (ended - started) / self.share
+            self.due, self.cold = ended + max(SHORTEST_PAUSE, pause), False
 
 
 class WidgetView:

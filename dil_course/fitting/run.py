@@ -104,12 +104,13 @@ class Recorder:
         return loss > 10 * self.history["loss"][0] or bool(saturated)
 
     def _write(self, loss):
-        self.history["iteration"].append(self.step.iteration)
-        self.history["loss"].append(loss)
+        entry = {"iteration": self.step.iteration, "loss": loss}
         if self.truth is not None:
             truth = self.truth.to(self.average)
-            self.history["psnr"].append(psnr(self.step.estimate, truth))
-            self.history["psnr_average"].append(psnr(self.average, truth))
+            entry |= {"psnr": psnr(self.step.estimate, truth), "psnr_average": psnr(self.average, truth)}
+        # All computing is done before the first list grows, so that an interrupt leaves them of one length.
+        for name, value in entry.items():
+            self.history[name].append(value)
         if (len(self.history["loss"]) - 1) % self.snapshot_every == 0:
             self.snapshots.append((self.step.iteration, to_array(self.average)))
             if len(self.snapshots) > SNAPSHOTS:
