@@ -153,8 +153,8 @@ def report(answer):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=128)
-    parser.add_argument("--iterations", type=int, default=150)
-    parser.add_argument("--repeats", type=int, default=5, help="beside a first one, which warms up")
+    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--repeats", type=int, default=3, help="beside a first one, which warms up")
     options = parser.parse_args()
     from dil_course.doctor import machine
 

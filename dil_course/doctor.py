@@ -197,9 +197,10 @@ def examine():
     findings = [check_python(), check_torch()]
     working = findings[-1].ok
     findings += [check_device()] if working else []
-    findings += [check_memory(), check_live_view(), check_folder(), check_profile(), check_data()]
+    settings = check_profile()
+    findings += [check_memory(), check_live_view(), check_folder(), settings, check_data()]
     # A refused setting or device would only be told a second time by the fit.
-    return findings + ([check_speed()] if working and findings[2].ok and check_profile().ok else [])
+    return findings + ([check_speed()] if working and findings[2].ok and settings.ok else [])
 
 
 def main():

@@ -105,7 +105,7 @@ def _answers(address):
 
 def write_notebook(path, cells):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     nbformat.write(notebook, path)
 
 
@@ -121,6 +121,8 @@ def open_notebook(page, address, name):
 def run_all(page):
     """Run All as a reader does it, again if it came before the page was connected to the kernel, which leaves cells as they are."""
     prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
+    # JupyterLab asks for the kernel when a command comes while it is still starting.
+    page.add_locator_handler(page.locator("dialog.jp-Dialog"), lambda dialog: dialog.get_by_text("Select", exact=True).click())
     for _ in range(10):
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()

@@ -6,7 +6,7 @@ import time
 import torch
 
 from dil_course.signals import psnr, to_array
-from dil_course.signals.validation import check_image, check_number, check_same_shape
+from dil_course.signals.validation import check_image, check_number, check_same_shape, is_finite
 
 RECORDS = 200
 SNAPSHOTS = 24
@@ -85,7 +85,7 @@ class Recorder:
 
     def _record(self):
         loss = float(self.step.loss)
-        finite = bool(torch.isfinite(self.average).all()) and loss - loss == 0
+        finite = is_finite(self.average) and loss - loss == 0
         if finite:
             self._write(loss)
         if finite and not self._suspicious(loss):
@@ -125,7 +125,7 @@ class Recorder:
         if self.step is None:
             raise ValueError("the method made no step: was its generator used before?")
         seconds = time.perf_counter() - self.started
-        whole = self.why is None and bool(torch.isfinite(self.average).all())
+        whole = self.why is None and is_finite(self.average)
         if not whole and self.good is None:
             raise ValueError("the first step already gave NaN or infinite values: look at the input and the learning rate")
         iteration, estimate = (self.step.iteration, self.average) if whole else self.good
