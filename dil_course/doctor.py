@@ -21,8 +21,8 @@ LIVE_VIEW = {"jupyterlab": "4.2", "ipywidgets": "8.1", "ipykernel": "6"}
 
 # Minutes of each lesson in the quick profile, measured on two cores on which one iteration of the probe takes
 # REFERENCE_PROBE seconds.
-LESSONS = {"00 start here": 1.3, "01 inverse problems": 1.0, "03 deep image prior": 2.8}
-REFERENCE_PROBE = 0.028
+LESSONS = {"00 start here": 1.6, "01 inverse problems": 0.4, "03 deep image prior": 2.8}
+REFERENCE_PROBE = 0.031
 TOO_LONG = 10  # minutes for one lesson
 
 INSTALL = "delete the folder .venv and run `make lab` again (with conda: `conda env update -f environment.yml`)"
