@@ -17,21 +17,21 @@ def test_paper_setting_has_the_authors_number_of_parameters():
 
 
 def test_small_setting_is_small():
-    assert parameters(small_skip_network()) == pytest.approx(122_000, rel=0.01)
-    assert small_skip_network().input_channels == 32 and small_skip_network().scales == 4
+    assert parameters(small_skip_network()) == pytest.approx(72_000, rel=0.01)
+    assert small_skip_network().input_channels == 16 and small_skip_network().scales == 4
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (64, 35), (17, 80)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_output_has_the_size_of_the_input_and_lies_in_0_1(size, channels):
     with runtime.seeded(0):
-        picture = small_skip_network(channels)(5 * torch.randn(1, 32, *size))
+        picture = small_skip_network(channels)(5 * torch.randn(1, 16, *size))
     assert picture.shape == (1, channels, *size)
     assert 0 <= picture.min() < picture.max() <= 1
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"skip": 0}, {"upsampling": "nearest"}, {"scales": 1}, {"input_channels": 2, "output_channels": 1},
+    {}, {"skip": 0}, {"upsampling": "nearest"}, {"padding": "zeros"}, {"norm_of_joined": False}, {"scales": 1}, {"input_channels": 2, "output_channels": 1},
 ])  # fmt: skip
 def test_every_parameter_learns(options):
     with runtime.seeded(0):

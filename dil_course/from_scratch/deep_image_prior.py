@@ -3,13 +3,13 @@
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import Step
-from dil_course.networks import small_skip_network
+from dil_course.fitting import Engine, Step
+from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Identity
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
 
 
-def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.01, input_noise=1 / 30, seed=0):
+def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.01, input_noise=1 / 30, seed=0, fast=True):
     """Minimise over theta the mean of (A(f_theta(z + noise)) - y)^2 by Adam, from random theta and a fixed random z.
 
     Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior" (CVPR 2018), equation 2, with the settings that their
@@ -20,11 +20,14 @@ def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.0
         y: observation (1,C,h,w), computed on y's own device.
         A: forward model (see `signals.operators`); None is the identity, denoising.
         network: module that maps z (1,input_channels,H,W) to (1,C,H,W) in [0,1], with attributes `input_channels`,
-            `output_channels` and `scales`; fitted in place. None makes a small skip network from the seed.
-        iterations: None takes 700 in the quick profile and 1800, the paper's number, in the full one.
+            `output_channels` and `scales`; fitted in place. None makes a small skip network in the quick profile and
+            the paper's in the full one, from the seed.
+        iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800 in the
+            full one.
         learning_rate: of Adam.
         input_noise: standard deviation of the noise on z.
         seed: of z, of its noise and of the network that is made here.
+        fast: False computes as the textbook does (see `fitting.Engine`).
 
     Returns:
         Generator of Steps: the loss before the iteration's update and the estimate (1,C,H,W) that it was taken at.
@@ -36,29 +39,26 @@ def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.0
     check_observation(y)
     A = Identity() if A is None else A
     shape = A.adjoint(y).shape
-    iterations = runtime.pick(quick=700, full=1800) if iterations is None else iterations
+    iterations = runtime.pick(quick=350, full=1800) if iterations is None else iterations
     check_integer(iterations, "iterations", 1)
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     check_number(input_noise, "input_noise")
     check_integer(seed, "seed")
     if network is None:
         with runtime.seeded(seed):
-            network = small_skip_network(shape[1])
+            network = runtime.pick(quick=small_skip_network, full=SkipNetwork)(shape[1])
     if network.output_channels != shape[1]:
         raise ValueError(f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}")
     check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
-    return _fit(y, A, network.to(y.device), shape, iterations, learning_rate, input_noise, seed)
+    return _fit(y, A, Engine(network.to(y.device), learning_rate, fast), shape, iterations, input_noise, seed)
 
 
-def _fit(y, A, network, shape, iterations, learning_rate, input_noise, seed):
+def _fit(y, A, engine, shape, iterations, input_noise, seed):
     generator = runtime.generator(seed, "z", y.device)
-    z = 0.1 * torch.rand(1, network.input_channels, *shape[-2:], generator=generator, device=y.device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    z = 0.1 * torch.rand(1, engine.network.input_channels, *shape[-2:], generator=generator, device=y.device)
     for iteration in range(1, iterations + 1):
         noise = torch.randn(z.shape, generator=generator, device=y.device)
-        estimate = network(z + input_noise * noise)
+        estimate = engine(z + input_noise * noise)
         loss = torch.mean((A(estimate) - y) ** 2)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        engine.update(loss)
         yield Step(iteration, iterations, loss.detach(), estimate.detach())

@@ -19,7 +19,7 @@
 #
 # **Before you start.** Nothing but a running JupyterLab. To follow the later lessons you should have trained a small network in PyTorch.
 #
-# **Time.** About 1.5 minutes of computing on 2 CPU cores. On a GPU: not measured.
+# **Time.** About a minute of computing on 2 CPU cores. On a GPU: not measured.
 #
 # How to run a cell: click it and press Shift + Enter. To run all of them: *Run* > *Run All Cells*.
 
@@ -79,7 +79,7 @@ print("all its values lie between 0 and 1:", 0 <= clean.min().item() and clean.m
 # While it runs, try *Stop* if you like: the run ends, and its estimate stays.
 
 # %%
-iterations = runtime.pick(quick=700, full=1800)
+iterations = runtime.pick(quick=350, full=1800)
 result = await watch(deep_image_prior(noisy, iterations=iterations), truth=clean, observed=noisy)  # noqa: F704, PLE1142
 
 # %% [markdown]
@@ -144,7 +144,7 @@ show_images({"your picture": own, "with noise": own_noisy}, alt="The chosen pict
 # Is your picture noisy already? Then skip the noise: put `own` in the place of `own_noisy` below, and leave out `truth`.
 
 # %%
-iterations_own = runtime.pick(quick=400, full=1800)
+iterations_own = runtime.pick(quick=350, full=1800)
 own_result = await watch(deep_image_prior(own_noisy, iterations=iterations_own), truth=own, observed=own_noisy)  # noqa: F704, PLE1142
 save_image(own_result.estimate, "my_picture_restored.png")
 print("saved as my_picture_restored.png, beside this notebook")

@@ -64,6 +64,7 @@ show_images({"x, clean": x, f"y, noisy: {psnr(y, x):.1f} dB": y}, alt="A cup of 
 # The network is built from one brick: a convolution, batch normalization, and a LeakyReLU.
 # Batch normalization gives each channel mean 0 and variance 1. Here the "batch" is the pixels of the one picture.
 # Padding by reflection keeps the picture's size without a dark frame.
+# `inplace=True` changes numbers where they lie, which saves memory and time.
 
 
 # %%
@@ -73,7 +74,7 @@ def convolution(channels_in, channels_out, size, stride=1):
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, size, stride, padding, padding_mode=mode),
         nn.BatchNorm2d(channels_out),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(0.2, inplace=True),
     )
 
 
@@ -200,16 +201,25 @@ print("single outputs peak, then lose at least half a decibel:", bool(smooth.max
 # %% [markdown]
 # ## 4. The library's version
 #
-# `deep_image_prior` in the library is the loop above, plus an operator $A$ and checks of its input.
-# From now on we import it. First we make sure that it is nothing else: same seed, same numbers.
+# `deep_image_prior` in the library is the loop above, plus an operator $A$ and checks of its input. `SkipNetwork` is our network.
+# From now on we import them. First we make sure that they are nothing else: same seed, same numbers.
+#
+# `fast=False` switches off what the library does for speed. The appendix tells what that is.
 
 # %%
 from dil_course.from_scratch import deep_image_prior
-from dil_course.networks import small_skip_network
+from dil_course.networks import SkipNetwork, small_skip_network
+
+
+def prior(target, iterations, scales=4, skip=4, **options):
+    with runtime.seeded(0):
+        network = SkipNetwork(target.shape[1], width=32, scales=scales, skip=skip)
+    return deep_image_prior(target, network=network, iterations=iterations, **options)
+
 
 with runtime.seeded(0):
     mine = Network().to(device)
-for step_mine, step_library in zip(fit(y, mine, 10), deep_image_prior(y, iterations=10, seed=0)):
+for step_mine, step_library in zip(fit(y, mine, 10), prior(y, 10, fast=False)):
     pass
 same_estimate = compare("estimate, iteration 10", step_mine.estimate, step_library.estimate)
 same_loss = compare("loss, iteration 10", step_mine.loss, step_library.loss)
@@ -243,8 +253,8 @@ targets = {
 show_images(targets, alt="The four targets: a detail of a coffee cup, the same with noise, its pixels shuffled, pure noise.")
 
 # %%
-iterations_small = runtime.pick(quick=260, full=2000)
-fits = {name: run(deep_image_prior(target, iterations=iterations_small)) for name, target in targets.items()}
+iterations_small = runtime.pick(quick=240, full=2000)
+fits = {name: run(prior(target, iterations_small)) for name, target in targets.items()}
 curves = {name: (fit.history["iteration"], fit.history["loss"]) for name, fit in fits.items()}
 alt = "Loss over iterations for the four targets. The photograph falls fastest and lowest; pure noise falls slowest."
 show_curves(curves, "iteration", "loss (mean squared error)", alt, log_y=True)
@@ -278,7 +288,7 @@ print("shuffled pixels resist at least five times as much as the photograph:", r
 
 # %%
 average = None
-for step in deep_image_prior(small_noisy, iterations=iterations_small):
+for step in prior(small_noisy, iterations_small):
     weight = min(0.99, step.iteration / (step.iteration + 10))
     average = step.estimate if average is None else weight * average + (1 - weight) * step.estimate
 pictures = {"noisy": small_noisy, "last output": step.estimate, "average": average, "truth": small}
@@ -307,22 +317,14 @@ print("the average beats the last output by at least 1 dB:", psnr(average, small
 # - skip branches of 32 channels, as wide as the network itself.
 
 # %%
-from dil_course.networks import SkipNetwork
-
-
-def variant(input_noise=1 / 30, scales=4, skip=4):
-    with runtime.seeded(0):
-        network = SkipNetwork(width=32, scales=scales, skip=skip)
-    return run(deep_image_prior(small_noisy, network=network, iterations=iterations_small, input_noise=input_noise), truth=small)
-
-
-variants = {
-    "as in the paper": variant(),
-    "no noise on z": variant(input_noise=0),
-    "one scale": variant(scales=1),
-    "no skip": variant(skip=0),
-    "wide skip": variant(skip=32),
+changes = {
+    "as in the paper": {},
+    "no noise on z": {"input_noise": 0},
+    "one scale": {"scales": 1},
+    "no skip": {"skip": 0},
+    "wide skip": {"skip": 32},
 }
+variants = {name: run(prior(small_noisy, iterations_small, **change), truth=small) for name, change in changes.items()}
 
 # %%
 for name, r in variants.items():
@@ -371,7 +373,7 @@ def nlm(y):
 
 grass = picture("grass", side=64).to(device)
 grass_noisy = add_gaussian(grass, sigma, seed=0)
-grass_result = run(deep_image_prior(grass_noisy, iterations=iterations_small), truth=grass)
+grass_result = run(prior(grass_noisy, iterations_small), truth=grass)
 
 # %%
 pictures = {"noisy": grass_noisy, "NLM": nlm(grass_noisy), "deep image prior": grass_result.estimate}
@@ -385,7 +387,7 @@ print(f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep ima
 # There are more ways to fail:
 #
 # - **The number of iterations is a parameter.** Too few is a blur, too many is the noisy picture. We fixed it beforehand here. Lesson 05 stops by rule, without the truth.
-# - **It is slow.** NLM took a fraction of a second, this took a minute, for one picture.
+# - **It is slow.** NLM took a fraction of a second, this took most of a minute, for one picture. The appendix mends some of that.
 # - **It is random.** Another seed gives another estimate, often a few tenths of a decibel apart.
 
 # %% tags=["nbval-check-output"]
@@ -394,13 +396,139 @@ gain_cup = psnr(fits["photograph + noise"].estimate, small) - psnr(small_noisy, 
 print("the gain on grass is less than half of that on the cup:", gain_grass < gain_cup / 2)
 
 # %% [markdown]
+# ## 9. Appendix: why is it slow, and what did we do about it?
+#
+# The paper's network, 5 scales of 128 channels, takes 0.4 seconds an iteration on our two cores: twelve minutes for this one cup.
+# Our narrow copy above took a minute. We want to wait for seconds.
+#
+# Look before you mend. How much arithmetic is there in an iteration, and how much of it does the processor get done each second?
+# The yardstick is a product of two large matrices. No program does arithmetic faster.
+
+# %%
+import time
+from statistics import median
+
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def seconds(work, times=8):
+    marks = [time.perf_counter()]
+    for _ in range(times):
+        float(work())  # reading a number makes a GPU finish
+        marks.append(time.perf_counter())
+    return median(after - before for before, after in zip(marks[2:], marks[3:]))
+
+
+def arithmetic(network, z):
+    with FlopCounterMode(display=False) as counter:
+        network(z).sum().backward()
+    return counter.get_total_flops()
+
+
+# %%
+matrix = torch.rand(1536, 1536, device=device)
+peak = 2 * 1536**3 / seconds(lambda: (matrix @ matrix).sum())
+networks = {
+    "128 channels": SkipNetwork().to(device),
+    "32 channels": SkipNetwork(width=32, scales=4).to(device),
+}
+for name, net in networks.items():
+    steps = deep_image_prior(y, network=net, iterations=10, fast=False)
+    time_taken, work = seconds(lambda: next(steps).loss), arithmetic(net, torch.rand(1, 32, 128, 128, device=device))
+    print(f"{name:13} {1000 * time_taken:4.0f} ms   {work / 1e9:5.1f} billion operations   {work / time_taken / peak:4.0%} of the peak")
+
+# %% [markdown]
+# We observe: the narrow network does a fourteenth of the arithmetic, but takes about a sixth of the time (on our machine).
+# It leaves most of the processor idle.
+# So something other than arithmetic takes the time.
+#
+# **Predict before you run.** We time each kind of brick at full resolution, forward and backward.
+# Only the convolution does arithmetic worth the name. How long will the others take beside it?
+
+# %%
+features = torch.rand(1, 32, 128, 128, device=device, requires_grad=True)
+half = torch.rand(1, 32, 64, 64, device=device, requires_grad=True)
+bricks = {
+    "convolution 3x3": (nn.Conv2d(32, 32, 3, padding=1), features),
+    "batch norm": (nn.BatchNorm2d(32), features),
+    "LeakyReLU": (nn.LeakyReLU(0.2), features),
+    "padding by reflection": (nn.ReflectionPad2d(1), features),
+    "upsampling, bilinear": (nn.Upsample(scale_factor=2, mode="bilinear"), half),
+    "upsampling, nearest": (nn.Upsample(scale_factor=2, mode="nearest"), half),
+}
+
+
+def there_and_back(brick, given):
+    made = brick(given).sum()
+    made.backward()
+    return made.detach()
+
+
+for name, (brick, given) in bricks.items():
+    brick = brick.to(device)
+    print(f"{name:22} {1000 * seconds(lambda: there_and_back(brick, given), times=20):5.1f} ms")
+
+# %% [markdown]
+# We observe that bricks without arithmetic take a good part of a convolution's time each, and an iteration has many of them.
+# They move numbers about, and memory is slow.
+#
+# So we change the design where it costs most. Each change was measured for its time *and* its picture:
+#
+# - **Nearest-neighbour upsampling** and **zeros as padding**: no interpolation, no copies. The picture also comes in fewer iterations.
+# - **No batch norm where the branches join**: it came right after other batch norms.
+# - **24 channels and 8 in the skip branch.** They meet as 32, and processors compute on eight numbers at a time. 16 channels of $z$ are enough.
+#
+# This is `small_skip_network`, which the library takes by default in the quick profile.
+# What we tried and dropped stands in `benchmarks/RESULTS.md`.
+
+# %% [markdown]
+# ### Memory that comes and goes
+#
+# A second cost hides below PyTorch. Each iteration frees picture-sized tensors and asks for new ones.
+# Linux takes the memory back and hands it out again page by page, filled with zeros: a **page fault** each.
+# The library asks it to let us keep the memory (`fitting/engine.py`). We count page faults with and without, each in a process of its own.
+
+# %%
+import subprocess
+import sys
+
+script = """
+from resource import RUSAGE_SELF, getrusage
+from dil_course import from_scratch, networks, signals
+network = networks.SkipNetwork(width=32, scales=4)
+steps = from_scratch.deep_image_prior(signals.picture("coffee", 128), network=network, iterations=12, fast=FAST)
+faults = [getrusage(RUSAGE_SELF).ru_minflt for step in steps]
+print((faults[-1] - faults[3]) // 8)
+"""
+for fast in (False, True) if sys.platform != "win32" else ():
+    command = [sys.executable, "-c", script.replace("FAST", str(fast))]
+    print(f"fast={fast!s:5} page faults an iteration:", subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+# %% [markdown]
+# We observe that the page faults go away. On our machine that takes about a tenth off an iteration; a busy machine hides it.
+# No number in the picture is computed otherwise. On a Mac or on Windows there is nothing to gain here.
+#
+# Now everything together, on the cup from the start of this lesson. Compare the seconds.
+
+# %%
+quick_result = await watch(deep_image_prior(y), truth=x, observed=y)  # noqa: F704, PLE1142
+for name, r in {"the network we built": result, "the library's default": quick_result}.items():
+    print(f"{name:22} {psnr(r.estimate, x):.1f} dB after {r.seconds:.0f} s")
+
+# %% tags=["nbval-check-output"]
+small_work = arithmetic(small_skip_network().to(device), torch.rand(1, 16, 128, 128, device=device))
+paper_work = arithmetic(SkipNetwork().to(device), torch.rand(1, 32, 128, 128, device=device))
+print("the small network needs less than a tenth of the paper's arithmetic:", small_work < paper_work / 10)
+print("its picture is as good, within 1 dB:", psnr(quick_result.estimate, x) > psnr(result.estimate, x) - 1)
+
+# %% [markdown]
 # ## Summary
 #
 # 1. The deep image prior fits an untrained network to one noisy picture. There is no training set.
 # 2. It works because the network takes in pictures sooner than noise, not because it cannot take in noise.
 # 3. So quality rises, peaks and falls. The iteration at which you stop is part of the method.
 # 4. Averaging the outputs and noise on the input give decibels; wide skips and shallow networks take them away.
-# 5. **What breaks it:** fine texture, too many iterations, and impatience.
+# 5. **What breaks it:** fine texture, too many iterations, and impatience. Against the last, look where the time goes.
 #
 # **Papers.** D. Ulyanov, A. Vedaldi, V. Lempitsky, *Deep Image Prior*, CVPR 2018 (the method, impedance).
 # T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, *Deep Internal Learning: Deep Learning from a Single Input*, IEEE Signal Processing Magazine 2024 (the map of the field).

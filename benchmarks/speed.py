@@ -1,0 +1,238 @@
+"""How fast we are, beside the textbook's loop, in one run. Prints markdown tables; the plot goes beside them.
+
+python benchmarks/speed.py iterations    seconds an iteration of the same architecture, textbook against ours, and the
+                                         share of the measured peak arithmetic
+python benchmarks/speed.py picture       time until the picture is there, three pictures x three seeds
+python benchmarks/speed.py growth        seconds an iteration and memory, from 64 to 512 pixels a side; draws speed.png
+
+The time that the live view takes: python benchmarks/live_view.py
+"""
+
+import argparse
+import concurrent.futures
+import itertools
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from dil_course import runtime
+from dil_course.doctor import machine
+from dil_course.fitting import Step
+from dil_course.from_scratch import deep_image_prior
+from dil_course.networks import SkipNetwork, small_skip_network
+from dil_course.signals import add_gaussian, picture, psnr
+
+PICTURES = ("astronaut", "coffee", "chelsea")
+SIGMA = 25 / 255
+MARGIN = 0.3  # dB below the textbook's own peak: there, the picture counts as reached
+NETWORKS = {"paper's, 5 scales of 128": SkipNetwork, "small, 4 scales of 24": small_skip_network}
+
+
+def textbook(y, network, iterations, seed):
+    """The loop as everybody writes it: float32, contiguous memory, torch's defaults, the loss read at each iteration."""
+    generator = runtime.generator(seed, "z", y.device)
+    z = 0.1 * torch.rand(1, network.input_channels, *y.shape[-2:], generator=generator, device=y.device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for iteration in range(1, iterations + 1):
+        optimizer.zero_grad()
+        estimate = network(z + torch.randn(z.shape, generator=generator, device=y.device) / 30)
+        loss = torch.mean((estimate - y) ** 2)
+        loss.backward()
+        optimizer.step()
+        yield Step(iteration, iterations, loss.item(), estimate.detach())
+
+
+def make(network, seed):
+    with runtime.seeded(seed):
+        return network(3).to(runtime.device())
+
+
+def ours(y, network, iterations, seed):
+    return deep_image_prior(y, network=network, iterations=iterations, seed=seed)
+
+
+WAYS = {"textbook": textbook, "ours": ours}
+
+
+def wait():
+    """A GPU works on while Python goes ahead; the clock must not."""
+    if runtime.device().type == "cuda":
+        torch.cuda.synchronize()
+
+
+def durations(steps, count):
+    """Seconds of the next `count` iterations."""
+    times = []
+    for _ in range(count):
+        wait()
+        started = time.perf_counter()
+        next(steps)
+        wait()
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def say(*cells):
+    print("| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True)
+
+
+def header(*cells):
+    say(*cells)
+    say(*["---"] * len(cells))
+
+
+def observed(name, side, seed=0):
+    x = picture(name, side).to(runtime.device())
+    return x, add_gaussian(x, SIGMA, seed=seed)
+
+
+def peak_arithmetic():
+    """GFLOP/s of a large matrix product and of a large convolution: what this machine can do at best."""
+    device = runtime.device()
+    matrix, image = torch.rand(1536, 1536, device=device), torch.rand(1, 128, 128, 128, device=device)
+    kernel = torch.rand(128, 128, 3, 3, device=device)
+    peaks = {}
+    for name, work, operations in (
+        ("matrix product", lambda: matrix @ matrix, 2 * 1536**3),
+        ("convolution 3x3, 128 channels", lambda: torch.nn.functional.conv2d(image, kernel, padding=1), 2 * 128**2 * 9 * 128**2),
+    ):
+        times = []
+        for _ in range(12):
+            wait()
+            started = time.perf_counter()
+            work()
+            wait()
+            times.append(time.perf_counter() - started)
+        peaks[name] = operations / statistics.median(times[2:]) / 1e9
+    return peaks
+
+
+def operations(network, y):
+    """Floating-point operations of one iteration, as torch counts them: convolutions, forward and backward."""
+    counter = FlopCounterMode(display=False)
+    z = torch.rand(1, network.input_channels, *y.shape[-2:], device=y.device)
+    with counter:
+        network(z).sum().backward()
+    return counter.get_total_flops()
+
+
+def apart(function, *arguments):
+    """Call a function in a process of its own: ours changes how a whole process keeps its memory (`Engine`)."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def one_loop(name, way, side, count):
+    """Median seconds of `count` iterations after three to warm up, and the largest memory of the process in MiB."""
+    _, y = observed("coffee", side)
+    steps = WAYS[way](y, make(NETWORKS[name], 0), 10**6, 0)
+    durations(steps, 3)
+    seconds = statistics.median(durations(steps, count))
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def iterations(options):
+    peaks = apart(peak_arithmetic)
+    print("Measured peak: " + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in peaks.items()) + ".\n")
+    _, y = observed("coffee", options.side)
+    header("network", "loop", "seconds an iteration", "range", "textbook / this", "GFLOP an iteration", "per cent of peak")
+    for name, network in NETWORKS.items():
+        times = {way: [] for way in WAYS}
+        for _, way in itertools.product(range(options.turns), WAYS):
+            times[way].append(apart(one_loop, name, way, options.side, 8)[0])
+        work = operations(make(network, 0), y) / 1e9
+        for way, values in times.items():
+            seconds = statistics.median(values)
+            ratio = statistics.median(t / v for t, v in zip(times["textbook"], values, strict=True))
+            say(name, way, seconds, f"{min(values):.3g} to {max(values):.3g}", ratio, work, 100 * work / seconds / max(peaks.values()))
+
+
+def follow(way, network, name, seed, side, iterations, patience=60):
+    """Run until the average has not improved for `patience` iterations: its PSNR by iteration, median seconds of one."""
+    x, y = observed(name, side, seed)
+    steps = WAYS[way](y, make(network, seed), iterations, seed)
+    average, curve, times = None, [], []
+    for iteration in range(1, iterations + 1):
+        wait()
+        started = time.perf_counter()
+        step = next(steps)
+        wait()
+        times.append(time.perf_counter() - started)
+        average = step.estimate if average is None else average.lerp(step.estimate, 1 - min(0.99, iteration / (iteration + 10)))
+        curve.append(psnr(average, x))
+        if len(curve) - curve.index(max(curve)) > patience:
+            break
+    return curve, statistics.median(times)
+
+
+def first(curve, threshold):
+    """The first iteration at which the curve is there, else None."""
+    return next((iteration for iteration, value in enumerate(curve, 1) if value >= threshold), None)
+
+
+def time_to_picture(options):
+    print(f"{options.side} px, sigma 25/255, at most {options.iterations} iterations; aim: the textbook's peak minus {MARGIN} dB.\n")
+    header("picture", "seed", "textbook's peak", "its", "s/it", "seconds", "our peak", "our its", "our s/it", "our seconds", "times sooner")
+    ratios = []
+    for name, seed in itertools.product(PICTURES, range(3)):
+        case = (name, seed, options.side, options.iterations)
+        theirs, slow = apart(follow, "textbook", SkipNetwork, *case)
+        curve, quick = apart(follow, "ours", small_skip_network, *case)
+        aim = max(theirs) - MARGIN
+        long, short = first(theirs, aim), first(curve, aim)
+        ratios.append(long * slow / (short * quick) if short else 0.0)
+        reached = (short, quick, short * quick) if short else ("never", quick, "never")
+        say(name, seed, f"{max(theirs):.2f}", long, slow, long * slow, f"{max(curve):.2f}", *reached, ratios[-1])
+    print(f"\nTimes sooner: median {statistics.median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}.")
+
+
+def growth(options):
+    from matplotlib.figure import Figure
+
+    from dil_course.figures import draw_curves, png
+
+    curves = {}
+    header("network", "loop", "side", "seconds an iteration", "largest memory of the process, MiB")
+    paper, small = NETWORKS
+    for name, way in ((paper, "textbook"), (small, "textbook"), (small, "ours")):
+        for side in (64, 128, 256, 512):
+            if name == paper and side > options.largest:
+                continue
+            seconds, memory = apart(one_loop, name, way, side, 5)
+            sides, values = curves.setdefault(f"{name}, {way}", ([], []))
+            sides.append(side)
+            values.append(seconds)
+            say(name, way, side, seconds, f"{memory:.0f}")
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    draw_curves(axes, curves, "side of the picture (pixels)", "seconds an iteration")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    (HERE / "speed.png").write_bytes(png(figure))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = {"iterations": iterations, "picture": time_to_picture, "growth": growth}
+    parser.add_argument("part", choices=parts)
+    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--iterations", type=int, default=800)
+    parser.add_argument("--turns", type=int, default=5, help="how often each loop gets its turn")
+    parser.add_argument("--largest", type=int, default=256, help="side up to which the paper's network is timed")
+    options = parser.parse_args()
+    print(f"{machine()}\n")
+    parts[options.part](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The one place where speed lives: memory, precision, and the update of the weights.
+
+The mathematics stay the same; `fast=False` is the textbook's loop, so that a lesson can show the difference (appendix of
+lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
+"""
+
+import ctypes
+import functools
+import sys
+
+import torch
+
+# Of glibc's malloc.h, for mallopt.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
+
+
+@functools.cache
+def keep_memory():
+    """Let the process keep freed memory for its next tensors. True where that could be arranged.
+
+    By default Linux takes the memory of each freed picture-sized tensor back, and hands it out again as fresh pages,
+    filled with zeros one by one: thousands of page faults an iteration, a quarter of a small network's time.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # Not every Linux has glibc.
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def has_bfloat16(device):
+    """Does this device compute faster in bfloat16? A CPU does with AVX512-BF16 or AMX, a GPU from Ampere on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return False
+
+
+class Engine:
+    """A network on its way through a fit: call it for an estimate, `update` its weights by the loss.
+
+    Args:
+        network: module that maps (1,K,H,W) to (1,C,H,W); it is fitted in place.
+        learning_rate: of Adam (Kingma and Ba, ICLR 2015).
+        fast: False leaves everything as torch has it: float32, one operation after the other in Adam.
+
+    Attributes:
+        bfloat16: are convolutions computed in bfloat16? Weights, their updates, batch statistics, the loss and whatever
+            a network keeps out of autocast, such as the skip network's last layer, stay in float32.
+    """
+
+    def __init__(self, network, learning_rate, fast=True):
+        self.network = network
+        device = next(network.parameters()).device
+        if fast and device.type == "cpu":
+            keep_memory()
+        self.bfloat16 = fast and has_bfloat16(device)
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fast and device.type in ("cpu", "cuda"))
+
+    def __call__(self, z):
+        with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.network(z).to(z.dtype)
+
+    def update(self, loss):
+        """One step of Adam down the gradient of the loss."""
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()

@@ -1,0 +1,93 @@
+"""The engine: as fast as it may be, the same fit as the textbook's loop."""
+
+import statistics
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dil_course.fitting import Engine, engine, run
+from dil_course.from_scratch import deep_image_prior
+from dil_course.networks import SkipNetwork, small_skip_network
+from dil_course.signals import add_gaussian, picture, psnr
+
+CLEAN = picture("coffee", 48)
+
+
+def noisy(seed):
+    return add_gaussian(CLEAN, 25 / 255, seed=seed)
+
+
+def fitted(fast, seed, iterations=120, average=0.99):
+    return run(deep_image_prior(noisy(seed), iterations=iterations, seed=seed, fast=fast), average=average).estimate
+
+
+def test_first_iterations_agree_with_the_textbook_to_rounding():
+    # Later, roundings grow into other runs: no two summation orders agree for long.
+    for step, plain in zip(*(deep_image_prior(noisy(0), iterations=4, fast=fast) for fast in (True, False)), strict=True):
+        torch.testing.assert_close(step.estimate, plain.estimate, atol=2e-3, rtol=0)
+        torch.testing.assert_close(step.loss, plain.loss, atol=1e-4, rtol=0)
+
+
+def test_quality_is_the_textbooks():
+    differences = [psnr(fitted(True, seed), CLEAN) - psnr(fitted(False, seed), CLEAN) for seed in range(5)]
+    assert abs(statistics.mean(differences)) < 0.3, differences
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_same_seed_same_numbers_twice(fast):
+    assert torch.equal(fitted(fast, 3, iterations=25), fitted(fast, 3, iterations=25))
+
+
+@pytest.fixture
+def in_bfloat16(monkeypatch):
+    """As on a processor that computes in bfloat16; others do it too, slowly."""
+    monkeypatch.setattr(engine, "has_bfloat16", lambda device: True)
+
+
+def test_bfloat16_keeps_picture_loss_weights_and_norms_in_float32(in_bfloat16):
+    network = small_skip_network()
+    kinds = {}
+    network.body.up[0][0].register_forward_hook(lambda layer, given, made: kinds.update(convolution=made.dtype))
+    step = next(deep_image_prior(noisy(0), network=network, iterations=1))
+    assert kinds["convolution"] == torch.bfloat16
+    assert step.estimate.dtype == step.loss.dtype == torch.float32
+    assert {value.dtype for value in network.state_dict().values()} <= {torch.float32, torch.int64}
+    # A picture computed in bfloat16 would take at most 256 values between 1/2 and 1, and fewer elsewhere.
+    assert step.estimate.unique().numel() > 1000
+
+
+def test_bfloat16_fits_as_well(in_bfloat16):
+    best = psnr(fitted(True, 0), CLEAN)
+    assert best > psnr(noisy(0), CLEAN) + 6
+    assert abs(best - psnr(fitted(False, 0), CLEAN)) < 0.7
+
+
+def test_textbook_path_never_leaves_float32(in_bfloat16):
+    assert not Engine(small_skip_network(), 0.01, fast=False).bfloat16
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted and mended on Linux only")
+def test_memory_is_kept_from_iteration_to_iteration():
+    script = """
+import resource
+from dil_course.from_scratch import deep_image_prior
+from dil_course.networks import SkipNetwork
+from dil_course.signals import picture
+faults = [resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+          for step in deep_image_prior(picture("coffee", 128), network=SkipNetwork(width=32, scales=4), iterations=12, fast=FAST)]
+print(faults[-1] - faults[5])
+"""
+    counts = {}
+    for fast in (True, False):
+        command = [sys.executable, "-c", script.replace("FAST", str(fast))]
+        counts[fast] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    if counts[False] < 1000:
+        pytest.skip("this C library keeps memory by itself")
+    assert counts[True] < counts[False] / 5, counts
+
+
+def test_a_float64_network_stays_one():
+    network = SkipNetwork(width=4, scales=1, input_channels=2).double()
+    assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8, dtype=torch.float64)).dtype == torch.float64
