@@ -33,6 +33,7 @@ from dil_course.signals import add_gaussian, picture, psnr
 
 PICTURES = ("astronaut", "coffee", "chelsea")
 SIGMA = 25 / 255
+SIDES = (64, 128, 256, 512)
 MARGIN = 0.3  # dB below the textbook's own peak: there, the picture counts as reached
 NETWORKS = {"paper's, 5 scales of 128": SkipNetwork, "small, 4 scales of 24": small_skip_network}
 
@@ -134,7 +135,7 @@ def apart(function, *arguments):
 
 def one_loop(name, way, side, count):
     """Median seconds of `count` iterations after three to warm up, and the largest memory of the process in MiB."""
-    _, y = observed("coffee", side)
+    _, y = observed("astronaut", side)
     steps = WAYS[way](y, make(NETWORKS[name], 0), 10**6, 0)
     durations(steps, 3)
     seconds = statistics.median(durations(steps, count))
@@ -205,7 +206,7 @@ def growth(options):
     header("network", "loop", "side", "seconds an iteration", "largest memory of the process, MiB")
     paper, small = NETWORKS
     for name, way in ((paper, "textbook"), (small, "textbook"), (small, "ours")):
-        for side in (64, 128, 256, 512):
+        for side in SIDES:
             if name == paper and side > options.largest:
                 continue
             seconds, memory = apart(one_loop, name, way, side, 5)
@@ -217,6 +218,7 @@ def growth(options):
     axes = figure.subplots()
     draw_curves(axes, curves, "side of the picture (pixels)", "seconds an iteration")
     axes.set_xscale("log", base=2)
+    axes.set_xticks(SIDES, SIDES)
     axes.set_yscale("log")
     (HERE / "speed.png").write_bytes(png(figure))
 

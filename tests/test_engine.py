@@ -72,18 +72,20 @@ def test_textbook_path_never_leaves_float32(in_bfloat16):
 def test_memory_is_kept_from_iteration_to_iteration():
     script = """
 import resource
+from itertools import pairwise
+from statistics import median
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import SkipNetwork
 from dil_course.signals import picture
 faults = [resource.getrusage(resource.RUSAGE_SELF).ru_minflt
           for step in deep_image_prior(picture("coffee", 128), network=SkipNetwork(width=32, scales=4), iterations=12, fast=FAST)]
-print(faults[-1] - faults[5])
+print(int(median(after - before for before, after in pairwise(faults[3:]))))  # a busy system may take pages away now and then
 """
     counts = {}
     for fast in (True, False):
         command = [sys.executable, "-c", script.replace("FAST", str(fast))]
         counts[fast] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    if counts[False] < 1000:
+    if counts[False] < 200:
         pytest.skip("this C library keeps memory by itself")
     assert counts[True] < counts[False] / 5, counts
 
@@ -91,3 +93,22 @@ print(faults[-1] - faults[5])
 def test_a_float64_network_stays_one():
     network = SkipNetwork(width=4, scales=1, input_channels=2).double()
     assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize(("share", "threads"), [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", 3), (None, 3)])
+def test_threads_fit_the_share_of_a_container(share, threads, tmp_path, monkeypatch):
+    before = torch.get_num_threads()
+    if share:
+        (tmp_path / "cpu.max").write_text(share)
+    monkeypatch.setattr(engine, "SHARE", tmp_path / "cpu.max")
+    try:
+        torch.set_num_threads(3)
+        engine.limit_threads.__wrapped__()
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_picture_of_any_network_comes_back_in_float32(in_bfloat16):
+    network = torch.nn.Conv2d(2, 1, 3)  # nothing in it leaves autocast
+    assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8)).dtype == torch.float32

@@ -1,4 +1,4 @@
-"""The one place where speed lives: memory, precision, and the update of the weights.
+"""The one place where speed lives: memory, threads, precision, and the update of the weights.
 
 The mathematics stay the same; `fast=False` is the textbook's loop, so that a lesson can show the difference (appendix of
 lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
@@ -7,12 +7,14 @@ lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
 import ctypes
 import functools
 import sys
+from pathlib import Path
 
 import torch
 
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
+SHARE = Path("/sys/fs/cgroup/cpu.max")  # "150000 100000": of each 0.1 s of each core, this container may use 0.15 s in all
 
 
 @functools.cache
@@ -29,6 +31,21 @@ def keep_memory():
     except (OSError, AttributeError):  # Not every Linux has glibc.
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+@functools.cache
+def limit_threads():
+    """Use no more threads than this container's share of the machine has room for.
+
+    torch counts the machine's cores. On a shared server with 64 cores, of which one student may use two, 64 threads
+    would wait for each other. What OMP_NUM_THREADS says stays, where that is less.
+    """
+    try:
+        quota, period = SHARE.read_text().split()
+        room = max(1, round(int(quota) / int(period)))
+    except (OSError, ValueError):  # No container, or no limit: "max 100000".
+        return
+    torch.set_num_threads(min(room, torch.get_num_threads()))
 
 
 def has_bfloat16(device):
@@ -59,6 +76,7 @@ class Engine:
         device = next(network.parameters()).device
         if fast and device.type == "cpu":
             keep_memory()
+            limit_threads()
         self.bfloat16 = fast and has_bfloat16(device)
         self.optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fast and device.type in ("cpu", "cuda"))
 
