@@ -1,6 +1,6 @@
 # make lab        open the course in JupyterLab (the first time: install it into .venv, nothing outside this folder)
 # make test       run every test: the library, the lessons, the repository itself
-# make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 03")
+# make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
 # make doctor     say what this machine has, and how to mend what is missing
 
 PYTHON    ?= python3

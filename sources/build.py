@@ -1,16 +1,19 @@
 """Build the notebooks from their sources: convert, run, tidy, write.
 
-    python sources/build.py            every lesson
-    python sources/build.py 01 03      only the lessons whose names start so
+    python sources/build.py            every lesson and every problem set
+    python sources/build.py 01 ps03    only those whose names start so
 
-A lesson is edited as text in sources/lessons/NN_topic.py; notebooks/NN_topic.ipynb is made from it. What is
-written depends on the source alone, apart from the outputs, so that a difference between two commits is one
-that somebody made.
+A lesson is edited as text in sources/lessons/NN_topic.py; notebooks/NN_topic.ipynb is made from it.
+A problem set is edited in sources/problem_sets/psNN_topic.py, with its solutions; solutions/ is made from it, and
+exercises/ from solutions/ by nbgrader, which takes the solutions out. What is written depends on the source alone,
+apart from the outputs, so that a difference between two commits is one that somebody made.
 """
 
 import hashlib
 import os
+import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +24,10 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "sources" / "lessons"
+PROBLEM_SETS = ROOT / "sources" / "problem_sets"
 NOTEBOOKS = ROOT / "notebooks"
+SOLUTIONS = ROOT / "solutions"
+EXERCISES = ROOT / "exercises"
 LARGEST = 1_500_000  # bytes; larger notebooks are slow to open and are not shown on the web
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
@@ -38,10 +44,19 @@ def convert(source):
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[digest] += 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        kept = {key: cell.metadata[key] for key in ("tags", "nbgrader") if cell.metadata.get(key)}
+        if "nbgrader" in kept:
+            kept["nbgrader"] = role(kept["nbgrader"])
+        cell.metadata = kept
     notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return nbformat.from_dict(notebook)
+
+
+def role(given):
+    """nbgrader's metadata in full: a source says only whether a cell is a solution, is graded, for how many points."""
+    graded, solution = given.get("grade", False), given.get("solution", False)
+    return given | {"grade": graded, "solution": solution, "locked": graded and not solution, "task": False, "schema_version": 3}
 
 
 def execute(notebook, folder):
@@ -79,18 +94,50 @@ def write(notebook, path):
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
+def generate(name, course, release):
+    """Let nbgrader make the exercise of a problem set from its solution: release/NAME/NAME.ipynb.
+
+    Args:
+        name: of the problem set.
+        course: folder that holds solutions/NAME/NAME.ipynb.
+        release: folder to write to.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic by its name
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--force", "--create", f"--course-dir={course}"]
+        command += [f"--CourseDirectory.release_directory={release}", f"--db=sqlite:///{scratch}/gradebook.db"]
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"nbgrader could not make {name}:\n{done.stderr}")
+    target = Path(release) / name / f"{name}.ipynb"
+    target.chmod(0o644)
+    notebook = nbformat.read(target, as_version=4)
+    notebook.metadata = METADATA
+    write(notebook, target)
+
+
+def build_lesson(source):
+    write(tidy(execute(convert(source), NOTEBOOKS)), NOTEBOOKS / f"{source.stem}.ipynb")
+
+
+def build_problem_set(source):
+    folder = SOLUTIONS / source.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    write(tidy(execute(convert(source), folder)), folder / f"{source.stem}.ipynb")
+    generate(source.stem, ROOT, EXERCISES)
+
+
 def main(names):
-    """Build the named lessons, or all."""
-    sources = sorted(SOURCES.glob("*.py"))
+    """Build what is named, or all."""
+    sources = {source: build_lesson for source in sorted(SOURCES.glob("*.py"))}
+    sources |= {source: build_problem_set for source in sorted(PROBLEM_SETS.glob("ps*.py"))}
     for name in names:
         if not any(source.stem.startswith(name) for source in sources):
-            raise ValueError(f"no lesson in {SOURCES} starts with {name!r}")
-    NOTEBOOKS.mkdir(exist_ok=True)
-    for source in sources:
+            raise ValueError(f"no lesson and no problem set starts with {name!r}")
+    for source, build in sources.items():
         if not names or source.stem.startswith(tuple(names)):
-            target = NOTEBOOKS / f"{source.stem}.ipynb"
-            print(f"{source.name} -> {target.name}", flush=True)
-            write(tidy(execute(convert(source), NOTEBOOKS)), target)
+            print(source.relative_to(ROOT), flush=True)
+            build(source)
 
 
 if __name__ == "__main__":

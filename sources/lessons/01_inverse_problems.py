@@ -748,4 +748,4 @@ print(f"smoothness less than a quarter: {flat_share(lines['smoothness']) < 1 / 4
 # - H. W. Engl, M. Hanke, A. Neubauer, *Regularization of Inverse Problems*, Kluwer, 1996 (the textbook).
 # - D. Ulyanov, A. Vedaldi, V. Lempitsky, *Deep Image Prior*, CVPR 2018 (where lesson 03 goes).
 #
-# **Problem set.** ps01 goes with this lesson; it comes with the course's other problem sets.
+# **Problem set.** [Problem set 01](../exercises/ps01_inverse_problems/ps01_inverse_problems.ipynb): write an adjoint and prove it, predict noise, find out why four runs fail.

@@ -534,3 +534,5 @@ print("its picture is as good, within 1 dB:", psnr(quick_result.estimate, x) > p
 # T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, *Deep Internal Learning: Deep Learning from a Single Input*, IEEE Signal Processing Magazine 2024 (the map of the field).
 #
 # **Next.** Lesson 04 puts an operator $A$ in front of the network, and the same loop fills holes and sharpens pictures.
+#
+# **Problem set.** [Problem set 03](../exercises/ps03_deep_image_prior/ps03_deep_image_prior.ipynb): the loop with holes in the picture, when to stop, four runs that fail.

@@ -1,0 +1,1 @@
+"""The lecturer's side: marking submissions. See docs/teaching.md."""

@@ -1,0 +1,310 @@
+"""Submissions of problem set 01 as students hand them in: right, wrong and broken, each with the marks that it deserves."""
+
+import json
+import random
+
+import build
+import nbformat
+
+SET = "ps01_inverse_problems"
+POINTS = {
+    "interlaced_adjoint": 3, "passes_dot_product_test": 2, "psnr_of_noise": 1, "smooth_deblur": 3,
+    "noise_after_tikhonov": 2, "make_consistent": 2, "causes": 3,
+}  # fmt: skip
+
+RIGHT = {
+    "interlaced_adjoint": [
+        """
+def interlaced_adjoint(y, kernel):
+    tall = torch.zeros(1, 1, y.shape[2] * 2, y.shape[3])
+    for row in range(y.shape[2]):
+        tall[:, :, 2 * row + 1] = y[:, :, row]
+    return Blur(kernel.flip(0, 1))(tall)
+""",
+        """
+import numpy as np, warnings
+def interlaced_adjoint(measured, k):
+    warnings.warn("my own warning")
+    print("shape", measured.shape)
+    up = np.kron(measured[0, 0].numpy(), np.array([[0.0], [1.0]]))
+    return Blur(k).adjoint(torch.from_numpy(up)[None, None])
+""",
+    ],
+    "passes_dot_product_test": [
+        """
+def passes_dot_product_test(A, adjoint, shape):
+    for trial in range(3):
+        a = torch.randn(shape, dtype=torch.float32)
+        Aa = A(a)
+        b = torch.randn_like(Aa)
+        left, right = float((Aa * b).sum()), float((a * adjoint(b)).sum())
+        if abs(left - right) > 1e-5 * float(Aa.norm() * b.norm()):
+            return False
+    return True
+""",
+        """
+def passes_dot_product_test(F, G, size):
+    torch.manual_seed(0)
+    u = torch.rand(size) - 0.5
+    v = torch.rand(F(u).shape) - 0.5
+    one, two = (F(u) * v).double().sum(), (u * G(v)).double().sum()
+    return (one - two).abs() / (F(u).norm() * v.norm()) < 1e-4
+""",
+    ],
+    "psnr_of_noise": [
+        "import math\npsnr_of_noise = lambda sigma: 20 * math.log10(255 / sigma)",
+        "import numpy as np\ndef psnr_of_noise(s):\n    s /= 255\n    return -10 * np.log10(s * s)",
+    ],
+    "smooth_deblur": [
+        """
+def smooth_deblur(y, kernel, weight):
+    h, w = y.shape[-2:]
+    dot = torch.zeros(1, 1, h, w, dtype=torch.float64); dot[0, 0, 0, 0] = 1
+    H = torch.fft.fft2(Blur(kernel.double())(dot))
+    fy, fx = torch.meshgrid(torch.fft.fftfreq(h), torch.fft.fftfreq(w), indexing="ij")
+    D2 = 4 * torch.sin(torch.pi * fy) ** 2 + 4 * torch.sin(torch.pi * fx) ** 2
+    X = H.conj() * torch.fft.fft2(y.double()) / (H * H.conj() + weight * D2)
+    return torch.fft.ifft2(X).real
+""",
+        """
+import numpy as np
+def smooth_deblur(y, kernel, weight):
+    data, k = y[0, 0].numpy(), kernel.numpy()
+    place = np.zeros_like(data)
+    place[: k.shape[0], : k.shape[1]] = k
+    place = np.roll(place, (-(k.shape[0] // 2), -(k.shape[1] // 2)), (0, 1))
+    K = np.fft.fft2(place)
+    d1, d2 = np.zeros_like(data), np.zeros_like(data)
+    d1[0, 0], d1[-1, 0], d2[0, 0], d2[0, -1] = -1, 1, -1, 1
+    G = abs(np.fft.fft2(d1)) ** 2 + abs(np.fft.fft2(d2)) ** 2
+    return np.fft.ifft2(np.conj(K) * np.fft.fft2(data) / (abs(K) ** 2 + weight * G))
+""",
+    ],
+    "noise_after_tikhonov": [
+        "def noise_after_tikhonov(K, sigma, weight):\n    filter = K.conj() / (K * K.conj() + weight)\n    return sigma ** 2 * (filter * filter.conj()).real.mean()",
+        """
+def noise_after_tikhonov(K, s, lam):
+    total = 0.0
+    for k in K.flatten().tolist():
+        total += (s * abs(k) / (abs(k) ** 2 + lam)) ** 2
+    return total / K.numel()
+""",
+    ],
+    "make_consistent": [
+        "def make_consistent(guess, y, A):\n    missing = y - A(guess)\n    guess += A.pinv(missing)\n    return guess",
+        "def make_consistent(g, y, A):\n    unseen = g - A.pinv(A(g))\n    return A.pinv(y) + unseen",
+    ],
+    "causes": [
+        "causes = dict(A='step too large', B='fits the noise', C='wrong kernel', D='wrong adjoint')",
+        "causes = {}\ncauses['D'] = 'wrong adjoint'\ncauses['C'] = 'wrong kernel'\ncauses['B'] = 'fits the noise'\ncauses['A'] = 'step too large'",
+    ],
+}
+
+# Wrong answers, with the points that they deserve.
+WRONG = {
+    "interlaced_adjoint": [
+        ("def interlaced_adjoint(y, kernel):\n    z = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])\n    z[:, :, 1::2] = y\n    return Blur(kernel)(z)", 0),
+        ("def interlaced_adjoint(y, kernel):\n    return Blur(kernel).adjoint(y.repeat_interleave(2, dim=2))", 0),
+        ("def interlaced_adjoint(y, kernel):\n    z = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])\n    z[:, :, ::2] = y\n    return Blur(kernel).adjoint(z)", 0),
+        ("def interlaced_adjoint(y, kernel):\n    return y", 0),
+        ("import sys\ndef interlaced_adjoint(y, kernel):\n    sys.exit()", 0),
+    ],
+    "passes_dot_product_test": [
+        ("def passes_dot_product_test(A, adjoint, shape):\n    return True", 0),
+        ("def passes_dot_product_test(A, adjoint, shape):\n    x, y = torch.randn(shape), torch.randn(shape)\n    return (A(x) * y).sum() == (x * adjoint(y)).sum()", 0),
+        ("def passes_dot_product_test(A, adjoint, shape):\n    x = torch.ones(shape)\n    y = torch.ones(A(x).shape)\n    a, b = (A(x) * y).sum(), (x * adjoint(y)).sum()\n    return abs(a - b) < 1e-3 * abs(a)", 0),
+    ],
+    "psnr_of_noise": [
+        ("def psnr_of_noise(sigma):\n    return 20.17", 0),
+        ("import math\ndef psnr_of_noise(sigma):\n    return -10 * math.log10(sigma / 255)", 0),
+    ],
+    "smooth_deblur": [
+        ("def smooth_deblur(y, kernel, weight):\n    dot = torch.zeros_like(y); dot[0, 0, 0, 0] = 1\n    K = torch.fft.fft2(Blur(kernel)(dot))\n    return torch.fft.ifft2(K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)).real", 0),
+        ("def smooth_deblur(y, kernel, weight):\n    return y / 0", 0),
+        ("def smooth_deblur(y, kernel, weight):\n    return None", 0),
+    ],
+    "noise_after_tikhonov": [
+        ("def noise_after_tikhonov(K, sigma, weight):\n    return sigma ** 2 * (1 / K.abs() ** 2).mean()", 0),
+        ("def noise_after_tikhonov(K, sigma, weight):\n    return sigma * (K.abs() / (K.abs() ** 2 + weight)).mean()", 0),
+    ],
+    "make_consistent": [
+        ("def make_consistent(guess, y, A):\n    return guess + A.adjoint(y - A(guess))", 0),
+        ("def make_consistent(guess, y, A):\n    return A.pinv(y)", 0),
+    ],
+    "causes": [
+        ("causes = {'A': 'step too large', 'B': 'null space', 'C': 'wrong kernel', 'D': 'step too large'}", 1.5),
+        ("causes = ['step too large', 'fits the noise', 'wrong kernel', 'wrong adjoint']", 0),
+        ("causes = {'A': 'too large step'}", 0),
+    ],
+}  # fmt: skip
+
+
+def exercise():
+    return nbformat.read(build.EXERCISES / SET / f"{SET}.ipynb", as_version=4)
+
+
+def find(notebook, grade_id):
+    return next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+def filled(answers):
+    """The exercise with these answers, {task: code}."""
+    notebook = exercise()
+    for name, code in answers.items():
+        find(notebook, f"{name}_answer").source = code
+    return notebook
+
+
+def mixed(seed):
+    """A student of some ability: (notebook, the marks deserved)."""
+    chance = random.Random(seed)
+    ability, answers, deserved = chance.random(), {}, {}
+    for name, full in POINTS.items():
+        drawn = chance.random()
+        if drawn < ability:
+            answers[name], deserved[name] = chance.choice(RIGHT[name]), full
+        elif drawn < 0.85 or ability > 0.5:
+            answers[name], deserved[name] = chance.choice(WRONG[name])
+        else:
+            deserved[name] = 0  # left as it was
+    return filled(answers), deserved
+
+
+def good():
+    return filled({name: answers[0] for name, answers in RIGHT.items()})
+
+
+def answer_with(name, code):
+    """A good submission with other lines in one answer."""
+    notebook = good()
+    find(notebook, f"{name}_answer").source = code
+    return notebook
+
+
+def with_cell(code, before=2):
+    """A good submission with a cell of the student's own."""
+    notebook = good()
+    notebook.cells.insert(before, nbformat.v4.new_code_cell(code))
+    return notebook
+
+
+def without(*names):
+    notebook = good()
+    notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") not in names]
+    return notebook
+
+
+def changed(name, **what):
+    notebook = good()
+    find(notebook, name).update(what)
+    return notebook
+
+
+def duplicated(name):
+    notebook = good()
+    cell = find(notebook, name)
+    copy = nbformat.from_dict(json.loads(json.dumps(cell)))
+    copy.id = "copied"
+    notebook.cells.insert(notebook.cells.index(cell), copy)
+    return notebook
+
+
+def stripped():
+    """As a tool leaves it that keeps no metadata."""
+    notebook = good()
+    for cell in notebook.cells:
+        cell.metadata = {}
+    return notebook
+
+
+def tagged():
+    notebook = answer_with("psnr_of_noise", "psnr_of_noise = None")
+    find(notebook, "psnr_of_noise").metadata["tags"] = ["skip-execution"]
+    return notebook
+
+
+def merged():
+    """An answer and its check in one cell, as JupyterLab's Merge Cells leaves them."""
+    notebook = good()
+    answer, check = find(notebook, "make_consistent_answer"), find(notebook, "make_consistent")
+    answer.source += "\n" + check.source
+    notebook.cells.remove(check)
+    return notebook
+
+
+def all_but(*names):
+    """Full marks, but none for these tasks."""
+    return POINTS | dict.fromkeys(names, 0)
+
+
+NOTHING = dict.fromkeys(POINTS, 0)
+
+# name: (submission: a notebook, the text of a file, or None for no file; the marks deserved; what the list must say of it)
+BROKEN = {
+    "syntax_error": (lambda: answer_with("psnr_of_noise", "def psnr_of_noise(sigma)\n    return"), all_but("psnr_of_noise"), ""),
+    "infinite_loop": (
+        lambda: answer_with("smooth_deblur", "def smooth_deblur(y, kernel, weight):\n    while True: pass"),
+        all_but("smooth_deblur"),
+        "ran for more than",
+    ),
+    "loop_that_resists": (
+        lambda: answer_with("smooth_deblur", "while True:\n    try:\n        import time; time.sleep(1)\n    except BaseException: pass"),
+        all_but("smooth_deblur"),
+        "ended the kernel",
+    ),
+    "deleted_check": (lambda: without("make_consistent"), POINTS, "put back"),
+    "deleted_answer": (lambda: without("make_consistent_answer"), all_but("make_consistent"), ""),
+    "deleted_both": (lambda: without("psnr_of_noise_answer", "psnr_of_noise"), all_but("psnr_of_noise"), "put back"),
+    "duplicated_check": (lambda: duplicated("causes"), POINTS, "2 times"),
+    "duplicated_answer": (lambda: duplicated("interlaced_adjoint_answer"), POINTS, "2 times"),
+    "changed_check": (lambda: changed("causes", source="3"), POINTS, "was edited"),
+    "changed_check_to_win": (
+        lambda: (lambda notebook: find(notebook, "causes").update(source="3") or notebook)(answer_with("causes", "causes = 0")),
+        all_but("causes"),
+        "was edited",
+    ),
+    "check_as_text": (lambda: changed("make_consistent", cell_type="raw"), POINTS, ""),
+    "huge_output": (lambda: with_cell("for i in range(10**6): print('all work and no play', i)"), POINTS, "printed more than"),
+    "one_huge_line": (lambda: with_cell("print('x' * 10**8)"), POINTS, "printed more than"),
+    "exit": (lambda: with_cell("exit()"), POINTS, ""),
+    "hard_exit": (lambda: with_cell("import os\nos._exit(0)"), POINTS, "ended the kernel"),
+    "hard_exit_in_answer": (
+        lambda: answer_with("psnr_of_noise", "import os\ndef psnr_of_noise(sigma):\n    os._exit(0)"),
+        all_but("psnr_of_noise"),
+        "ended the kernel",
+    ),
+    "memory": (lambda: with_cell("import torch\nkeep = [torch.ones(2**28) for _ in range(100)]"), POINTS, ""),
+    "shadowed_names": (lambda: with_cell("ps01 = 3\nprint = sum = float = None", before=12), POINTS, ""),
+    "silent_kernel": (
+        lambda: (
+            lambda notebook: (
+                notebook.cells.insert(2, nbformat.v4.new_code_cell("get_ipython().ast_node_interactivity = 'none'")) or notebook
+            )
+        )(filled({})),
+        NOTHING,
+        "",
+    ),
+    "stripped_metadata": (stripped, POINTS, "put back"),
+    "skip_tag": (tagged, all_but("psnr_of_noise"), ""),
+    "merged_cells": (merged, POINTS, "put back"),
+    "missing_file": (lambda: None, NOTHING, "no file"),
+    "not_a_notebook": (lambda: "print('hello')", NOTHING, "no notebook"),
+    "empty_notebook": (nbformat.v4.new_notebook, NOTHING, "put back"),
+    "untouched": (exercise, NOTHING, ""),
+    "solution": (lambda: nbformat.read(build.SOLUTIONS / SET / f"{SET}.ipynb", as_version=4), POINTS, ""),
+}
+
+
+def hand_in(course, student, submission):
+    """Put a submission where nbgrader looks for it."""
+    folder = course / "submitted" / student / SET
+    folder.mkdir(parents=True)
+    if submission is not None:
+        text = submission if isinstance(submission, str) else nbformat.writes(submission)
+        (folder / f"{SET}.ipynb").write_text(text, encoding="utf-8")
+
+
+def wrong_verdicts(row, deserved):
+    """{task: (marked, deserved)} where a line of marks.csv is not what the submission deserves."""
+    marked = {name: float(row[name]) for name in deserved}
+    return {name: (marked[name], points) for name, points in deserved.items() if marked[name] != points}
