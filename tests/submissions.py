@@ -19,7 +19,8 @@ def interlaced_adjoint(y, kernel):
     tall = torch.zeros(1, 1, y.shape[2] * 2, y.shape[3])
     for row in range(y.shape[2]):
         tall[:, :, 2 * row + 1] = y[:, :, row]
-    return Blur(kernel.flip(0, 1))(tall)
+    odd = torch.nn.functional.pad(kernel, (1 - kernel.shape[1] % 2, 0, 1 - kernel.shape[0] % 2, 0))
+    return Blur(odd.flip(0, 1))(tall)
 """,
         """
 import numpy as np, warnings

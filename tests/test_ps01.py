@@ -20,7 +20,7 @@ from dil_course.signals import Blur
 SOURCE = build.convert(build.PROBLEM_SETS / "ps01_inverse_problems.py")
 CELLS = {cell.metadata["nbgrader"]["grade_id"]: cell for cell in SOURCE.cells if "nbgrader" in cell.metadata}
 CHECKED = [name for name, cell in CELLS.items() if cell.metadata["nbgrader"]["locked"]]
-SEEDS = (0, 1, 2357, 11)
+SEEDS = (0, 2357, 1, 11)  # what students see, what marks are given on, and two more
 RIGHT, WRONG = [], []  # the bank
 
 
@@ -348,10 +348,12 @@ def a_word(A, adjoint, shape):
     return "True" if (left - right).abs() < 1e-4 * size else "False"
 
 
-@wrong("passes_dot_product_test", "expected one True or False, got 48")
-def sum_forgotten(A, adjoint, shape):
+@wrong("passes_dot_product_test", "expected one True or False, got 3 values")
+def sum_without_channels(A, adjoint, shape):
     x = torch.randn(shape)
-    return (A(x) * A(x) - x * adjoint(A(x))).abs() < 1e-4
+    y = torch.randn(A(x).shape)
+    left, right = (A(x) * y).sum((-2, -1)), (x * adjoint(y)).sum((-2, -1))
+    return (left - right).abs() < 1e-4 * A(x).norm() * y.norm()
 
 
 # Task 3, psnr_of_noise. `sigma` is in gray levels.
@@ -935,7 +937,7 @@ def test_right_answer_earns_all_points_with_any_seed(task, answer):
 @each_wrong
 def test_wrong_answer_is_refused_and_told_its_mistake(task, answer, says):
     earned = 0.75 * sum(answer.get(letter) == cause for letter, cause in TRUE.items()) if task == "causes" and isinstance(answer, dict) else 0
-    for seed in SEEDS:
+    for seed in SEEDS[:2]:
         points, text = asked(task, answer, seed)
         assert points == earned < full(task)
         assert says in diagnosis(text)
@@ -970,10 +972,11 @@ def bare(code):
 
 @each_wrong
 def test_hints_come_one_by_one_and_the_last_one_stays_and_none_is_the_answer(task, answer, says):
-    texts = [asked(task, answer)[1] for _ in range(4)]
+    texts = [asked(task, answer)[1]]
+    count = int(re.search(r"hint 1 of (\d)", texts[0])[1])
+    texts += [asked(task, answer)[1] for _ in range(count)]
     shown = [re.findall(r"hint (\d) of (\d), (.*?): (.*)", text)[0] for text in texts]
-    count = int(shown[0][1])
-    assert [int(step) for step, *_ in shown] == [min(step, count) for step in (1, 2, 3, 4)]
+    assert [(int(step), int(of)) for step, of, *_ in shown] == [(min(step, count), count) for step in range(1, count + 2)]
     assert len({text.removesuffix(". Run this cell again for more.") for *_, text in shown}) == count
     assert [name for _, _, name, _ in shown[:count]] == list(tasks.STEPS[:count])
     lines = solution_lines(task)
@@ -1042,7 +1045,7 @@ def answer_for(task):
 
 
 @each_function
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**40))
 def test_right_answer_is_right_with_any_seed(task, seed):
     points, text = asked(task, answer_for(task), seed)
@@ -1050,14 +1053,16 @@ def test_right_answer_is_right_with_any_seed(task, seed):
 
 
 @each_function
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**40), scale=st.sampled_from([1e-6, 0.01, 1.0, 30.0, 1e6]), around=st.sampled_from([0.0, 0.5, 20.0]))
 def test_random_numbers_of_the_right_shape_are_never_right(task, seed, scale, around):
     random = torch.Generator().manual_seed(seed)
 
     def guessed(*inputs):
-        right = torch.as_tensor(answer_for(task)(*inputs)).double()
-        return bool(torch.rand((), generator=random) < 0.5) if task == "passes_dot_product_test" else around + scale * torch.randn(right.shape, generator=random)
+        if task == "passes_dot_product_test":
+            return bool(torch.rand((), generator=random) < 0.5)
+        shape = torch.as_tensor(answer_for(task)(*inputs)).shape
+        return around + scale * torch.randn(shape, generator=random)
 
     points, text = asked(task, guessed, seed)
     assert points == 0

@@ -46,6 +46,7 @@ show_images({"x": x, "y = A(x)": interlaced(x, shaky)}, alt="A photograph, and t
 # %% [markdown]
 # Write its adjoint: a function of `y` (1,1,H/2,W) that returns a picture (1,1,H,W).
 # `Blur(kernel)` has an adjoint already, `Blur(kernel).adjoint`. You may use it, or turn the kernel yourself.
+# Then take care of kernels such as `shaky`: it has two rows, so none of them is in the middle.
 
 
 # %% nbgrader={"solution": true, "grade_id": "interlaced_adjoint_answer"}
