@@ -1030,13 +1030,18 @@ def test_answer_that_only_knows_the_visible_numbers_earns_nothing_when_marked(ta
         return order[-1]
 
     assert asked(task, learn)[0] == full(task)
-    calls = itertools.count()
-    assert asked(task, lambda *inputs: order[next(calls)])[0] == full(task), "the visible check asks the same at every run"
-    for seed in SEEDS[1:]:
-        calls = itertools.count()
-        assert asked(task, lambda *inputs: order[next(calls)], seed)[0] == 0, "answers in the order of the visible check"
-        if task != "passes_dot_product_test":
-            assert asked(task, lambda *inputs: seen[tuple(map(fingerprint, inputs))], seed)[0] == 0, "a table of the visible check"
+
+    def in_their_order():
+        left = iter(order)
+        return lambda *inputs: next(left)
+
+    def from_a_table():
+        return lambda *inputs: seen[tuple(map(fingerprint, inputs))]
+
+    for by_heart in (in_their_order, from_a_table)[: 1 if task == "passes_dot_product_test" else 2]:  # functions are no key to a table
+        assert asked(task, by_heart())[0] == full(task), "the visible check asks the same at every run"
+        for seed in SEEDS[1:]:
+            assert asked(task, by_heart(), seed)[0] == 0
 
 
 def answer_for(task):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dil_course.checks import ps03
+from dil_course.checks import ps03, tasks
 from dil_course.fitting import Engine
 from dil_course.networks import small_skip_network
 
@@ -529,11 +529,24 @@ def test_nonsense_earns_nothing_and_stops_no_check(task, verdict):
         assert verdict(task, lambda *inputs, value=value: value)[0] == 0
 
 
-def test_same_mistake_again_gets_a_further_hint(capsys):
-    for _ in range(3):
-        ps03.stop(lambda losses, sigma: 0 * len(losses) + 7)
+@pytest.mark.parametrize("task", TASKS)
+def test_same_mistake_again_gets_a_further_hint_and_the_last_one_stays(task, capsys):
+    answer = next(iter(WRONG[task].values()))
+    for _ in range(5):
+        getattr(ps03, task)(answer)
     hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("hint")]
-    assert len(set(hints)) >= 2 and hints[0].startswith("hint 1 of")
+    assert len(hints) == 5 and hints[-1] == hints[-2]
+
+
+def test_no_refusal_has_more_hints_than_there_are_names_for(monkeypatch):
+    given = []
+    monkeypatch.setattr(tasks, "_refuse", lambda name, wrong, points: given.append(wrong))
+    for task in TASKS[1:]:
+        for answer in WRONG[task].values():
+            getattr(ps03, task)(answer)
+    hints = {wrong.says: wrong.hints for wrong in given}
+    hints |= {says: rest for says, (_, _, *rest) in ps03._fit_mistakes(None, None, None, None).items()}
+    assert [says for says, steps in hints.items() if not 1 <= len(steps) <= 3] == []
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

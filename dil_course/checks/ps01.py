@@ -205,7 +205,11 @@ def passes_dot_product_test(answer, seed):
             "a thousandth or less",
         )
     if fooled == ["opposite sign"]:
-        raise Wrong("it accepts an adjoint with the opposite sign", "compare the sums themselves, not their sizes", "abs(left - right), not abs(left) - abs(right)")
+        raise Wrong(
+            "it accepts an adjoint with the opposite sign",
+            "compare the sums themselves, not their sizes",
+            "abs(left - right), not abs(left) - abs(right)",
+        )
     if fooled and set(fooled) <= {"shifted", "mirrored", "blur with its kernel not turned"}:
         raise Wrong(
             "it does not notice where the weights go, only how large they are",
@@ -240,13 +244,25 @@ def psnr_of_noise(answer, seed):
                 "what is the mean squared error of noise with standard deviation sigma?",
                 "sigma squared, so 20 log10 of sigma, or 10 log10 of its square",
             ),
-            "the sign is wrong: less noise means more decibels": (20 * math.log10(s), "try sigma = 1 and sigma = 50 by hand", "log10 of a number below 1 is negative"),
+            "the sign is wrong: less noise means more decibels": (
+                20 * math.log10(s),
+                "try sigma = 1 and sigma = 50 by hand",
+                "log10 of a number below 1 is negative",
+            ),
             "this is the natural logarithm": (-20 * math.log(s), "decibels count powers of ten", "torch.log10, math.log10"),
             "the square is there twice": (-40 * math.log10(s), "10 log10 of a square is 20 log10 of the number", "use one of the two, not both"),
-            "this is the mean squared error, not yet the PSNR": (s**2, "the error is right; now bring it to decibels", "ten times a logarithm; and less error is more decibels"),
+            "this is the mean squared error, not yet the PSNR": (
+                s**2,
+                "the error is right; now bring it to decibels",
+                "ten times a logarithm; and less error is more decibels",
+            ),
             "a range of 256 levels": (-20 * math.log10(sigma / 256), "gray levels run from 0 to 255: how large is the largest?", "divide by 255"),
         }
-        hints = ("what is the mean squared error of y = x + n?", "its variance, with sigma on the range [0, 1]", "10 log10 of 1 over the mean squared error")
+        hints = (
+            "what is the mean squared error of y = x + n?",
+            "its variance, with sigma on the range [0, 1]",
+            "10 log10 of 1 over the mean squared error",
+        )
         # The tolerance lets two digits after the point pass, and no range of 256 levels.
         match(f"sigma {sigma:.1f}", call(answer, sigma), torch.tensor(-20 * math.log10(s)), mistakes, hints, tolerance=6e-4)
 
@@ -292,8 +308,16 @@ def smooth_deblur(answer, seed):
                 "what is the adjoint of a blur in Fourier space?",
                 "K.conj() * Y",
             ),
-            "differences run in one direction only: downwards": (result(K.conj(), power + weight * down), "a picture has two directions", "add the other |D|^2"),
-            "differences run in one direction only: to the right": (result(K.conj(), power + weight * right), "a picture has two directions", "add the other |D|^2"),
+            "differences run in one direction only: downwards": (
+                result(K.conj(), power + weight * down),
+                "a picture has two directions",
+                "add the other |D|^2",
+            ),
+            "differences run in one direction only: to the right": (
+                result(K.conj(), power + weight * right),
+                "a picture has two directions",
+                "add the other |D|^2",
+            ),
             "the spectrum of D is not squared": (
                 result(K.conj(), power + weight * (down.sqrt() + right.sqrt())),
                 "the price is on SQUARED differences",
@@ -304,7 +328,11 @@ def smooth_deblur(answer, seed):
                 "what does the price add up: squares, or the square of a sum?",
                 "|D_down|^2 + |D_right|^2",
             ),
-            "the weight is squared": (result(K.conj(), power + weight**2 * D), "look at the formula once more: where does the weight stand?", "weight, not weight squared"),
+            "the weight is squared": (
+                result(K.conj(), power + weight**2 * D),
+                "look at the formula once more: where does the weight stand?",
+                "weight, not weight squared",
+            ),
             "the weight is counted twice": (result(K.conj(), power + 2 * weight * D), *both),
             "the weight is halved": (result(K.conj(), power + weight / 2 * D), *both),
             "the two spectra are added before their size is taken": (
@@ -324,7 +352,10 @@ def smooth_deblur(answer, seed):
                 "a kernel padded at its corner blurs and shifts. Where should its centre sit?",
                 "roll the padded kernel by minus half its size, or transform the blur of one bright point at (0, 0)",
             ),
-            "the blur is not undone, only the differences are priced": (result(torch.ones_like(K), 1 + weight * D), "where is the kernel in your formula?"),
+            "the blur is not undone, only the differences are priced": (
+                result(torch.ones_like(K), 1 + weight * D),
+                "where is the kernel in your formula?",
+            ),
         }
         hints = (
             "set the gradient to zero: (A^T A + weight D^T D) x = A^T y",
@@ -369,13 +400,21 @@ def noise_after_tikhonov(answer, seed):
                 "which filter does Tikhonov apply to Y? write it down completely",
                 "conj(K) / (|K|^2 + weight): the noise passes through the numerator, too",
             ),
-            "this is the error of the plain inverse": (sigma**2 * (1 / power).mean(), "where is the weight?", "the filter is conj(K) / (|K|^2 + weight)"),
+            "this is the error of the plain inverse": (
+                sigma**2 * (1 / power).mean(),
+                "where is the weight?",
+                "the filter is conj(K) / (|K|^2 + weight)",
+            ),
             "this is what happens to the picture, not to the noise": (
                 sigma**2 * (power**2 / (power + weight) ** 2).mean(),
                 "is that what happens to n, or what happens to x?",
                 "x passes through K and then the filter, n through the filter only",
             ),
-            "the weight is squared": (sigma**2 * (power / (power + weight**2) ** 2).mean(), "look at Tikhonov's formula again", "weight, not weight squared"),
+            "the weight is squared": (
+                sigma**2 * (power / (power + weight**2) ** 2).mean(),
+                "look at Tikhonov's formula again",
+                "weight, not weight squared",
+            ),
             "this is its square root": (
                 (sigma**2 * gain.mean()).sqrt(),
                 "mean squared error, not root mean squared error",
@@ -492,15 +531,26 @@ def causes(answer, seed):
         "wrong adjoint": ("its adjoint passes the dot-product test: try", "task 2 gives you the tool: apply it to run['A'] and run['adjoint']"),
         "wrong kernel": ("then the misfit could not come down to the noise", "compare the last misfit with sigma"),
         "fits the noise": ("then the PSNR would rise first and fall later", "plot the PSNR, and find its largest value"),
-        "null space": ("a blur keeps every wave, though some only faintly; it has no such null space", "which operators of the lesson throw numbers away?"),
-        "nothing": ("look at the PSNR's last value and at its best one, and at the misfit beside sigma", "all runs but the honest one end far from where they could"),
+        "null space": (
+            "a blur keeps every wave, though some only faintly; it has no such null space",
+            "which operators of the lesson throw numbers away?",
+        ),
+        "nothing": (
+            "look at the PSNR's last value and at its best one, and at the misfit beside sigma",
+            "all runs but the honest one end far from where they could",
+        ),
         ("A", "wrong kernel"): ("the misfit does not stop at a floor: it grows", "a wrong kernel never makes a run explode"),
-        ("D", "step too large"): ("the step is the same as in run B, and |A| is at most 1", "something else can make a descent climb: test the adjoint"),
+        ("D", "step too large"): (
+            "the step is the same as in run B, and |A| is at most 1",
+            "something else can make a descent climb: test the adjoint",
+        ),
         ("D", "fits the noise"): ("its misfit never comes near sigma, and then grows without end", "who fits noise has a misfit below sigma"),
         ("D", "wrong kernel"): ("the kernel is the camera's own", "which two operators does a descent need? test whether they belong together"),
-        ("C", "fits the noise"): ("its misfit is still more than three times sigma: the data are not even explained", "who fits noise has a misfit below sigma"),
+        ("C", "fits the noise"): (
+            "its misfit is still more than three times sigma: the data are not even explained",
+            "who fits noise has a misfit below sigma",
+        ),
         ("C", "wrong adjoint"): ("its adjoint passes the dot-product test with its A: try", "A and adjoint fit each other. Do they fit the camera?"),
     }
     right = {"A": "step too large", "B": "fits the noise", "C": "wrong kernel", "D": "wrong adjoint"}
     choose("causes", answer, right, CAUSES, refutations, points=0.75)
-

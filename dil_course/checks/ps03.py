@@ -261,7 +261,7 @@ def psnr_of_mean(answer, seed):
     )
     power = ("is (1 + rho) / 2 a factor of the squared error, or of the error?", "10 log10, since the error is squared already")
     mixed = ("(a + b)^2 = a^2 + 2ab + b^2", "how large is the mean of ab? rho times m", "the mixed term has a factor of 2")
-    for one, rho in ((25 + 10 * torch.rand(()).item(), 0.46 + 0.1 * torch.rand(()).item()), (27.0, 0.0), (31.0, 0.9)):
+    for one, rho in ((25 + 10 * torch.rand(()).item(), 0.52 + 0.06 * torch.rand(()).item()), (27.0, 0.0), (31.0, 0.9)):
 
         def decibels(factor, one=one):
             return one + 10 * math.log10(max(factor, 1e-9))
@@ -273,7 +273,7 @@ def psnr_of_mean(answer, seed):
                 "the variance of a sum has a mixed term",
                 "(1 + 1 + 2 rho) / 4",
             ),
-            "the mean of two PSNRs is not the PSNR of the mean": (one, "what if the two errors cancel?", "average the pictures first", *hints[1:]),
+            "the mean of two PSNRs is not the PSNR of the mean": (one, "what if the two errors cancel?", *hints[1:]),
             "the sign is wrong: averaging cannot hurt here": (
                 decibels((1 + rho) / 2),
                 "the error gets smaller. What does the PSNR do?",

@@ -67,7 +67,7 @@ def _refuse(name, wrong, points):
         step = min(_asked[name, wrong.says], len(wrong.hints) - 1)
         _asked[name, wrong.says] += 1
         more = ". Run this cell again for more." if step + 1 < len(wrong.hints) else ""
-        print(f"hint {step + 1} of {len(wrong.hints)}, {STEPS[step]}: {wrong.hints[step]}{more}")
+        print(f"hint {step + 1} of {len(wrong.hints)}, {STEPS[min(step, len(STEPS) - 1)]}: {wrong.hints[step]}{more}")
 
 
 def call(answer, *inputs):
