@@ -1,10 +1,12 @@
 """How good the results are, beside named references. Prints markdown tables.
 
 python benchmarks/quality.py denoise     deep image prior on bundled photographs, against noisy input and non-local means
+python benchmarks/quality.py stopping    windowed variance, beside the oracle peak, on three pictures, seeds and noise levels
 python benchmarks/quality.py bicubic     bicubic on Set5 against the field's numbers (reads DIL_DATA, else fetches)
 """
 
 import argparse
+import itertools
 import statistics
 import sys
 from pathlib import Path
@@ -17,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import run
+from dil_course.fitting.stopping import WindowedVariance
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import SkipNetwork, small_skip_network
-from dil_course.signals import Downsample, add_gaussian, benchmark, luma, picture, psnr
+from dil_course.signals import Downsample, add_gaussian, add_poisson, add_salt_and_pepper, benchmark, luma, picture, psnr
 
 SET5 = ("baby", "bird", "butterfly", "head", "woman")
 FIELD = {2: 33.68, 3: 30.40, 4: 28.43}  # dB on Y, bicubic enlarging, as papers on super-resolution print it
@@ -87,6 +90,42 @@ def denoise(options):
     print(f"{statistics.mean(row['peak'] for row in rows):.2f} dB.")
 
 
+NOISES = {f"sigma {sigma}": lambda x, seed, sigma=sigma: add_gaussian(x, sigma / 255, seed=seed) for sigma in (15, 25, 50)}
+NOISES |= {"Poisson": lambda x, seed: add_poisson(x, 40, seed=seed), "salt and pepper": lambda x, seed: add_salt_and_pepper(x, 0.1, seed=seed)}
+
+
+def stopping(options):
+    print(f"Stopping by windowed variance: {options.side} px, small network, window and patience as by default, at most {options.iterations} iterations.")
+    print("PSNR in dB of the average. The peak is that of the same run, continued to the end; it looks at the truth.\n")
+    header("noise", "picture", "seed", "noisy", "at the stop", "iteration", "oracle peak", "at", "difference", "run ended at")
+    for noise in options.noises:
+        differences = []
+        for name, seed in itertools.product(options.pictures, range(options.seeds)):
+            x = picture(name, options.side)
+            y = NOISES[noise](x, seed)
+            rule = WindowedVariance()
+            ended = None
+            averages = []
+            for step, average in averaged(deep_image_prior(y.to(runtime.device()), iterations=options.iterations, seed=seed)):
+                averages.append(psnr(average.to(x), x))
+                if ended is None and rule.observe(step, average):
+                    ended = step.iteration
+            peak = max(averages)
+            at_stop = psnr(rule.estimate.to(x), x)
+            differences.append(at_stop - peak)
+            say(noise, name, seed, psnr(y, x), at_stop, rule.iteration, peak, averages.index(peak) + 1, at_stop - peak, ended or "the end")
+        within = sum(difference > -1 for difference in differences)
+        print(f"\n{noise}: within 1 dB of the peak in {within} of {len(differences)} runs; the worst {min(differences):.2f} dB.\n", flush=True)
+
+
+def averaged(steps):
+    """Each step with the run's average, as `run` takes it."""
+    average = None
+    for step in steps:
+        average = step.estimate if average is None else average.lerp(step.estimate, 1 - min(0.99, step.iteration / (step.iteration + 10)))
+        yield step, average
+
+
 def bicubic_score(name, scale):
     """PSNR on Y of one picture: shrunk, rounded to 8 bits, enlarged, rounded; `scale` pixels of border shaved."""
     x = luma(benchmark(f"set5/{name}.png"))
@@ -117,6 +156,13 @@ def main():
     denoising.add_argument("--setting", choices=NETWORKS, default="small")
     denoising.add_argument("--pictures", nargs="+", default=["astronaut", "coffee", "chelsea"])
     denoising.set_defaults(command=denoise)
+    stops = commands.add_parser("stopping")
+    stops.add_argument("--side", type=int, default=128)
+    stops.add_argument("--seeds", type=int, default=3, help="how many")
+    stops.add_argument("--iterations", type=int, default=600)
+    stops.add_argument("--pictures", nargs="+", default=["astronaut", "coffee", "chelsea"])
+    stops.add_argument("--noises", nargs="+", choices=NOISES, default=list(NOISES))
+    stops.set_defaults(command=stopping)
     commands.add_parser("bicubic").set_defaults(command=bicubic)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)

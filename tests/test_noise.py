@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dil_course.signals import add_gaussian, add_poisson
+from dil_course.signals import add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg, picture, psnr
 
 GRAY = torch.full((1, 3, 200, 200), 0.4)
 
@@ -61,3 +61,30 @@ def test_black_stays_black_in_poisson_noise():
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 1])
+def test_salt_and_pepper_hits_whole_pixels_half_of_them_white(share):
+    y = add_salt_and_pepper(GRAY, share)
+    black, white = (y == 0).all(dim=1).double().mean().item(), (y == 1).all(dim=1).double().mean().item()
+    spread = 5 * math.sqrt(share / 2 / y[0, 0].numel()) + 1e-12
+    assert black == pytest.approx(share / 2, abs=spread) and white == pytest.approx(share / 2, abs=spread)
+    assert ((y == GRAY).all(dim=1) | (y == 0).all(dim=1) | (y == 1).all(dim=1)).all()
+
+
+@pytest.mark.parametrize("name", ["camera", "coffee"])
+def test_jpeg_loses_more_at_lower_quality_and_has_blocks(name):
+    x = picture(name, 64)
+    losses = [psnr(compress_jpeg(x, quality), x) for quality in (5, 20, 80)]
+    assert losses == sorted(losses) and losses[0] < 30 < losses[2]
+    y = compress_jpeg(x, 5)
+    assert y.shape == x.shape and 0 <= y.min() and y.max() <= 1
+    jumps = (y[..., 1:] - y[..., :-1]).abs().mean(dim=(0, 1, 2))
+    assert jumps[7::8].mean() > 1.5 * jumps[3::8].mean(), "the borders of the blocks stand out"
+
+
+def test_share_and_quality_are_checked():
+    with pytest.raises(ValueError, match="share"):
+        add_salt_and_pepper(GRAY, 1.5)
+    with pytest.raises(ValueError, match="quality"):
+        compress_jpeg(GRAY, 100)

@@ -206,7 +206,7 @@ def summary_figure(result, truth, observed):
     return figure, f"{alt} {result.why}."
 
 
-async def watch(steps, truth=None, observed=None, average=0.99):
+async def watch(steps, truth=None, observed=None, average=0.99, stop=None):
     """Drain a method's generator live: `result = await watch(deep_image_prior(y), truth=x, observed=y)`.
 
     The same as `run`, and the same numbers. In a notebook it shows the averaged estimate, curves and a Stop button,
@@ -218,11 +218,12 @@ async def watch(steps, truth=None, observed=None, average=0.99):
         truth: clean picture (1,C,H,W) in [0,1], for the PSNR only.
         observed: the observation, only to be shown beside the estimate at the end.
         average: weight of the past in the moving average.
+        stop: a fresh stopping rule of `fitting.stopping`.
 
     Raises:
         TypeError, ValueError: as `run`.
     """
-    recorder = Recorder(truth, average)
+    recorder = Recorder(truth, average, stop)
     view = (WidgetView if has_front_end() else TextView)(recorder.history)
     why = None
     try:

@@ -34,7 +34,8 @@ class Result:
     """What a run leaves.
 
     Attributes:
-        estimate: exponential moving average of the run's estimates, (1,C,H,W); after a divergence, the last good one.
+        estimate: what the stopping rule chose, (1,C,H,W); without a rule, the exponential moving average of the run's
+            estimates; after a divergence, the last good one.
         iteration: the iteration that `estimate` belongs to.
         history: lists "iteration" and "loss"; with a truth also "psnr" of the single estimates and "psnr_average",
             in dB. A few hundred entries: every iteration at first, then evenly spaced.
@@ -57,18 +58,18 @@ class Recorder:
     The truth only draws curves: it chooses nothing.
     """
 
-    def __init__(self, truth=None, average=0.99):
+    def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
         if truth is not None:
             check_image(truth, "truth")
-        self.truth, self.weight = truth, average
+        self.truth, self.weight, self.stop = truth, average, stop
         self.average = self.step = self.good = None
         self.history = {"iteration": [], "loss": []} | ({} if truth is None else {"psnr": [], "psnr_average": []})
         self.snapshots, self.snapshot_every = [], 1
         self.alarms, self.why, self.started = 0, None, time.perf_counter()
 
     def observe(self, step):
-        """Take one step. True when the run has to end because it diverged."""
+        """Take one step. True when the run has to end: it diverged, or the stopping rule has seen enough."""
         if self.step is None and self.truth is not None:
             check_same_shape(step.estimate, self.truth, "the estimate", "the truth")
         self.step = step
@@ -79,9 +80,10 @@ class Recorder:
         self.average = self.average.lerp(step.estimate, 1 - weight)
         # Early iterations are recorded more densely, so that the curves of a very long run show something soon.
         every = max(1, min(step.total // RECORDS, step.iteration // 20))
-        if step.iteration % every and step.iteration < step.total:
+        enough = self.stop is not None and self.stop.observe(step, self.average)
+        if step.iteration % every and step.iteration < step.total and not enough:
             return False
-        return self._record()
+        return self._record() or enough
 
     def _record(self):
         loss = float(self.step.loss)
@@ -129,15 +131,17 @@ class Recorder:
         if not whole and self.good is None:
             raise ValueError("the first step already gave NaN or infinite values: look at the input and the learning rate")
         iteration, estimate = (self.step.iteration, self.average) if whole else self.good
-        if self.snapshots[-1][0] != iteration:
-            self.snapshots.append((iteration, to_array(estimate)))
+        if whole and self.stop is not None and self.stop.estimate is not None:
+            iteration, estimate = self.stop.iteration, self.stop.estimate
+            why = f"{why or f'ended at iteration {self.step.iteration}'}: {self.stop.why}"
+        snapshots = [snapshot for snapshot in self.snapshots if snapshot[0] < iteration] + [(iteration, to_array(estimate))]
         why = self.why or why or f"finished {self.step.iteration} iterations"
         if not whole:
             why += f"; the estimate is the last good one, of iteration {iteration}"
-        return Result(estimate, iteration, self.history, self.snapshots, why, seconds)
+        return Result(estimate, iteration, self.history, snapshots, why, seconds)
 
 
-def run(steps, truth=None, average=0.99):
+def run(steps, truth=None, average=0.99, stop=None):
     """Drain a method's generator and return its Result, for scripts, tests and lessons.
 
     Ctrl-C or a kernel interrupt ends the run and keeps its estimate. A diverging run ends with its last good one.
@@ -147,11 +151,12 @@ def run(steps, truth=None, average=0.99):
         truth: clean picture (1,C,H,W) in [0,1] for the PSNR curves; it chooses nothing.
         average: weight of the past in the moving average, at iteration i at most i / (i + 10); 0 takes each single
             estimate.
+        stop: a fresh stopping rule of `fitting.stopping`; it ends the run and chooses its estimate.
 
     Raises:
         TypeError, ValueError: of the method's own checks; truth is no picture or has another shape.
     """
-    recorder = Recorder(truth, average)
+    recorder = Recorder(truth, average, stop)
     why = None
     try:
         for step in steps:

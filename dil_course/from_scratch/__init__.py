@@ -1,5 +1,9 @@
 """Part I of the field: learn from one input. One file a method."""
 
+from dil_course.from_scratch.bp_dip import bp_dip
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
+from dil_course.from_scratch.deep_red import deep_red
+from dil_course.from_scratch.dip_tv import dip_tv, total_variation
+from dil_course.from_scratch.sgld_dip import Posterior, sgld_dip
 
-__all__ = ["deep_image_prior"]
+__all__ = ["Posterior", "bp_dip", "deep_image_prior", "deep_red", "dip_tv", "sgld_dip", "total_variation"]

@@ -6,10 +6,12 @@ from dil_course import runtime
 from dil_course.fitting import Engine, Step
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import check_batch, check_integer, check_number, check_observation, check_side
 
 
-def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.01, input_noise=1 / 30, seed=0, fast=True):
+def deep_image_prior(
+    y, A=None, network=None, iterations=None, learning_rate=0.01, input_noise=1 / 30, seed=0, fast=True, z=None, loss=None
+):
     """Minimise over theta the mean of (A(f_theta(z + noise)) - y)^2 by Adam, from random theta and a fixed random z.
 
     Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior" (CVPR 2018), equation 2, with the settings that their
@@ -19,24 +21,28 @@ def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.0
     Args:
         y: observation (1,C,h,w), computed on y's own device.
         A: forward model (see `signals.operators`); None is the identity, denoising.
-        network: module that maps z (1,input_channels,H,W) to (1,C,H,W) in [0,1], with attributes `input_channels`,
-            `output_channels` and `scales`; fitted in place. None makes a small skip network in the quick profile and
-            the paper's in the full one, from the seed.
+        network: module that maps z (1,input_channels,h,w) to (1,C,H,W) in [0,1], with attributes `input_channels`,
+            `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place. None makes a small skip network
+            in the quick profile and the paper's in the full one, from the seed.
         iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800 in the
             full one.
         learning_rate: of Adam.
         input_noise: standard deviation of the noise on z.
         seed: of z, of its noise and of the network that is made here.
         fast: False computes as the textbook does (see `fitting.Engine`).
+        z: the network's input (1,input_channels,h,w) where it shall know something, such as another picture of the
+            same scene; None draws it.
+        loss: function of the estimate (1,C,H,W), to minimise instead of the mean of (A(estimate) - y)^2; how `bp_dip`,
+            `dip_tv` and `deep_red` are made.
 
     Returns:
         Generator of Steps: the loss before the iteration's update and the estimate (1,C,H,W) that it was taken at.
 
     Raises:
-        TypeError, ValueError: before any compute, where an argument is not of this form or the picture has fewer
-            than 2**(scales + 1) or more than 2048 pixels a side.
+        TypeError, ValueError: before any compute, where an argument is not of this form, the picture has fewer
+            than 2**(scales + 1) or more than 2048 pixels a side, or `reduction` does not divide them.
     """
-    check_observation(y)
+    check_observation(y, A=A)
     A = Identity() if A is None else A
     shape = A.adjoint(y).shape
     iterations = runtime.pick(quick=350, full=1800) if iterations is None else iterations
@@ -44,21 +50,36 @@ def deep_image_prior(y, A=None, network=None, iterations=None, learning_rate=0.0
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     check_number(input_noise, "input_noise")
     check_integer(seed, "seed")
-    if network is None:
-        with runtime.seeded(seed):
-            network = runtime.pick(quick=small_skip_network, full=SkipNetwork)(shape[1])
+    network = default_network(shape[1], seed) if network is None else network
     if network.output_channels != shape[1]:
         raise ValueError(f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}")
     check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
-    return _fit(y, A, Engine(network.to(y.device), learning_rate, fast), shape, iterations, input_noise, seed)
-
-
-def _fit(y, A, engine, shape, iterations, input_noise, seed):
+    if any(side % network.reduction for side in shape[-2:]):
+        raise ValueError(f"the network makes sides that are multiples of {network.reduction}, the picture has {shape[-2]}x{shape[-1]}")
     generator = runtime.generator(seed, "z", y.device)
-    z = 0.1 * torch.rand(1, engine.network.input_channels, *shape[-2:], generator=generator, device=y.device)
+    z_shape = (1, network.input_channels, shape[-2] // network.reduction, shape[-1] // network.reduction)
+    if z is None:
+        z = 0.1 * torch.rand(z_shape, generator=generator, device=y.device)
+    check_batch(z, "z")
+    if z.shape != z_shape:
+        raise ValueError(f"z is {tuple(z.shape)}, but this network and this picture take {z_shape}")
+
+    def least_squares(estimate):
+        return torch.mean((A(estimate) - y) ** 2)
+
+    return _fit(loss or least_squares, Engine(network.to(y.device), learning_rate, fast), z.to(y), iterations, input_noise, generator)
+
+
+def default_network(channels, seed):
+    """The small skip network in the quick profile, the paper's in the full one; its weights from the seed."""
+    with runtime.seeded(seed):
+        return runtime.pick(quick=small_skip_network, full=SkipNetwork)(channels)
+
+
+def _fit(loss, engine, z, iterations, input_noise, generator):
     for iteration in range(1, iterations + 1):
-        noise = torch.randn(z.shape, generator=generator, device=y.device)
+        noise = torch.randn(z.shape, generator=generator, device=z.device)
         estimate = engine(z + input_noise * noise)
-        loss = torch.mean((A(estimate) - y) ** 2)
-        engine.update(loss)
-        yield Step(iteration, iterations, loss.detach(), estimate.detach())
+        misfit = loss(estimate)
+        engine.update(misfit)
+        yield Step(iteration, iterations, misfit.detach(), estimate.detach())

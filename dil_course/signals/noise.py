@@ -1,8 +1,13 @@
 """Noise: the n of y = A(x) + n."""
 
+import io
+
+import numpy as np
 import torch
+from PIL import Image
 
 from dil_course import runtime
+from dil_course.signals.images import to_array, to_tensor
 from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
 
 
@@ -40,3 +45,38 @@ def add_poisson(x, peak, seed=0):
     check_integer(seed, "seed")
     counts = torch.poisson(peak * x.cpu().double(), generator=runtime.generator(seed, "noise"))
     return (counts / peak).to(x)
+
+
+def add_salt_and_pepper(x, share, seed=0):
+    """Each pixel turns black or white, all its channels at once, with probability `share`; half of each.
+
+    Args:
+        x: picture (1,C,H,W) in [0,1].
+        share: of the pixels, in [0,1].
+        seed: of the draw; the same on every device.
+
+    Raises:
+        TypeError, ValueError: x is no picture in [0,1]; share is not in [0,1].
+    """
+    check_image(x, "x")
+    check_number(share, "share", high=1)
+    check_integer(seed, "seed")
+    drawn = torch.rand(1, 1, *x.shape[-2:], generator=runtime.generator(seed, "noise")).to(x.device)
+    return torch.where(drawn < share / 2, 0.0, torch.where(drawn < share, 1.0, x)).to(x)
+
+
+def compress_jpeg(x, quality):
+    """The picture after saving it as JPEG: blocks of 8x8 pixels, each with its fine waves rounded away.
+
+    Args:
+        x: picture (1,C,H,W) in [0,1], gray or in colour.
+        quality: of the file, from 1 to 95, as Pillow counts it.
+
+    Raises:
+        TypeError, ValueError: x is no picture in [0,1]; quality is no whole number from 1 to 95.
+    """
+    check_image(x, "x")
+    check_integer(quality, "quality", 1, 95)
+    file = io.BytesIO()
+    Image.fromarray(to_array(x)).save(file, "JPEG", quality=quality)
+    return to_tensor(np.asarray(Image.open(file))).to(x)

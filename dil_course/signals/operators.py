@@ -24,6 +24,23 @@ class Identity:
         return self(y)
 
 
+def check_mask(mask):
+    """The mask as floats, if it is a tensor (1,C,H,W) of 0 and 1 with at least one 1.
+
+    Raises:
+        TypeError, ValueError: says what came instead.
+    """
+    if not isinstance(mask, torch.Tensor):
+        raise TypeError(f"mask: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
+    mask = mask.float()
+    check_batch(mask, "mask")
+    if not ((mask == 0) | (mask == 1)).all():
+        raise ValueError(f"mask: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
+    if not mask.any():
+        raise ValueError("mask: no pixel is seen (all zeros); 1 marks the pixels that are known")
+    return mask
+
+
 class Mask:
     """A(x) = mask * x: inpainting. Unknown pixels are zero in y.
 
@@ -35,15 +52,7 @@ class Mask:
     """
 
     def __init__(self, mask):
-        if not isinstance(mask, torch.Tensor):
-            raise TypeError(f"mask: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
-        mask = mask.float()
-        check_batch(mask, "mask")
-        if not ((mask == 0) | (mask == 1)).all():
-            raise ValueError(f"mask: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
-        if not mask.any():
-            raise ValueError("mask: no pixel is seen (all zeros); 1 marks the pixels that are known")
-        self.mask = mask
+        self.mask = check_mask(mask)
 
     def __call__(self, x):
         check_batch(x, "x")
@@ -154,9 +163,10 @@ class Blur:
     def adjoint(self, y):
         return filter_spectrum(y, self.spectrum(y).conj())
 
-    def pinv(self, y):
+    def pinv(self, y, epsilon=0.0):
+        """A^+ y; with epsilon above 0 its tame relative A^T (A A^T + epsilon)^-1 y, which amplifies noise less."""
         K = self.spectrum(y)
-        return filter_spectrum(y, K.conj() * invert_spectrum(K.abs() ** 2))
+        return filter_spectrum(y, K.conj() * invert_spectrum(K.abs() ** 2 + epsilon))
 
 
 def cubic(t):

@@ -47,14 +47,15 @@ def check_image(x, name="image"):
         raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: divide 8-bit values by 255")
 
 
-def check_observation(y, name="y"):
+def check_observation(y, name="y", A=None):
     """Refuse what cannot be an observation of a picture in [0,1]. Noise may leave [0,1], but not by far.
 
     Raises:
-        TypeError, ValueError: as `check_batch`; ValueError also for values beyond [-10, 10].
+        TypeError, ValueError: as `check_batch`; ValueError also for values beyond [-10, 10], unless the operator A
+            says in `A.largest` that its values grow larger.
     """
     check_batch(y, name)
-    if y.abs().max() > 10:
+    if y.abs().max() > getattr(A, "largest", 10):
         raise ValueError(f"{name}: a value of {y.abs().max():.0f} is far outside [0,1]: divide 8-bit values by 255")
 
 

@@ -1,0 +1,104 @@
+"""When to stop, without seeing the truth. A rule watches a run, keeps the estimate that it would choose, and says why.
+
+Hand one to `run` or `watch`: `run(deep_image_prior(y), stop=WindowedVariance())`. Taken apart in lesson 05.
+"""
+
+from collections import deque
+
+import torch
+from torch.nn.functional import adaptive_avg_pool2d
+
+from dil_course.signals.validation import check_integer, check_number, check_observation
+
+SIDE = 64  # pixels of the small copies whose variance is taken: what moves in a picture also moves in its small copy
+
+
+class WindowedVariance:
+    """Stop where the outputs of the last iterations differ least from one another.
+
+    While the picture comes in, outputs change from one iteration to the next; when the noise comes in, they change
+    again. Between the two they rest. Wang et al., "Early Stopping for Deep Image Prior" (TMLR 2023), algorithm 1.
+
+    Args:
+        window: iterations over which the variance is taken.
+        patience: iterations without a smaller variance after which the run ends.
+    """
+
+    def __init__(self, window=50, patience=200):
+        check_integer(window, "window", 2)
+        check_integer(patience, "patience", 1)
+        self.patience = patience
+        self.copies, self.least = deque(maxlen=window), None
+        self.iteration = self.estimate = None
+
+    def observe(self, step, average):
+        """Take one Step and the run's average (1,C,H,W). True when the run may end."""
+        height, width = step.estimate.shape[-2:]
+        self.copies.append(adaptive_avg_pool2d(step.estimate, (min(SIDE, height), min(SIDE, width))))
+        if len(self.copies) == self.copies.maxlen:
+            variance = torch.cat(tuple(self.copies)).var(dim=0, correction=0).mean().item()
+            if self.least is None or variance < self.least:
+                self.least, self.iteration, self.estimate = variance, step.iteration, average
+        return self.iteration is not None and step.iteration - self.iteration >= self.patience
+
+    @property
+    def why(self):
+        return f"the outputs differ least at iteration {self.iteration}, by a variance of {self.least:.2g} over {len(self.copies)} iterations"
+
+
+class Discrepancy:
+    """Stop where the noise alone explains the misfit: mean (A(average) - y)^2 <= sigma^2.
+
+    Morozov's discrepancy principle (lesson 01), applied to the run's average. It needs the noise level.
+
+    Args:
+        y: observation (1,C,h,w).
+        A: forward model.
+        sigma: standard deviation of the noise on [0,1].
+    """
+
+    def __init__(self, y, A, sigma):
+        check_observation(y)
+        check_number(sigma, "sigma", low=1e-12)
+        self.y, self.A, self.sigma = y, A, sigma
+        self.misfit = self.iteration = self.estimate = None
+
+    def observe(self, step, average):
+        """Take one Step and the run's average (1,C,H,W). True when the run may end."""
+        self.misfit = (self.A(average) - self.y).square().mean().sqrt().item()
+        self.iteration, self.estimate = step.iteration, average
+        return self.misfit <= self.sigma
+
+    @property
+    def why(self):
+        return f"the misfit at iteration {self.iteration} is {self.misfit:.3g}, the noise level {self.sigma:.3g}"
+
+
+class HeldOut:
+    """Stop where measurements that took no part in the fit are predicted best.
+
+    Args:
+        y: observation (1,C,H,W), all pixels.
+        held_out: mask (1,1,H,W), 1 where a pixel is kept from the fit: fit the others, A = Mask(1 - held_out).
+        patience: iterations without a better prediction after which the run ends.
+    """
+
+    def __init__(self, y, held_out, patience=200):
+        check_observation(y)
+        check_integer(patience, "patience", 1)
+        if not held_out.any():
+            raise ValueError("held_out: no pixel is held out (all zeros); 1 marks the pixels to judge by")
+        self.y, self.held_out, self.patience = y, held_out, patience
+        self.least = self.iteration = self.estimate = None
+
+    def observe(self, step, average):
+        """Take one Step and the run's average (1,C,H,W). True when the run may end."""
+        error = (self.held_out * (average - self.y)).square().sum().item()
+        if self.least is None or error < self.least:
+            self.least, self.iteration, self.estimate = error, step.iteration, average
+        return step.iteration - self.iteration >= self.patience
+
+    @property
+    def why(self):
+        share = self.least / (self.held_out.sum().item() * self.y.shape[1])
+        return f"held-out pixels are predicted best at iteration {self.iteration}, with a mean squared error of {share:.3g}"

@@ -1,0 +1,51 @@
+"""DeepRED: the deep image prior and a classical denoiser agree on one picture."""
+
+import torch
+
+from dil_course.from_scratch.deep_image_prior import deep_image_prior
+from dil_course.signals import Identity
+from dil_course.signals.validation import check_integer, check_number
+
+
+def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.008, **settings):
+    """Split the estimate in two: f_theta(z), which explains y, and x, which the denoiser leaves almost alone.
+
+    Mataev, Elad and Milanfar, "DeepRED: Deep Image Prior Powered by RED" (ICCV Workshops 2019). Theta minimises
+    |A(f) - y|^2 + mu |f - (x - u)|^2, both as means, by Adam. After every so many iterations one fixed-point step of
+    regularisation by denoising sets x, and u adds up how far f and x still differ (ADMM, with u the scaled dual):
+
+        x <- (beta D(x) + mu (f + u)) / (beta + mu),   u <- u + f - x
+
+    Args:
+        y: observation (1,C,h,w).
+        denoiser: function D of a picture (1,C,H,W), such as non-local means.
+        A: forward model; None is the identity.
+        mu: price of a difference between f and x.
+        beta: strength of the denoiser.
+        every: iterations between two calls of the denoiser.
+        learning_rate: of Adam.
+        settings: of `deep_image_prior`.
+
+    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where mu, beta or every is out of range.
+    """
+    check_number(mu, "mu", low=1e-12)
+    check_number(beta, "beta")
+    check_integer(every, "every", 1)
+    A = Identity() if A is None else A
+    x = u = None
+
+    def loss(estimate):
+        misfit = (A(estimate) - y).square().mean()
+        return misfit if x is None else misfit + mu * (estimate - (x - u)).square().mean()
+
+    def alternate(steps):
+        nonlocal x, u
+        for step in steps:
+            if step.iteration % every == 0:
+                f = step.estimate
+                x, u = (f, torch.zeros_like(f)) if x is None else (x, u)
+                x = (beta * denoiser(x) + mu * (f + u)) / (beta + mu)
+                u = u + f - x
+            yield step
+
+    return alternate(deep_image_prior(y, A, learning_rate=learning_rate, loss=loss, **settings))

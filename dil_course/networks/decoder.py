@@ -1,0 +1,63 @@
+"""Decoders without encoder: a small random input is enlarged step by step. Too few weights to hold noise."""
+
+import torch
+from torch import nn
+
+from dil_course.signals.validation import check_integer
+
+
+class Decoder(nn.Module):
+    """Maps z (1,width,h,w) to a picture (1,C,H,W) in [0,1] that is 2**scales times larger.
+
+    Args:
+        output_channels: channels C of the picture.
+        width: channels of z and of every layer, the k of the papers.
+        scales: how many times the picture is doubled.
+        size: of the convolutions: 1 mixes channels only, 3 neighbours too.
+        upsampling: "bilinear" or "nearest".
+
+    Attributes:
+        input_channels, output_channels, scales: of z, of the picture, and as above.
+        reduction: how many times z is smaller than the picture.
+
+    Raises:
+        TypeError, ValueError: a number is no whole number of at least 1.
+    """
+
+    def __init__(self, output_channels, width, scales, size, upsampling):
+        super().__init__()
+        for value, name in ((output_channels, "output_channels"), (width, "width"), (scales, "scales")):
+            check_integer(value, name, 1)
+        self.input_channels, self.output_channels, self.scales, self.reduction = width, output_channels, scales, 2**scales
+
+        def convolution():
+            return nn.Conv2d(width, width, size, padding=size // 2, padding_mode="reflect" if size > 1 else "zeros", bias=False)
+
+        layers = []
+        for _ in range(scales):
+            layers += [convolution(), nn.Upsample(scale_factor=2, mode=upsampling), nn.ReLU(), nn.BatchNorm2d(width)]
+        self.body = nn.Sequential(*layers, convolution(), nn.ReLU(), nn.BatchNorm2d(width))
+        self.to_picture = nn.Conv2d(width, output_channels, 1)
+
+    def forward(self, z):
+        features = self.body(z)
+        # As in the skip network: a picture in bfloat16 would have steps as coarse as 8-bit pictures.
+        with torch.autocast(z.device.type, enabled=False):
+            return torch.sigmoid(self.to_picture(features.to(self.to_picture.weight.dtype)))
+
+
+def deep_decoder(output_channels=3, width=64, scales=5):
+    """Deep Decoder: 1x1 convolutions and bilinear doubling only. Heckel and Hand, ICLR 2019, section 2.
+
+    Neighbours are tied by the doubling alone. Its `width`, the k of the paper, says how much it can hold: choose it so
+    that the weights are fewer than the picture's numbers, and it needs no early stopping. Fit it without noise on z.
+    """
+    return Decoder(output_channels, width, scales, size=1, upsampling="bilinear")
+
+
+def conv_decoder(output_channels=1, width=64, scales=4):
+    """ConvDecoder: 3x3 convolutions and doubling of pixels. Darestani and Heckel, 2021, for magnetic resonance imaging.
+
+    The paper has 160 to 256 channels and 7 or 8 layers; this is a laptop's size.
+    """
+    return Decoder(output_channels, width, scales, size=3, upsampling="nearest")

@@ -1,0 +1,173 @@
+"""Forward models of scanners: tomography (`Radon`) and magnetic resonance imaging (`Fourier`). Shown in lesson 04.
+
+The same three calls as in `operators`: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`.
+"""
+
+import math
+
+import torch
+
+from dil_course import runtime
+from dil_course.signals.operators import check_mask
+from dil_course.signals.validation import check_batch, check_integer, check_number
+
+
+class Radon:
+    """A(x): the mean of x along parallel rays, at several angles: computed tomography. Its picture is the sinogram.
+
+    The picture is turned about the pixel (side // 2, side // 2) by bilinear interpolation, then its columns are
+    added: the numbers of scikit-image's `radon`, divided by the side. Only the largest inscribed disk is
+    seen from every angle.
+
+    Args:
+        side: of the square picture, in pixels.
+        angles: of the rays, in degrees; at least one.
+
+    y is (1,C,side,angles): a column for each angle, a row for each place on the detector.
+
+    Raises:
+        TypeError, ValueError: of the side or the angles; when used, a picture or a sinogram of another shape.
+    """
+
+    def __init__(self, side, angles):
+        check_integer(side, "side", 2, 1024)
+        self.side, self.angles = side, [float(angle) for angle in angles]
+        if not self.angles:
+            raise ValueError("angles: at least one is needed, such as range(0, 180, 3)")
+        for angle in self.angles:
+            check_number(angle, "an angle", low=-360, high=360)
+        self.rays, self.pixels, self.weights = radon_matrix(side, self.angles)
+
+    def _multiply(self, x, taken, given, shape):
+        # Not torch's sparse matrices, which take six times as long here.
+        taken, given, weights = taken.to(x.device), given.to(x.device), self.weights.to(x)
+        summed = x.new_zeros(1, x.shape[1], math.prod(shape)).index_add(2, given, x.flatten(2)[..., taken] * weights)
+        return summed.reshape(1, x.shape[1], *shape)
+
+    def __call__(self, x):
+        check_batch(x, "x")
+        if x.shape[-2:] != (self.side, self.side):
+            raise ValueError(f"this scanner takes pictures of {self.side}x{self.side} pixels, got {tuple(x.shape)}")
+        return self._multiply(x, self.pixels, self.rays, (self.side, len(self.angles)))
+
+    def adjoint(self, y):
+        check_batch(y, "y")
+        if y.shape[-2:] != (self.side, len(self.angles)):
+            raise ValueError(f"expected a sinogram (1,C,{self.side},{len(self.angles)}), got {tuple(y.shape)}")
+        return self._multiply(y, self.rays, self.pixels, (self.side, self.side))
+
+    def pinv(self, y, iterations=500):
+        """The shortest x that comes nearest to A x = y, by conjugate gradients on A^T A x = A^T y."""
+        x = torch.zeros_like(self.adjoint(y))
+        residual = direction = self.adjoint(y)
+        first = size = residual.square().sum()
+        for _ in range(iterations):
+            if size <= 1e-12 * first:
+                break
+            step = size / self(direction).square().sum()
+            x = x + step * direction
+            residual = residual - step * self.adjoint(self(direction))
+            size, before = residual.square().sum(), size
+            direction = residual + size / before * direction
+        return x
+
+
+def radon_matrix(side, angles):
+    """The nonzero entries of `Radon`'s matrix: numbers of their rays and of their pixels, and their weights."""
+    entries = []
+    centre, steps = side // 2, torch.arange(side, dtype=torch.float64)
+    along, across = torch.meshgrid(steps - centre, steps - centre, indexing="ij")
+    for index, angle in enumerate(angles):
+        cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        down, right = cosine * along - sine * across + centre, sine * along + cosine * across + centre
+        ray = (across + centre) * len(angles) + index
+        # Each point of a ray takes its four neighbours, the nearer the more.
+        for row in (down.floor(), down.floor() + 1):
+            for column in (right.floor(), right.floor() + 1):
+                weight = (1 - (down - row).abs()) * (1 - (right - column).abs()) / side
+                inside = (row >= 0) & (row < side) & (column >= 0) & (column < side)
+                entries.append(torch.stack([ray, row * side + column, weight])[:, inside])
+    rays, pixels, weights = torch.cat(entries, dim=1)
+    indices = torch.stack([rays, pixels]).long()
+    matrix = torch.sparse_coo_tensor(indices, weights, (side * len(angles), side * side), check_invariants=True)
+    matrix = matrix.coalesce()  # adds up what a ray takes from one pixel at several of its points
+    return *matrix.indices(), matrix.values().float()
+
+
+class Fourier:
+    """A(x): some of the picture's Fourier coefficients: magnetic resonance imaging with one coil.
+
+    y (1,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The constant wave
+    stands in the middle, at (H // 2, W // 2), as textbooks draw it. The transform keeps lengths, so A A^T y = y would
+    hold for complex pictures; ours are real, which ties opposite waves together.
+
+    Args:
+        mask: (1,1,H,W), boolean or 0/1; 1 where a coefficient is measured.
+
+    Raises:
+        TypeError, ValueError: as `Mask`.
+    """
+
+    largest = math.inf  # of the values in y: the constant wave of a bright picture is as large as its side
+
+    def __init__(self, mask):
+        self.mask = check_mask(mask)
+        if self.mask.shape[1] != 1:
+            raise ValueError(f"mask: expected (1,1,H,W), the same for all channels, got {tuple(self.mask.shape)}")
+
+    def _check(self, x, name):
+        check_batch(x, name)
+        if x.shape[-2:] != self.mask.shape[-2:]:
+            raise ValueError(f"the mask is {tuple(self.mask.shape)} but {name} is {tuple(x.shape)}")
+
+    def __call__(self, x):
+        self._check(x, "x")
+        waves = torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1))
+        return self.mask.to(x) * torch.cat([waves.real, waves.imag], dim=1)
+
+    def adjoint(self, y):
+        self._check(y, "y")
+        if y.shape[1] % 2:
+            raise ValueError(f"expected real and imaginary parts (1,2C,H,W), got {tuple(y.shape)}")
+        return self._back(self.mask.to(y) * y)
+
+    def _back(self, y):
+        waves = torch.complex(*y.chunk(2, dim=1))
+        return torch.fft.ifft2(torch.fft.ifftshift(waves, dim=(-2, -1)), norm="ortho").real
+
+    def pinv(self, y):
+        # A real picture's wave and its opposite are conjugate. A^T A keeps the half of a wave whose opposite is not
+        # measured and the whole of one whose opposite is: divide by that.
+        x = self.adjoint(y)
+        centred = torch.fft.ifftshift(self.mask, dim=(-2, -1))
+        opposite = centred.flip((-2, -1)).roll((1, 1), (-2, -1))
+        weight = torch.fft.fftshift(2 / (centred + opposite).clamp(min=1), dim=(-2, -1)).to(x)
+        waves = torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1)) * weight
+        return self._back(torch.cat([waves.real, waves.imag], dim=1))
+
+
+def line_mask(height, width, acceleration, centre=0.08, seed=0):
+    """Mask (1,1,height,width) of whole columns: a scanner reads the Fourier plane line by line.
+
+    Args:
+        acceleration: one column in so many is read.
+        centre: share of all columns that is read around the constant wave, where pictures have their strength; the
+            other columns are drawn at random.
+        seed: of the draw.
+
+    Raises:
+        TypeError, ValueError: a number out of range, or the centre alone takes more columns than there are to read.
+    """
+    for value, name in ((height, "height"), (width, "width")):
+        check_integer(value, name, 2)
+    check_number(acceleration, "acceleration", low=1, high=width)
+    check_number(centre, "centre", high=1)
+    wanted, inner = round(width / acceleration), round(centre * width)
+    if inner > wanted:
+        raise ValueError(f"the centre takes {inner} columns, but an acceleration of {acceleration:g} reads only {wanted}")
+    mask = torch.zeros(width)
+    mask[width // 2 - inner // 2 : width // 2 - inner // 2 + inner] = 1
+    rest = (mask == 0).nonzero()[:, 0]
+    drawn = torch.randperm(len(rest), generator=runtime.generator(seed, "line mask"))[: wanted - inner]
+    mask[rest[drawn]] = 1
+    return mask.expand(1, 1, height, width).clone()

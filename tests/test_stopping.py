@@ -1,0 +1,111 @@
+"""Stopping rules: each lands where its idea says, in run and in watch, and none sees the truth."""
+
+import asyncio
+
+import pytest
+import torch
+
+from dil_course.fitting import Step, run, watch
+from dil_course.fitting.stopping import Discrepancy, HeldOut, WindowedVariance
+from dil_course.from_scratch import deep_image_prior
+from dil_course.signals import Identity, Mask, add_gaussian, picture, psnr
+
+SIGMA = 25 / 255
+
+
+def fitting(x, y, total=400, rest=150):
+    """A run whose outputs come to x until iteration `rest`, then go on to y."""
+    for i in range(1, total + 1):
+        if i <= rest:
+            estimate = x * (1 - 0.97**i)
+        else:
+            estimate = x + (y - x) * (1 - 0.98 ** (i - rest))
+        yield Step(i, total, torch.mean((estimate - y) ** 2), estimate)
+
+
+@pytest.fixture
+def pair():
+    x = picture("coffee", 32)
+    return x, add_gaussian(x, SIGMA, seed=1)
+
+
+def test_windowed_variance_stops_where_the_outputs_rest(pair):
+    rule = WindowedVariance(window=20, patience=60)
+    result = run(fitting(*pair), stop=rule)
+    assert 140 <= result.iteration <= 165
+    assert result.estimate is rule.estimate
+    assert result.history["iteration"][-1] == result.iteration + 60
+    assert f"iteration {result.iteration}" in result.why and "variance" in result.why
+
+
+def test_discrepancy_stops_at_the_first_average_that_the_noise_explains(pair):
+    x, y = pair
+    misfits = [float((average - y).square().mean().sqrt()) for average in averages(fitting(x, y))]
+    expected = next(i for i, misfit in enumerate(misfits, start=1) if misfit <= SIGMA * 1.05)
+    assert run(fitting(x, y), stop=Discrepancy(y, Identity(), SIGMA * 1.05)).iteration == expected
+
+
+def averages(steps):
+    average = None
+    for step in steps:
+        weight = min(0.99, step.iteration / (step.iteration + 10))
+        average = step.estimate if average is None else average.lerp(step.estimate, 1 - weight)
+        yield average
+
+
+def test_held_out_pixels_choose_the_average_that_predicts_them_best(pair):
+    x, y = pair
+    held_out = (torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.2).float()
+    noise = torch.where(held_out.bool(), x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)), y)
+    errors = [float((held_out * (average - noise)).square().sum()) for average in averages(fitting(x, y))]
+    assert run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100)).iteration == 1 + errors.index(min(errors))
+
+
+@pytest.mark.parametrize("rule", [WindowedVariance(20, 10**6), Discrepancy(torch.zeros(1, 3, 32, 32), Identity(), 1e-9)])
+def test_rule_that_never_fires_leaves_a_whole_run(rule, pair):
+    result = run(fitting(*pair), stop=rule)
+    assert result.history["iteration"][-1] == 400
+    assert result.estimate is rule.estimate
+
+
+def test_watch_takes_the_same_rules(pair, capsys):
+    live = asyncio.run(watch(fitting(*pair), stop=WindowedVariance(20, 60)))
+    plain = run(fitting(*pair), stop=WindowedVariance(20, 60))
+    assert torch.equal(live.estimate, plain.estimate) and live.why == plain.why
+
+
+def test_truth_changes_no_choice(pair):
+    x, y = pair
+    assert run(fitting(x, y), truth=x, stop=WindowedVariance(20, 60)).iteration == run(fitting(x, y), stop=WindowedVariance(20, 60)).iteration
+
+
+def test_snapshots_end_with_the_chosen_estimate(pair):
+    result = run(fitting(*pair), stop=WindowedVariance(20, 60))
+    iterations = [iteration for iteration, _ in result.snapshots]
+    assert iterations == sorted(set(iterations)) and iterations[-1] == result.iteration
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_real_runs_stop_within_one_decibel_of_their_peak(seed):
+    x = picture("coffee", 48)
+    y = add_gaussian(x, SIGMA, seed=seed)
+    result = run(deep_image_prior(y, iterations=300, seed=seed), truth=x, stop=WindowedVariance())
+    assert psnr(result.estimate, x) > max(result.history["psnr_average"]) - 1
+
+
+def test_held_out_rule_stops_a_real_run_near_its_peak():
+    x = picture("coffee", 48)
+    y = add_gaussian(x, SIGMA, seed=0)
+    held_out = (torch.rand(1, 1, 48, 48, generator=torch.Generator().manual_seed(0)) < 0.1).float()
+    A = Mask(1 - held_out)
+    result = run(deep_image_prior(A(y), A, iterations=300), truth=x, stop=HeldOut(y, held_out))
+    assert psnr(result.estimate, x) > max(result.history["psnr_average"]) - 1
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="window"):
+        WindowedVariance(window=1)
+    with pytest.raises(ValueError, match="sigma"):
+        Discrepancy(torch.zeros(1, 1, 8, 8), Identity(), 0)
+    with pytest.raises(ValueError, match="held out"):
+        HeldOut(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
