@@ -1,5 +1,5 @@
 # make lab        open the course in JupyterLab (the first time: install it into .venv, nothing outside this folder)
-# make test       run every test: the library, the lessons, the repository itself
+# make test       run every test: the library, the lessons, the repository itself; two at a time, each on one thread
 # make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
 # make doctor     say what this machine has, and how to mend what is missing
 
@@ -21,7 +21,7 @@ lab: $(VENV)/lab-installed
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
 
 test: $(VENV)/test-installed
-	DIL_PROFILE=quick $(RUN) -m pytest --nbval-lax --nbval-current-env tests notebooks
+	DIL_PROFILE=quick OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks
 
 notebooks: $(VENV)/test-installed
 	$(RUN) sources/build.py $(LESSONS)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, benchmark, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, benchmark, consistent, gaussian_kernel, luma, picture, psnr
 
 SCALED, KINDS = ("Downsample", "BlurDownsample"), ("Identity", "Mask", "Blur", "Downsample", "BlurDownsample")
 
@@ -84,6 +84,19 @@ def test_pinv_of_any_operator(kind, data):
     assert relative(A(A.pinv(Ax)), Ax) < 3e-3
     u, v = rand(*Ax.shape, seed=1), rand(*Ax.shape, seed=2)
     assert (inner(A(A.pinv(u)), v) - inner(u, A(A.pinv(v)))).abs() < 1e-3 * u.norm() * v.norm(), "A A^+ is symmetric"
+
+
+@pytest.mark.parametrize("kind", ["Mask", "Downsample", "BlurDownsample"])
+@given(data=st.data())
+def test_consistent_explains_the_data_and_moves_no_more_than_it_must(kind, data):
+    A, shape = data.draw(problems(kind, well_posed=True))
+    truth, estimate = rand(*shape), rand(*shape, seed=1)
+    projected = consistent(estimate, A(truth), A)
+    assert relative(A(projected), A(truth)) < 1e-3
+    # The way there is at right angles to all that A cannot see; so no other picture that explains y is nearer.
+    unseen = (other := rand(*shape, seed=2)) - A.pinv(A(other))
+    assert abs(inner(projected - estimate, unseen)) < 1e-3 * estimate.norm() * other.norm()
+    assert (projected - truth).norm() <= (estimate - truth).norm() * 1.001
 
 
 @pytest.mark.parametrize("rows, columns", [(3, 3), (5, 1), (4, 4), (2, 3), (1, 6)])

@@ -133,7 +133,9 @@ class Recorder:
         iteration, estimate = (self.step.iteration, self.average) if whole else self.good
         if whole and self.stop is not None and self.stop.estimate is not None:
             iteration, estimate = self.stop.iteration, self.stop.estimate
-            why = f"{why or f'ended at iteration {self.step.iteration}'}: {self.stop.why}"
+            last = self.step.iteration
+            ended = f"finished {last} iterations" if last == self.step.total else f"ended at iteration {last}"
+            why = f"{why or ended}: {self.stop.why}"
         snapshots = [snapshot for snapshot in self.snapshots if snapshot[0] < iteration] + [(iteration, to_array(estimate))]
         why = self.why or why or f"finished {self.step.iteration} iterations"
         if not whole:

@@ -10,21 +10,21 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from dil_course.signals.validation import check_integer, check_number, check_observation
 
-SIDE = 64  # pixels of the small copies whose variance is taken: what moves in a picture also moves in its small copy
+SIDE = 32  # pixels of the small copies whose variance is taken: averaging over pixels takes away jitter, and leaves drift
 
 
 class WindowedVariance:
     """Stop where the outputs of the last iterations differ least from one another.
 
     While the picture comes in, outputs change from one iteration to the next; when the noise comes in, they change
-    again. Between the two they rest. Wang et al., "Early Stopping for Deep Image Prior" (TMLR 2023), algorithm 1.
+    again. Between the two they rest. Wang et al., "Early Stopping for Deep Image Prior" (arXiv 2112.06074), algorithm 1.
 
     Args:
         window: iterations over which the variance is taken.
         patience: iterations without a smaller variance after which the run ends.
     """
 
-    def __init__(self, window=50, patience=200):
+    def __init__(self, window=40, patience=150):
         check_integer(window, "window", 2)
         check_integer(patience, "patience", 1)
         self.patience = patience

@@ -42,7 +42,7 @@ def deep_image_prior(
         TypeError, ValueError: before any compute, where an argument is not of this form, the picture has fewer
             than 2**(scales + 1) or more than 2048 pixels a side, or `reduction` does not divide them.
     """
-    check_observation(y, A=A)
+    check_observation(y)
     A = Identity() if A is None else A
     shape = A.adjoint(y).shape
     iterations = runtime.pick(quick=350, full=1800) if iterations is None else iterations

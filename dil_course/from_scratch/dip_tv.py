@@ -12,7 +12,7 @@ def total_variation(x):
     return down.abs().mean() + right.abs().mean()
 
 
-def dip_tv(y, A=None, weight=0.02, **settings):
+def dip_tv(y, A=None, weight=0.05, **settings):
     """Minimise over theta the mean of (A(f_theta(z)) - y)^2 + weight TV(f_theta(z)), TV anisotropic and a mean as well.
 
     Liu, Sun, Xu and Kamilov, "Image Restoration using Total Variation Regularized Deep Image Prior" (ICASSP 2019).

@@ -32,13 +32,18 @@ PICTURES = {
 }
 
 # Benchmark pictures: fetched once by URL and SHA-256, or read from the folder that DIL_DATA names. Never committed.
-_SET5 = "https://raw.githubusercontent.com/JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/{}_GT.png"
-BENCHMARKS = {
-    "set5/baby.png": "47477cc7ad608cc1627e139b4c06703189a34775f10ef040bbe94d42b4b6cc30",
-    "set5/bird.png": "6f963a34031840e5186df67d48828ff531fb5954572d835adc12c5b9ecb37f78",
-    "set5/butterfly.png": "75f8c0a106971d4dd72da7f5e4157eab0607291c48474911e67848e80275f4c8",
-    "set5/head.png": "66e66f46abf71b79897b4f26d2a0c729e5a69c909e3f76422d8854fc161de381",
-    "set5/woman.png": "5124ca68b8c4309d2d97801d4872dfd78a50136031718e374defea65c18bb266",
+_RAW = "https://raw.githubusercontent.com/"
+_SET5 = _RAW + "JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/"
+_DIP = _RAW + "DmitryUlyanov/deep-image-prior/042e0d4c1e93f4b1eb0932781de55b8cff5e0f40/data/"
+BENCHMARKS = {  # name: (URL, SHA-256)
+    "set5/baby.png": (_SET5 + "baby_GT.png", "47477cc7ad608cc1627e139b4c06703189a34775f10ef040bbe94d42b4b6cc30"),
+    "set5/bird.png": (_SET5 + "bird_GT.png", "6f963a34031840e5186df67d48828ff531fb5954572d835adc12c5b9ecb37f78"),
+    "set5/butterfly.png": (_SET5 + "butterfly_GT.png", "75f8c0a106971d4dd72da7f5e4157eab0607291c48474911e67848e80275f4c8"),
+    "set5/head.png": (_SET5 + "head_GT.png", "66e66f46abf71b79897b4f26d2a0c729e5a69c909e3f76422d8854fc161de381"),
+    "set5/woman.png": (_SET5 + "woman_GT.png", "5124ca68b8c4309d2d97801d4872dfd78a50136031718e374defea65c18bb266"),
+    "dip/F16_GT.png": (_DIP + "denoising/F16_GT.png", "33810cc97ab8222e5bbb5fb32394d314d7d53564b008a4bf5371d0044ca45336"),
+    "dip/zebra_GT.png": (_DIP + "sr/zebra_GT.png", "eb531120c7bddf6858c2d9c274ce989df63becd39a4dd29f46215a21a884603a"),
+    "dip/barbara.png": (_DIP + "restoration/barbara.png", "764b8a2748cc7ad381cccc047c5e512cb528c197ba86adb83aa339e8932e66c0"),
 }
 
 
@@ -190,11 +195,11 @@ def benchmark(name):
     """
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark picture {name!r}; there are {', '.join(BENCHMARKS)}")
+    url, digest = BENCHMARKS[name]
     folder = os.environ.get("DIL_DATA")
     if folder:
         path = pathlib.Path(folder) / name
-        if pooch.file_hash(path) != BENCHMARKS[name]:
+        if pooch.file_hash(path) != digest:
             raise ValueError(f"{path} is not the benchmark picture of that name: its SHA-256 differs")
         return load_image(path)
-    url = _SET5.format(pathlib.PurePath(name).stem)
-    return load_image(pooch.retrieve(url, BENCHMARKS[name], fname=name.replace("/", "_"), path=pooch.os_cache("dil_course")))
+    return load_image(pooch.retrieve(url, digest, fname=name.replace("/", "_"), path=pooch.os_cache("dil_course")))

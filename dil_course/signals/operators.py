@@ -281,3 +281,16 @@ def enlarged(y, scale):
     """Height and width of the picture of which y (1,C,h,w) is the version `scale` times smaller."""
     check_batch(y, "y")
     return y.shape[-2] * scale, y.shape[-1] * scale
+
+
+def consistent(x, y, A):
+    """The picture nearest to x that explains y exactly: x + A^+ (y - A(x)). Built in lesson 04.
+
+    What A sees is taken from y, what it does not see from x. For noiseless y only: it puts noise back as it is.
+
+    Args:
+        x: estimate (1,C,H,W).
+        y: observation of A's shape.
+        A: forward model.
+    """
+    return x + A.pinv(y - A(x))

@@ -108,8 +108,6 @@ class Fourier:
         TypeError, ValueError: as `Mask`.
     """
 
-    largest = math.inf  # of the values in y: the constant wave of a bright picture is as large as its side
-
     def __init__(self, mask):
         self.mask = check_mask(mask)
         if self.mask.shape[1] != 1:

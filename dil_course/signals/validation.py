@@ -47,16 +47,17 @@ def check_image(x, name="image"):
         raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: divide 8-bit values by 255")
 
 
-def check_observation(y, name="y", A=None):
+def check_observation(y, name="y"):
     """Refuse what cannot be an observation of a picture in [0,1]. Noise may leave [0,1], but not by far.
 
     Raises:
-        TypeError, ValueError: as `check_batch`; ValueError also for values beyond [-10, 10], unless the operator A
-            says in `A.largest` that its values grow larger.
+        TypeError, ValueError: as `check_batch`; ValueError also where the root mean square is above 10. Single values
+            may be larger: the constant wave of a Fourier transform is.
     """
     check_batch(y, name)
-    if y.abs().max() > getattr(A, "largest", 10):
-        raise ValueError(f"{name}: a value of {y.abs().max():.0f} is far outside [0,1]: divide 8-bit values by 255")
+    size = y.square().mean().sqrt()
+    if size > 10:
+        raise ValueError(f"{name}: values of about {size:.0f} are far outside [0,1]: divide 8-bit values by 255")
 
 
 def check_same_shape(a, b, name_a, name_b):
