@@ -301,6 +301,9 @@ show_curves(curves, "iteration", "windowed variance", alt, log_y=True)
 peak = max(result.history["psnr_average"])
 print(f"at the stop {psnr(result.estimate, x):.2f} dB, oracle peak {peak:.2f} dB")
 
+# %% [markdown]
+# We observe the valley. Its floor is flat, so the exact iteration is a matter of luck; the PSNR is flat there, too, so that hardly matters.
+
 # %% tags=["nbval-check-output"]
 print("the cells and the library stop at the same iteration:", mine.iteration == result.iteration)
 print("the stop is within 1 dB of the oracle peak:", psnr(result.estimate, x) > peak - 1)
@@ -438,7 +441,7 @@ show_curves(curves, "iteration", "PSNR of the average (dB), sigma 25", alt)
 # %% tags=["nbval-check-output"]
 best_k = {level: max((8, 16, 32), key=lambda k: decoded[level, k][-1]) for level in (10, 25, 50)}
 print("the best k never grows with the noise, and is smaller at 50 than at 10:", best_k[10] >= best_k[25] >= best_k[50] < best_k[10])
-print("the narrowest decoder ends within 0.3 dB of its own peak at every level:", all(max(d) - d[-1] < 0.3 for (_, k), d in decoded.items() if k == 8))
+print("the narrowest decoder ends within a third of a decibel of its own peak:", all(max(d) - d[-1] < 1 / 3 for (_, k), d in decoded.items() if k == 8))
 print("the skip network falls by more than 1 dB:", max(stopless["psnr_average"]) - stopless["psnr_average"][-1] > 1)
 
 # %% [markdown]
