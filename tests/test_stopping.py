@@ -109,3 +109,12 @@ def test_bad_settings_are_refused():
         Discrepancy(torch.zeros(1, 1, 8, 8), Identity(), 0)
     with pytest.raises(ValueError, match="held out"):
         HeldOut(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+
+
+def test_rule_serves_one_run_only_and_must_be_a_rule(pair):
+    rule = WindowedVariance(20, 60)
+    run(fitting(*pair), stop=rule)
+    with pytest.raises(ValueError, match="make a new one"):
+        run(fitting(*pair), stop=rule)
+    with pytest.raises(TypeError, match="WindowedVariance"):
+        run(fitting(*pair), stop=WindowedVariance)  # the parentheses are missing

@@ -6,7 +6,7 @@ import time
 import torch
 
 from dil_course.signals import psnr, to_array
-from dil_course.signals.validation import check_image, check_number, check_same_shape, is_finite
+from dil_course.signals.validation import check_image, check_number, check_same_shape, describe, is_finite
 
 RECORDS = 200
 SNAPSHOTS = 24
@@ -60,6 +60,10 @@ class Recorder:
 
     def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
+        if stop is not None and (isinstance(stop, type) or not hasattr(stop, "observe")):
+            raise TypeError(f"stop: expected a stopping rule such as WindowedVariance(), got {describe(stop)}")
+        if stop is not None and stop.iteration is not None:
+            raise ValueError(f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run")
         if truth is not None:
             check_image(truth, "truth")
         self.truth, self.weight, self.stop = truth, average, stop
@@ -153,10 +157,12 @@ def run(steps, truth=None, average=0.99, stop=None):
         truth: clean picture (1,C,H,W) in [0,1] for the PSNR curves; it chooses nothing.
         average: weight of the past in the moving average, at iteration i at most i / (i + 10); 0 takes each single
             estimate.
-        stop: a fresh stopping rule of `fitting.stopping`; it ends the run and chooses its estimate.
+        stop: a fresh stopping rule of `fitting.stopping`, or any object with `observe(step, average)`, `iteration`,
+            `estimate` and `why` like them; it ends the run and chooses its estimate.
 
     Raises:
-        TypeError, ValueError: of the method's own checks; truth is no picture or has another shape.
+        TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is no rule, or
+            one that has watched another run.
     """
     recorder = Recorder(truth, average, stop)
     why = None
