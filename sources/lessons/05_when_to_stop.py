@@ -396,7 +396,7 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 # %% tags=["nbval-check-output"]
 falls = {name: max(history["psnr_average"]) - history["psnr_average"][-1] for name, history in priced.items()}
 print("total variation makes the fall less than half as deep:", falls["DIP + TV"] < falls["plain"] / 2)
-print("so does DeepRED, or nearly:", falls["DeepRED"] < 0.75 * falls["plain"])
+print("DeepRED makes it at least a quarter less deep:", falls["DeepRED"] < 0.75 * falls["plain"])
 
 # %% [markdown]
 # ## 6. A network that need not be stopped
