@@ -1,0 +1,371 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Problem set 04 · Deep image prior for inverse problems
+#
+# Six tasks to [lesson 04](../../notebooks/04_dip_for_inverse_problems.ipynb), and one open question. 20 points.
+#
+# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
+# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
+#   **Run it again, and the hint says more.** Nothing is lost by asking.
+# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+# - Please do not delete, copy or edit the check cells.
+# - A bit more than two hours. The computing takes about two minutes in all.
+
+# %%
+import math
+
+import torch
+
+from dil_course import runtime
+from dil_course.checks import ps04
+from dil_course.figures import show_curves, show_images
+from dil_course.fitting import run
+from dil_course.from_scratch import bp_dip, deep_image_prior
+from dil_course.signals import Blur, Downsample, Fourier, Mask, Radon, add_gaussian, gaussian_kernel, line_mask, picture, psnr
+
+torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+x = picture("coffee", side=48)
+
+# %% [markdown]
+# ## Task 1. Explain the data exactly (2 points, 15 minutes)
+#
+# A network's estimate $\hat x$ explains the data $y = A(x)$ only nearly. If the data are free of noise, we can mend that.
+# Among all pictures that explain $y$ exactly, take the one **nearest to** $\hat x$. It keeps all that $A$ cannot see as the network made it.
+#
+# You know the pseudo-inverse $A^+$ from lesson 01: $A^+ r$ is the *shortest* picture that $A$ turns into $r$.
+# Assume that such a picture exists for every $r$, so $A A^+ r = r$.
+#
+# Write `consistent(estimate, y, A)`. You may use `A(...)`, `A.adjoint(...)` and `A.pinv(...)`.
+
+
+# %% nbgrader={"solution": true, "grade_id": "consistent_answer"}
+def consistent(estimate, y, A):
+    ### BEGIN SOLUTION
+    # The change must turn A(estimate) into y, and be the shortest that does.
+    return estimate + A.pinv(y - A(estimate))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "consistent", "points": 2}
+from dil_course.checks import ps04
+
+ps04.consistent(consistent)
+### BEGIN HIDDEN TESTS
+ps04.consistent(consistent, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Measure what it gains, with half of the pixels and with a picture four times smaller. **Predict first:** which gains more?
+# Then give the data noise with a standard deviation of 10/255. What does it gain now, and why?
+
+# %% nbgrader={"solution": true, "grade_id": "consistent_seen"}
+### BEGIN SOLUTION
+half = Mask((torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "holes")) < 0.5).float())
+for name, A in {"half of the pixels": half, "four times smaller": Downsample(4)}.items():
+    for sigma in (0, 10 / 255):
+        y = add_gaussian(A(x), sigma, seed=0) if sigma else A(x)
+        y = A(y) if A is half else y  # no noise where there is no datum
+        estimate = run(deep_image_prior(y, A, iterations=100)).estimate
+        mended = consistent(estimate, y, A)
+        print(f"{name}, noise {255 * sigma:2.0f}/255: estimate {psnr(estimate, x):.2f} dB, made consistent {psnr(mended, x):.2f} dB")
+        if A is not half and not sigma:
+            shown = {"y": y, f"estimate, {psnr(estimate, x):.1f} dB": estimate, f"consistent, {psnr(mended, x):.1f} dB": mended, "truth": x}
+show_images(shown, alt="A coffee cup four times smaller, the network's estimate, the same made consistent, and the truth.")
+print("Half of the pixels: whole pixels become right. With noise, the correction brings the noise of y into the estimate.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 2. How bad does the truth look? (2 points, 15 minutes)
+#
+# The **back-projection loss** of lesson 04 looks at the misfit in the space of pictures: the mean of $\big(A^+(A(\hat x) - y)\big)^2$.
+# It is fast, but it fails when there is much noise. Here is why. Ask both losses what they think of the *true* picture.
+#
+# $A$ is a blur. It multiplies each wave of the picture by a number $K$, the spectrum of the kernel. There is noise: $y = A(x) + n$.
+# The noise is white, with standard deviation $\sigma$. The least-squares loss of the truth is $\sigma^2$ on average. In place of $A^+$ we use its tame relative, which multiplies each wave by
+#
+# $$\frac{\overline{K}}{|K|^2 + \varepsilon} .$$
+#
+# The bar is the complex conjugate. Write `truth_loss(K, sigma, epsilon)`: the back-projection loss of the truth, on average over the noise.
+# `K` is a complex tensor $(H, W)$ with one number for each wave (all waves, as `torch.fft.fft2` gives them).
+#
+# You need one fact, **Parseval's theorem**: the mean square of a picture is the mean square of its waves, up to a factor that is the same for all pictures of this size.
+
+
+# %% nbgrader={"solution": true, "grade_id": "truth_loss_answer"}
+def truth_loss(K, sigma, epsilon):
+    ### BEGIN SOLUTION
+    # White noise has the same mean square in all waves. The filter changes it by its own square.
+    power = K.abs() ** 2
+    return sigma**2 * torch.mean(power / (power + epsilon) ** 2)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "truth_loss", "points": 2}
+from dil_course.checks import ps04
+
+ps04.truth_loss(truth_loss)
+### BEGIN HIDDEN TESTS
+ps04.truth_loss(truth_loss, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Measure it. Blur the photograph, add noise, and compute the back-projection loss of the truth for some $\varepsilon$.
+# How many times larger than $\sigma^2$ is it?
+
+# %% nbgrader={"solution": true, "grade_id": "truth_loss_measured"}
+### BEGIN SOLUTION
+sigma, blur = 5 / 255, Blur(gaussian_kernel(9, 1.0))
+dot = torch.zeros(1, 1, 48, 48)
+dot[..., 0, 0] = 1
+K = torch.fft.fft2(blur(dot))[0, 0]  # what the camera makes of one bright pixel: its kernel
+y = add_gaussian(blur(x), sigma, seed=0)
+for epsilon in (1e-4, 1e-3, 1e-2, 1e-1):
+    measured = blur.pinv(blur(x) - y, epsilon=epsilon).square().mean()
+    print(f"epsilon {epsilon:.0e}: formula {truth_loss(K, sigma, epsilon) / sigma**2:8.2f} sigma^2, measured {measured / sigma**2:8.2f} sigma^2")
+epsilons = [10 ** (-4 + i / 10) for i in range(31)]
+curves = {"back-projection": (epsilons, [float(truth_loss(K, 1, e)) for e in epsilons]), "least squares": (epsilons, [1] * 31)}
+show_curves(curves, "epsilon", "loss of the truth / sigma^2", log_x=True, log_y=True,
+            alt="The back-projection loss of the truth falls from hundreds of sigma squared to about one as epsilon grows; least squares is always at one.")  # fmt: skip
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 3. Waiting for a wave (2 points, 20 minutes)
+#
+# Why is back-projection fast? Leave out the network for a moment, and change the pixels themselves by plain gradient descent with step 1:
+#
+# $$\hat x \leftarrow \hat x - \text{gradient}, \qquad \text{of} \quad \tfrac12 \,\lVert A \hat x - y \rVert^2 \quad \text{or of} \quad \tfrac12 \,\lVert B (A \hat x - y) \rVert^2 .$$
+#
+# $A$ is a blur that multiplies a certain wave by $k$, a number between 0 and 1. $B$ multiplies it by $k / (k^2 + \varepsilon)$. There is no noise.
+# The gradients are $A^T (A \hat x - y)$ and $A^T B^T B (A \hat x - y)$. Here the transpose multiplies by the same number.
+#
+# We begin with $\hat x = 0$. How many iterations until this wave's **error**, the difference to the true picture's wave, is at most 1 % of what it was at the start?
+# Write `waits(k, epsilon)`. Return a pair of whole numbers: first for least squares, then for back-projection.
+
+
+# %% nbgrader={"solution": true, "grade_id": "waits_answer"}
+def waits(k, epsilon):
+    ### BEGIN SOLUTION
+    p = k * k / (k * k + epsilon)  # what B A makes of the wave
+    # One iteration multiplies the error by 1 - k^2, or by 1 - p^2.
+    return tuple(math.ceil(math.log(0.01) / math.log(1 - eigenvalue)) for eigenvalue in (k * k, p * p))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "waits", "points": 2}
+from dil_course.checks import ps04
+
+ps04.waits(waits)
+### BEGIN HIDDEN TESTS
+ps04.waits(waits, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# First print your numbers for some $k$. Then see whether a network feels the same. Fit it to a blurred photograph with very little noise, 1/255, by both losses. Draw the PSNR.
+
+# %% nbgrader={"solution": true, "grade_id": "waits_seen"}
+### BEGIN SOLUTION
+for k in (0.9, 0.5, 0.2, 0.1):
+    print(f"k = {k}: least squares {waits(k, 0.01)[0]:4} iterations, back-projection {waits(k, 0.01)[1]:4}")
+little = add_gaussian(blur(x), 1 / 255, seed=0)
+quality = {
+    "least squares": [psnr(step.estimate, x) for step in deep_image_prior(little, blur, iterations=120)],
+    "back-projection": [psnr(step.estimate, x) for step in bp_dip(little, blur, pinv=lambda r: blur.pinv(r, epsilon=0.01), iterations=120)],
+}
+for name, values in quality.items():
+    print(f"{name:16} first above 28 dB at iteration {next((i for i, q in enumerate(values, 1) if q > 28), None)}, at the end {values[-1]:.2f} dB")
+show_curves(quality, "iteration", "PSNR (dB)", alt="Both curves rise; the one of back-projection rises faster and lies about two decibels higher from iteration 50 on.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 4. What the scanner did not measure (3 points, 25 minutes)
+#
+# A magnetic resonance scanner measures some of the picture's Fourier coefficients. The simplest reconstruction takes all others as zero.
+# How good is it? You can tell without transforming back.
+#
+# - `coefficients` is a complex tensor $(H, W)$, the Fourier coefficients of a gray picture. The constant wave stands in the middle, at $(H // 2, W // 2)$.
+#   The transform keeps lengths: the sum of squares of the picture is the sum of $|\text{coefficient}|^2$.
+# - `mask` is $(H, W)$, and 1 where a coefficient was measured.
+# - The picture is real. So the coefficient of a wave and that of the **opposite** wave, which runs the other way, are complex conjugates.
+#   Who has measured one knows the other. The estimate $A^+ y$ uses that.
+#
+# Write `zero_filled(coefficients, mask)`: the PSNR of $A^+ y$ in dB. Pictures lie in $[0, 1]$, so PSNR is $-10 \log_{10}$ of the mean squared error. $H$ and $W$ are even.
+#
+# Mind the middle. Which place is opposite to the constant wave? Draw a row of six places on paper.
+
+
+# %% nbgrader={"solution": true, "grade_id": "zero_filled_answer"}
+def zero_filled(coefficients, mask):
+    ### BEGIN SOLUTION
+    # Turned by 180 degrees, the middle (H // 2, W // 2) of an even side comes to lie one place too early.
+    opposite = mask.flip((0, 1)).roll((1, 1), (0, 1))
+    lost = (1 - mask) * (1 - opposite) * coefficients.abs() ** 2
+    return -10 * torch.log10(lost.mean())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "zero_filled", "points": 3}
+from dil_course.checks import ps04
+
+ps04.zero_filled(zero_filled)
+### BEGIN HIDDEN TESTS
+ps04.zero_filled(zero_filled, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Compare with a real reconstruction, `Fourier(mask).pinv(y)`. **Predict:** you may measure a quarter of the columns. Is it better to take them all from one side of the middle?
+
+# %% nbgrader={"solution": true, "grade_id": "zero_filled_measured"}
+### BEGIN SOLUTION
+gray = picture("camera", side=64)
+coefficients = torch.fft.fftshift(torch.fft.fft2(gray[0, 0], norm="ortho"))
+around, one_side = torch.zeros(2, 1, 1, 64, 64)
+around[..., 24:40] = 1
+one_side[..., 32:48] = 1
+shown = {"truth": gray}
+for name, mask in {"random columns": line_mask(64, 64, 4), "around the middle": around, "one side of it": one_side}.items():
+    A = Fourier(mask)
+    estimate = A.pinv(A(gray))
+    print(f"{name:18} predicted {zero_filled(coefficients, mask[0, 0]):.2f} dB, measured {psnr(estimate, gray):.2f} dB")
+    shown[f"{name}, {psnr(estimate, gray):.1f} dB"] = estimate
+show_images(shown, alt="A photographer, and three reconstructions from a quarter of the Fourier columns; the one from one side of the middle is the sharpest.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 5. When did the patient move? (3 points, 25 minutes)
+#
+# A tomograph adds up the picture along parallel rays, at many angles. Each column of the **sinogram** holds the sums of one angle.
+# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by some pixels, and then slid back. Find that angle.
+#
+# Think of the body's **centre of mass**. In the picture it is one point. In a column of the sinogram it is the mean row number, weighted by the values of that column.
+# Where does this mean lie at the angle $\theta$? The scanner turns about the row `side // 2` of the detector, so count rows from there.
+#
+# One more trouble: the tube's brightness flickers. Each column is multiplied by an unknown number.
+#
+# Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved.
+
+
+# %% nbgrader={"solution": true, "grade_id": "moved_answer"}
+def moved(sinogram, angles):
+    ### BEGIN SOLUTION
+    p = sinogram[0, 0]
+    rows = torch.arange(p.shape[0]) - p.shape[0] // 2
+    centres = (rows[:, None] * p).sum(0) / p.sum(0)  # dividing by the sum, we lose the flicker
+    theta = torch.tensor(angles) * math.pi / 180
+    # A point turns on a circle: its place on the detector is a cos + b sin.
+    waves = torch.stack([torch.cos(theta), torch.sin(theta)], dim=1)
+    fit = waves @ torch.linalg.lstsq(waves, centres[:, None]).solution
+    return int((centres - fit[:, 0]).abs().argmax())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "moved", "points": 3}
+from dil_course.checks import ps04
+
+ps04.moved(moved)
+### BEGIN HIDDEN TESTS
+ps04.moved(moved, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# See it at work. `ps04.scan(seed)` returns a picture, its sinogram, the angles and the index of the moved one.
+# Make all columns equally bright. Reconstruct the picture with all angles, and then without the one that you found.
+
+# %% nbgrader={"solution": true, "grade_id": "moved_seen"}
+### BEGIN SOLUTION
+body, sinogram, angles, truth = ps04.scan(seed=5)
+found = moved(sinogram, angles)
+print(f"found {found}, truth {truth}")
+even = sinogram / sinogram.sum(2, keepdim=True) * body.sum() / 32  # at each angle, the sum of a column is the body's sum / side
+kept = [i for i in range(len(angles)) if i != found]
+with_it = Radon(32, angles).pinv(even, iterations=20)
+without = Radon(32, [angles[i] for i in kept]).pinv(even[..., kept], iterations=20)
+shown = {"sinogram": sinogram / sinogram.max(), "truth": body}
+shown |= {f"all angles, {psnr(with_it, body):.1f} dB": with_it, f"without it, {psnr(without, body):.1f} dB": without}
+show_images(shown, alt="A sinogram with one column out of line, some blobs, their reconstruction with a streak, and a cleaner one without that column.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 6. Four runs that fail: find out why (4 points, 25 minutes)
+#
+# `ps04.failing_run("A")` is a deep image prior for an inverse problem. The truth is our photograph `x`. So are "B", "C" and "D".
+# Something is wrong in each of the four, each time something else. A run is a dictionary:
+#
+# - `y` and `sigma`, the standard deviation of its noise;
+# - `A`, what the run was told of the camera. **The camera itself may be another.**
+# - `loss_of`, the loss that it made small, as a function of a picture;
+# - the last `estimate`, and the lists `loss` and `psnr`, one entry an iteration.
+#
+# Look at numbers before you guess. You know the truth, so you can ask what `A` and `loss_of` make of it. `ps04.failing_run("A", iterations=20)` runs shorter or longer.
+
+# %%
+runs = {letter: ps04.failing_run(letter) for letter in "ABCD"}
+for cause, meaning in ps04.CAUSES.items():
+    print(f"{cause:22} {meaning}")
+
+# %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
+### BEGIN SOLUTION
+for letter, r in runs.items():
+    misfit, e = (r["A"](x) - r["y"]).square().mean() / r["sigma"] ** 2, r["estimate"]
+    aside = max((psnr(e.roll((d, s), (2, 3)), x), d, s) for d in range(-4, 5) for s in range(-4, 5))
+    print(f"{letter}: at the truth mean (A(x) - y)^2 = {misfit:.3g} sigma^2 and the loss = {r['loss_of'](x) / r['sigma'] ** 2:.3g} sigma^2,",
+          f"black in y {(r['y'] == 0).float().mean():.2f}, best PSNR {max(r['psnr']):.1f}, last {r['psnr'][-1]:.1f}, moved by {aside[1:]} {aside[0]:.1f}")  # fmt: skip
+show_images({f"run {letter}, {r['psnr'][-1]:.1f} dB": r["estimate"] for letter, r in runs.items()},
+            alt="Four estimates of a cup: A with dark and bright rims, B full of coarse noise, C with black dots, D good but moved to the left.")  # fmt: skip
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "causes_answer"}
+# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+### BEGIN SOLUTION
+causes = {"A": "kernel too wide", "B": "loss amplifies noise", "C": "holes taken for black", "D": "A looks aside"}
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
+from dil_course.checks import ps04
+
+ps04.causes(causes)
+
+# %% [markdown]
+# ## Open question (4 points, 25 minutes)
+#
+# You get a blurred photograph, the kernel and the noise level $\sigma$. **You do not get the truth.** Choose the loss (least squares, or back-projection with an $\varepsilon$) and the moment to stop.
+#
+# State a rule that turns $\sigma$ and $K$ into these choices. Tasks 2 and 3 give you two numbers to build it from. **Predict** what it gains over least squares at $\sigma = 1/255$ and at $25/255$.
+# Then measure, and defend your rule, or mend it. The truth may judge your rule. It may not choose.
+#
+# You will be marked on this:
+#
+# | points | for |
+# | --- | --- |
+# | 1 | a rule that another student could follow, and that never looks at the truth |
+# | 1 | a reason for it that follows from the formulas of tasks 2 and 3 |
+# | 1 | the prediction, written before the measurement, and the measurement at both noise levels |
+# | 1 | what would prove you wrong: one weakness of your own experiment |
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
+### BEGIN SOLUTION
+for sigma in (1 / 255, 25 / 255):
+    y = add_gaussian(blur(x), sigma, seed=0)
+    for epsilon in (None, 1e-3, 1e-2, 1e-1):
+        if epsilon is None:
+            bound, steps = sigma**2, deep_image_prior(y, blur, iterations=150)
+        else:
+            bound = float(truth_loss(K, sigma, epsilon))
+            steps = bp_dip(y, blur, pinv=lambda r, epsilon=epsilon: blur.pinv(r, epsilon=epsilon), iterations=150)
+        losses, quality = zip(*[(float(step.loss), psnr(step.estimate, x)) for step in steps], strict=True)
+        stop = next((i for i, loss in enumerate(losses) if loss <= bound), 149)
+        name = "least squares" if epsilon is None else f"epsilon {epsilon:.0e}"
+        print(f"sigma {255 * sigma:2.0f}/255, {name:13} truth's loss {bound / sigma**2:6.2f} sigma^2, stops at {stop + 1:3}: {quality[stop]:.2f} dB,",
+              f"oracle peak {max(quality):.2f} dB at {quality.index(max(quality)) + 1}")  # fmt: skip
+### END SOLUTION
+
+# %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}
+# ### BEGIN SOLUTION
+# TO BE WRITTEN
+# ### END SOLUTION
