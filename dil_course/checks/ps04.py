@@ -84,6 +84,11 @@ def truth_loss(answer, seed):
                 "each wave has a filter of its own. The mean comes last",
                 *filters[1:],
             ),
+            "a complex number was squared, not its size": (
+                noise * torch.mean((K / (power + epsilon)) ** 2).real,
+                "what is the strength of a complex number?",
+                "K.abs() ** 2, which is K times its conjugate",
+            ),
             "only the real part of K is used": (
                 noise * torch.mean(K.real**2 / (K.real**2 + epsilon) ** 2),
                 "K is complex: this kernel is not symmetric",
@@ -304,7 +309,7 @@ def moved(answer, seed):
             "the centre of mass moves although the patient lies still: the scanner turns. How does it move?",
             *fit[1:],
         ),
-        "this finds the largest jump between neighbours": (
+        "this finds the largest jump between neighbours, at its first angle": (
             [int(_centres(s).diff().abs().argmax()) for s, _ in scans],
             "a patient who moved and came back makes two jumps",
             *fit[1:],
@@ -333,7 +338,7 @@ def moved(answer, seed):
     }
     given = []
     for case in scans:
-        number = tensor(call(answer, *case))
+        number = tensor(call(answer, case[0], list(case[1])))
         if number.numel() != 1:
             raise Wrong(f"expected one index, got {number.numel()} numbers", "return the index of the largest residual: int(residual.abs().argmax())")
         given.append(number.item())
