@@ -356,9 +356,12 @@ def test_no_refusal_has_more_hints_than_there_are_names_for(monkeypatch):
 # Is the evidence in the failing runs what the causes and the refutations say?
 
 
+LENGTHS = {"A": 120, "B": 60, "C": 60, "D": 200}  # as long as the evidence needs; a run begins like a shorter one
+
+
 @pytest.fixture(scope="module")
 def runs():
-    return {letter: ps04.failing_run(letter, iterations=200) for letter in "ABCD"}
+    return {letter: ps04.failing_run(letter, iterations) for letter, iterations in LENGTHS.items()}
 
 
 def at_the_truth(run):
@@ -403,7 +406,8 @@ def test_no_run_comes_near_a_good_one():
 
 def test_a_run_twice_as_long_gains_nothing(runs):
     for run in runs.values():
-        assert max(run["psnr"][100:]) < max(run["psnr"][:100]) < 27
+        half = len(run["psnr"]) // 2
+        assert max(run["psnr"][half:]) < max(run["psnr"][:half]) < 27
 
 
 def test_the_same_seed_gives_the_same_scan_and_only_one_angle_is_out_of_line():
