@@ -429,4 +429,4 @@ print("the wrong kernel costs at least 2 dB:", psnr(sharpened["kernel too wide"]
 #
 # **Next.** Lesson 05 asks when to stop, without the truth, and why any of this works.
 #
-# **Problem set.** Problem set 04 is to come.
+# **Problem set.** [Problem set 04](../exercises/ps04_dip_for_inverse_problems/ps04_dip_for_inverse_problems.ipynb): make data fit exactly, why back-projection is fast and why it fails, a patient who moved, four runs that fail.
