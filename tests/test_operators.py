@@ -1,5 +1,6 @@
 """Forward models: adjoint, pseudo-inverse and geometry, against their definitions and against other libraries."""
 
+import math
 import os
 import statistics
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, benchmark, consistent, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, benchmark, consistent, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals.operators import fitting_sides
 
 SCALED, KINDS = ("Downsample", "BlurDownsample"), ("Identity", "Mask", "Blur", "Downsample", "BlurDownsample")
 
@@ -24,7 +26,9 @@ def rand(*shape, seed=0, dtype=torch.float32):
 def problems(draw, kind, well_posed=False):
     """An operator and the shape of its picture: odd and even, non-square, 1 to 3 channels, any kernel size."""
     scale = draw(st.integers(1, 4)) if kind in SCALED else 1
-    height, width = (scale * draw(st.integers(-(-6 // scale), 20 // scale + 2)) for _ in range(2))
+    scale = draw(st.sampled_from([scale, 1.5, 2.7, (1, 3)])) if kind == "Downsample" else scale
+    scales = scale if isinstance(scale, tuple) else (scale, scale)
+    height, width = (round(side * draw(st.integers(math.ceil(6 / side), int(20 / side) + 2))) for side in scales)
     channels, seed = draw(st.integers(1, 3)), draw(st.integers(0, 10**6))
     kernel = rand(draw(st.integers(1, 5)), draw(st.integers(1, 5)), seed=seed) - 0.2
     if well_posed:
@@ -122,6 +126,33 @@ def test_downsample_is_the_fields_bicubic(name, scale):
     torch.testing.assert_close(y[..., 2:-2, 2:-2], other[..., 2:-2, 2:-2], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("scale, shape", [(1.5, (60, 45)), (2.7, (81, 54)), ((2, 3), (48, 60)), (1.01, (101, 101))])
+def test_downsample_by_any_scale_covers_the_same_field(scale, shape):
+    x, A = picture("coffee", 128)[..., : shape[0], : shape[1]], Downsample(scale)
+    y = A(x)
+    other = torch.nn.functional.interpolate(x, size=y.shape[-2:], mode="bicubic", antialias=True)
+    torch.testing.assert_close(y[..., 4:-4, 4:-4], other[..., 4:-4, 4:-4], atol=1e-5, rtol=0)
+
+
+@given(st.floats(1, 9), st.integers(1, 200))
+def test_every_smaller_picture_has_a_larger_one_that_fits(scale, side):
+    y = torch.zeros(1, 1, side, 1)
+    larger = Downsample((scale, 1)).adjoint(y)
+    assert Downsample((scale, 1))(larger).shape == y.shape
+    longer = torch.zeros(1, 1, side + 20, 1)
+    height = fitting_sides(longer.shape, (scale, 1))[0]
+    assert 0 <= longer.shape[-2] - height <= scale + 1, "the largest that fits"
+    assert Downsample((scale, 1))(longer[..., :height, :]).shape[-2] >= 1
+
+
+def test_enlarge_keeps_what_is_smooth():
+    x = 0.5 + 0.3 * torch.sin(torch.arange(60) / 9)[:, None] * torch.cos(torch.arange(48) / 8)
+    for A in (Downsample(2), Downsample(1.5), Downsample((3, 2)), BlurDownsample(gaussian_kernel(3, 0.5), 2)):
+        large = enlarge(A(x[None, None]), A)
+        assert large.shape == (1, 1, 60, 48)
+        torch.testing.assert_close(large[0, 0, 6:-6, 6:-6], x[6:-6, 6:-6], atol=0.01, rtol=0)
+
+
 def shrinkers(scale):
     kernels = [gaussian_kernel(size, 1.0) for size in (1, 2, 3, 4, 7, 8)] + [torch.full((4, 5), 1 / 20)]
     return [Downsample(scale)] + [BlurDownsample(kernel, scale) for kernel in kernels]
@@ -162,7 +193,8 @@ X = torch.rand(1, 1, 8, 8)
 
 @pytest.mark.parametrize("call, error", [
     (lambda: Downsample(3)(X), ValueError), (lambda: BlurDownsample(gaussian_kernel(3, 1), 3)(X), ValueError),
-    (lambda: Downsample(0), ValueError), (lambda: Downsample(2.0), TypeError), (lambda: Mask(X[0, 0] > 2), ValueError),
+    (lambda: Downsample(0), ValueError), (lambda: Downsample("2"), TypeError), (lambda: Downsample((2, 3, 2)), TypeError),
+    (lambda: Downsample(3.5)(X), ValueError), (lambda: Mask(X[0, 0] > 2), ValueError),
     (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError), (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
     (lambda: Mask(X), ValueError), (lambda: Mask(0 * X), ValueError), (lambda: Mask(np.ones((8, 8))), TypeError),
     (lambda: Blur(torch.ones(9, 1))(X), ValueError), (lambda: Blur(X), ValueError), (lambda: Blur([[1.0]]), TypeError),
@@ -185,7 +217,5 @@ def test_bicubic_on_set5_gives_the_fields_numbers(scale, decibels):
         x = luma(benchmark(f"set5/{name}.png"))
         x = x[..., : x.shape[-2] // scale * scale, : x.shape[-1] // scale * scale]
         y = (255 * Downsample(scale)(x)).round().clamp(0, 255) / 255
-        # For enlarging, antialiasing does nothing, but torch then takes the field's cubic (a = -1/2).
-        enlarged = torch.nn.functional.interpolate(y, size=x.shape[-2:], mode="bicubic", antialias=True)
-        scores.append(psnr((255 * enlarged).round() / 255, x, shave=scale))
+        scores.append(psnr((255 * enlarge(y, Downsample(scale))).round() / 255, x, shave=scale))
     assert statistics.mean(scores) == pytest.approx(decibels, abs=0.03)

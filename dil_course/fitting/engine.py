@@ -84,6 +84,15 @@ class Engine:
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
             return self.network(z).to(z.dtype)
 
+    @property
+    def learning_rate(self):
+        """Of Adam. Set it between two updates, to warm up or to come to rest."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.optimizer.param_groups[0]["lr"] = value
+
     def update(self, loss):
         """One step of Adam down the gradient of the loss."""
         self.optimizer.zero_grad()

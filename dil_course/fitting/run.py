@@ -21,12 +21,14 @@ class Step:
         total: how many iterations the method will make.
         loss: 0-d tensor or float; read only when it is recorded, because reading makes a GPU wait.
         estimate: picture (1,C,H,W), detached.
+        averaged: the estimate is a mean already, or is made anew only now and then: `run` takes it as it is.
     """
 
     iteration: int
     total: int
     loss: torch.Tensor
     estimate: torch.Tensor
+    averaged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Recorder:
         if self.average is None:
             self.average = step.estimate.clone()
         # The past weighs less at first, else the gray start of the run would be seen for hundreds of iterations.
-        weight = min(self.weight, step.iteration / (step.iteration + 10))
+        weight = 0 if step.averaged else min(self.weight, step.iteration / (step.iteration + 10))
         self.average = self.average.lerp(step.estimate, 1 - weight)
         # Early iterations are recorded more densely, so that the curves of a very long run show something soon.
         every = max(1, min(step.total // RECORDS, step.iteration // 20))

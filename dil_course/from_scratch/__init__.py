@@ -5,5 +5,6 @@ from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.from_scratch.deep_red import deep_red
 from dil_course.from_scratch.dip_tv import dip_tv, total_variation
 from dil_course.from_scratch.sgld_dip import Posterior, sgld_dip
+from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
-__all__ = ["Posterior", "bp_dip", "deep_image_prior", "deep_red", "dip_tv", "sgld_dip", "total_variation"]
+__all__ = ["Posterior", "bp_dip", "deep_image_prior", "deep_red", "dip_tv", "sgld_dip", "total_variation", "zero_shot_sr"]

@@ -177,18 +177,20 @@ def cubic(t):
     return torch.where(t <= 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
 
 
-def bicubic_matrix(size, scale):
-    """The matrix (size // scale, size) that shrinks a line of pixels by antialiased bicubic interpolation.
+def bicubic_matrix(size, smaller):
+    """The matrix (smaller, size) that shrinks a line of pixels by antialiased bicubic interpolation.
 
-    Each row holds the cubic stretched by the scale, about the centre of its output pixel; what falls outside is
-    mirrored back in, edge pixels repeated, and each row sums to one. This is what MATLAB's imresize computes.
+    Each row holds the cubic stretched by the scale size / smaller, about the centre of its output pixel; what falls outside
+    is mirrored back in, edge pixels repeated, and each row sums to one. This is what MATLAB's imresize computes.
     """
-    centres = (torch.arange(size // scale, dtype=torch.float64)[:, None] + 0.5) * scale - 0.5
-    pixels = torch.arange(-2 * scale, size + 2 * scale)
+    scale = size / smaller
+    reach = math.ceil(2 * scale)
+    centres = (torch.arange(smaller, dtype=torch.float64)[:, None] + 0.5) * scale - 0.5
+    pixels = torch.arange(-reach, size + reach)
     weights = cubic((centres - pixels) / scale)
     mirrored = pixels.remainder(2 * size)
     mirrored = torch.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)
-    matrix = torch.zeros(size // scale, size, dtype=torch.float64).index_add_(1, mirrored, weights)
+    matrix = torch.zeros(smaller, size, dtype=torch.float64).index_add_(1, mirrored, weights)
     return matrix / matrix.sum(1, keepdim=True)
 
 
@@ -196,32 +198,36 @@ class Downsample:
     """A(x): a picture `scale` times smaller by antialiased bicubic interpolation, as MATLAB's imresize.
 
     The field's standard for super-resolution. It works on rows and columns apart, A x = D_rows x D_columns^T, so the
-    adjoint and the pseudo-inverse are those of two small matrices.
+    adjoint and the pseudo-inverse are those of two small matrices. Where the scale is no whole number, both pictures
+    cover the same field, and each side is the whole number nearest to that of the other, times or over the scale.
 
     Args:
-        scale: whole factor of at least 1; it must divide both sides of the picture.
+        scale: number of at least 1, or a pair of them, (down, across); see `fitting_sides`.
 
     Raises:
-        TypeError, ValueError: of the scale; when used, the scale does not divide a side.
+        TypeError, ValueError: of the scale; when used, the scale does not fit a side.
     """
 
     def __init__(self, scale):
-        check_integer(scale, "scale", 1, 64)
         self.scale = scale
+        self.scales = tuple(scale) if isinstance(scale, tuple | list) and len(scale) == 2 else (scale, scale)
+        for value in self.scales:
+            check_number(value, "scale", 1, 64)
 
     def _multiply(self, x, shape, factor):
-        rows, columns = (factor(bicubic_matrix(side, self.scale)).to(x.device, x.dtype) for side in shape)
+        smaller = (round(side / scale) for side, scale in zip(shape, self.scales, strict=True))
+        rows, columns = (factor(bicubic_matrix(*sides)).to(x.device, x.dtype) for sides in zip(shape, smaller, strict=True))
         return rows @ x @ columns.T
 
     def __call__(self, x):
-        check_divides(self.scale, x)
+        check_divides(self.scales, x)
         return self._multiply(x, x.shape[-2:], lambda D: D)
 
     def adjoint(self, y):
-        return self._multiply(y, enlarged(y, self.scale), lambda D: D.T)
+        return self._multiply(y, enlarged(y, self.scales), lambda D: D.T)
 
     def pinv(self, y):
-        return self._multiply(y, enlarged(y, self.scale), torch.linalg.pinv)
+        return self._multiply(y, enlarged(y, self.scales), torch.linalg.pinv)
 
 
 class BlurDownsample:
@@ -248,39 +254,53 @@ class BlurDownsample:
             if (kernel.shape[direction] - scale) % 2:
                 border = torch.zeros_like(kernel.narrow(direction, 0, 1))
                 kernel = (torch.cat([kernel, border], direction) + torch.cat([border, kernel], direction)) / 2
-        self.scale, self.blur = scale, Blur(kernel)
+        self.scale, self.scales, self.blur = scale, (scale, scale), Blur(kernel)
 
     def __call__(self, x):
-        check_divides(self.scale, x)
+        check_divides(self.scales, x)
         return self.blur(x)[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale]
 
     def adjoint(self, y):
-        zero_filled = y.new_zeros(*y.shape[:2], *enlarged(y, self.scale))
+        zero_filled = y.new_zeros(*y.shape[:2], *enlarged(y, self.scales))
         zero_filled[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale] = y
         return self.blur.adjoint(zero_filled)
 
     def pinv(self, y):
         # A A^T is itself a circular convolution, with the kernel's autocorrelation at every scale-th pixel.
-        height, width = enlarged(y, self.scale)
+        height, width = enlarged(y, self.scales)
         power = spectrum(self.blur.kernel, height, width).abs() ** 2
         autocorrelation = torch.fft.irfft2(power, s=(height, width))[:: self.scale, :: self.scale]
         inverse = invert_spectrum(torch.fft.rfft2(autocorrelation).real)
         return self.adjoint(filter_spectrum(y, inverse))
 
 
-def check_divides(scale, x):
-    """Refuse a picture (1,C,H,W) whose sides are no multiples of the scale (TypeError, ValueError)."""
+def fitting_sides(shape, scales):
+    """Height and width of the largest picture that fits into `shape` and is `scales` times larger than some other."""
+    smaller = (math.floor((side + 0.5) / scale) for side, scale in zip(shape[-2:], scales, strict=True))
+    # Rounding half to even may come out one pixel too large, then one pixel less of the smaller picture will do.
+    pairs = zip(smaller, scales, shape[-2:], strict=True)
+    return tuple(round(side * scale) if round(side * scale) <= most else round((side - 1) * scale) for side, scale, most in pairs)
+
+
+def check_divides(scales, x):
+    """Refuse a picture (1,C,H,W) whose sides are no multiples of the scales (TypeError, ValueError)."""
     check_batch(x, "x")
-    height, width = x.shape[-2:]
-    if height % scale or width % scale:
-        mend = f"cut it to {height // scale * scale}x{width // scale * scale} first"
-        raise ValueError(f"scale {scale} does not divide a picture of {height}x{width} pixels: {mend}")
+    height, width = fitting_sides(x.shape, scales)
+    if (height, width) != x.shape[-2:]:
+        scale = f"{scales[0]:g}" if scales[0] == scales[1] else f"{scales[0]:g}x{scales[1]:g}"
+        raise ValueError(f"scale {scale} does not divide a picture of {x.shape[-2]}x{x.shape[-1]} pixels: cut it to {height}x{width} first")
 
 
-def enlarged(y, scale):
-    """Height and width of the picture of which y (1,C,h,w) is the version `scale` times smaller."""
+def enlarged(y, scales):
+    """Height and width of the picture of which y (1,C,h,w) is the version `scales` times smaller."""
     check_batch(y, "y")
-    return y.shape[-2] * scale, y.shape[-1] * scale
+    return tuple(round(side * scale) for side, scale in zip(y.shape[-2:], scales, strict=True))
+
+
+def enlarge(y, A):
+    """y (1,C,h,w) by bicubic interpolation at the size of the picture of which A makes y. Not clipped."""
+    # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field does.
+    return torch.nn.functional.interpolate(y, size=tuple(A.adjoint(y).shape[-2:]), mode="bicubic", antialias=True)
 
 
 def consistent(x, y, A):

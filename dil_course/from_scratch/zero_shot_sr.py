@@ -1,0 +1,195 @@
+"""Zero-shot super-resolution: a small network learns from the picture itself how its details return after shrinking."""
+
+import math
+
+import numpy as np
+import torch
+
+from dil_course import runtime
+from dil_course.fitting import Engine, Step
+from dil_course.networks import ResidualNetwork
+from dil_course.signals import Downsample, enlarge
+from dil_course.signals.operators import fitting_sides
+from dil_course.signals.validation import check_image, check_integer, check_number, check_side
+
+MARGIN = 8  # of repeated edge pixels around a father, in pixels of its son: an operator may wrap around there
+WINDOW = 5  # how many reconstruction errors tell whether the run still gains
+LAST_RATE = 9e-6  # the run ends when the learning rate has come down to this
+WARM_UP = 50  # iterations in which the learning rate rises: without it some seeds lose most of their ReLUs at once
+
+
+def zero_shot_sr(
+    y, A=None, network=None, iterations=None, learning_rate=None, side=None, every=None, noise=0.0, gradual=1, seed=0, fast=True
+):
+    """Learn to undo A from pairs of y and A(y), then undo A on y itself.
+
+    Shocher, Cohen and Irani, "Zero-Shot Super-Resolution Using Deep Internal Learning" (CVPR 2018). Built in lesson 08.
+    "Fathers" are y and smaller versions of it; a "son" is what A makes of a father. The network maps the enlarged son to
+    its father, mean absolute error, on random windows. The learning rate is divided by 1.5 when a line through the last
+    reconstruction errors, those of y from its own son, no longer falls clearly; it rises over the first 50 iterations. At the end the picture is the mean over all
+    ways to turn and flip it that leave A as it is, and is corrected so that A(picture) is close to y.
+
+    Args:
+        y: picture (1,C,h,w) in [0,1], computed on its own device.
+        A: what made y smaller, with `scales` (see `Downsample`, `BlurDownsample`); None is Downsample(2). With any other
+            operator than Downsample nothing is turned or flipped: its kernel would turn too.
+        network: module that maps (1,C,H,W) to (1,C,H,W), with attribute `channels`; fitted in place. None makes a
+            `ResidualNetwork`, 32 wide in the quick profile and 64, the paper's, in the full one, from the seed.
+        iterations: at most so many for each scale; None takes 1200 in the quick profile, the paper's 3000 in the full one.
+        learning_rate: at the start, of Adam; None takes 2e-3 or the paper's 1e-3.
+        side: of the windows in pixels; None takes 48 or the paper's 128.
+        every: iterations between two looks at the reconstruction error; None takes 30 or the paper's 50.
+        noise: standard deviation of noise that is added to sons, for an y that has some itself (the paper takes 0.0125).
+            Above 0 there is no correction at the end, which would put the noise of y back.
+        gradual: in how many steps to enlarge; each result is a father of the next. Only for Downsample.
+        seed: of the network that is made here, the windows, fathers and noise.
+        fast: False computes as the textbook does (see `fitting.Engine`).
+
+    Returns:
+        Generator of Steps. The estimate (1,C,H,W), in [0,1], is made anew at every fifth look, and by all turns in the last
+        Step; so it is no single output to be averaged by `run`.
+
+    Raises:
+        TypeError, ValueError: before any compute, where an argument is not of this form, or y is too small: its son must
+            have at least 8 pixels a side, and y at least 18.
+    """
+    check_image(y, "y")
+    A = Downsample(2) if A is None else A
+    if not hasattr(A, "scales"):
+        raise TypeError(f"A: expected an operator that makes pictures smaller, such as Downsample(2), got {type(A).__name__}")
+    smallest = max(18, math.ceil(8 * max(A.scales)))
+    if min(y.shape[-2:]) < smallest:
+        sizes = f"{y.shape[-2]}x{y.shape[-1]} pixels are too few, this needs at least {smallest}x{smallest}"
+        raise ValueError(f"y: {sizes}: the network learns from y and its own smaller version, and too little would be left of that")
+    check_side(A.adjoint(y).shape, smallest, "the enlarged picture")
+    iterations = runtime.pick(quick=1200, full=3000) if iterations is None else iterations
+    learning_rate = runtime.pick(quick=2e-3, full=1e-3) if learning_rate is None else learning_rate
+    side = runtime.pick(quick=48, full=128) if side is None else side
+    every = runtime.pick(quick=30, full=50) if every is None else every
+    check_integer(iterations, "iterations", 1)
+    check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
+    check_integer(side, "side", 9)
+    check_integer(every, "every", 1)
+    check_number(noise, "noise", high=1)
+    check_integer(gradual, "gradual", 1)
+    check_integer(seed, "seed")
+    if gradual > 1 and not isinstance(A, Downsample):
+        raise ValueError("gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual at 1")
+    if network is None:
+        with runtime.seeded(seed):
+            network = ResidualNetwork(y.shape[1], runtime.pick(quick=32, full=64))
+    if network.channels != y.shape[1]:
+        raise ValueError(f"the network is made for {network.channels} channels, but y has {y.shape[1]}")
+    settings = {"iterations": iterations, "side": side, "every": every, "noise": noise}
+    draw = np.random.default_rng([seed, 8])
+    return _steps_of_scale(y, A, network.to(y.device), gradual, learning_rate, fast, draw, settings)
+
+
+def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings):
+    """The whole run: for each intermediate scale, learn, enlarge y, and keep the result as a further father."""
+    fathers, before, total = [y], 0, gradual * settings["iterations"]
+    for number in range(1, gradual + 1):
+        part = A if number == gradual else Downsample(tuple(scale ** (number / gradual) for scale in A.scales))
+        for iteration, loss, estimate in _learn(y, fathers, part, Engine(network, learning_rate, fast), draw, **settings):
+            shown = estimate if number == gradual else _resize(estimate, A.adjoint(y).shape[-2:])
+            yield Step(before + iteration, total, loss, shown.clamp(0, 1), averaged=True)
+        before += iteration
+        fathers.append(estimate.clamp(0, 1))
+
+
+def _learn(y, fathers, A, engine, draw, iterations, side, every, noise):
+    """Fit the network to pairs for one A; yields (iteration, loss, estimate), the last one the mean over all turns."""
+    turns = turns_of(A)
+    errors, estimate, rate = [], enlarge(y, A), engine.learning_rate
+    for iteration in range(1, iterations + 1):
+        if iteration % every == 1 or every == 1:
+            pairs = [pair(father, A, noise, draw) for father in _some(fathers, draw)]
+        son, father = _window(pairs, side, turns, draw)
+        loss = torch.mean((engine(son) - father).abs())
+        engine.learning_rate = rate * min(1, iteration / WARM_UP)
+        engine.update(loss)
+        if iteration % every == 0:
+            errors.append(reconstruction_error(engine, y, A))
+            rate = rate / 1.5 if stalls(errors) else rate
+        last = iteration == iterations or rate < LAST_RATE
+        if last or iteration % (5 * every) == 0:
+            estimate = restore(engine, y, A, turns if last else turns[:1], corrected=not noise)
+        yield iteration, loss.detach(), estimate
+        if last:
+            return
+
+
+def turns_of(A):
+    """The turns and flips, as `turn` counts them, that commute with A: all eight, four where the scales differ, or none."""
+    if not isinstance(A, Downsample):
+        return (0,)
+    return tuple(range(8)) if A.scales[0] == A.scales[1] else (0, 2, 4, 6)
+
+
+def turn(x, number):
+    """x turned by number % 4 right angles, and mirrored where number > 3."""
+    turned = x.rot90(number % 4, (-2, -1))
+    return turned.flip(-1) if number > 3 else turned
+
+
+def turn_back(x, number):
+    """Undo `turn`."""
+    return (x.flip(-1) if number > 3 else x).rot90(-(number % 4), (-2, -1))
+
+
+def _some(fathers, draw, count=8):
+    """The first father, y, as it is; then smaller versions, down to half the size, of any."""
+    yield fathers[0]
+    for _ in range(count - 1):
+        father = fathers[draw.integers(len(fathers))]
+        shrink = draw.uniform(max(0.5, 18 / min(father.shape[-2:])), 1)
+        yield _resize(father, [round(shrink * side) for side in father.shape[-2:]])
+
+
+def _resize(x, shape):
+    return torch.nn.functional.interpolate(x, size=tuple(shape), mode="bicubic", antialias=True)
+
+
+def pair(father, A, noise=0.0, draw=None):
+    """(son enlarged to its father's size, father). Edges are repeated first, so that no A wraps around."""
+    height, width = father.shape[-2:]
+    margin = MARGIN * math.ceil(max(A.scales))
+    padded = torch.nn.functional.pad(father, [margin] * 4, mode="replicate")
+    rows, columns = fitting_sides(padded.shape, A.scales)
+    son = A(padded[..., :rows, :columns])
+    if noise:
+        son = son + noise * torch.from_numpy(draw.standard_normal(son.shape)).to(son)
+    return enlarge(son, A)[..., margin : margin + height, margin : margin + width], father
+
+
+def _window(pairs, side, turns, draw):
+    """A random window, the same of son and father, turned at random; half of the time of y itself."""
+    son, father = pairs[0 if draw.random() < 0.5 else draw.integers(len(pairs))]
+    top, left = (draw.integers(max(size - side, 0) + 1) for size in father.shape[-2:])
+    number = turns[draw.integers(len(turns))]
+    return [turn(x[..., top : top + side, left : left + side], number) for x in (son, father)]
+
+
+@torch.no_grad()
+def reconstruction_error(network, y, A):
+    """Mean squared error of y, as the network restores it from y's own son."""
+    son, father = pair(y, A)
+    return float(torch.mean((network(son) - father) ** 2))
+
+
+def stalls(errors):
+    """Does the line through the last errors fall no more clearly than they scatter about it?"""
+    if len(errors) < WINDOW:
+        return False
+    (slope, _), covariance = np.polyfit(range(WINDOW), errors[-WINDOW:], 1, cov=True)
+    return -1.5 * slope <= math.sqrt(covariance[0, 0])
+
+
+@torch.no_grad()
+def restore(network, y, A, turns=(0,), corrected=True):
+    """y enlarged by the network: the mean over `turns`, then back-projected ten times, so that A of it is close to y."""
+    enlarged = enlarge(y, A)
+    x = torch.stack([turn_back(network(turn(enlarged, number)), number) for number in turns]).mean(0)
+    for _ in range(10 if corrected else 0):
+        x = x + enlarge(y - A(x), A)
+    return x

@@ -1,0 +1,42 @@
+"""The network of zero-shot super-resolution: a stack of convolutions that adds detail to an enlarged picture."""
+
+import torch
+from torch import nn
+
+from dil_course.signals.validation import check_integer
+
+
+class ResidualNetwork(nn.Module):
+    """Maps a picture (1,C,H,W) to itself plus a correction. Shocher, Cohen and Irani, CVPR 2018, section 3.
+
+    All layers are 3x3 convolutions with ReLU between them. They take no borders into account; the picture is mirrored
+    there once, by as many pixels as the layers need. Not limited to [0,1].
+
+    Args:
+        channels: C.
+        width: channels of the layers between.
+        depth: how many convolutions.
+
+    Raises:
+        TypeError, ValueError: a number is no whole number of at least 1, or depth is below 2.
+    """
+
+    def __init__(self, channels=3, width=64, depth=8):
+        super().__init__()
+        check_integer(channels, "channels", 1)
+        check_integer(width, "width", 1)
+        check_integer(depth, "depth", 2)
+        self.channels, self.depth = channels, depth
+        sides = [channels, *[width] * (depth - 1), channels]
+        layers = []
+        for inputs, outputs in zip(sides, sides[1:], strict=False):
+            layers += [nn.Conv2d(inputs, outputs, 3), nn.ReLU()]
+        self.body = nn.Sequential(*layers[:-1])
+        for convolution in self.body[::2]:
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            nn.init.zeros_(convolution.bias)
+        with torch.no_grad():
+            self.body[-1].weight *= 0.1  # the first outputs are close to the input
+
+    def forward(self, x):
+        return x + self.body(nn.functional.pad(x, [self.depth] * 4, mode="reflect"))

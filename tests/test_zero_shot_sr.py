@@ -1,0 +1,176 @@
+"""Zero-shot super-resolution: nothing shifts, its parts are what they say, and it beats interpolation."""
+
+import numpy as np
+import pytest
+import torch
+
+from dil_course import runtime
+from dil_course.fitting import run
+from dil_course.from_scratch import zero_shot_sr
+from dil_course.from_scratch.zero_shot_sr import pair, restore, stalls, turn, turn_back, turns_of
+from dil_course.networks import ResidualNetwork
+from dil_course.signals import BlurDownsample, Downsample, Identity, enlarge, gaussian_kernel, picture, psnr
+
+SHORT = {"iterations": 40, "every": 10, "side": 24}
+
+
+def small_network(channels=1, seed=0):
+    with runtime.seeded(seed):
+        return ResidualNetwork(channels, 8, 4)
+
+
+def last(steps):
+    for step in steps:
+        pass
+    return step
+
+
+def operators(scale):
+    return [Downsample(scale)] + [BlurDownsample(gaussian_kernel(size, 0.7 * scale), scale) for size in (4, 5, 8, 9)]
+
+
+def centre(x):
+    """Centre of mass (row, column) of what stands out of the ground."""
+    x = x[0, 0].double() - x.double().median()
+    x = x.where(x > 0.05 * x.max(), torch.zeros_like(x))
+    return [float((x.sum(1 - axis) * torch.arange(x.shape[axis])).sum() / x.sum()) for axis in (0, 1)]
+
+
+def dot(height, width, row, column, size):
+    """A soft dot on a gray ground."""
+    rows, columns = torch.arange(height)[:, None] - row, torch.arange(width)[None] - column
+    return 0.2 + 0.7 * torch.exp(-(rows**2 + columns**2) / (2 * size**2))[None, None]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_dot_and_a_ramp_are_not_shifted(scale):
+    side = 32 * scale
+    place = (side / 2 - 0.5, side / 2 - 0.5)
+    x = dot(side, side, *place, size=1.5 * scale)
+    ramp = torch.linspace(0.2, 0.8, side).expand(1, 1, side, side).contiguous()
+    for A in operators(scale):
+        estimate = run(zero_shot_sr(A(x), A, network=small_network(), **SHORT)).estimate
+        assert centre(estimate) == pytest.approx(place, abs=0.05)
+        estimate = run(zero_shot_sr(A(ramp), A, network=small_network(), **SHORT)).estimate
+        inside = slice(4 * scale, -4 * scale)  # blurs wrap around: the ramp's ends are no ramp
+        shift = (estimate - ramp)[..., inside, inside].mean() / (0.6 / (side - 1))
+        assert abs(shift) < 0.05
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 1.5, (2, 3)])
+def test_a_son_lies_on_its_father(scale):
+    father = dot(61, 55, 30, 27, size=5.0)
+    for A in [Downsample(scale)] if not isinstance(scale, int) else operators(scale):
+        son, same = pair(father, A)
+        assert son.shape == father.shape and same is father
+        # Margins are cut to whole pixels of the son, so a scale that is no whole number may be off by a rounding.
+        assert centre(son) == pytest.approx(centre(father), abs=0.05 if isinstance(scale, int) else 0.2)
+
+
+def test_turns_commute_with_the_operator_and_can_be_undone():
+    for A, count in ((Downsample(2), 8), (Downsample((2, 3)), 4), (BlurDownsample(torch.rand(3, 4), 2), 1)):
+        turns, x = turns_of(A), torch.rand(1, 3, 12, 18)
+        assert len(turns) == count
+        results = [turn(x, number) for number in turns]
+        assert len({tuple(result.flatten().tolist()) for result in results}) == count, "all are different"
+        for number in turns:
+            torch.testing.assert_close(turn_back(turn(x, number), number), x)
+            torch.testing.assert_close(A(turn(x, number)), turn(A(x), number))
+
+
+def test_the_rate_falls_when_the_errors_do_not():
+    line = np.linspace(1, 0.5, 9)
+    assert not stalls(list(line[:4])), "too few to tell"
+    assert not stalls(list(line)), "falls steadily"
+    assert stalls(list(line) + [0.5, 0.5001, 0.4999, 0.5, 0.5001]), "came to rest"
+    assert stalls(list(line[::-1])), "grows"
+
+
+def test_a_run_that_stalls_ends_before_its_time():
+    y = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))  # noise: there is nothing to learn
+    step = last(zero_shot_sr(y, network=small_network(), iterations=600, every=4, side=16))
+    assert step.iteration < 600 and step.total == 600
+
+
+def test_the_correction_explains_the_data():
+    x = picture("coffee", 64)
+    for A in operators(2):
+        y = A(x)
+        misfits = [float((A(restore(small_network(3), y, A, corrected=corrected)) - y).square().mean().sqrt()) for corrected in (False, True)]
+        assert misfits[1] < 0.3 * misfits[0]
+
+
+@pytest.mark.parametrize("name", ["text", "gravel", "coffee"])
+def test_it_beats_interpolation(name):
+    gains = []
+    for seed in (0, 1, 2):
+        x = picture(name, 96)
+        A = Downsample(2)
+        with runtime.seeded(seed):
+            network = ResidualNetwork(x.shape[1], 16, 6)
+        estimate = run(zero_shot_sr(A(x), A, network=network, iterations=150, side=32, seed=seed)).estimate
+        gains.append(psnr(estimate, x, shave=2) - psnr(enlarge(A(x), A).clamp(0, 1), x, shave=2))
+    assert min(gains) > 0.5, gains
+
+
+def test_the_right_kernel_beats_the_assumed_one():
+    x = picture("chelsea", 96)
+    A = BlurDownsample(gaussian_kernel(11, (2.5, 0.8), angle=45), 2)
+    y = A(x).clamp(0, 1)
+    right, assumed = (run(zero_shot_sr(y, told, iterations=150, side=32)).estimate for told in (A, Downsample(2)))
+    assert psnr(right, x) > psnr(assumed, x) + 0.5
+
+
+@pytest.mark.parametrize("scale, shape", [(2, (33, 29)), (3, (25, 40)), (1.5, (33, 31)), ((2, 3), (26, 32)), (1, (18, 18))])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_any_scale_and_size(scale, shape, channels):
+    A, y = Downsample(scale), torch.rand(1, channels, *shape)
+    step = last(zero_shot_sr(y, A, network=small_network(channels), iterations=12, every=5, side=24))
+    assert step.estimate.shape == A.adjoint(y).shape and step.iteration == 12
+    assert 0 <= step.estimate.min() and step.estimate.max() <= 1
+
+
+def test_gradual_scales_make_fathers_and_keep_the_size():
+    y = picture("camera", 32)
+    steps = list(zero_shot_sr(y, Downsample(2), network=small_network(), gradual=3, **SHORT))
+    assert len(steps) == 120 == steps[-1].total and [step.iteration for step in steps] == list(range(1, 121))
+    assert all(step.estimate.shape == (1, 1, 64, 64) for step in steps)
+
+
+def test_noise_reaches_the_sons_and_switches_the_correction_off():
+    y = picture("camera", 48)
+    draw = np.random.default_rng(0)
+    clean, noisy = pair(y, Downsample(2))[0], pair(y, Downsample(2), 0.1, draw)[0]
+    small = Downsample(2)(noisy - clean)
+    assert 0.05 < float(small.std()) < 0.11, "about the noise that was added to the son"
+    A = Downsample(2)
+    corrected, plain = (last(zero_shot_sr(y, A, network=small_network(), noise=noise, **SHORT)).estimate for noise in (0.0, 0.05))
+    assert psnr(A(corrected), y) > psnr(A(plain), y) + 3
+
+
+def test_same_seed_same_result_and_the_run_takes_it_as_it_is():
+    y = picture("camera", 32)
+    first, again = (run(zero_shot_sr(y, seed=3, **SHORT)) for _ in range(2))
+    other = run(zero_shot_sr(y, seed=4, **SHORT))
+    assert torch.equal(first.estimate, again.estimate) and not torch.equal(first.estimate, other.estimate)
+    assert torch.equal(first.estimate, last(zero_shot_sr(y, seed=3, **SHORT)).estimate), "not averaged with earlier ones"
+
+
+Y = torch.rand(1, 3, 24, 24)
+
+
+@pytest.mark.parametrize("call, error, says", [
+    (lambda: zero_shot_sr(torch.rand(1, 3, 12, 40)), ValueError, "too few"),
+    (lambda: zero_shot_sr(Y, Downsample(4)), ValueError, "its own smaller version"),
+    (lambda: zero_shot_sr(torch.rand(1, 1, 1200, 20)), ValueError, "too many"),
+    (lambda: zero_shot_sr(255 * Y), ValueError, "divide 8-bit"), (lambda: zero_shot_sr(Y.numpy()), TypeError, "float tensor"),
+    (lambda: zero_shot_sr(Y, Identity()), TypeError, "Downsample"), (lambda: zero_shot_sr(Y, 2), TypeError, "Downsample"),
+    (lambda: zero_shot_sr(Y, network=small_network(1)), ValueError, "channels"),
+    (lambda: zero_shot_sr(Y, iterations=0), ValueError, "iterations"), (lambda: zero_shot_sr(Y, noise=-1), ValueError, "noise"),
+    (lambda: zero_shot_sr(Y, side=4), ValueError, "side"), (lambda: zero_shot_sr(Y, learning_rate="fast"), TypeError, "learning_rate"),
+    (lambda: zero_shot_sr(Y, BlurDownsample(gaussian_kernel(3, 1), 2), gradual=2), ValueError, "gradual"),
+    (lambda: ResidualNetwork(depth=1), ValueError, "depth"), (lambda: ResidualNetwork(width=2.5), TypeError, "width"),
+])  # fmt: skip
+def test_bad_arguments_are_refused_before_any_compute(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
