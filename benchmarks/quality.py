@@ -346,7 +346,7 @@ def main():
     enlarging = commands.add_parser("zssr")
     enlarging.add_argument("--scales", nargs="+", type=int, choices=FIELD, default=list(FIELD))
     enlarging.add_argument("--pictures", nargs="+", choices=SET5, default=SET5)
-    enlarging.add_argument("--gradual", type=int, default=1)
+    enlarging.add_argument("--gradual", type=int, help="steps of the scale; default: that of the profile")
     enlarging.add_argument("--seed", type=int, default=0)
     enlarging.set_defaults(command=zssr)
     told = commands.add_parser("kernels")
