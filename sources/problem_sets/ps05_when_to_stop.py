@@ -83,10 +83,11 @@ ps05.windowed_variance(windowed_variance, seed=2357)
 outputs, quality = watched(y, x)
 variance = windowed_variance(outputs, 40)
 stopped, best = int(variance.argmin()) + 40, max(quality)
-print(f"least variance at iteration {stopped}: {quality[stopped - 1]:.2f} dB; oracle peak at {quality.index(best) + 1}: {best:.2f} dB; end {quality[-1]:.2f} dB")
+print(f"least variance at iteration {stopped}: {quality[stopped - 1]:.2f} dB")
+print(f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB")
 curves = {"variance over 40 outputs / 0.0001": (range(40, 151), (1e4 * variance).tolist()), "PSNR of the output (dB)": (range(40, 151), quality[39:])}
 show_curves(curves, "iteration", "", log_y=True,
-            alt="The variance over 40 outputs falls to a valley near iteration 100 and rises; the PSNR has its peak a little before the valley.")  # fmt: skip
+            alt="The variance over 40 outputs falls to a valley near iteration 100 and rises; the PSNR has its peak a little earlier.")  # fmt: skip
 ### END SOLUTION
 
 # %% [markdown]
@@ -193,12 +194,12 @@ ps05.best_moment(best_moment, seed=2357)
 for strength in (5.0, 20.0):
     steps = [best_moment(0.5, 0.1, strength, level) for level in (0.5, 1.0, 2.0)]
     print(f"one mode, x = {strength:4}, sigma 0.5, 1, 2: best after", ", ".join(f"{t:.0f}" for t in steps), "steps")
-print(f"for x much larger than sigma, always {math.log(4) / -math.log(1 - 0.05):.0f} steps earlier: log 4 / -log(1 - eta lambda). Slow modes: many steps.")
+print(f"x much larger than sigma: {math.log(4) / -math.log(1 - 0.05):.0f} steps earlier, whatever x is: log 4 / -log(1 - eta lambda).")
 curves = {"sigma 25": quality, "sigma 50": watched(add_gaussian(x, 50 / 255, seed=0), x)[1]}
 for name, values in curves.items():
     print(f"{name}: oracle peak {max(values):.2f} dB at iteration {values.index(max(values)) + 1}")
 show_curves(curves, "iteration", "PSNR (dB)", alt="PSNR of two runs: with more noise the peak is lower and earlier.")
-print("More noise, earlier peak: still true. How much earlier, the formula cannot say: the peak adds up modes of all speeds, and Adam is not gradient descent.")
+print("More noise, earlier peak: still true. How much earlier, the formula cannot say: modes of all speeds add up, and Adam is no gradient descent.")
 ### END SOLUTION
 
 # %% [markdown]
@@ -212,7 +213,8 @@ print("More noise, earlier peak: still true. How much earlier, the formula canno
 # - one more such block, without the doubling;
 # - a last 1 × 1 convolution from $k$ channels to those of the picture, with bias.
 #
-# Write `largest_width(share, side, scales, channels)`. It returns the largest $k$ for which all weights together are **at most** `share` times as many as the numbers of the picture.
+# Write `largest_width(share, side, scales, channels)`. It returns two numbers, `(k, weights)`: the largest $k$ for which all weights together are **at most** `share` times
+# as many as the numbers of the picture, and how many weights that decoder has.
 # The picture has `channels` channels of `side` × `side` pixels. `share` is a number such as 0.2. There is room for $k = 1$, always.
 
 
@@ -222,7 +224,7 @@ def largest_width(share, side, scales, channels):
     k = 1
     while (scales + 1) * ((k + 1) ** 2 + 2 * (k + 1)) + channels * (k + 2) <= share * channels * side**2:
         k = k + 1
-    return k
+    return k, (scales + 1) * (k**2 + 2 * k) + channels * (k + 1)
     ### END SOLUTION
 
 
@@ -245,12 +247,11 @@ ps05.largest_width(largest_width, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "largest_width_measured"}
 ### BEGIN SOLUTION
 for share in (0.05, 0.2, 0.65):
-    k = largest_width(share, 48, 3, 3)
+    k, p = largest_width(share, 48, 3, 3)
     with runtime.seeded(0):
         decoder = deep_decoder(3, width=k, scales=3)
     *_, last = deep_image_prior(y, network=decoder, input_noise=0, iterations=300)
     c = ((last.estimate - x) * (y - x)).sum() / (y - x).square().sum()
-    p = sum(weights.numel() for weights in decoder.parameters())
     print(f"k = {k:2}: p / N = {p / x.numel():.2f}, learned noise c = {c:.2f}, {psnr(last.estimate, x):.2f} dB")
 print("More weights, more noise: as the count says. But c stays below p / N: a decoder is no flat subspace, and it has not learned to the end.")
 ### END SOLUTION
@@ -294,9 +295,10 @@ for weight_noise in (2.0, 0.5):
     shares = "  ".join(f"z = {z}: {coverage(walk.estimate, walk.spread, x, z):.1%}" for z in (1, 2))
     print(f"weight noise {weight_noise}: ", shares, f" mean {psnr(walk.estimate, x):.2f} dB")
     if weight_noise == 2.0:
-        shown = {"mean": walk.estimate, "spread x 8": 8 * walk.spread.mean(1, keepdim=True), "error x 8": 8 * (walk.estimate - x).abs().mean(1, keepdim=True)}
+        maps = {"spread x 8": walk.spread, "error x 8": (walk.estimate - x).abs()}
+        shown = {"mean": walk.estimate} | {name: 8 * values.mean(1, keepdim=True) for name, values in maps.items()}
 show_images(shown, alt="The mean of the walk, a map of its spread, and a map of its error. Both maps are bright at edges.")
-print("The strong walk is not sure enough, the weak one too sure. Both walked on the same data. The scale is set by us, not by what is known about the picture.")
+print("The strong walk is not sure enough, the weak one too sure. Both saw the same data. So the scale was set by us, and not by the data.")
 ### END SOLUTION
 
 # %% [markdown]
@@ -322,10 +324,11 @@ qualities = {letter: [psnr(output[None], x) for output in r["outputs"]] for lett
 for letter, r in runs.items():
     window = len(r["outputs"]) - len(r["variances"]) + 1 if r["variances"] else "none"
     stop, q = r["stop"], qualities[letter]
-    print(f"{letter}: window {window}, stop {stop}, returned {psnr(r['estimate'], x):.1f} dB, output there {q[stop - 1]:.1f} dB, best output {max(q):.1f} dB at {q.index(max(q)) + 1},",
+    print(f"{letter}: window {window}, stop {stop}, returned {psnr(r['estimate'], x):.1f} dB, output there {q[stop - 1]:.1f} dB,",
+          f"best output {max(q):.1f} dB at {q.index(max(q)) + 1},",
           f"loss at the stop {r['loss'][stop - 1] / r['sigma'] ** 2:.2f} sigma^2, {r['weights']} weights for {x.numel()} numbers")  # fmt: skip
 show_curves({f"run {letter}": q for letter, q in qualities.items()}, "iteration", "PSNR of the output (dB)",
-            alt="PSNR of the outputs of three runs. A and B are alike, with a peak near iteration 90. C has an early peak and sinks to about 22 dB.")  # fmt: skip
+            alt="PSNR of the outputs of three runs. A and B are the same curve, with a late peak. C has an early peak and sinks far.")  # fmt: skip
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
