@@ -449,7 +449,7 @@ def test_run_b_stops_well_and_returns_an_average_that_lags(runs):
 def test_run_c_has_learned_the_noise_and_its_average_is_better_than_its_output(runs):
     returned, at_the_stop, best = qualities(runs["C"])
     assert level(runs["C"]) < 0.7 and runs["C"]["weights"] > 3 * 48 * 48
-    assert at_the_stop < best - 4 and at_the_stop < returned < 27
+    assert at_the_stop < best - 3 and at_the_stop < returned < 27
     assert min(level(runs["A"]), level(runs["B"])) > 0.9  # not 'room for the noise'
 
 

@@ -222,34 +222,55 @@ def largest_width(answer, seed):
         match(f"{side} px, {channels} channels", call(answer, share, side, scales, channels), right, mistakes, counting, tolerance=1e-6)
 
 
+def shares_within(mean, spread, truth, z):
+    """The share of numbers whose truth lies within z spreads of the mean: right, and after each mistake."""
+    error = truth - mean
+    covered = error.abs() <= z * spread
+    results = {
+        "right": covered,
+        "this is the share outside": ~covered,
+        "errors below the mean always count as covered": error <= z * spread,
+        "errors above the mean always count as covered": -error <= z * spread,
+        "z is forgotten": error.abs() <= spread,
+        "the spread is taken as a variance": error.abs() <= z * spread.sqrt(),
+        "the error is squared, the spread is not": error**2 <= z * spread,
+        "one spread for the whole picture": error.abs() <= z * spread.mean(),
+        "z spreads on both sides together": error.abs() <= z * spread / 2,
+        "all channels of a pixel must be covered": covered.all(1),
+    }
+    results = {says: within.double().mean().item() for says, within in results.items()}
+    return results | {"this counts, it is no share": covered.double().sum().item(), "this is in per cent": 100 * results["right"]}
+
+
+COVERAGE_HINTS = {
+    "this is the share outside": "should a large spread give a large or a small share?",
+    "errors below the mean always count as covered": "an error can be negative",
+    "errors above the mean always count as covered": "an error can be negative",
+    "z is forgotten": "how many spreads are allowed?",
+    "the spread is taken as a variance": "a spread is a standard deviation already",
+    "the error is squared, the spread is not": "compare like with like",
+    "one spread for the whole picture": "each number has a spread of its own",
+    "z spreads on both sides together": "z spreads up, and z spreads down",
+    "all channels of a pixel must be covered": "a colour pixel has three numbers, each with an error of its own",
+    "this counts, it is no share": "divide by how many there are",
+    "this is in per cent": "a share lies between 0 and 1",
+}
+
+
 @task(points=2)
 def coverage(answer, seed):
     """Task 5: `answer(mean, spread, truth, z)` is the share of numbers whose truth lies within z spreads of the mean."""
     draw = runtime.generator(seed, "posterior")
-    for z in (1.5, 0.5, 1.0):
-        mean, truth = torch.rand(2, 3, 20, 24, generator=draw, dtype=torch.float64)[..., None, :, :, :]
-        spread = 0.2 * torch.rand(1, 3, 20, 24, generator=draw, dtype=torch.float64) + 0.05
-        error, inside = truth - mean, ("look at one number: its error, its spread", "(truth - mean).abs() <= z * spread, then the mean of that")
-        mistakes = {
-            "this is the share outside": (error.abs() > z * spread, "should a large spread give a large or a small share?", *inside),
-            "errors below the mean always count as covered": (error <= z * spread, "an error can be negative", *inside),
-            "errors above the mean always count as covered": (-error <= z * spread, "an error can be negative", *inside),
-            "z is forgotten": (error.abs() <= spread, "how many spreads are allowed?", *inside),
-            "the spread is taken as a variance": (error.abs() <= z * spread.sqrt(), "a spread is a standard deviation already", *inside),
-            "the error is squared, the spread is not": (error**2 <= z * spread, "compare like with like", *inside),
-            "one spread for the whole picture": (error.abs() <= z * spread.mean(), "each number has a spread of its own", *inside),
-            "z spreads on both sides together": (error.abs() <= z * spread / 2, "z spreads up, and z spreads down", *inside),
-            "all channels of a pixel must be covered": (
-                (error.abs() <= z * spread).all(1),
-                "a colour pixel has three numbers, each with an error of its own",
-                *inside,
-            ),
-        }
-        mistakes = {says: (covered.double().mean(), *hints) for says, (covered, *hints) in mistakes.items()}
-        covered = (error.abs() <= z * spread).double()
-        mistakes["this counts, it is no share"] = (covered.sum(), "divide by how many there are", *inside)
-        mistakes["this is in per cent"] = (100 * covered.mean(), "a share lies between 0 and 1", *inside)
-        match(f"z = {z}", call(answer, mean, spread, truth, z), covered.mean(), mistakes, inside)
+    inside = ("look at one number: its error, its spread", "(truth - mean).abs() <= z * spread, then the mean of that")
+    for z in (1.5, 0.5, 0.8):  # not 1: there a forgotten z would not show
+        results = {}
+        while len(set(results.values())) < 1 + len(COVERAGE_HINTS):  # shares can be equal by chance: each mistake shall show as its own
+            mean, truth = torch.rand(2, 1, 3, 20, 24, generator=draw, dtype=torch.float64)
+            spread = 0.2 * torch.rand(1, 3, 20, 24, generator=draw, dtype=torch.float64) + 0.05
+            results = shares_within(mean, spread, truth, z)
+        right = torch.tensor(results.pop("right"), dtype=torch.float64)
+        mistakes = {says: (result, COVERAGE_HINTS[says], *inside) for says, result in results.items()}
+        match(f"z = {z}", call(answer, mean, spread, truth, z), right, mistakes, inside)
 
 
 CAUSES = {
