@@ -10,7 +10,7 @@ from dil_course.fitting import Engine, Step
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import Downsample, enlarge
 from dil_course.signals.operators import fitting_sides
-from dil_course.signals.validation import check_image, check_integer, check_number, check_side
+from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
 
 MARGIN = 8  # of repeated edge pixels around a father, in pixels of its son: an operator may wrap around there
 WINDOW = 5  # how many reconstruction errors tell whether the run still gains
@@ -30,7 +30,7 @@ def zero_shot_sr(
     ways to turn and flip it that leave A as it is, and is corrected so that A(picture) is close to y.
 
     Args:
-        y: picture (1,C,h,w) in [0,1], computed on its own device.
+        y: small picture (1,C,h,w), computed on its own device.
         A: what made y smaller, with `scales` (see `Downsample`, `BlurDownsample`); None is Downsample(2). With any other
             operator than Downsample nothing is turned or flipped: its kernel would turn too.
         network: module that maps (1,C,H,W) to (1,C,H,W), with attribute `channels`; fitted in place. None makes a
@@ -55,7 +55,7 @@ def zero_shot_sr(
         TypeError, ValueError: before any compute, where an argument is not of this form, or y is too small: its son must
             have at least 8 pixels a side, and y at least 18.
     """
-    check_image(y, "y")
+    check_observation(y)
     A = Downsample(2) if A is None else A
     if not hasattr(A, "scales"):
         raise TypeError(f"A: expected an operator that makes pictures smaller, such as Downsample(2), got {type(A).__name__}")

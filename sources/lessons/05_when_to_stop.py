@@ -525,4 +525,4 @@ print("the mean is within half a decibel of the oracle peak of the plain run:", 
 #
 # **Next.** Lesson 06 estimates the error itself without the truth, and so needs no stopping rule.
 #
-# **Problem set.** Problem set 05 is to come.
+# **Problem set.** [Problem set 05](../exercises/ps05_when_to_stop/ps05_when_to_stop.ipynb): windowed variance, the U derived, how wide a decoder may be, honest error bars, three runs that end badly.
