@@ -3,6 +3,7 @@
 python benchmarks/speed.py iterations    seconds an iteration of the same architecture, textbook against ours, and the
                                          share of the measured peak arithmetic
 python benchmarks/speed.py picture       time until the picture is there, three pictures x three seeds
+python benchmarks/speed.py zssr          time until zero-shot super-resolution is there, the paper's settings against the quick ones (DIL_DATA)
 python benchmarks/speed.py growth        seconds an iteration and memory, from 64 to 512 pixels a side; draws speed.png
 
 The time that the live view takes: python benchmarks/live_view.py
@@ -18,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,9 +29,10 @@ sys.path.insert(0, str(HERE.parent))
 from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import Step
-from dil_course.from_scratch import deep_image_prior
-from dil_course.networks import SkipNetwork, small_skip_network
-from dil_course.signals import add_gaussian, picture, psnr
+from dil_course.from_scratch import deep_image_prior, zero_shot_sr
+from dil_course.from_scratch.zero_shot_sr import pair, reconstruction_error, restore, stalls, turn
+from dil_course.networks import ResidualNetwork, SkipNetwork, small_skip_network
+from dil_course.signals import Downsample, add_gaussian, benchmark, luma, picture, psnr
 
 PICTURES = ("astronaut", "coffee", "chelsea")
 SIGMA = 25 / 255
@@ -197,6 +200,70 @@ def time_to_picture(options):
     print(f"\nTimes sooner: median {statistics.median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}.")
 
 
+def textbook_zssr(y, A, iterations, seed):
+    """The paper's settings in a plain loop: 64 channels, windows of 128, a fresh father and its son at each iteration."""
+    draw = np.random.default_rng(seed)
+    with runtime.seeded(seed):
+        network = ResidualNetwork(y.shape[1], 64).to(y.device)
+    optimizer, errors = torch.optim.Adam(network.parameters(), lr=1e-3), []
+    for iteration in range(1, iterations + 1):
+        shrink = 1 if draw.random() < 0.5 else draw.uniform(0.5, 1)
+        father = torch.nn.functional.interpolate(y, scale_factor=shrink, mode="bicubic", antialias=True)
+        (son, father), number = pair(father, A), draw.integers(8)
+        top, left = (draw.integers(max(size - 128, 0) + 1) for size in father.shape[-2:])
+        a, b = (turn(x[..., top : top + 128, left : left + 128], number) for x in (son, father))
+        loss = torch.mean((network(a) - b).abs())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if iteration % 50 == 0:
+            errors.append(reconstruction_error(network, y, A))
+            if stalls(errors):
+                optimizer.param_groups[0]["lr"] /= 1.5
+        yield iteration, network
+
+
+def our_zssr(y, A, iterations, seed):
+    with runtime.seeded(seed):
+        network = ResidualNetwork(y.shape[1], 32).to(y.device)
+    for step in zero_shot_sr(y, A, network=network, iterations=iterations, gradual=1, seed=seed):
+        yield step.iteration, network
+
+
+def follow_zssr(way, name, seed, iterations, every):
+    """(seconds, PSNR) at every so many iterations, both ways scored alike: one view, back-projected. Scoring takes no time."""
+    x = benchmark(f"set5/{name}.png")
+    x = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2].to(runtime.device())
+    A, clock, curve = Downsample(2), 0.0, []
+    y = A(x).clamp(0, 1)
+    steps = {"textbook": textbook_zssr, "ours": our_zssr}[way](y, A, iterations, seed)
+    while True:
+        wait()
+        started = time.perf_counter()
+        iteration, network = next(steps, (None, None))
+        wait()
+        clock += time.perf_counter() - started
+        if iteration is None:
+            return curve
+        if iteration % every == 0:
+            curve.append((clock, psnr(luma(restore(network, y, A).clamp(0, 1)), luma(x), shave=2)))
+
+
+def time_to_large_picture(options):
+    print(f"Set5 x2, luma, the textbook {options.iterations} iterations; aim: the textbook's best value minus 0.1 dB, for both.\n")
+    header("picture", "seed", "textbook's best", "seconds until the aim", "its whole run", "our best", "our seconds until the aim", "our whole run", "times sooner")
+    ratios = []
+    for name, seed in itertools.product(options.names, range(options.seeds)):
+        theirs = apart(follow_zssr, "textbook", name, seed, options.iterations, 25)
+        mine = apart(follow_zssr, "ours", name, seed, 1200, 25)
+        best = max(value for _, value in theirs)
+        long, short = (next((clock for clock, value in curve if value >= best - 0.1), None) for curve in (theirs, mine))
+        ratios.append(long / short if short else 0.0)
+        our_best = max(value for _, value in mine)
+        say(name, seed, f"{best:.2f}", long, theirs[-1][0], f"{our_best:.2f}", short or "never", mine[-1][0], ratios[-1])
+    print(f"\nTimes sooner: median {statistics.median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}.")
+
+
 def growth(options):
     from matplotlib.figure import Figure
 
@@ -225,12 +292,14 @@ def growth(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"iterations": iterations, "picture": time_to_picture, "growth": growth}
+    parts = {"iterations": iterations, "picture": time_to_picture, "zssr": time_to_large_picture, "growth": growth}
     parser.add_argument("part", choices=parts)
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--iterations", type=int, default=800)
     parser.add_argument("--turns", type=int, default=5, help="how often each loop gets its turn")
     parser.add_argument("--largest", type=int, default=256, help="side up to which the paper's network is timed")
+    parser.add_argument("--names", nargs="+", default=["butterfly", "bird", "head"], help="pictures of Set5, for zssr")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, for zssr")
     options = parser.parse_args()
     print(f"{machine()}\n")
     parts[options.part](options)
