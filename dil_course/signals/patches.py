@@ -81,7 +81,7 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
     for start in range(0, len(queries), chunk):
         distances = torch.cdist(queries[start : start + chunk].double() - centre, centred)
         if apart:
-            gaps = (query_places[start : start + chunk, None] - database_places).abs().amax(-1)
+            gaps = torch.cdist(query_places[start : start + chunk].float(), database_places.float(), p=torch.inf)
             distances[gaps < apart] = torch.inf
         found.append(distances.topk(k, largest=False))
     distances, indices = (torch.cat(parts) for parts in zip(*found, strict=True))
