@@ -1,5 +1,7 @@
 """Patches and their nearest neighbours against brute force."""
 
+import importlib
+
 import pytest
 import torch
 
@@ -18,13 +20,15 @@ def test_every_window_is_a_row_and_its_place_says_which(x, size):
         assert torch.equal(row, x[0, :, top : top + size, left : left + size].flatten())
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 1024])
+@pytest.mark.parametrize("block", [1, 1000, 2**21])
 @pytest.mark.parametrize("k", [1, 4])
 @pytest.mark.parametrize("apart", [0, 3])
-def test_nearest_is_brute_force(chunk, k, apart):
+def test_nearest_is_brute_force(block, k, apart, monkeypatch):
+    # By import_module: `dil_course.signals.patches` is the function of that name.
+    monkeypatch.setattr(importlib.import_module("dil_course.signals.patches"), "BLOCK", block)
     rows, where = patches(X, 3), places(X, 3)
     some = torch.arange(0, len(rows), 9)
-    distances, indices = nearest(rows[some], rows, k, apart, where[some], where, chunk)
+    distances, indices = nearest(rows[some], rows, k, apart, where[some], where)
     assert distances.shape == indices.shape == (len(some), k)
     for query, found, which in zip(some, distances, indices, strict=True):
         expected = (rows[query] - rows).double().square().mean(1).sqrt()
@@ -76,7 +80,6 @@ ROWS, WHERE = patches(GRAY, 3), places(GRAY, 3)
         (TypeError, "places", lambda: nearest(ROWS, ROWS, apart=3)),
         (ValueError, "database_places", lambda: nearest(ROWS, ROWS, 1, 3, WHERE, WHERE[1:])),
         (ValueError, "apart", lambda: nearest(ROWS, ROWS, 1, -1, WHERE, WHERE)),
-        (ValueError, "chunk", lambda: nearest(ROWS, ROWS, chunk=0)),
     ],
 )
 def test_wrong_inputs_are_refused(error, match, call):

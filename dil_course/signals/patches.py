@@ -4,6 +4,8 @@ import torch
 
 from dil_course.signals.validation import check_batch, check_integer, check_number, describe, is_finite
 
+BLOCK = 2**21  # distances held at a time: 16 MB
+
 
 def patches(x, size):
     """All overlapping windows of a picture, row by row.
@@ -40,7 +42,7 @@ def check_size(x, size):
         raise ValueError(f"size={size}: a window must fit into the picture of {x.shape[-2]}x{x.shape[-1]} pixels")
 
 
-def nearest(queries, database, k=1, apart=0, query_places=None, database_places=None, chunk=1024):
+def nearest(queries, database, k=1, apart=0, query_places=None, database_places=None):
     """The k rows of the database that are nearest to each query, by exact search.
 
     Args:
@@ -50,7 +52,6 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
         apart: neighbours must lie at least so many pixels away, down or to the right; the patch itself and those that
             nearly cover it are then left out. Needs both places; 0 leaves nothing out.
         query_places, database_places: (Q,2) and (N,2), as from `places`.
-        chunk: queries at a time, which bounds the memory: chunk times N numbers.
 
     Returns:
         distances (Q,k): root mean square differences, the smallest first, on the scale of the values. Infinite where
@@ -68,24 +69,29 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
     check_integer(k, "k", 1)
     if k > len(database):
         raise ValueError(f"k={k} is more than the database has rows: {len(database)}")
-    check_integer(chunk, "chunk", 1)
     check_number(apart, "apart")
     if apart:
         check_places(query_places, len(queries), "query_places")
         check_places(database_places, len(database), "database_places")
 
-    # In double precision, and about a common centre: cdist multiplies matrices, which loses digits where patches are nearly equal.
+    # |q - p|^2 = |q|^2 - 2 q p + |p|^2 is a product of matrices, which is fast. It loses digits where patches are nearly
+    # equal: hence double precision, values about a common centre, and distances that are computed once more at the end.
     centre = database.double().mean(0)
     centred = database.double() - centre
-    found = []
+    lengths = centred.square().sum(1)
+    chunk = max(1, BLOCK // len(database))
+    distances, indices = [], []
     for start in range(0, len(queries), chunk):
-        distances = torch.cdist(queries[start : start + chunk].double() - centre, centred)
+        some = queries[start : start + chunk]
+        scores = torch.addmm(lengths, some.double() - centre, centred.T, alpha=-2)
         if apart:
             gaps = torch.cdist(query_places[start : start + chunk].float(), database_places.float(), p=torch.inf)
-            distances[gaps < apart] = torch.inf
-        found.append(distances.topk(k, largest=False))
-    distances, indices = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return (distances / queries.shape[1] ** 0.5).to(queries.dtype), indices
+            scores[gaps < apart] = torch.inf
+        least, found = scores.topk(k, largest=False)
+        distance = (some[:, None] - database[found]).square().mean(-1).sqrt()
+        distances.append(distance.masked_fill(least.isinf(), torch.inf))
+        indices.append(found)
+    return torch.cat(distances), torch.cat(indices)
 
 
 def check_rows(rows, name):
