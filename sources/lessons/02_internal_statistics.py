@@ -471,7 +471,7 @@ axes.legend(ncols=4, fontsize=9, loc="upper center")
 show_figure(figure, "Four curves with one hump each, near 0.6 to 0.8; the smooth coffee highest, the grass lowest.")
 
 # %% [markdown]
-# We observe one hump for each picture, and nearly at one place. That is worth much: $\sigma$ scales it, so 0.8 serves for most pictures.
+# We observe one hump for each picture, and nearly at one place. That is worth much: with $h$ in units of $\sigma$, 0.8 serves all four.
 # Too weak: few votes, noise stays. Too strong: unlike patches vote too, and detail goes.
 #
 # Look at the *height* of the curves. The method is the same, the noise is the same. What differs is the picture.
@@ -496,7 +496,7 @@ show_images(shown, alt="A cat's eye at three strengths, and what was taken away:
 
 # %% tags=["nbval-check-output"]
 best = {name: max(values) for name, (_, values) in curves.items()}
-print("every picture gains from the middle of the range over both ends:", all(max(v[0], v[-1]) < best[name] - 0.5 for name, (_, v) in curves.items()))
+print("every picture does best inside the range, half a decibel above both ends:", all(max(v[0], v[-1]) < best[name] - 0.5 for name, (_, v) in curves.items()))
 print("the library's default strength is within half a decibel of the best on every picture:", all(v[strengths.index(0.8)] > best[name] - 0.5 for name, (_, v) in curves.items()))
 print("the coffee gains 5 dB more than the grass:", best["coffee"] > best["grass"] + 5)
 
@@ -550,7 +550,7 @@ print("both find coffee easiest and grass hardest:", all(table["coffee"][m] > ta
 # own contrast (the RMS of its shape). We call it the **novelty**: 0 means that the patch recurs exactly. 1 means that the neighbour
 # explains no more than a flat patch does. Flat patches hold only camera noise, which never recurs, so we count patches with contrast.
 #
-# **Predict before you run.** Order these by novelty: a brick wall, a lawn, a face, the rim of a coffee cup, the moon.
+# **Predict before you run.** Order these by novelty: a brick wall, a lawn, a face, the inside of a coffee cup, the moon.
 
 
 # %%
@@ -604,7 +604,7 @@ print("   ".join(f"{value:.3f}" for value in by_quarter), f"   (noise: {sigma:.3
 
 # %% [markdown]
 # We observe that the error rises with uniqueness, from quarter to quarter. The map was made from the clean picture. It knows nothing
-# of the noise or of the method. It is a property of the picture, and it limits every method that looks inside only.
+# of the noise or of the method. It is a property of the picture. It limits every method that averages what it finds inside.
 
 # %% tags=["nbval-check-output"]
 print("bricks have the lowest novelty of the five:", novelty["brick"] == min(novelty.values()))
@@ -620,7 +620,7 @@ print("and more than doubles from the first to the last:", by_quarter[3] > 2 * b
 #
 # | what recurs | what can be made of it | lesson |
 # | --- | --- | --- |
-# | patches, at the same size | a network of small filters, the same everywhere, prefers pictures that repeat | 03 |
+# | patches, at the same size | small filters, the same everywhere: all patches fit the same weights | 03 |
 # | patches with *fresh noise* | predict a noisy pixel from its surroundings | 07 |
 # | patches, at another size | pairs small and large, to learn super-resolution from | 08 |
 # | statistics of patches, at all sizes | new pictures with the same patches | 10 |
@@ -632,7 +632,7 @@ print("and more than doubles from the first to the last:", by_quarter[3] > 2 * b
 #
 # 1. Most patches of a photograph have near neighbours in it: smooth ones everywhere, edges along themselves.
 # 2. They recur across scales, too, and the parent of a patch found in a smaller copy shows how it looks with more pixels.
-# 3. For detailed patches the inside beats as many patches from outside. A large outside wins in the end, soonest for smooth patches.
+# 3. For detailed patches the inside beats as many patches from outside. A larger outside catches up, soonest for smooth patches.
 # 4. Neighbours are noisy copies: averaging them denoises. Non-local means weights each by how alike it is, BM3D transforms them together.
 # 5. **What breaks it:** what is there once (eyes, single objects), irregular texture, detail weaker than the noise, and noise that neighbours share.
 #
