@@ -21,7 +21,7 @@
 #
 # **Before you start.** Lesson 01: noise, PSNR, downsampling. Nothing about patches is assumed.
 #
-# **Time.** About a minute and a half of computing on 2 CPU cores, an hour with reading and predicting.
+# **Time.** About a minute of computing on one CPU core (it uses one only), an hour with reading and predicting.
 # On a GPU: not measured. The pictures are small, so this lesson stays on the CPU everywhere.
 
 # %%
@@ -434,7 +434,8 @@ x = picture("camera", 128)
 y = add_gaussian(x, sigma)
 estimate, votes = nlm(y, sigma)
 shown = {f"y, {psnr(y, x):.1f} dB": y, f"estimate, {psnr(estimate, x):.1f} dB": estimate, "votes / 169": votes / 169}
-show_images(shown | {"|error| x 5": 5 * (estimate - x).abs()}, alt="A noisy face; the same, clean on cheek and sky; votes are many there, few in hair and at edges; the error is the opposite.")
+alt = "A noisy face; the same, clean on cheek and sky; votes are many there, few in hair and at edges; the error is the opposite."
+show_images(shown | {"|error| x 5": 5 * (estimate - x).abs()}, alt)
 
 # %% [markdown]
 # We observe that sky and cheek have many votes and become clean. Hair, eye and edges have few, and there the error stays.
@@ -449,7 +450,8 @@ print("the library gives our numbers:", torch.allclose(estimate, non_local_means
 shifted = non_local_means(y + 0.1, sigma)
 print("the weights sum to one:", torch.allclose(shifted, non_local_means(y, sigma) + 0.1, atol=1e-4))
 quarters = (estimate - x).square().flatten()[votes.flatten().argsort()].chunk(4)
-print("the quarter of pixels with the fewest votes has four times the error of the one with the most:", bool(quarters[0].mean() > 4 * quarters[3].mean()))
+few, many = quarters[0].mean().item(), quarters[3].mean().item()
+print("the quarter of pixels with the fewest votes has four times the error of the one with the most:", few > 4 * many)
 
 # %% [markdown]
 # ### How strong?
@@ -484,7 +486,8 @@ for strength in (0.2, 0.6, 2.0):
     estimate = non_local_means(y, sigma, strength=strength)
     shown[f"strength {strength}: {psnr(estimate, x):.1f} dB"] = estimate
     shown[f"taken away, {strength}"] = 0.5 + 2 * (y - estimate)
-show_images(shown, alt="A cat's eye at three strengths, and what was taken away: noise with holes; noise; noise with the outline of the eye.", columns=2)
+alt = "A cat's eye at three strengths, and what was taken away: noise with holes; noise; noise with the outline of the eye."
+show_images(shown, alt, columns=2)
 
 # %% [markdown]
 # We observe a useful test that needs no truth: **look at what was taken away**, $y - \hat x$. It should look like noise.
@@ -496,8 +499,10 @@ show_images(shown, alt="A cat's eye at three strengths, and what was taken away:
 
 # %% tags=["nbval-check-output"]
 best = {name: max(values) for name, (_, values) in curves.items()}
-print("every picture does best inside the range, half a decibel above both ends:", all(max(v[0], v[-1]) < best[name] - 0.5 for name, (_, v) in curves.items()))
-print("the library's default strength is within half a decibel of the best on every picture:", all(v[strengths.index(0.8)] > best[name] - 0.5 for name, (_, v) in curves.items()))
+ends = {name: max(values[0], values[-1]) for name, (_, values) in curves.items()}
+default = {name: values[strengths.index(0.8)] for name, (_, values) in curves.items()}
+print("every picture does best inside the range, half a decibel above both ends:", all(best[name] > ends[name] + 0.5 for name in best))
+print("the library's default strength is within half a decibel of the best:", all(default[name] > best[name] - 0.5 for name in best))
 print("the coffee gains 5 dB more than the grass:", best["coffee"] > best["grass"] + 5)
 
 # %% [markdown]
@@ -577,7 +582,8 @@ for column, (name, distance) in enumerate(maps.items()):
     axes[1, column].set_title(f"novelty {novelty[name]:.2f}", fontsize=10)
     axes[1, column].axis("off")
 figure.colorbar(shown, ax=axes, label="distance", shrink=0.7)
-show_figure(figure, "Five pictures with boxes on their six most unique patches, and maps of uniqueness: dark bricks and moon, a bright lawn, a face with bright eyes.")
+alt = "Five pictures with boxes on their six most unique patches, and maps: bricks and moon are dark, the lawn is bright, the face has bright eyes."
+show_figure(figure, alt)
 
 # %% [markdown]
 # We observe:
@@ -638,7 +644,8 @@ print("and more than doubles from the first to the last:", by_quarter[3] > 2 * b
 #
 # **Papers**
 # - A. Buades, B. Coll, J.-M. Morel, *A Non-Local Algorithm for Image Denoising*, CVPR 2005.
-# - K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian, *Image Denoising by Sparse 3-D Transform-Domain Collaborative Filtering*, IEEE Transactions on Image Processing, 2007.
+# - K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian, *Image Denoising by Sparse 3-D Transform-Domain Collaborative Filtering*,
+#   IEEE Transactions on Image Processing, 2007.
 # - D. Glasner, S. Bagon, M. Irani, *Super-Resolution from a Single Image*, ICCV 2009.
 # - M. Zontak, M. Irani, *Internal Statistics of a Single Natural Image*, CVPR 2011.
 # - T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, *Deep Internal Learning: Deep Learning from a Single Input*, IEEE Signal Processing Magazine, 2024.
