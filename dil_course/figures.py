@@ -6,6 +6,7 @@ Drawn on matplotlib's Figure, not pyplot, so that no figure is kept alive or dra
 import io
 
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from dil_course.signals import to_array
 
@@ -33,6 +34,19 @@ def draw_picture(axes, x, title=""):
     axes.imshow(to_array(x), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title, fontsize=10)
     axes.axis("off")
+
+
+def draw_boxes(axes, corners, size, index=0, width=1.2):
+    """Outline windows on a picture that was drawn on these axes, in the colour and line style number `index`.
+
+    Args:
+        corners: row and column of each window's upper left pixel.
+        size: side of the windows in pixels.
+    """
+    for row, column in corners:
+        box = Rectangle((column - 0.5, row - 0.5), size, size, fill=False, linewidth=width)
+        box.set(edgecolor=COLOURS[index % 6], linestyle=STYLES[index % 6])
+        axes.add_patch(box)
 
 
 def draw_curves(axes, curves, x_label, y_label):

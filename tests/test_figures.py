@@ -4,6 +4,7 @@ import IPython.display
 import matplotlib.colors
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from dil_course import figures
 from dil_course.fitting import Step, run
@@ -58,3 +59,12 @@ def test_summary_of_a_run_says_how_it_ended(truth):
     assert "finished 5 iterations" in alt and any(title.startswith("observed") for title in titles)
     assert ("truth" in titles) == ("PSNR" in alt) == (truth is not None)
     assert figures.png(figure).startswith(b"\x89PNG")
+
+
+def test_boxes_outline_whole_pixels_in_the_style_asked_for():
+    axes = Figure().subplots()
+    figures.draw_boxes(axes, [(2, 5), (0, 0)], size=3, index=1)
+    first, second = axes.patches
+    assert (first.get_xy(), first.get_width(), first.get_height()) == ((4.5, 1.5), 3, 3)  # pixel centres are whole numbers
+    assert second.get_xy() == (-0.5, -0.5)
+    assert first.get_linestyle() == "--" and matplotlib.colors.to_hex(first.get_edgecolor()) == figures.COLOURS[1].lower()

@@ -4,7 +4,11 @@ from dil_course.from_scratch.bp_dip import bp_dip
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.from_scratch.deep_red import deep_red
 from dil_course.from_scratch.dip_tv import dip_tv, total_variation
+from dil_course.from_scratch.non_local_means import non_local_means
 from dil_course.from_scratch.sgld_dip import Posterior, sgld_dip
 from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
-__all__ = ["Posterior", "bp_dip", "deep_image_prior", "deep_red", "dip_tv", "sgld_dip", "total_variation", "zero_shot_sr"]
+__all__ = [
+    "Posterior", "bp_dip", "deep_image_prior", "deep_red", "dip_tv", "non_local_means", "sgld_dip", "total_variation",
+    "zero_shot_sr",
+]  # fmt: skip

@@ -1,0 +1,112 @@
+"""Patches: a picture as a set of small windows, and the nearest ones to a given window. Shown in lesson 02."""
+
+import torch
+
+from dil_course.signals.validation import check_batch, check_integer, check_number, describe, is_finite
+
+BLOCK = 2**21  # distances held at a time: 16 MB
+
+
+def patches(x, size):
+    """All overlapping windows of a picture, row by row.
+
+    Args:
+        x: picture (1,C,H,W).
+        size: side of a window in pixels.
+
+    Returns:
+        (N, C*size*size), with N = (H-size+1) (W-size+1).
+
+    Raises:
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; size is not from 1 to the picture's shorter side.
+    """
+    check_size(x, size)
+    return torch.nn.functional.unfold(x, size)[0].T.contiguous()
+
+
+def places(x, size):
+    """Row and column of the upper left pixel of each of `patches(x, size)`: (N, 2), whole numbers.
+
+    Args, Raises: as `patches`.
+    """
+    check_size(x, size)
+    rows, columns = (torch.arange(side - size + 1, device=x.device) for side in x.shape[-2:])
+    return torch.cartesian_prod(rows, columns)
+
+
+def check_size(x, size):
+    """Refuse a window that does not fit into the picture (TypeError, ValueError)."""
+    check_batch(x, "x")
+    check_integer(size, "size", 1)
+    if size > min(x.shape[-2:]):
+        raise ValueError(f"size={size}: a window must fit into the picture of {x.shape[-2]}x{x.shape[-1]} pixels")
+
+
+def nearest(queries, database, k=1, apart=0, query_places=None, database_places=None):
+    """The k rows of the database that are nearest to each query, by exact search.
+
+    Args:
+        queries: (Q,D), such as some of `patches(x, size)`.
+        database: (N,D).
+        k: how many neighbours.
+        apart: neighbours must lie at least so many pixels away, down or to the right; the patch itself and those that
+            nearly cover it are then left out. Needs both places; 0 leaves nothing out.
+        query_places, database_places: (Q,2) and (N,2), as from `places`.
+
+    Returns:
+        distances (Q,k): root mean square differences, the smallest first, on the scale of the values. Infinite where
+            `apart` leaves fewer than k rows.
+        indices (Q,k): which rows of the database.
+
+    Raises:
+        TypeError: queries or database are no float tensors, or a number is of the wrong kind.
+        ValueError: shapes that do not fit, NaN or infinity, k larger than the database, or `apart` without places.
+    """
+    check_rows(queries, "queries")
+    check_rows(database, "database")
+    if queries.shape[1] != database.shape[1]:
+        raise ValueError(f"queries have {queries.shape[1]} values a row but the database {database.shape[1]}: cut both to one size")
+    check_integer(k, "k", 1)
+    if k > len(database):
+        raise ValueError(f"k={k} is more than the database has rows: {len(database)}")
+    check_number(apart, "apart")
+    if apart:
+        check_places(query_places, len(queries), "query_places")
+        check_places(database_places, len(database), "database_places")
+
+    # |q - p|^2 = |q|^2 - 2 q p + |p|^2 is a product of matrices, which is fast. It loses digits where patches are nearly
+    # equal: hence double precision, values about a common centre, and distances that are computed once more at the end.
+    centre = database.double().mean(0)
+    centred = database.double() - centre
+    lengths = centred.square().sum(1)
+    chunk = max(1, BLOCK // len(database))
+    distances, indices = [], []
+    for start in range(0, len(queries), chunk):
+        some = queries[start : start + chunk]
+        scores = torch.addmm(lengths, some.double() - centre, centred.T, alpha=-2)
+        if apart:
+            gaps = torch.cdist(query_places[start : start + chunk].float(), database_places.float(), p=torch.inf)
+            scores[gaps < apart] = torch.inf
+        least, found = scores.topk(k, largest=False)
+        distance = (some[:, None] - database[found]).square().mean(-1).sqrt()
+        distances.append(distance.masked_fill(least.isinf(), torch.inf))
+        indices.append(found)
+    return torch.cat(distances), torch.cat(indices)
+
+
+def check_rows(rows, name):
+    """Refuse what is not a finite float tensor (N,D) with at least one row and one column (TypeError, ValueError)."""
+    if not isinstance(rows, torch.Tensor) or not rows.is_floating_point():
+        raise TypeError(f"{name}: expected a float tensor (N,D), got {describe(rows)}: call patches(x, size)")
+    if rows.ndim != 2 or rows.numel() == 0:
+        raise ValueError(f"{name}: expected one patch a row (N,D), got {describe(rows)}: call patches(x, size)")
+    if not is_finite(rows):
+        raise ValueError(f"{name}: {int((~torch.isfinite(rows)).sum())} values are NaN or infinite")
+
+
+def check_places(given, count, name):
+    """Refuse places that are not (count,2) (TypeError, ValueError)."""
+    if not isinstance(given, torch.Tensor):
+        raise TypeError(f"{name}: apart needs the places of both, got {describe(given)}: call places(x, size)")
+    if given.shape != (count, 2):
+        raise ValueError(f"{name}: expected ({count}, 2), one place for each row, got {tuple(given.shape)}")
