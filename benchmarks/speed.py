@@ -255,7 +255,7 @@ def time_to_large_picture(options):
     ratios = []
     for name, seed in itertools.product(options.names, range(options.seeds)):
         theirs = apart(follow_zssr, "textbook", name, seed, options.iterations, 25)
-        mine = apart(follow_zssr, "ours", name, seed, 1200, 25)
+        mine = apart(follow_zssr, "ours", name, seed, 2000, 25)
         best = max(value for _, value in theirs)
         long, short = (next((clock for clock, value in curve if value >= best - 0.1), None) for curve in (theirs, mine))
         ratios.append(long / short if short else 0.0)
