@@ -251,7 +251,7 @@ def follow_zssr(way, name, seed, iterations, every):
 
 def time_to_large_picture(options):
     print(f"Set5 x2, luma, the textbook {options.iterations} iterations; aim: the textbook's best value minus 0.1 dB, for both.\n")
-    header("picture", "seed", "textbook's best", "seconds until the aim", "its whole run", "our best", "our seconds until the aim", "our whole run", "times sooner")
+    header("picture", "seed", "textbook's best", "until the aim, s", "its whole run, s", "our best", "until the aim, s", "our whole run, s", "times sooner")
     ratios = []
     for name, seed in itertools.product(options.names, range(options.seeds)):
         theirs = apart(follow_zssr, "textbook", name, seed, options.iterations, 25)

@@ -7,7 +7,7 @@ import torch
 from dil_course import runtime
 from dil_course.fitting import run
 from dil_course.from_scratch import zero_shot_sr
-from dil_course.from_scratch.zero_shot_sr import pair, restore, stalls, turn, turn_back, turns_of
+from dil_course.from_scratch.zero_shot_sr import _window, pair, restore, stalls, turn, turn_back, turns_of
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import BlurDownsample, Downsample, Identity, enlarge, gaussian_kernel, picture, psnr
 
@@ -76,6 +76,18 @@ def test_turns_commute_with_the_operator_and_can_be_undone():
         for number in turns:
             torch.testing.assert_close(turn_back(turn(x, number), number), x)
             torch.testing.assert_close(A(turn(x, number)), turn(A(x), number))
+
+
+def test_windows_are_the_same_of_both_and_prefer_what_is_missing():
+    father = picture("camera", 96)
+    father[..., :64] = 0.5  # two thirds are flat: at random, two windows of five would hold nothing to learn
+    son = enlarge(Downsample(2)(father), Downsample(2))
+    draw, empty = np.random.default_rng(0), 0
+    for _ in range(200):
+        a, b = _window([(son, father)], 24, tuple(range(8)), draw)
+        empty += float((a - b).abs().mean()) < 1e-3
+        assert psnr(a, b) > 20, "the same place, turned alike"
+    assert empty < 40
 
 
 def test_the_rate_falls_when_the_errors_do_not():

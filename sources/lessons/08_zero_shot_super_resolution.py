@@ -157,7 +157,8 @@ def fit(y, A, network, iterations, side=32, learning_rate=1e-3):
 # %%
 first = await watch(fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins)  # noqa: F704, PLE1142
 bicubic = enlarge(y, A).clamp(0, 1)
-show({"bicubic": bicubic, "network": first.estimate}, coins, "Coins: blurred by bicubic interpolation, with crisp rims from the network, and the truth.")
+alt = "Coins: blurred by bicubic interpolation, with crisp rims from the network, and the truth."
+show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
 
 # %% [markdown]
 # We observe that the curve rises steeply, and then stays, with jitter. There is no cliff as in lesson 03: $y$ has no noise to learn.
@@ -253,7 +254,8 @@ small = A(astronaut)
 prior = run(deep_image_prior(small, A, iterations=runtime.pick(quick=350, full=1800)))
 zero_shot = await watch(zero_shot_sr(small, A, iterations=runtime.pick(quick=300, full=1500), gradual=1), truth=astronaut)  # noqa: F704, PLE1142
 race = {"bicubic": enlarge(small, A), "deep image prior": consistent(prior.estimate, small, A), "zero-shot": zero_shot.estimate}
-show(race, astronaut, "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the clearest eyes and stripes.")
+alt = "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the clearest eyes and stripes."
+show(race, astronaut, alt)
 print(f"seconds: deep image prior {prior.seconds:.0f}, zero-shot {zero_shot.seconds:.0f}")
 
 # %% [markdown]
@@ -283,7 +285,8 @@ iterations = runtime.pick(quick=300, full=1500)
 told = {}
 for name, B in {"told bicubic": A, "told the kernel": camera}.items():
     told[name] = run(zero_shot_sr(blurred, B, iterations=iterations, gradual=1)).estimate
-show({"bicubic": enlarge(blurred, A)} | told, cat, "A cat's face enlarged: blurred by bicubic and where bicubic was told, sharp where the kernel was told.")
+alt = "A cat's face enlarged: blurred by bicubic and where bicubic was told, sharp where the kernel was told."
+show({"bicubic": enlarge(blurred, A)} | told, cat, alt)
 for name, estimate in told.items():
     print(f"{name:16} misfit of A(estimate) to y, with the true A: {255 * (camera(estimate) - blurred).square().mean().sqrt():.2f}/255")
 
@@ -306,7 +309,8 @@ noisy = add_gaussian(A(cat), 8 / 255)
 cleaned = {}
 for name, noise in {"clean sons": 0.0, "noisy sons": 8 / 255}.items():
     cleaned[name] = run(zero_shot_sr(noisy, A, iterations=iterations, noise=noise, gradual=1)).estimate
-show({"bicubic": enlarge(noisy, A)} | cleaned, cat, "A noisy cat's face enlarged: grainy by bicubic, grainier with clean sons, smooth with noisy sons.")
+alt = "A noisy cat's face enlarged: grainy by bicubic, grainier with clean sons, smooth with noisy sons."
+show({"bicubic": enlarge(noisy, A)} | cleaned, cat, alt)
 
 # %% [markdown]
 # We observe that clean sons make it *worse* than bicubic. Noisy sons teach the network that grain is nothing to sharpen.
@@ -329,7 +333,8 @@ print("noisy sons are better than clean ones by a decibel or more:", dirty["nois
 wall = picture("brick", side=128).to(device)
 small_wall = A(wall)
 built = run(zero_shot_sr(small_wall, A, iterations=iterations, gradual=1)).estimate
-show({"bicubic": enlarge(small_wall, A), "zero-shot": built}, wall, "A brick wall enlarged by bicubic and by zero-shot, and the truth: fine grain on flat stones.")
+alt = "A brick wall enlarged by bicubic and by zero-shot, and the truth: fine grain on flat stones."
+show({"bicubic": enlarge(small_wall, A), "zero-shot": built}, wall, alt)
 
 # %% [markdown]
 # We observe that it *loses* against bicubic. The bricks recur **at the same size** (lesson 02 measured it), and there are no small bricks.
