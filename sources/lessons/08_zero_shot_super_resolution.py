@@ -170,14 +170,15 @@ show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
 early = [first.snapshots[number] for number in (1, len(first.snapshots) // 2)]
 added = {f"added, iteration {number}": to_tensor(array).to(device) - bicubic for number, array in early}
 added |= {"added, at the end": first.estimate - bicubic, "really missing": coins - bicubic}
-alt = "Four maps of lines along the rims of the coins: faint at first, then clear. The last one, the truth, has fine grain besides."
+alt = "Four maps: dark blurred coins at first, then clear lines along their rims. The last one, what was missing, has fine grain besides."
 show_images({name: 0.5 + 2 * map_ for name, map_ in added.items()}, alt)
 residual, wanted = (first.estimate - bicubic).flatten(), (coins - bicubic).flatten()
 alike = torch.corrcoef(torch.stack([residual, wanted]))[0, 1]
 print(f"correlation of the two: {alike:.2f}")
 
 # %% [markdown]
-# The rims are there. The grain inside the coins is not: it does not recur, so nothing could teach it.
+# We observe that the network begins with nonsense, which its random weights make. Soon the rims are there.
+# The grain inside the coins never comes: it does not recur, so nothing could teach it.
 
 # %% tags=["nbval-check-output"]
 gain = psnr(first.estimate, coins, shave=2) - psnr(bicubic, coins, shave=2)
