@@ -21,7 +21,7 @@
 #
 # **Before you start.** Lesson 01 (operators). Lesson 03 helps: we compare with the deep image prior.
 #
-# **Time.** About 3 minutes of computing on 2 CPU cores, about an hour with reading and predicting.
+# **Time.** About two minutes of computing on 2 CPU cores, about an hour with reading and predicting.
 # On a GPU: not measured.
 
 # %%
