@@ -75,7 +75,9 @@ def test_points_of_a_cell_are_those_of_its_check(name):
         given = cell.metadata.nbgrader
         assert getattr(module, given.grade_id).points == given.points
         assert f".{given.grade_id}({given.grade_id}" in cell.source
-        assert "HIDDEN TESTS" in cell.source or given.grade_id == "causes", "marking must use other numbers than the student saw"
+        # Marks are given on other numbers than the student saw. The failing runs are the same for all.
+        hidden = re.findall("### BEGIN HIDDEN TESTS\n(.*)\n### END HIDDEN TESTS", cell.source)
+        assert hidden == ([] if given.grade_id == "causes" else [f"{name[:4]}.{given.grade_id}({given.grade_id}, seed=2357)"])
 
 
 @each_set

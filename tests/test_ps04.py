@@ -1,32 +1,17 @@
 """Problem set 04: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
 
-import contextlib
 import math
-import re
 
-import build
-import nbformat
 import numpy as np
 import pytest
 import torch
+from answer_bank import AnswerBank
 
-from dil_course.checks import ps04, tasks
+from dil_course.checks import ps04
 from dil_course.signals import picture, psnr
 
-SEEDS = (0, 1, 2357)
-TASKS = ("consistent", "truth_loss", "waits", "zero_filled", "moved", "causes")
-SET = "ps04_dip_for_inverse_problems"
-RIGHT, WRONG = {}, {}
-
-
-def right(task):
-    """Register a right answer to this task."""
-
-    def register(answer):
-        RIGHT.setdefault(task, []).append(answer)
-        return answer
-
-    return register
+BANK = AnswerBank("ps04_dip_for_inverse_problems")
+right, WRONG = BANK.answer, BANK.wrong
 
 
 # Task 1: explain the data exactly
@@ -257,100 +242,7 @@ WRONG["causes"] = {
 } | {
     f"run {letter} is not '{cause}'": ps04.RUNS | {letter: cause} for letter in "ABCD" for cause in ps04.CAUSES if ps04.RUNS[letter] != cause
 }
-EARNED = {"run B has no cause yet": 1}
-
-
-# Verdicts
-
-
-@pytest.fixture
-def verdict(capsys):
-    """Points and the line of the verdict."""
-
-    def ask(task, answer, seed=0):
-        points = getattr(ps04, task)(answer, seed=seed)
-        lines = capsys.readouterr().out.splitlines()
-        return points, next(line for line in lines if line.startswith(("right:", "not yet")))
-
-    return ask
-
-
-def cases(answers):
-    return [pytest.param(task, answer, id=f"{task}-{i}") for task in TASKS for i, answer in enumerate(answers[task])]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("task", "answer"), cases(RIGHT))
-def test_right_answer_earns_full_points_whatever_its_form(task, answer, seed, verdict):
-    points, line = verdict(task, answer, seed)
-    assert points == getattr(ps04, task).points, line
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("task", "says"), cases(WRONG))
-def test_wrong_answer_is_refused_with_its_own_diagnosis(task, says, seed, verdict):
-    points, line = verdict(task, WRONG[task][says], seed)
-    earned = EARNED.get(says, 3 if says.startswith("run") and "is not" in says else 0)
-    assert points == earned, line
-    assert says in line
-    assert [phrase for phrase in WRONG[task] if phrase in line] == [says], "two mistakes get one diagnosis"
-
-
-def source():
-    return build.convert(build.PROBLEM_SETS / f"{SET}.py")
-
-
-def test_untouched_exercise_earns_nothing(verdict):
-    exercise = nbformat.read(build.EXERCISES / SET / f"{SET}.ipynb", as_version=4)
-    cells = {cell.metadata.nbgrader.grade_id: cell.source for cell in exercise.cells if "nbgrader" in cell.metadata}
-    for task in TASKS:
-        names = {"torch": torch}
-        with contextlib.suppress(NotImplementedError):
-            exec(cells[f"{task}_answer"], names)
-        points, line = verdict(task, names.get(task))
-        assert points == 0 and "right" not in line
-        assert "there is no answer yet" in line or task == "causes", line
-
-
-def test_points_of_the_cells_are_those_of_the_checks_and_sum_to_20():
-    graded = [cell for cell in source().cells if cell.metadata.get("nbgrader", {}).get("grade")]
-    points = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.points for cell in graded}
-    assert {task: points.pop(task) for task in TASKS} == {task: getattr(ps04, task).points for task in TASKS}
-    assert points == {"open_question": 4}
-    assert sum(getattr(ps04, task).points for task in TASKS) == 16
-
-
-def test_every_hidden_check_uses_other_numbers():
-    cells = {cell.metadata.nbgrader.grade_id: cell.source for cell in source().cells if cell.metadata.get("nbgrader")}
-    for task in TASKS:
-        hidden = re.findall("### BEGIN HIDDEN TESTS\n(.*)\n### END HIDDEN TESTS", cells[task])
-        assert hidden == ([] if task == "causes" else [f"ps04.{task}({task}, seed=2357)"])
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_nonsense_earns_nothing_and_stops_no_check(task, verdict):
-    values = [None, [], {}, "x", math.nan, 10**400, 1j, object(), (None, None), torch.tensor([]), torch.tensor(0.0), ([], []), np.array(["a"])]
-    assert verdict(task, values)[0] == 0
-    for value in values:
-        assert verdict(task, lambda *inputs, value=value: value)[0] == 0
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_same_mistake_again_gets_a_further_hint_and_the_last_one_stays(task, capsys):
-    answer = next(iter(WRONG[task].values()))
-    for _ in range(5):
-        getattr(ps04, task)(answer)
-    hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("hint")]
-    assert len(hints) == 5 and hints[-1] == hints[-2]
-
-
-def test_no_refusal_has_more_hints_than_there_are_names_for(monkeypatch):
-    given = []
-    monkeypatch.setattr(tasks, "_refuse", lambda name, wrong, points: given.append(wrong))
-    for task in TASKS:
-        for answer in WRONG[task].values():
-            getattr(ps04, task)(answer)
-    assert [wrong.says for wrong in given if not 1 <= len(wrong.hints) <= 3] == []
+BANK.earned = {"run B has no cause yet": 1}
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -1,0 +1,36 @@
+"""Right and wrong answers to the tasks of a problem set, gathered for the tests that every set has to pass."""
+
+import importlib
+
+
+class AnswerBank:
+    """The answers of one problem set.
+
+    Attributes:
+        name: the name of the set, such as "ps04_dip_for_inverse_problems".
+        checks: the module of its checks.
+        right: {task: [answers that earn full points]}.
+        wrong: {task: {a phrase of the diagnosis: the answer that must get it}}.
+        earned: {phrase: points} where a refused answer earns some. Each other refused answer earns nothing,
+            apart from a dictionary of causes with one wrong cause: each right one earns a point.
+        wrong_seeds: the seeds with which wrong answers are tried. One where a check takes long.
+    """
+
+    def __init__(self, name, wrong_seeds=(0, 1, 2357)):
+        self.name, self.wrong_seeds = name, wrong_seeds
+        self.checks = importlib.import_module(f"dil_course.checks.{name.split('_')[0]}")
+        self.right, self.wrong, self.earned = {}, {}, {}
+
+    def answer(self, task):
+        """A decorator that registers a right answer to this task."""
+
+        def register(answer):
+            self.right.setdefault(task, []).append(answer)
+            return answer
+
+        return register
+
+    def points(self, says):
+        """What the refused answer with this phrase in its diagnosis earns."""
+        one_run_is_wrong = says.startswith("run") and "is not" in says
+        return self.earned.get(says, len(self.checks.RUNS) - 1 if one_run_is_wrong else 0)

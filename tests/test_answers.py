@@ -1,0 +1,102 @@
+"""What the checks of every problem set do with the answers of its bank: right ones in many forms earn full points, wrong ones are refused, each with its own diagnosis.
+
+The banks stand in the files of the sets, beside the tests that one set alone needs. Problem set 01 has its own file for all of it.
+"""
+
+import contextlib
+import importlib
+import math
+
+import build
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from dil_course.checks import tasks
+
+BANKS = [importlib.import_module(f"test_{number}").BANK for number in ("ps03", "ps04", "ps05")]
+TASKS = [pytest.param(bank, task, id=f"{bank.name[:4]}-{task}") for bank in BANKS for task in bank.right]
+each_task = pytest.mark.parametrize(("bank", "task"), TASKS)
+RIGHT = [(bank, task, answer, seed) for bank in BANKS for task in bank.right for answer in bank.right[task] for seed in (0, 1, 2357)]
+WRONG = [(bank, task, says, seed) for bank in BANKS for task in bank.wrong for says in bank.wrong[task] for seed in bank.wrong_seeds]
+
+
+def name(case):
+    return "-".join((case[0].name[:4], case[1], str(case[3])))
+
+
+@pytest.fixture
+def verdict(capsys):
+    """Points and the line of the verdict."""
+
+    def ask(bank, task, answer, seed=0):
+        points = getattr(bank.checks, task)(answer, seed=seed)
+        lines = capsys.readouterr().out.splitlines()
+        return points, next(line for line in lines if line.startswith(("right:", "not yet")))
+
+    return ask
+
+
+def test_every_problem_set_has_a_bank_and_every_task_its_answers():
+    sets = {source.stem for source in build.PROBLEM_SETS.glob("ps*.py")}
+    assert {bank.name for bank in BANKS} == sets - {"ps01_inverse_problems"}
+    for bank in BANKS:
+        notebook = build.convert(build.PROBLEM_SETS / f"{bank.name}.py")
+        graded = [cell.metadata.nbgrader.grade_id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+        assert list(bank.right) == graded[:-1]  # the last one is the open question
+        assert [task for task in bank.right if len(bank.right[task]) < 2 or len(bank.wrong[task]) < 6] == []
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=name)
+def test_right_answer_earns_full_points_whatever_its_form(case, verdict):
+    bank, task, answer, seed = case
+    points, line = verdict(bank, task, answer, seed)
+    assert points == getattr(bank.checks, task).points, line
+
+
+@pytest.mark.parametrize("case", WRONG, ids=name)
+def test_wrong_answer_is_refused_with_its_own_diagnosis(case, verdict):
+    bank, task, says, seed = case
+    points, line = verdict(bank, task, bank.wrong[task][says], seed)
+    assert points == bank.points(says), line
+    assert says in line
+    assert [phrase for phrase in bank.wrong[task] if phrase in line] == [says], "two mistakes get one diagnosis"
+
+
+@each_task
+def test_untouched_exercise_earns_nothing(bank, task, verdict):
+    exercise = nbformat.read(build.EXERCISES / bank.name / f"{bank.name}.ipynb", as_version=4)
+    cells = {cell.metadata.nbgrader.grade_id: cell.source for cell in exercise.cells if "nbgrader" in cell.metadata}
+    names = {"torch": torch}
+    with contextlib.suppress(NotImplementedError):
+        exec(cells[f"{task}_answer"], names)
+    points, line = verdict(bank, task, names.get(task))
+    assert points == 0 and "right" not in line
+    assert "there is no answer yet" in line or task == "causes", line
+
+
+@each_task
+def test_nonsense_earns_nothing_and_stops_no_check(bank, task, verdict):
+    values = [None, [], {}, "x", math.nan, 10**400, 1j, object(), (None, None), torch.tensor([]), torch.tensor(0.0), ([], []), np.array(["a"])]
+    assert verdict(bank, task, values)[0] == 0
+    for value in values:
+        assert verdict(bank, task, lambda *inputs, value=value: value)[0] == 0
+
+
+@each_task
+def test_same_mistake_again_gets_a_further_hint_and_the_last_one_stays(bank, task, capsys):
+    answer = next(iter(bank.wrong[task].values()))
+    for _ in range(5):
+        getattr(bank.checks, task)(answer)
+    hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("hint")]
+    assert len(hints) == 5 and hints[-1] == hints[-2]
+
+
+@each_task
+def test_no_refusal_has_more_hints_than_there_are_names_for(bank, task, monkeypatch):
+    given = []
+    monkeypatch.setattr(tasks, "_refuse", lambda name, wrong, points: given.append(wrong))
+    for answer in bank.wrong[task].values():
+        getattr(bank.checks, task)(answer)
+    assert given and [wrong.says for wrong in given if not 1 <= len(wrong.hints) <= 3] == []
