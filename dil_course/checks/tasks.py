@@ -66,7 +66,8 @@ def _refuse(name, wrong, points):
     if wrong.hints:
         step = min(_asked[name, wrong.says], len(wrong.hints) - 1)
         _asked[name, wrong.says] += 1
-        more = ". Run this cell again for more." if step + 1 < len(wrong.hints) else ""
+        end = "" if wrong.hints[step].endswith("?") else "."
+        more = f"{end} Run this cell again for more." if step + 1 < len(wrong.hints) else ""
         print(f"hint {step + 1} of {len(wrong.hints)}, {STEPS[min(step, len(STEPS) - 1)]}: {wrong.hints[step]}{more}")
 
 

@@ -1,0 +1,389 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Problem set 08 · Zero-shot super-resolution
+#
+# Six tasks to [lesson 08](../../notebooks/08_zero_shot_super_resolution.ipynb), and one open question. 20 points.
+#
+# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
+# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
+#   **Run it again, and the hint says more.** Nothing is lost by asking.
+# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+# - Please do not delete, copy or edit the check cells.
+# - About two and a half hours. The computing takes less than two minutes in all.
+
+# %%
+import math
+
+import torch
+
+from dil_course import runtime
+from dil_course.checks import ps08
+from dil_course.figures import show_curves, show_images
+from dil_course.fitting import run
+from dil_course.from_scratch import zero_shot_sr
+from dil_course.from_scratch.zero_shot_sr import turn
+from dil_course.networks import ResidualNetwork
+from dil_course.signals import BlurDownsample, Downsample, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
+
+torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+x = luma(picture("astronaut", side=96))  # gray: one channel
+A = Downsample(2)
+y = A(x)
+
+
+def small_network():
+    with runtime.seeded(0):
+        return ResidualNetwork(1, width=16, depth=6)
+
+
+# %% [markdown]
+# ## Task 1. A father and his son (3 points, 25 minutes)
+#
+# Nobody can give us a large picture for our small $y$. So the lesson went **down** instead. The camera $A$ makes a still smaller picture $A(y)$: the **son**.
+# For the son we know the larger picture, $y$ itself: the **father**. The network learns the way from the son, enlarged to his father's size, to the father.
+# It sees small windows, turned and flipped at random.
+#
+# Write `training_pair(y, A, top, left, side, number)`. It returns two windows, `(son, father)`:
+#
+# - both show the rows `top` to `top + side - 1` and the columns `left` to `left + side - 1` of the father;
+# - `enlarge(small, A)` enlarges a picture by bicubic interpolation, and `turn(window, number)` turns and flips it;
+# - use the **whole** picture before you cut. Do not think about what happens at the border of `y`; the library does.
+
+
+# %% nbgrader={"solution": true, "grade_id": "training_pair_answer"}
+def training_pair(y, A, top, left, side, number):
+    ### BEGIN SOLUTION
+    son, father = enlarge(A(y), A), y
+    return [turn(z[..., top : top + side, left : left + side], number) for z in (son, father)]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "training_pair", "points": 3}
+
+ps08.training_pair(training_pair)
+### BEGIN HIDDEN TESTS
+ps08.training_pair(training_pair, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# See it at work. Fit `small_network()` to 300 of your pairs, with windows of 24 pixels (Adam, learning rate 0.003, mean absolute error).
+# Then feed it the enlarged `y`, and compare with bicubic. **Predict before you run:** who is ahead, and by how much?
+
+# %% nbgrader={"solution": true, "grade_id": "training_pair_seen"}
+### BEGIN SOLUTION
+network, draw = small_network(), runtime.generator(0, "windows")
+optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+for _ in range(300):
+    top, left, number = (int(torch.randint(0, end, (), generator=draw)) for end in (25, 25, 8))
+    son, father = training_pair(y, A, top, left, 24, number)
+    loss = (network(son) - father).abs().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+bicubic = enlarge(y, A)
+learned = network(bicubic).detach()
+shown = {f"bicubic, {psnr(bicubic, x):.2f} dB": bicubic, f"network, {psnr(learned, x):.2f} dB": learned, "truth": x}
+show_images(shown, alt="A face, enlarged twice: bicubic is soft, the network's edges are a little sharper, and the truth.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 2. What may be turned? (3 points, 25 minutes)
+#
+# Eight turns and flips make eight pairs out of one. But is a turned pair still a true pair? Its son must be what the camera makes of its father:
+#
+# $$A(\mathrm{turn}(x)) = \mathrm{turn}(A(x)) \quad \text{for every picture } x .$$
+#
+# Then we say that the turn **commutes** with $A$. A camera with a slanted kernel blurs a turned picture in another direction. Which turns are left?
+#
+# Write `allowed_turns(A, side)`. It returns the list of all numbers from 0 to 7 whose turn commutes with `A` on gray pictures (1,1,side,side).
+# You may find them by trying. What kind of picture do you try it on? Note that `A` may shrink rows and columns by different factors.
+#
+# `turn(x, number)` turns by `number % 4` right angles; numbers above 3 mirror the result as well.
+
+
+# %% nbgrader={"solution": true, "grade_id": "allowed_turns_answer"}
+def allowed_turns(A, side):
+    ### BEGIN SOLUTION
+    x = torch.rand(1, 1, side, side)  # without any symmetry of its own
+    pairs = [(A(turn(x, number)), turn(A(x), number)) for number in range(8)]
+    return [number for number, (a, b) in enumerate(pairs) if a.shape == b.shape and torch.allclose(a, b, atol=1e-5)]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "allowed_turns", "points": 3}
+from dil_course.checks import ps08
+
+ps08.allowed_turns(allowed_turns)
+### BEGIN HIDDEN TESTS
+ps08.allowed_turns(allowed_turns, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A kernel of standard deviations 2.0 and 0.6 pixels can lie along the rows, at 45 degrees, or at 20 degrees. **Predict** the list for each. Then let your function answer.
+# The library turns nothing for any kernel, which is safe. For which of these kernels does it give away the most?
+#
+# And how wrong is a pair that should not have been turned? Print, for the kernel at 45 degrees, the root mean square of
+# $A(\mathrm{turn}(x)) - \mathrm{turn}(A(x))$ on the photograph, in gray levels of 255.
+
+# %% nbgrader={"solution": true, "grade_id": "allowed_turns_seen"}
+### BEGIN SOLUTION
+for angle in (0, 45, 20):
+    print(f"kernel at {angle:2} degrees:", allowed_turns(BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=angle), 2), 48))
+slanted = BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=45), 2)
+gaps = [255 * (slanted(turn(x, number)) - turn(slanted(x), number)).square().mean().sqrt().item() for number in range(8)]
+print("kernel at 45 degrees, gray levels between the two:", ", ".join(f"{number}: {gap:.1f}" for number, gap in enumerate(gaps)))
+print("A Gaussian is the same after half a turn. Along an axis or a diagonal it has two mirrors as well: there the library gives away four turns of eight.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 3. How many rounds? (2 points, 20 minutes)
+#
+# The result of a network need not agree with $y$. **Back-projection** makes it agree: add the enlarged misfit, again and again,
+#
+# $$x \leftarrow x + E\,(y - A x) ,$$
+#
+# where $E$ is `enlarge`. Why does that work, and how fast? Look at one wave of the small picture. Suppose that going up and down multiplies it by a number: $A E = q$.
+# What does a round do to its misfit $r = y - A x$?
+#
+# Write `rounds_needed(q, share)`: the smallest number of rounds after which the misfit $|r|$ of this wave is at most `share` times what it was.
+# $q$ is between 0 and 2, and not 1. `share` is between 0 and 1. A result that is exactly whole does not occur.
+
+
+# %% nbgrader={"solution": true, "grade_id": "rounds_needed_answer"}
+def rounds_needed(q, share):
+    ### BEGIN SOLUTION
+    # r <- y - A (x + E r) = r - q r: each round leaves the factor 1 - q, so |1 - q|^t <= share.
+    return math.ceil(math.log(share) / math.log(abs(1 - q)))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "rounds_needed", "points": 2}
+from dil_course.checks import ps08
+
+ps08.rounds_needed(rounds_needed)
+### BEGIN HIDDEN TESTS
+ps08.rounds_needed(rounds_needed, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A picture holds waves of many $q$. Make 30 rounds on the enlarged `y`, and draw the misfit (root mean square) over the rounds, with a logarithmic axis.
+# **Predict before you run:** is it a straight line? Which $q$ decides the end of the curve?
+#
+# Do it for `y` and for `y` with noise of $\sigma$ = 8/255. Print the PSNR before and after, for both. What does a perfect fit to a noisy $y$ bring?
+
+# %% nbgrader={"solution": true, "grade_id": "rounds_needed_seen"}
+### BEGIN SOLUTION
+curves = {}
+for name, small in {"clean y": y, "noisy y": add_gaussian(y, 8 / 255)}.items():
+    z, misfits = enlarge(small, A), []
+    for _ in range(30):
+        misfits.append((small - A(z)).square().mean().sqrt().item())
+        z = z + enlarge(small - A(z), A)
+    curves[name] = (range(30), misfits)
+    left = [b / a for a, b in zip(misfits, misfits[1:])]
+    print(f"{name}: PSNR {psnr(enlarge(small, A), x):.2f} dB before, {psnr(z, x):.2f} dB after; a round leaves {left[0]:.2f} at first, {left[-1]:.2f} at the end")
+alt = "The misfit falls steeply at first, and then ever more slowly. With noise it starts higher and falls alike."
+show_curves(curves, "round", "misfit (root mean square)", alt, log_y=True)
+print("No straight line: the waves with q near 1 go at once, those with a small q stay to the end. With noise, each round puts back more of it.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 4. Half a pixel (2 points, 25 minutes)
+#
+# The most common error in this field is silent. Somebody makes the small picture by `x[..., ::scale, ::scale]`, and enlarges it with a function that takes each small pixel as
+# the **centre** of its block. But the sample was the block's top left pixel. So the picture comes back shifted.
+#
+# By how many pixels of the large picture is it shifted? Then: what does that cost? Take a wave along the rows, $a \cos(2 \pi c / p)$ in column $c$, with amplitude $a$ and period $p$ pixels.
+# Compare it with itself, shifted. The mean of the squared difference over whole periods is the error that the shift alone makes.
+#
+# Write `psnr_of_shift(scale, amplitude, period)`: the PSNR that belongs to this error, $-10 \log_{10}$ of the mean square.
+
+
+# %% nbgrader={"solution": true, "grade_id": "psnr_of_shift_answer"}
+def psnr_of_shift(scale, amplitude, period):
+    ### BEGIN SOLUTION
+    # The block's centre is at (scale - 1) / 2 from its first pixel. cos(t) - cos(t - b) is a wave of amplitude 2 sin(b / 2).
+    shift = (scale - 1) / 2
+    return -10 * math.log10(2 * amplitude**2 * math.sin(math.pi * shift / period) ** 2)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "psnr_of_shift", "points": 2}
+from dil_course.checks import ps08
+
+ps08.psnr_of_shift(psnr_of_shift)
+### BEGIN HIDDEN TESTS
+ps08.psnr_of_shift(psnr_of_shift, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Measure it. For the scales 2, 3 and 4, take a wave of amplitude 0.4 and period 24 on 96x96 pixels. Sample it at the corners, enlarge it, and compare the PSNR (8 pixels shaved)
+# with your formula. Then do the same with `Downsample(scale)`, which aims at the centres.
+
+# %% nbgrader={"solution": true, "grade_id": "psnr_of_shift_seen"}
+### BEGIN SOLUTION
+wave = (0.5 + 0.4 * torch.cos(2 * math.pi * torch.arange(96) / 24)).expand(1, 1, 96, 96)
+for scale in (2, 3, 4):
+    corners, centres = (enlarge(small, Downsample(scale)) for small in (wave[..., ::scale, ::scale], Downsample(scale)(wave)))
+    print(f"scale {scale}: formula {psnr_of_shift(scale, 0.4, 24):.2f} dB, corners {psnr(corners, wave, shave=8):.2f} dB, centres {psnr(centres, wave, shave=8):.2f} dB")
+show_images({"sampled at corners": corners, "truth": wave, "difference + 1/2": corners - wave + 0.5}, alt="Two waves that look alike, and their difference: strong stripes where the wave is steep.")
+print("Both pictures look right. Only the number tells, or the difference.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 5. Why a son is cleaner than his father (2 points, 20 minutes)
+#
+# A small picture is cleaner than a large one: each of its numbers is a weighted sum of many. That is pleasant, and a trap.
+# Fathers with noise and sons without teach the network to **make** noise.
+#
+# Write `noise_of_son(A, sigma)`. `y` has white noise: each number has its own, independent of the others, with standard deviation `sigma`.
+# Return the standard deviation of the noise in $A(y)$, far from the border. `A` is linear, for 36x36 pixels if you need a size. An error of up to one percent does not matter.
+#
+# The weights of one number of $A(y)$: what does `A.adjoint` make of a picture that is zero but for one dot?
+
+
+# %% nbgrader={"solution": true, "grade_id": "noise_of_son_answer"}
+def noise_of_son(A, sigma):
+    ### BEGIN SOLUTION
+    dot = torch.zeros_like(A(torch.zeros(1, 1, 36, 36)))
+    dot[..., dot.shape[-2] // 2, dot.shape[-1] // 2] = 1
+    return sigma * A.adjoint(dot).square().sum().sqrt()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "noise_of_son", "points": 2}
+from dil_course.checks import ps08
+
+ps08.noise_of_son(noise_of_son)
+### BEGIN HIDDEN TESTS
+ps08.noise_of_son(noise_of_son, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The remedy of the lesson: add noise to the sons, `zero_shot_sr(..., noise=...)`. How much? Your function gives a guess: as much as makes son and father equally noisy.
+# Variances add. Take `y` with noise of $\sigma$ = 10/255, compute that guess, and run 200 iterations each with no noise, with your guess, and with $\sigma$ itself
+# (`small_network()`, `side=24`). Compare with bicubic. **Predict the order before you run.**
+
+# %% nbgrader={"solution": true, "grade_id": "noise_of_son_seen"}
+### BEGIN SOLUTION
+sigma = 10 / 255
+noisy = add_gaussian(y, sigma)
+guess = math.sqrt(sigma**2 - float(noise_of_son(A, sigma)) ** 2)
+shown = {f"bicubic, {psnr(enlarge(noisy, A), x):.2f} dB": enlarge(noisy, A)}
+for name, noise in {"clean sons": 0.0, f"noise {255 * guess:.1f} / 255": guess, "noise 10.0 / 255": sigma}.items():
+    result = run(zero_shot_sr(noisy, A, small_network(), iterations=200, side=24, noise=noise)).estimate
+    shown[f"{name}, {psnr(result, x):.2f} dB"] = result
+show_images(shown, alt="Four enlargements of a noisy face: bicubic is grainy, clean sons make the grain stronger, noisy sons make it weaker.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
+#
+# `ps08.failing_run("A")` is a run of zero-shot super-resolution on a small gray photograph, with one thing wrong. So are "B", "C" and "D", each with another one.
+# A good run gains 0.7 dB over bicubic here. None of these gains a third of that, and two lose. A run is a dictionary:
+#
+# - `truth` (1,1,96,96), `y` (1,1,48,48), and `A`, the camera that the run was **told**;
+# - `estimate` and `bicubic` (1,1,96,96);
+# - `windows`: the pairs (son, father) that the network got, one for each iteration;
+# - the lists `loss` (one entry an iteration) and `errors` (the error of `y`, restored from its own son, every 20 iterations).
+#
+# Look at pictures and numbers before you guess.
+
+# %%
+runs = {letter: ps08.failing_run(letter) for letter in "ABCD"}
+for cause, meaning in ps08.CAUSES.items():
+    print(f"{cause:22} {meaning}")
+
+# %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
+### BEGIN SOLUTION
+for letter, r in runs.items():
+    misfit, (son, father) = r["A"](r["truth"]) - r["y"], r["windows"][-1]
+    shown = {"son": son, "father": father, "A(truth) - y, x 4": 4 * misfit + 0.5, "estimate": r["estimate"]}
+    show_images({f"{letter}: {name}" if name == "son" else name: z for name, z in shown.items()},
+                alt=f"Run {letter}: a son, his father, what the told camera leaves of y, and the estimate.")  # fmt: skip
+    gain = psnr(r["estimate"], r["truth"]) - psnr(r["bicubic"], r["truth"])
+    print(f"{letter}: gain {gain:+.2f} dB; rms of A(truth) - y {255 * misfit.square().mean().sqrt():.1f} gray levels;",
+          f"rms of father - son {255 * (father - son).square().mean().sqrt():.1f}; loss {r['loss'][0]:.4f} to {r['loss'][-1]:.4f}")  # fmt: skip
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "causes_answer"}
+# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+### BEGIN SOLUTION
+causes = {"A": "noisy y, clean sons", "B": "sons not shrunk", "C": "wrong kernel", "D": "only sons turned"}
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
+from dil_course.checks import ps08
+
+ps08.causes(causes)
+
+# %% [markdown]
+# ## Open question (4 points, 30 minutes)
+#
+# `y, truth, name = ps08.mystery(seed)` is a small picture that one of eight cameras made. `ps08.KERNELS` holds their kernels: four directions, and two widths for each.
+# **Which one was it? Find out from `y` alone.** A run with the wrong kernel leaves a small misfit too, so the misfit is a weak witness. What else does a wrong kernel do to a picture?
+#
+# Choose a number that you can compute from `y` and a kernel. **Write down, before you look, for how many of the seeds 0 to 5 it will name the right direction, and for how many the right kernel.**
+# Then count. `name` and `truth` may judge your number. They may not choose.
+#
+# You will be marked on this:
+#
+# | points | for |
+# | --- | --- |
+# | 1 | the number, and why it should be small (or large) for the right kernel |
+# | 1 | the prediction, written before the measurement |
+# | 1 | the count over six seeds, direction and width apart |
+# | 1 | what the number cannot tell, and why; one weakness of your own experiment |
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
+### BEGIN SOLUTION
+def roughness(z):
+    """Total variation: the mean absolute step down and across."""
+    return (z.diff(dim=-2).abs().mean() + z.diff(dim=-1).abs().mean()).item()
+
+
+def explained(y, A, rounds=30):
+    """An enlarged picture that agrees with y as seen through A."""
+    z = enlarge(y, A)
+    for _ in range(rounds):
+        z = z + enlarge(y - A(z), A)
+    return z
+
+
+cameras = {name: BlurDownsample(kernel, 2) for name, kernel in ps08.KERNELS.items()}
+directions = kernels = 0
+for seed in range(6):
+    small, truth, name = ps08.mystery(seed)
+    rough = {candidate: roughness(explained(small, camera)) for candidate, camera in cameras.items()}
+    chosen = min(rough, key=rough.get)
+    directions += chosen.split(",")[0] == name.split(",")[0]
+    kernels += chosen == name
+    print(f"seed {seed}: chosen {chosen:18} true {name:18}", "  ".join(f"{candidate}: {value:.3f}" for candidate, value in rough.items() if candidate in (chosen, name)),
+          f" PSNR {psnr(explained(small, cameras[chosen]), truth):.1f} and {psnr(explained(small, cameras[name]), truth):.1f} dB")  # fmt: skip
+print(f"right direction {directions} of 6, right kernel {kernels} of 6")
+### END SOLUTION
+
+# %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}
+# ### BEGIN SOLUTION
+# **A good answer, measured.** `ps08.mystery` with the seeds 0 to 5. 30 rounds of back-projection with each of the eight cameras, then the total variation of the result.
+#
+# *The number.* Every camera can explain `y`: back-projection sees to that. But a wrong kernel has to add waves that cancel in its own blur, and they show as seams along edges.
+# So take the picture that agrees with `y` as seen through each camera, and measure its total variation, the mean absolute step between neighbours. Seams make it larger. Choose the least.
+#
+# *Prediction.* The direction right for 6 of 6: a kernel at a right angle to the true one sharpens where nothing was blurred. The width right for most of them.
+#
+# *Measured.* Direction right for 6 of 6. Kernel right for 4 of 6. The number named the narrow kernel each time, and four of the six happened to be narrow. So it says nothing about the width.
+#
+# *What it cannot tell.* A kernel that is too narrow leaves the picture soft. Soft pictures have little total variation, so the number likes them. On the two wide seeds the narrow kernel had 0.034
+# and the true one 0.042, though the picture with the true one was better, 33.4 against 30.7 dB. A number for the width has to punish softness as well.
+# The recurrence of patches across scales (lesson 02) does that: with the true kernel the small copy of the picture has patches like those of `y`.
+#
+# *Weakness.* Two photographs, no noise, and the true kernel was always among the eight.
+# ### END SOLUTION
