@@ -337,5 +337,5 @@ def mystery(seed=0):
     """The open question's small picture (1,1,48,48), made by one of KERNELS; and the truth (1,1,96,96) and the kernel's name, to judge."""
     names = list(KERNELS)
     name = names[int(torch.randint(0, len(names), (), generator=runtime.generator(seed, "mystery")))]
-    x = luma(picture("chelsea" if seed % 2 else "astronaut", 96))
+    x = luma(picture(("astronaut", "chelsea", "coffee", "rocket", "camera", "coins")[seed % 6], 96))
     return BlurDownsample(KERNELS[name], 2)(x), x, name
