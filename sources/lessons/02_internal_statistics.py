@@ -652,4 +652,4 @@ print("and more than doubles from the first to the last:", by_quarter[3] > 2 * b
 #
 # **Next.** Lesson 03 fits an untrained network to one picture, and shows that the network alone prefers pictures to noise.
 #
-# **Problem set.** Problem set 02 is to come.
+# **Problem set.** [Problem set 02](../exercises/ps02_internal_statistics/ps02_internal_statistics.ipynb): how near noise comes, what a mean gains and costs, a forgery found by its nearest neighbours, four runs that fail.

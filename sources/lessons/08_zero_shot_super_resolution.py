@@ -387,4 +387,4 @@ print(f"from {own.shape[-2]}x{own.shape[-1]} to {large.estimate.shape[-2]}x{larg
 #
 # **Next.** Lesson 09 finds the kernel from $y$ alone.
 #
-# **Problem set.** Problem set 08 is to come.
+# **Problem set.** [Problem set 08](../exercises/ps08_zero_shot_super_resolution/ps08_zero_shot_super_resolution.ipynb): fathers and sons with their turns, how often to correct, the half pixel, why a son is cleaner than his father, four runs that fail.
