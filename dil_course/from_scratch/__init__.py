@@ -3,12 +3,27 @@
 from dil_course.from_scratch.bp_dip import bp_dip
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.from_scratch.deep_red import deep_red
+from dil_course.from_scratch.dip_sure import dip_sure
 from dil_course.from_scratch.dip_tv import dip_tv, total_variation
 from dil_course.from_scratch.non_local_means import non_local_means
+from dil_course.from_scratch.self_supervised import (
+    blind,
+    calibrate,
+    held_out,
+    neighbor2neighbor,
+    noise2fast,
+    noise2noise,
+    noise2self,
+    noise2void,
+    recorrupted2recorrupted,
+    self2self,
+    zero_shot_noise2noise,
+)
 from dil_course.from_scratch.sgld_dip import Posterior, sgld_dip
 from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
 __all__ = [
-    "Posterior", "bp_dip", "deep_image_prior", "deep_red", "dip_tv", "non_local_means", "sgld_dip", "total_variation",
-    "zero_shot_sr",
+    "Posterior", "blind", "bp_dip", "calibrate", "deep_image_prior", "deep_red", "dip_sure", "dip_tv", "held_out",
+    "neighbor2neighbor", "noise2fast", "noise2noise", "noise2self", "noise2void", "non_local_means",
+    "recorrupted2recorrupted", "self2self", "sgld_dip", "total_variation", "zero_shot_noise2noise", "zero_shot_sr",
 ]  # fmt: skip

@@ -11,14 +11,14 @@ from dil_course.signals.images import (
     to_tensor,
 )
 from dil_course.signals.metrics import luma, psnr, ssim
-from dil_course.signals.noise import add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg
+from dil_course.signals.noise import add_correlated, add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg, estimate_sigma
 from dil_course.signals.operators import Blur, BlurDownsample, Downsample, Identity, Mask, consistent, enlarge, gaussian_kernel
 from dil_course.signals.recurrence import nearest, patches, places
 from dil_course.signals.scanners import Fourier, Radon, line_mask
 
 __all__ = [
-    "PICTURES", "Blur", "BlurDownsample", "Downsample", "Fourier", "Identity", "Mask", "Radon", "add_gaussian",
-    "add_poisson", "add_salt_and_pepper", "benchmark", "compress_jpeg", "consistent", "crop", "enlarge", "gaussian_kernel",
-    "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places", "psnr", "save_image", "ssim", "to_array",
-    "to_tensor",
+    "Blur", "BlurDownsample", "Downsample", "Fourier", "Identity", "Mask", "PICTURES", "Radon", "add_correlated",
+    "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark", "compress_jpeg", "consistent", "crop", "enlarge",
+    "estimate_sigma", "gaussian_kernel", "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places",
+    "psnr", "save_image", "ssim", "to_array", "to_tensor",
 ]  # fmt: skip

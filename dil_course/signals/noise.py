@@ -8,6 +8,7 @@ from PIL import Image
 
 from dil_course import runtime
 from dil_course.signals.images import to_array, to_tensor
+from dil_course.signals.operators import Blur
 from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
 
 
@@ -27,6 +28,50 @@ def add_gaussian(x, sigma, seed=0):
     check_integer(seed, "seed")
     noise = torch.randn(x.shape, generator=runtime.generator(seed, "noise"))
     return x + sigma * noise.to(x)
+
+
+def add_correlated(x, sigma, kernel, seed=0):
+    """x plus Gaussian noise that neighbours share: white noise, blurred by a kernel, of standard deviation sigma.
+
+    Args:
+        x: (1,C,H,W), usually a picture in [0,1].
+        sigma: standard deviation of the noise at each pixel, on the [0,1] scale.
+        kernel: float tensor (height,width) that mixes the white noise, such as `gaussian_kernel(5, 0.7)`; its size counts
+            for the reach only. Borders wrap around.
+        seed: of the noise; the same on every device.
+
+    Raises:
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor, sigma is negative, or the kernel is none or larger than x.
+    """
+    check_observation(x, "x")
+    check_number(sigma, "sigma", high=10)
+    check_integer(seed, "seed")
+    mix = Blur(kernel)
+    white = torch.randn(x.shape, generator=runtime.generator(seed, "noise"))
+    return x + sigma * (mix(white) / mix.kernel.norm()).to(x)
+
+
+def estimate_sigma(y):
+    """Standard deviation of white Gaussian noise, from the noisy picture alone: median |d| / 0.6745 of its finest details d.
+
+    d = (a - b - c + e) / 2 over each cell of 2 x 2 pixels, so that d has the noise's own spread, and flat parts and
+    straight edges cancel. The median does not mind a few large values, from corners and texture. Donoho and Johnstone,
+    "Ideal spatial adaptation by wavelet shrinkage" (Biometrika 1994), section 4.2, with Haar's wavelet. Built in lesson 06.
+
+    Args:
+        y: noisy picture (1,C,H,W) of at least 2x2 pixels; all channels together.
+
+    Returns:
+        float. Too large where fine texture covers the picture, far too small for noise that neighbours share.
+
+    Raises:
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor, or smaller than 2x2 pixels.
+    """
+    check_observation(y)
+    check_integer(min(y.shape[-2:]), "sides of y", 2)
+    height, width = (side // 2 * 2 for side in y.shape[-2:])
+    a, b, c, e = (y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1))
+    return ((a - b - c + e) / 2).abs().median().item() / 0.6745
 
 
 def add_poisson(x, peak, seed=0):

@@ -1,0 +1,157 @@
+"""Risk without ground truth: how far an estimate f(y) is from x, computed from y alone. Built in lesson 06.
+
+Each function returns an estimate of a mean squared error, unbiased over the noise (and the probe), as a 0-d tensor
+through which gradients flow to the weights of f. It is no squared error of its own: single values may be negative.
+"""
+
+import torch
+
+from dil_course import runtime
+from dil_course.signals import Identity
+from dil_course.signals.validation import check_integer, check_number, check_observation, check_same_shape
+
+EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large against the rounding of 32-bit numbers
+
+
+def probe(y, generator=None):
+    """A picture of random signs, of y's shape: E b b^T = I, and b.b is exactly the number of pixels."""
+    signs = torch.randint(0, 2, y.shape, generator=generator, device=generator.device if generator else y.device)
+    return (2 * signs - 1).to(y)
+
+
+def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
+    """Sum of the derivatives of each output pixel by the same input pixel, by random probes b: b.(f(y + eps b) - f(y)) / eps.
+
+    Ramani, Blu and Unser, "Monte-Carlo SURE" (IEEE Transactions on Image Processing 2008), equation 14, with signs for b.
+
+    Args:
+        f: function of a picture (1,C,H,W).
+        y: picture (1,C,H,W).
+        epsilon: length of the step, on the scale of y.
+        probes: how many to average over; the spread falls with their root.
+        seed: of the probes.
+
+    Returns:
+        0-d tensor. Its expectation over the probes is the divergence.
+
+    Raises:
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor, a number is out of range, or f changes the shape.
+    """
+    check_observation(y)
+    check_number(epsilon, "epsilon", low=1e-12)
+    check_integer(probes, "probes", 1)
+    check_integer(seed, "seed")
+    generator = runtime.generator(seed, "probe")
+    output, total = f(y), 0.0
+    check_same_shape(output, y, "f(y)", "y")
+    for _ in range(probes):
+        b = probe(y, generator)
+        total = total + torch.sum(b * (f(y + epsilon * b) - output)) / epsilon
+    return total / probes
+
+
+def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
+    """Stein's unbiased risk estimate of the mean of (f(y) - x)^2, for y = x + Gaussian noise.
+
+        mean (f(y) - y)^2 - sigma^2 + 2 sigma^2 div f(y) / n
+
+    Stein, "Estimation of the Mean of a Multivariate Normal Distribution" (Annals of Statistics 1981), theorem 1, with one
+    probe for the divergence as in `divergence`.
+
+    Args:
+        f: function of y that has a derivative almost everywhere, with no jumps: (1,C,H,W) to (1,C,H,W).
+        y: noisy picture (1,C,H,W).
+        sigma: standard deviation of the noise, white and Gaussian, on the scale of y.
+        b: the probe; None draws one from torch's global generator.
+        epsilon: length of the probe's step.
+        output: f(y), where the caller has it.
+
+    Returns:
+        0-d tensor, in squared units of y.
+
+    Raises:
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor, sigma is negative, or f changes the shape.
+    """
+    return gsure(f, y, Identity(), sigma, b=b, epsilon=epsilon, output=output)
+
+
+def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
+    """SURE for an estimator that is given y with extra noise w: unbiased for the mean of (f(y + w) - x)^2.
+
+        mean (f(y + w) - y)^2 - sigma^2 + 2 sigma^2 div f(y + w) / n
+
+    Zhussip, Soltanayev and Chun, "Extending Stein's unbiased risk estimator to train deep denoisers with correlated pairs
+    of noisy images" (NeurIPS 2019), theorem 1. It is SURE of the function y -> f(y + w).
+
+    Args:
+        f, y, sigma, b, epsilon: as in `sure`; sigma is that of y alone.
+        w: extra noise, of y's shape, independent of y.
+    """
+    check_same_shape(w, y, "w", "y")
+    return sure(lambda y: f(y + w), y, sigma, b, epsilon)
+
+
+def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
+    """Generalized SURE, for y = A(x) + Gaussian noise: the squared error in what A sees, the mean of (P f(y) - P x)^2.
+
+        mean |A^+ (A f(y) - y)|^2 + 2 sigma^2 <A^+ b, P J b> / n - sigma^2 |A^+ b|^2 / n ,   P = A^+ A ,
+
+    J b = (f(y + eps b) - f(y)) / eps with one probe b for both the derivative and the noise that A^+ lets through.
+    Eldar, "Generalized SURE for Exponential Families" (IEEE Transactions on Signal Processing 2009), section V. What A
+    does not see, the null space of A, is not judged at all.
+
+    Args:
+        f: function of y: (1,C,h,w) to a picture (1,C,H,W).
+        y: observation (1,C,h,w).
+        A: forward model.
+        sigma: standard deviation of the noise on y.
+        pinv: in place of A.pinv, another linear function W of an observation: the error is then the mean of
+            (W A (f(y) - x))^2. A Tikhonov inverse lets less noise through than A^+.
+        b, epsilon, output: as in `sure`; b has the shape of y.
+
+    Returns:
+        0-d tensor.
+
+    Raises:
+        TypeError, ValueError: y is no finite (1,C,h,w) tensor, sigma is negative, or A(f(y)) is not of y's shape.
+    """
+    check_observation(y)
+    check_number(sigma, "sigma")
+    check_number(epsilon, "epsilon", low=1e-12)
+    pinv = A.pinv if pinv is None else pinv
+    b = probe(y) if b is None else b
+    check_same_shape(b, y, "b", "y")
+    output = f(y) if output is None else output
+    seen = A(output)
+    check_same_shape(seen, y, "A(f(y))", "y")
+    change = (A(f(y + epsilon * b)) - seen) / epsilon
+    misfit, noise = pinv(seen - y), pinv(b)
+    return misfit.square().mean() + 2 * sigma**2 * (noise * pinv(change)).mean() - sigma**2 * noise.square().mean()
+
+
+def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
+    """Unbiased risk estimate for photon counts, y = Poisson(peak x) / peak, with or without Gaussian noise on top.
+
+        mean (f(y) - y)^2 - mean v + 2 <v b, J b> / n ,   v = y / peak + sigma^2 ,
+
+    v estimates the variance of each pixel. Luisier, Blu and Unser, "Image Denoising in Mixed Poisson-Gaussian Noise"
+    (IEEE Transactions on Image Processing 2011), theorem 1, to first order in 1 / peak; for a probe see Le Montagner,
+    Angelini and Olivo-Marin, "An Unbiased Risk Estimator for Image Denoising in the Presence of Mixed Poisson-Gaussian
+    Noise" (same journal 2014).
+
+    Args:
+        f, y, b, epsilon, output: as in `sure`.
+        peak: mean number of photons at a white pixel, as in `add_poisson`.
+        sigma: of the Gaussian noise on top.
+    """
+    check_observation(y)
+    check_number(peak, "peak", low=0.01)
+    check_number(sigma, "sigma")
+    check_number(epsilon, "epsilon", low=1e-12)
+    b = probe(y) if b is None else b
+    check_same_shape(b, y, "b", "y")
+    output = f(y) if output is None else output
+    check_same_shape(output, y, "f(y)", "y")
+    variance = y / peak + sigma**2
+    change = (f(y + epsilon * b) - output) / epsilon
+    return (output - y).square().mean() - variance.mean() + 2 * (variance * b * change).mean()

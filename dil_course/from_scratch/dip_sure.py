@@ -1,0 +1,71 @@
+"""DIP-SURE: a network that is given y, and fitted by an unbiased estimate of its own error."""
+
+import torch
+
+from dil_course import runtime
+from dil_course.fitting.risks import gsure, probe
+from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.networks import small_skip_network
+from dil_course.signals import Identity
+from dil_course.signals.validation import check_number, check_observation
+
+
+def dip_sure(
+    y, sigma, A=None, pinv=None, extra_noise=0.0, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True, risk=None
+):
+    """Minimise over theta the generalized SURE of f_theta(A^T y), one fresh probe at each iteration. No early stop.
+
+    For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased Risk Estimator" (arXiv 1805.10531), and Jo,
+    Chun and Choi, "Rethinking Deep Image Prior for Denoising" (ICCV 2021), section 3. With an operator: Abu-Hussein,
+    Tirer, Chun, Eldar and Giryes, "Image Restoration by Deep Projected GSURE" (WACV 2022), section 3. The network must act on y,
+    not on a fixed z: else its derivative by y is zero, and nothing holds it back from the noise. Built in lesson 06.
+
+    Args:
+        y: observation (1,C,h,w), computed on its own device.
+        sigma: standard deviation of its white Gaussian noise, on the scale of y.
+        A: forward model; None is the identity.
+        pinv: stands in for A.pinv where that amplifies noise too much (see `fitting.risks.gsure`).
+        extra_noise: standard deviation of fresh noise that is added to the network's input: eSURE. Zero is SURE.
+        network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels` (both C) and
+            `scales`; fitted in place. None makes a small skip network of 16 channels from the seed.
+        iterations: None takes 1000 in the quick profile and 3000 in the full one.
+        learning_rate: of Adam.
+        seed: of the network that is made here, of the probes and the extra noise.
+        fast: False computes as the textbook does (see `fitting.Engine`). Never bfloat16: the derivative needs more digits.
+        risk: what to minimise instead, a function of f, y, the probe and f(y): `lambda f, y, b, output: pure(f, y, peak,
+            b=b, output=output)`.
+
+    Returns:
+        Generator of Steps: the risk before the iteration's update, and the estimate (1,C,H,W) that it was taken at.
+
+    Raises:
+        TypeError, ValueError: before any compute, where an argument is not of this form, or the picture has fewer than
+            2**(scales + 1) or more than 2048 pixels a side.
+    """
+    check_observation(y)
+    check_number(sigma, "sigma")
+    check_number(extra_noise, "extra_noise")
+    iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
+    A = Identity() if A is None else A
+    start = A.adjoint(y)
+    if network is None:
+        with runtime.seeded(seed):
+            network = small_skip_network(start.shape[1], start.shape[1], width=16)
+    engine = prepare(start, network, iterations, learning_rate, seed, fast)
+    engine.bfloat16 = False
+    generator = runtime.generator(seed, "probe", y.device)
+
+    def estimated_error(f, y, b, output):
+        return gsure(f, y, A, sigma, pinv, b, output=output)
+
+    def objective(iteration):
+        w = extra_noise * torch.randn(y.shape, generator=generator, device=y.device) if extra_noise else 0.0
+        b = probe(y, generator)
+
+        def f(y):
+            return engine(A.adjoint(y + w))
+
+        output = f(y)
+        return (risk or estimated_error)(f, y, b, output), output
+
+    return descend(engine, objective, iterations)

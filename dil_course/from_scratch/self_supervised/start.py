@@ -1,0 +1,45 @@
+"""What all self-supervised methods begin with, and the loop in which they end."""
+
+from dil_course import runtime
+from dil_course.fitting import Engine, Step
+from dil_course.networks import small_skip_network
+from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+
+
+def prepare(y, network, iterations, learning_rate, seed, fast, smaller=1):
+    """Check the arguments that all methods share, and return the engine of the network that will be fitted.
+
+    Args:
+        y, network, iterations, learning_rate, seed, fast: as the methods have them.
+        smaller: how many times smaller than y the pictures are that the network learns from.
+
+    Raises:
+        TypeError, ValueError: an argument is not of its form, the network maps other channels, or y is too small for it.
+    """
+    check_observation(y)
+    check_integer(iterations, "iterations", 1)
+    check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
+    check_integer(seed, "seed")
+    channels = y.shape[1]
+    if network is None:
+        with runtime.seeded(seed):
+            network = small_skip_network(channels, channels)
+    if (network.input_channels, network.output_channels) != (channels, channels):
+        made = f"{network.input_channels} to {network.output_channels}"
+        raise ValueError(f"the network maps {made} channels, but y has {channels}, and must be mapped to as many")
+    check_side(y.shape, smaller * max(8, 2 ** (network.scales + 1)), "y")
+    return Engine(network.to(y.device), learning_rate, fast)
+
+
+def descend(engine, objective, iterations):
+    """Steps of Adam down an objective that is drawn anew at each iteration.
+
+    Args:
+        engine: whose network is fitted.
+        objective: function of the iteration, from 1, that returns the loss and the estimate (1,C,H,W).
+        iterations: how many.
+    """
+    for iteration in range(1, iterations + 1):
+        loss, estimate = objective(iteration)
+        engine.update(loss)
+        yield Step(iteration, iterations, loss.detach(), estimate.detach())

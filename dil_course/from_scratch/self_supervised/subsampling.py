@@ -1,0 +1,186 @@
+"""Make pairs by taking pixels apart: Neighbor2Neighbor, Zero-Shot Noise2Noise and Noise2Fast.
+
+Neighbouring pixels show nearly the same, with independent noise. So two pictures of half the size, each made of one half
+of the pixels, are nearly a pair for Noise2Noise. All three assume that noise, and that the picture changes little from
+pixel to pixel. Compared in lesson 07.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dil_course import runtime
+from dil_course.fitting import Engine
+from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+
+PATIENCE = 100  # iterations without a better fit to y after which Noise2Fast ends
+
+
+def quarters(y):
+    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each (1,C,H//2,W//2)."""
+    height, width = (side // 2 * 2 for side in y.shape[-2:])
+    return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
+
+
+def two_of_each_cell(y, pairs):
+    """Two pictures (1,C,H//2,W//2) from the cells of y. `pairs` (2,H//2,W//2) says which of the four pixels each takes."""
+    cells = torch.stack(quarters(y))
+    return [cells.gather(0, chosen.expand(1, *cells.shape[1:]))[0] for chosen in pairs]
+
+
+def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
+    """Of each cell of 2 x 2 pixels, predict one pixel from another one beside it.
+
+        mean (f(g1 y) - g2 y)^2 + gamma mean (f(g1 y) - g2 y - (g1 f(y) - g2 f(y)))^2
+
+    g1 and g2 choose two pixels of each cell that touch, at random. The second part takes off what the two differ by
+    already without noise; its price rises to gamma over the run. Huang et al., "Neighbor2Neighbor: Self-Supervised
+    Denoising from Single Noisy Images" (CVPR 2021), equation 11. The authors train on a data set; here on one picture, so
+    the run must be short: the network soon knows these pairs by heart.
+
+    Args:
+        y: noisy picture (1,C,H,W), computed on its own device.
+        gamma: price of the second part at the end.
+        network, learning_rate, fast: as in `noise2noise`.
+        iterations: None takes 150 in the quick profile and 400 in the full one.
+        seed: of the network that is made here, and of the chosen pixels.
+
+    Returns, Raises: as `noise2noise`; the picture must have twice as many pixels a side.
+    """
+    iterations = runtime.pick(quick=150, full=400) if iterations is None else iterations
+    engine = prepare(y, network, iterations, learning_rate, seed, fast, smaller=2)
+    check_number(gamma, "gamma")
+    generator = runtime.generator(seed, "cells", y.device)
+    touching = torch.tensor([(0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2)], device=y.device)
+    shape = quarters(y)[0].shape[-2:]
+
+    def objective(iteration):
+        pairs = touching[torch.randint(len(touching), shape, generator=generator, device=y.device)].permute(2, 0, 1)
+        with torch.no_grad():
+            estimate = engine(y)
+        g1, g2 = two_of_each_cell(y, pairs)
+        f1, f2 = two_of_each_cell(estimate, pairs)
+        difference = engine(g1) - g2
+        excess = difference - (f1 - f2)
+        return difference.square().mean() + gamma * iteration / iterations * excess.square().mean(), estimate
+
+    return descend(engine, objective, iterations)
+
+
+def diagonals(y):
+    """Two pictures (1,C,H//2,W//2): the means of the two diagonals of each cell of 2 x 2 pixels."""
+    upper_left, upper_right, lower_left, lower_right = quarters(y)
+    return (upper_right + lower_left) / 2, (upper_left + lower_right) / 2
+
+
+def noise_network(channels, width=48):
+    """The network of Zero-Shot Noise2Noise: it predicts the noise. Two 3x3 convolutions and one 1x1; 22,275 weights for colour."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(width, channels, 1),
+    )
+
+
+def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, seed=0, fast=True):
+    """Predict the mean of one diagonal of each cell from the other, and be consistent at full size.
+
+    With f(y) = y - network(y), and D1, D2 the two `diagonals`, half of the sum of
+
+        |f(D1 y) - D2 y|^2 + |f(D2 y) - D1 y|^2     (residual)
+        |f(D1 y) - D1 f(y)|^2 + |f(D2 y) - D2 f(y)|^2     (consistency)
+
+    as means. Mansour and Heckel, "Zero-Shot Noise2Noise: Efficient Image Denoising without any Data" (CVPR 2023),
+    section 3. The learning rate is halved in the middle of the run. No sigma, and a network too small to overfit fast.
+
+    Args:
+        y: noisy picture (1,C,H,W), computed on its own device.
+        network: module that maps (1,C,H,W) to the noise (1,C,H,W); fitted in place. None makes the `noise_network`.
+        iterations: None takes 500 in the quick profile and the paper's 2000 in the full one.
+        learning_rate, seed, fast: as in `noise2noise`.
+
+    Returns, Raises: as `noise2noise`; the picture must have at least 4 pixels a side.
+    """
+    iterations = runtime.pick(quick=500, full=2000) if iterations is None else iterations
+    check_observation(y)
+    check_side(y.shape, 4, "y")
+    check_integer(iterations, "iterations", 1)
+    check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
+    check_integer(seed, "seed")
+    if network is None:
+        with runtime.seeded(seed):
+            network = noise_network(y.shape[1])
+    engine = Engine(network.to(y.device), learning_rate, fast)
+    y1, y2 = diagonals(y)
+
+    def squares(a, b):
+        return (a - b).square().mean() / 2
+
+    def objective(iteration):
+        engine.learning_rate = learning_rate if iteration <= iterations / 2 else learning_rate / 2
+        estimate, f1, f2 = y - engine(y), y1 - engine(y1), y2 - engine(y2)
+        d1, d2 = diagonals(estimate)
+        return squares(f1, y2) + squares(f2, y1) + squares(f1, d1) + squares(f2, d2), estimate
+
+    return descend(engine, objective, iterations)
+
+
+def chequerboard(y):
+    """Two pictures (1,C,H,W//2): in each row every second pixel, as the black and the white fields of a chequerboard."""
+    height, width = (side // 2 * 2 for side in y.shape[-2:])
+    even, odd = y[..., 0:height:2, :width], y[..., 1:height:2, :width]
+
+    def rows(first, second):
+        return torch.stack([even[..., first::2], odd[..., second::2]], -2).flatten(-3, -2)
+
+    return rows(0, 1), rows(1, 0)
+
+
+def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
+    """Predict the white fields of a chequerboard from the black ones, and the other way, squeezed along rows or columns.
+
+    Lequyer, Philip, Sharma, Hsu and Pelletier, "A fast blind zero-shot denoiser" (Nature Machine Intelligence 2022). Of
+    the four pairs one is drawn at each iteration; the loss is the binary cross-entropy of pictures that are stretched to
+    [0,1]. The run ends when f(y) has come no closer to y for 100 iterations. No sigma.
+
+    Args:
+        y: noisy picture (1,C,H,W), computed on its own device.
+        network, learning_rate, fast: as in `noise2noise`; the network's outputs lie in [0,1].
+        iterations: at most so many; None takes 400 in the quick profile and 1500 in the full one.
+        seed: of the network that is made here, and of the order of the pairs.
+
+    Returns, Raises: as `noise2noise`; the picture must have twice as many pixels a side, and may not be constant.
+    """
+    iterations = runtime.pick(quick=400, full=1500) if iterations is None else iterations
+    engine = prepare(y, network, iterations, learning_rate, seed, fast, smaller=2)
+    darkest, range_ = y.min(), y.max() - y.min()
+    if not range_:
+        raise ValueError("y: all values are equal, so there is nothing to learn from")
+    stretched = (y - darkest) / range_
+    black, white = chequerboard(stretched)
+    left, right = (half.mT for half in chequerboard(stretched.mT))
+    pairs = [(black, white), (white, black), (left, right), (right, left)]
+    generator = runtime.generator(seed, "pairs", y.device)
+
+    def objective(iteration):
+        source, target = pairs[int(torch.randint(4, (), generator=generator, device=y.device))]
+        with torch.no_grad():
+            estimate = engine(stretched)
+        return F.binary_cross_entropy(engine(source), target), darkest + range_ * estimate
+
+    return _until_it_rests(descend(engine, objective, iterations), y)
+
+
+def _until_it_rests(steps, y):
+    """The steps, up to PATIENCE after the one whose estimate is closest to y."""
+    least, best = float("inf"), 0
+    for step in steps:
+        yield step
+        misfit = (step.estimate - y).square().mean().item()
+        if misfit < least:
+            least, best = misfit, step.iteration
+        if step.iteration - best >= PATIENCE:
+            return
