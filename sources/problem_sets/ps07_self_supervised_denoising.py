@@ -1,0 +1,401 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Problem set 07 · Self-supervised denoising
+#
+# Six tasks to [lesson 07](../../notebooks/07_self_supervised_denoising.ipynb), and one open question. 20 points.
+#
+# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
+# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
+#   **Run it again, and the hint says more.** Nothing is lost by asking.
+# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+# - Please do not delete, copy or edit the check cells.
+# - About three hours. The computing takes about a minute in all.
+
+# %%
+import math
+
+import torch
+
+from dil_course import runtime
+from dil_course.checks import ps07
+from dil_course.figures import show_curves, show_images
+from dil_course.fitting import run
+from dil_course.from_scratch.self_supervised import blind, noise2noise, noise2self, zero_shot_noise2noise
+from dil_course.networks import small_skip_network
+from dil_course.signals import picture, psnr
+
+torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+x = picture("camera", side=48).mean(1, keepdim=True)  # gray
+sigma = 25 / 255
+y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
+
+# %% [markdown]
+# ## Task 1. The loss that looks at hidden pixels (2 points, 20 minutes)
+#
+# You have one noisy picture, and no clean one. A network $f$ that learns to return its input learns nothing.
+# So hide a few pixels from it, and let it guess them from the others. The loss looks at the hidden pixels only:
+#
+# $$\frac{1}{C \, |M|} \sum_{i \in M} \, \sum_{c} \big( f(y')_{c,i} - y_{c,i} \big)^2 .$$
+#
+# $M$ are the hidden pixels, $|M|$ is their number, $C$ is the number of channels, and $y'$ is the picture without them.
+#
+# Write `hidden_loss(estimate, y, hidden)`. `estimate` and `y` are (1,C,H,W). `hidden` is (1,1,H,W), True where a pixel is hidden. Return one number, as a tensor: a network will learn from it.
+
+
+# %% nbgrader={"solution": true, "grade_id": "hidden_loss_answer"}
+def hidden_loss(estimate, y, hidden):
+    ### BEGIN SOLUTION
+    return (hidden * (estimate - y) ** 2).sum() / (y.shape[1] * hidden.sum())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "hidden_loss", "points": 2}
+
+ps07.hidden_loss(hidden_loss)
+### BEGIN HIDDEN TESTS
+ps07.hidden_loss(hidden_loss, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Does this loss know a good estimate when it sees one? Three candidates: `y` itself; the mean of the 3 × 3 pixels about each pixel; and the mean of the eight neighbours, without the pixel.
+# Hide a tenth of the pixels, at random. Compare your loss with the true error, the mean of (estimate - x)². Divide both by $\sigma^2$.
+# **Predict before you run:** which candidate has the least loss? Which one has a loss that is its error plus $\sigma^2$?
+
+# %% nbgrader={"solution": true, "grade_id": "hidden_loss_seen"}
+### BEGIN SOLUTION
+def mean_of_nine(z):
+    return torch.nn.functional.avg_pool2d(torch.nn.functional.pad(z, [1] * 4, mode="reflect"), 3, stride=1)
+
+
+def mean_of_eight(z):
+    return (9 * mean_of_nine(z) - z) / 8
+
+
+hidden = torch.rand(y.shape, generator=runtime.generator(0, "hidden")) < 0.1
+for label, estimate in {"y itself": y, "mean of nine": mean_of_nine(y), "mean of eight": mean_of_eight(y)}.items():
+    loss, error = hidden_loss(estimate, y, hidden) / sigma**2, (estimate - x).square().mean() / sigma**2
+    print(f"{label:13} loss {loss:.2f}, true error {error:.2f}, difference {loss - error:+.2f}")
+print("The best loss belongs to the worst estimate: y was shown every pixel, and returns it. To mask the loss is not enough.")
+print("The mean of eight never sees the pixel that it is judged at: its loss is about its error plus one sigma^2. Few pixels are judged, so only about.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 2. A stranger in its place (3 points, 30 minutes)
+#
+# What shall the network see where a pixel is hidden? **Noise2Void** takes a random other pixel nearby. It has a plausible colour, so the network cannot tell which pixels are strangers.
+#
+# Write `disguise(y, hidden, radius, generator)`. `y` is (1,C,H,W), and `hidden` is (1,1,H,W). Return `y`, changed where `hidden` is True:
+#
+# - a hidden pixel shows the colour, all channels, of **another** pixel of `y`: at most `radius` rows and at most `radius` columns away;
+# - each hidden pixel draws anew, and so does each call. Where the whole window lies inside of the picture, every pixel of it may come, apart from the middle. It need not be equally often;
+# - it never shows itself. **Think of the border, too.** What do you do with a place outside of the picture?
+# - all random numbers come from `generator`, as in `torch.randint(low, high, shape, generator=generator)`, where `high` is left out.
+#
+# A stranger may be a hidden pixel itself. Take its colour from `y`, as it was.
+
+
+# %% nbgrader={"solution": true, "grade_id": "disguise_answer"}
+def disguise(y, hidden, radius, generator):
+    ### BEGIN SOLUTION
+    result, (height, width) = y.clone(), y.shape[-2:]
+    for row, column in hidden[0, 0].nonzero().tolist():
+        a, b = row, column
+        while (a, b) == (row, column) or not (0 <= a < height and 0 <= b < width):
+            down, right = torch.randint(-radius, radius + 1, (2,), generator=generator).tolist()
+            a, b = row + down, column + right
+        result[..., row, column] = y[..., a, b]
+    return result
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "disguise", "points": 3}
+from dil_course.checks import ps07
+
+ps07.disguise(disguise)
+### BEGIN HIDDEN TESTS
+ps07.disguise(disguise, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now you have Noise2Void. Let it learn from `y` alone: `small_skip_network(1, 1)`, made inside of `with runtime.seeded(0):`, and Adam with a learning rate of 0.01, 200 iterations.
+# At each iteration hide 5 % of the pixels anew, and use a radius of 5. Take the mean of the last 50 outputs. Show `y`, one disguised picture, and the estimate, with their PSNR. Keep the network for task 3.
+
+# %% nbgrader={"solution": true, "grade_id": "disguise_seen"}
+### BEGIN SOLUTION
+with runtime.seeded(0):
+    network = small_skip_network(1, 1)
+adam, draw = torch.optim.Adam(network.parameters(), lr=0.01), runtime.generator(0, "hidden and strangers")
+outputs = []
+for _ in range(200):
+    hidden = torch.rand(y.shape, generator=draw) < 0.05
+    source = disguise(y, hidden, 5, draw)
+    output = network(source)
+    adam.zero_grad()
+    hidden_loss(output, y, hidden).backward()
+    adam.step()
+    outputs.append(output.detach())
+estimate = torch.stack(outputs[-50:]).mean(0)
+shown = {f"y, {psnr(y, x):.1f} dB": y, "disguised": source, f"Noise2Void, {psnr(estimate, x):.1f} dB": estimate, "truth": x}
+show_images(shown, alt="The noisy photograph; the same with strangers in it, which one hardly sees; a smooth estimate; and the truth.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 3. Does a pixel look at itself? (3 points, 25 minutes)
+#
+# A function $f$ of a picture is **blind**, or $J$-invariant, if no pixel of $f(y)$ depends on the same pixel of $y$. Then the loss to $y$ is honest, because the pixel was guessed and not copied.
+# How to find out whether a given $f$ is blind? Ask it. Let $e_i$ be the picture that is 1 at the pixel $i$ and 0 elsewhere, and measure the **self-influence**
+#
+# $$s_i = \frac{f(y + t \, e_i)_i - f(y)_i}{t} .$$
+#
+# Write `self_influence(f, y, places, step)`. `y` is (1,1,H,W), `f` maps it to a picture of the same shape, `places` is a list of pixels `(row, column)`, and `step` is $t$. Return their $s_i$ as a tensor, in the order of `places`.
+
+
+# %% nbgrader={"solution": true, "grade_id": "self_influence_answer"}
+def self_influence(f, y, places, step):
+    ### BEGIN SOLUTION
+    before, found = f(y), []
+    for row, column in places:
+        changed = y.clone()
+        changed[..., row, column] += step
+        found.append((f(changed) - before)[0, 0, row, column] / step)
+    return torch.stack(found)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "self_influence", "points": 3}
+from dil_course.checks import ps07
+
+ps07.self_influence(self_influence)
+### BEGIN HIDDEN TESTS
+ps07.self_influence(self_influence, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Measure it at 60 random pixels, with a step of 0.1: for the mean of nine, the mean of eight, your Noise2Void network, and `blind(f)` of this network.
+# `blind` hides a grid of pixels from $f$, takes the outputs at these pixels alone, and does so for 16 grids. Print the mean and the largest of $|s_i|$.
+# **Predict before you run:** your network was trained on hidden pixels. Is it blind when you show it all of `y`?
+
+# %% nbgrader={"solution": true, "grade_id": "self_influence_seen"}
+### BEGIN SOLUTION
+places = torch.randint(48, (60, 2), generator=runtime.generator(0, "places")).tolist()
+with torch.no_grad():
+    for label, f in {"mean of nine": mean_of_nine, "mean of eight": mean_of_eight, "network": network, "blind(network)": blind(network)}.items():
+        influence = self_influence(f, y, places, 0.1).abs()
+        print(f"{label:15} mean {influence.mean():.4f}, largest {influence.max():.4f}")
+print("The network is not quite blind. It trusts a pixel little, because it may be a stranger; but nothing makes its trust zero. Its training was blind.")
+print("The mean of eight is blind, up to rounding. So is blind(network), whatever the network does.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 4. What does the loss measure? (3 points, 35 minutes)
+#
+# Near one pixel, an estimate is a weighted mean of the noisy numbers that it sees: $\hat x = \sum_i w_i \, (x + \delta_i + n_i)$, with $\sum_i w_i = 1$. The truth is $x$, and $\delta_i$ says how much the true neighbour differs.
+# It is compared with a noisy **target** $x + m$. All noises have mean zero and the standard deviation $\sigma$. They may be alike:
+#
+# - `alike[i, j]` is the correlation of $n_i$ and $n_j$, so the mean of $n_i n_j$ is $\sigma^2$ times it. Of course `alike[i, i]` is 1;
+# - `with_target[i]` is the correlation $\rho_i$ of $n_i$ and $m$.
+#
+# Write `loss_and_risk(differences, weights, alike, with_target, sigma)`. Return two numbers: the expected **loss**, the mean of $(\hat x - x - m)^2$, and the **risk**, the mean of $(\hat x - x)^2$. `differences` holds the $\delta_i$.
+
+
+# %% nbgrader={"solution": true, "grade_id": "loss_and_risk_answer"}
+def loss_and_risk(differences, weights, alike, with_target, sigma):
+    ### BEGIN SOLUTION
+    # x^ - x is a fixed part, sum w delta, plus a noise, sum w n. The target takes off m.
+    risk = (weights @ differences) ** 2 + sigma**2 * weights @ alike @ weights
+    return risk + sigma**2 - 2 * sigma**2 * weights @ with_target, risk
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "loss_and_risk", "points": 3}
+from dil_course.checks import ps07
+
+ps07.loss_and_risk(loss_and_risk)
+### BEGIN HIDDEN TESTS
+ps07.loss_and_risk(loss_and_risk, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# So the loss is the risk plus $\sigma^2$, less twice what the estimate has in common with the target's noise. Where nothing is in common, the least loss is the least risk: that is the whole of **Noise2Noise**.
+#
+# Take a flat place ($\delta_i = 0$), $\sigma = 1$, and the three candidates of task 1 as weights of the nine pixels. Add a fourth one, the mean of the four corners. Print loss and risk in four situations: white noise, and noise that neighbours share; with `y` as the target, and with a second picture.
+# For the shared noise let the correlation of two pixels be $(3 - a)(3 - b) / 9$, if they are $a$ rows and $b$ columns apart. **Predict before you run:** in which situations does the least loss choose the least risk? Among all four? Among the two blind ones?
+
+# %% nbgrader={"solution": true, "grade_id": "loss_and_risk_seen"}
+### BEGIN SOLUTION
+apart = [(torch.arange(9)[:, None] // 3 - torch.arange(9) // 3).abs(), (torch.arange(9)[:, None] % 3 - torch.arange(9) % 3).abs()]
+noises = {"white": torch.eye(9), "shared": (3 - apart[0]) * (3 - apart[1]) / 9}
+own = torch.eye(9)[4]
+corners = torch.tensor([1.0, 0, 1, 0, 0, 0, 1, 0, 1]) / 4
+candidates = {"y itself": own, "mean of nine": torch.full((9,), 1 / 9), "mean of eight": (1 - own) / 8, "corners": corners}
+for kind, alike in noises.items():
+    for target, with_target in {"y": alike[4], "a second picture": torch.zeros(9)}.items():
+        found = {label: loss_and_risk(torch.zeros(9), weights, alike, with_target, 1.0) for label, weights in candidates.items()}
+        print(f"{kind} noise, target {target}:", "; ".join(f"{label} {loss:.2f} (risk {risk:.2f})" for label, (loss, risk) in found.items()))
+print("A second picture chooses well in both noises. Against y, the copy always has no loss, so y can judge blind estimates only.")
+print("In white noise it judges these well: the loss is the risk + 1. In shared noise it prefers the mean of eight, and the corners have the smaller risk:")
+print("neighbours know the noise of the pixel, and the loss rewards who guesses it.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 5. A pair made of one picture (2 points, 20 minutes)
+#
+# There is no second picture? **Recorrupted-to-Recorrupted** makes a pair of one noisy picture $y = x + n$, by adding noise $z$ of its own:
+#
+# $$\text{source} = y + \alpha z , \qquad \text{target} = y - z / \alpha .$$
+#
+# For this it has to know $\sigma$: $z$ gets the standard deviation that it was **told**. $n$ has $\sigma$. Both have mean zero, and they are independent.
+#
+# Write `recorrupted(sigma, told, alpha)`. Return three numbers for one pixel: the variance of the source's noise, the variance of the target's noise, and the **covariance** of the two.
+
+
+# %% nbgrader={"solution": true, "grade_id": "recorrupted_answer"}
+def recorrupted(sigma, told, alpha):
+    ### BEGIN SOLUTION
+    # The noises are n + alpha z and n - z / alpha. In their product n n and z z stay, and alpha cancels.
+    return sigma**2 + (alpha * told) ** 2, sigma**2 + (told / alpha) ** 2, sigma**2 - told**2
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "recorrupted", "points": 2}
+from dil_course.checks import ps07
+
+ps07.recorrupted(recorrupted)
+### BEGIN HIDDEN TESTS
+ps07.recorrupted(recorrupted, seed=2357)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Draw the **correlation** of the two noises for told / sigma from 1/4 to 4, over the logarithm of this ratio, for $\alpha$ = 0.5 and 1. Test one point on 100,000 random numbers.
+# By task 4, what does the network learn if it was told too little? If it was told too much? And why not a tiny $\alpha$, which leaves the source nearly as clean as `y`?
+
+# %% nbgrader={"solution": true, "grade_id": "recorrupted_seen"}
+### BEGIN SOLUTION
+powers, curves = [k / 8 for k in range(-16, 17)], {}
+for alpha in (0.5, 1):
+    moments = [recorrupted(1, 2**power, alpha) for power in powers]
+    curves[f"alpha {alpha}"] = (powers, [common / math.sqrt(source * target) for source, target, common in moments])
+show_curves(curves, "log2 of told / sigma", "correlation", "Two falling curves: positive where too little was told, zero where the truth was told, negative beyond.")
+n, z = torch.randn(2, 100_000, generator=runtime.generator(0, "pairs"))
+measured, formula = torch.cov(torch.stack([n + 0.5 * 0.5 * z, n - 0.5 / 0.5 * z])), recorrupted(1, 0.5, 0.5)
+print("told a half:", "; ".join(f"{value:.2f}, measured {found:.2f}" for value, found in zip(formula, measured.flatten()[[0, 3, 1]], strict=True)))
+print("Told too little, the noises are alike, and the loss pays for noise that stays. Told too much, it pays for the opposite of the noise: too smooth.")
+print(f"With alpha = 0.1 the target's noise has {recorrupted(1, 1, 0.1)[1]:.0f} times the variance of y's. It has mean zero, but so much of it must be averaged away.")
+### END SOLUTION
+
+# %% [markdown]
+# ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
+#
+# In `ps07.failing_run("A")` a network learns from one noisy photograph, and one thing is wrong. So it is in "B", "C" and "D", each with another one. Good runs reach 26 dB here. None of these reaches 23.5. A run is a dictionary:
+#
+# - `truth`, `y` and `estimate` (1,1,48,48), and `sigma`, the true standard deviation of the noise;
+# - from the last iteration, all of this shape: `source`, what the network got; `target`, what its output was compared with; `judged`, True where the loss looked.
+#
+# One of them is Recorrupted-to-Recorrupted, whose loss should look at all pixels. The others are Noise2Void, which hides a tenth. Compare the pictures with each other before you guess.
+
+# %%
+runs = {letter: ps07.failing_run(letter) for letter in "ABCD"}
+for cause, meaning in ps07.CAUSES.items():
+    print(f"{cause:30} {meaning}")
+
+# %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
+### BEGIN SOLUTION
+for letter, r in runs.items():
+    noise, judged = r["y"] - r["truth"], r["judged"]
+    alike = torch.corrcoef(torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()]))[0, 1]
+    print(f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB; the loss looks at {judged.double().mean():.0%} of the pixels,",
+          f"and {(r['source'] == r['y'])[judged].double().mean():.0%} of these show themselves; correlation of neighbouring noise {alike:.2f};",
+          f"added to source and target {(r['source'] - r['y']).std() / sigma:.2f} and {(r['target'] - r['y']).std() / sigma:.2f} sigma")  # fmt: skip
+    shown = {f"{letter}: y": r["y"], "source - y": 0.5 + r["source"] - r["y"], "target - y": 0.5 + r["target"] - r["y"], "estimate": r["estimate"]}
+    show_images(shown, alt=f"Run {letter}: the noisy picture, what was done to source and target, and a noisy estimate.")
+told = math.sqrt((runs["C"]["source"] - runs["C"]["y"]).std() * (runs["C"]["target"] - runs["C"]["y"]).std())
+print(f"C adds alpha z to the source and takes z / alpha off the target. The product of both spreads is the square of what it was told: {told / sigma:.2f} sigma")
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "causes_answer"}
+# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+### BEGIN SOLUTION
+causes = {"A": "hidden pixels show themselves", "B": "noise that neighbours share", "C": "half of sigma", "D": "loss over all pixels"}
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
+from dil_course.checks import ps07
+
+ps07.causes(causes)
+
+# %% [markdown]
+# ## Open question (3 points, 35 minutes)
+#
+# `ps07.three_noises(seed)` are three noises of the same $\sigma$, by name: "white"; "shared", where each number is a mean of 3 × 3 white ones; and "stripes", where all pixels of a row have the same. Each name holds a pair: the noise of a first picture, and that of a second one. Add them to `x`.
+#
+# Three methods: `noise2noise(y, second, iterations=100)`; `noise2self(y, iterations=120)`, which guesses hidden pixels from all others; and `zero_shot_noise2noise(y, iterations=200)`. The last one takes each cell of 2 × 2 pixels, and predicts the mean of one diagonal from the means of the other.
+# `run(...).estimate` is the estimate of a method.
+#
+# For each method ask: how much of the **target's noise** can be guessed from the noise that the network sees? Answer with numbers, from the noises alone. **Write down the nine gains that you expect** (PSNR after, minus PSNR before). Then measure, for three seeds.
+#
+# You will be marked on this:
+#
+# | points | for |
+# | --- | --- |
+# | 1 | a number for each method and noise, and nine predicted gains that follow from it, written before the measurement |
+# | 1 | the nine gains, measured on three seeds, beside the prediction |
+# | 1 | where the prediction fails, and why; or which change to a method would save it from one of the noises |
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
+### BEGIN SOLUTION
+def explained(seen, target, blind_spot=False):
+    """The share of the target noise's variance that the best weighted sum of the 5 x 5 numbers about the pixel explains."""
+    inputs = torch.nn.functional.unfold(seen, 5)[0].T.double()
+    inputs = inputs[:, [index for index in range(25) if index != 12 or not blind_spot]]
+    target = target[..., 2:-2, 2:-2].flatten().double()
+    weights = torch.linalg.lstsq(inputs, target[:, None], driver="gelsd").solution  # a driver that may meet equal columns
+    return 1 - (target - (inputs @ weights)[:, 0]).square().mean() / target.square().mean()
+
+
+def diagonals(n):
+    return (n[..., ::2, 1::2] + n[..., 1::2, ::2]) / 2, (n[..., ::2, ::2] + n[..., 1::2, 1::2]) / 2
+
+
+for seed in range(3):
+    for kind, (first, second) in ps07.three_noises(seed).items():
+        z, other = x + first, x + second
+        shares = {"Noise2Noise": explained(first, second), "Noise2Self": explained(first, first, True), "Zero-Shot": explained(*diagonals(first))}
+        methods = {"Noise2Noise": noise2noise(z, other, iterations=100), "Noise2Self": noise2self(z, iterations=120), "Zero-Shot": zero_shot_noise2noise(z, iterations=200)}
+        gains = {name: psnr(run(steps).estimate, x) - psnr(z, x) for name, steps in methods.items()}
+        print(f"seed {seed}, {kind:8}", "; ".join(f"{name}: share {shares[name]:.2f}, gain {gain:5.2f} dB" for name, gain in gains.items()),
+              f"; mean of the two pictures {psnr((z + other) / 2, x) - psnr(z, x):.2f} dB")  # fmt: skip
+    padded = torch.nn.functional.pad(z, (0, 0, 1, 1), mode="reflect")  # of the last noise, the stripes
+    print(f"seed {seed}, stripes, mean of the rows above and below: {psnr((padded[..., :-2, :] + padded[..., 2:, :]) / 2, x) - psnr(z, x):.2f} dB")
+### END SOLUTION
+
+# %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}
+# ### BEGIN SOLUTION
+# **A good answer, measured.** Seeds 0, 1 and 2; the ranges are over the seeds.
+#
+# *The number.* The share of the target noise's variance that a weighted sum of 5 × 5 noises which the network sees can explain.
+# By task 4 the loss rewards a network for this part, so who minimises the loss keeps it. If the share is $s$, at most about $-10 \log_{10} s$ dB can be gained.
+# Noise2Noise: 0.01 to 0.06 for white and shared noise, 0.09 to 0.19 for stripes, all of it chance: there are few rows. Noise2Self: 0.01 for white noise, 0.88 for shared noise, 1.00 for stripes.
+# Zero-Shot: 0.06 to 0.08 (25 weights fitted to 400 numbers: chance again), 0.88 to 0.90, and 1.00, because both diagonals hold the same two rows.
+#
+# *Prediction, in dB.* Shares of 0.88 and 1 allow 0.5 and 0. Where the share is only chance, the neighbours set the limit. For white noise I expect 6 of them, and 3 more for Noise2Noise, which has a second picture.
+# In shared noise neighbours help less, in stripes only those of other rows: Noise2Noise 3 + 2, and 3 + 3.
+#
+# | | Noise2Noise | Noise2Self | Zero-Shot |
+# | --- | --- | --- | --- |
+# | white: predicted, measured | 9, 8.4 to 8.7 | 6, 4.6 to 5.1 | 6, 4.1 to 4.9 |
+# | shared | 5, 4.2 to 4.8 | 0.5, 0.5 to 0.7 | 0.5, 0.3 |
+# | stripes | 6, 2.2 to 2.9 | 0, -0.1 to 0.0 | 0, 0.0 to 0.1 |
+#
+# *Where it fails.* Noise2Noise in stripes. Its assumption holds, and it gains no more than the plain mean of the two pictures, 2.1 to 2.9 dB. I think it knows the pair by heart:
+# 48 numbers a picture are soon learned, and they are always the same 48. The assumption is about the mean over many draws of the noise, and here is one. More pictures should help; that would be the test.
+# Noise2Self gains a little more in shared noise than its share allows. That is no contradiction: the limit holds for the least loss, and a short run is not there yet.
+#
+# *A change.* Rows are independent in the stripes, so an estimate must be blind to its whole row. The mean of the rows above and below is, and it gains 0.9 to 1.5 dB, where Noise2Self gains nothing.
+# ### END SOLUTION
