@@ -49,10 +49,7 @@ def dip_sure(
     iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
     A = Identity() if A is None else A
     start = A.adjoint(y)
-    if network is None:
-        with runtime.seeded(seed):
-            network = small_skip_network(start.shape[1], start.shape[1], width=12, skip=2)
-    engine = prepare(start, network, iterations, learning_rate, seed, fast)
+    engine = prepare(start, network, iterations, learning_rate, seed, fast, make=_tiny_network)
     engine.bfloat16 = False
     generator = runtime.generator(seed, "probe", y.device)
 
@@ -70,3 +67,7 @@ def dip_sure(
         return (risk or estimated_error)(f, y, b, output), output
 
     return descend(engine, objective, iterations)
+
+
+def _tiny_network(channels):
+    return small_skip_network(channels, channels, width=12, skip=2)

@@ -32,10 +32,8 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
     iterations = runtime.pick(quick=500, full=150_000) if iterations is None else iterations
     learning_rate = runtime.pick(quick=6e-3, full=1e-4) if learning_rate is None else learning_rate
     check_number(keep, "keep", low=1e-6, high=1)
-    if network is None and isinstance(y, torch.Tensor) and y.ndim == 4:
-        with runtime.seeded(seed):
-            network = PartialUNet(y.shape[1], **runtime.pick(quick={"width": 16, "scales": 2}, full={}))
-    engine = prepare(y, network, iterations, learning_rate, seed, fast)
+    size = runtime.pick(quick={"width": 16, "scales": 2}, full={})
+    engine = prepare(y, network, iterations, learning_rate, seed, fast, make=lambda channels: PartialUNet(channels, **size))
     generator = runtime.generator(seed, "kept", y.device)
     forgets = runtime.generator(seed, "forgotten", y.device)
 

@@ -6,11 +6,12 @@ from dil_course.networks import small_skip_network
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
 
 
-def prepare(y, network, iterations, learning_rate, seed, fast, smaller=1):
+def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smaller=1):
     """Check the arguments that all methods share, and return the engine of the network that will be fitted.
 
     Args:
         y, network, iterations, learning_rate, seed, fast: as the methods have them.
+        make: function of the number of channels that makes the network where none is given; None makes a small skip network.
         smaller: how many times smaller than y the pictures are that the network learns from.
 
     Raises:
@@ -23,7 +24,7 @@ def prepare(y, network, iterations, learning_rate, seed, fast, smaller=1):
     channels = y.shape[1]
     if network is None:
         with runtime.seeded(seed):
-            network = small_skip_network(channels, channels)
+            network = make(channels) if make else small_skip_network(channels, channels)
     if (network.input_channels, network.output_channels) != (channels, channels):
         made = f"{network.input_channels} to {network.output_channels}"
         raise ValueError(f"the network maps {made} channels, but y has {channels}, and must be mapped to as many")
