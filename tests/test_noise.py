@@ -5,7 +5,11 @@ import math
 import pytest
 import torch
 
-from dil_course.signals import add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg, picture, psnr
+from skimage.restoration import estimate_sigma as estimate_sigma_of_skimage
+
+from dil_course.signals import (
+    add_correlated, add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg, estimate_sigma, gaussian_kernel, picture, psnr,
+)  # fmt: skip
 
 GRAY = torch.full((1, 3, 200, 200), 0.4)
 
@@ -88,3 +92,42 @@ def test_share_and_quality_are_checked():
         add_salt_and_pepper(GRAY, 1.5)
     with pytest.raises(ValueError, match="quality"):
         compress_jpeg(GRAY, 100)
+
+
+def test_correlated_noise_has_the_asked_spread_and_its_kernels_correlation():
+    x, kernel = torch.zeros(1, 1, 512, 512), gaussian_kernel(5, 0.7)
+    noise = add_correlated(x, 0.1, kernel, seed=3)
+    assert noise.std().item() == pytest.approx(0.1, rel=0.01)
+    beside = (noise * noise.roll(1, -1)).mean().item() / 0.01
+    expected = ((kernel[:, 1:] * kernel[:, :-1]).sum() / kernel.square().sum()).item()
+    assert beside == pytest.approx(expected, abs=0.01)
+    alone = torch.zeros(3, 3)
+    alone[1, 1] = 2.0  # a kernel of one pixel leaves the noise white, whatever its weight
+    torch.testing.assert_close(add_correlated(x, 0.1, alone, seed=3), add_gaussian(x, 0.1, seed=3))
+
+
+@pytest.mark.parametrize("name", ["camera", "astronaut", "coffee", "chelsea"])
+@pytest.mark.parametrize("sigma", [10, 25, 50])
+def test_sigma_is_estimated_on_photographs_as_scikit_image_does(name, sigma):
+    y = add_gaussian(picture(name, 256), sigma / 255, seed=1)
+    reference = sum(estimate_sigma_of_skimage(channel.numpy()) for channel in y[0]) / y.shape[1]
+    assert estimate_sigma(y) == pytest.approx(sigma / 255, rel=0.15)
+    assert estimate_sigma(y) == pytest.approx(reference, rel=0.1)
+
+
+def test_sigma_is_exact_on_flat_pictures_and_ramps_and_too_low_where_neighbours_share_noise():
+    ramp = torch.linspace(0, 1, 301).expand(1, 1, 301, 301)
+    assert estimate_sigma(add_gaussian(ramp, 0.05)) == pytest.approx(0.05, rel=0.02)
+    assert estimate_sigma(ramp) < 1e-6
+    assert estimate_sigma(add_correlated(ramp, 0.05, gaussian_kernel(5, 0.7))) < 0.6 * 0.05
+
+
+@pytest.mark.parametrize("call", [
+    lambda: estimate_sigma(torch.zeros(1, 1, 1, 8)),
+    lambda: estimate_sigma(torch.zeros(3, 8, 8)),
+    lambda: add_correlated(torch.zeros(1, 1, 4, 4), 0.1, gaussian_kernel(5, 1.0)),
+    lambda: add_correlated(torch.zeros(1, 1, 8, 8), -0.1, gaussian_kernel(3, 1.0)),
+])  # fmt: skip
+def test_wrong_arguments_of_the_two_are_refused(call):
+    with pytest.raises(ValueError):
+        call()

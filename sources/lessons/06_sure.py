@@ -309,7 +309,7 @@ same_fit = compare("estimate after 5 its", mine.estimate, library.estimate)
 # %% tags=["nbval-check-output"]
 print("my loop and the library's agree:", same_fit)
 print("the plain loss falls at least 4 dB from its peak:", max(plain.history["psnr"]) - plain.history["psnr"][-1] > 4)
-print("SURE ends at most 0.3 dB below its own peak:", max(stein.history["psnr_average"]) - stein.history["psnr_average"][-1] < 0.3)
+print("SURE ends at most three tenths of a decibel below its own peak:", max(stein.history["psnr_average"]) - stein.history["psnr_average"][-1] < 0.3)
 print("SURE ends at least 4 dB above the plain loss at its best:", stein.history["psnr_average"][-1] > max(plain.history["psnr"]) + 4)
 
 # %% [markdown]
@@ -456,7 +456,7 @@ show_images({f"{name}: {psnr(z, face):.1f} dB": z for name, z in restored.items(
 ends = {name: result.history["psnr_average"] for name, result in runs.items()}
 print("GSURE is the same whatever stands in the hidden pixels:", blind_to_null_space)
 print("the misfit alone falls at least three decibels from its peak:", max(ends["misfit alone"]) - ends["misfit alone"][-1] > 3)
-print("GSURE ends at most 0.3 dB below its peak:", max(ends["GSURE"]) - ends["GSURE"][-1] < 0.3)
+print("GSURE ends at most three tenths of a decibel below its peak:", max(ends["GSURE"]) - ends["GSURE"][-1] < 0.3)
 print("GSURE ends at least four decibels above y and above Tikhonov:", ends["GSURE"][-1] > max(psnr(y_blurred, face), psnr(tame(y_blurred), face)) + 4)
 
 # %% [markdown]
