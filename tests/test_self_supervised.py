@@ -312,13 +312,13 @@ def test_self2self_is_judged_at_dropped_numbers_alone():
 
 # Claims
 
-ITERATIONS = {"noise2void": 300, "neighbor2neighbor": 100, "noise2fast": 300, "self2self": 300, "zero_shot_noise2noise": 250, "dip_sure": 300}
+ITERATIONS = {"noise2void": 200, "neighbor2neighbor": 80, "noise2fast": 150, "self2self": 250, "zero_shot_noise2noise": 150, "dip_sure": 200}
 
 
 def gain(method, add, seed):
     """Decibels over the noisy picture."""
     y, other = add(X, SIGMA, seed=seed), add(X, SIGMA, seed=seed + 100)
-    given = {"iterations": ITERATIONS.get(method, 200), "seed": seed}
+    given = {"iterations": ITERATIONS.get(method, 120), "seed": seed}
     steps = noise2noise(y, other, **given) if method == "noise2noise" else METHODS[method](y, **given)
     return psnr(run(steps).estimate, X) - psnr(y, X)
 
@@ -342,7 +342,7 @@ def test_self2self_learns_shared_noise_in_a_longer_run():
     falls = []
     for add in (add_gaussian, add_shared):
         x = picture("astronaut", 32)
-        history = run(self2self(add(x, SIGMA, seed=0), iterations=2000), truth=x).history["psnr_average"]
+        history = run(self2self(add(x, SIGMA, seed=0), iterations=1500), truth=x).history["psnr_average"]
         falls.append(max(history) - history[-1])
     assert falls[1] > falls[0] + 0.5
 
@@ -352,7 +352,7 @@ def test_self2self_learns_shared_noise_in_a_longer_run():
 @pytest.mark.parametrize("seed", range(2))
 def test_recorrupted_pairs_need_the_right_sigma(factor, seed):
     y = add_gaussian(X, SIGMA, seed=seed)
-    right, wrong = (psnr(run(recorrupted2recorrupted(y, told, iterations=200, seed=seed)).estimate, X) for told in (SIGMA, factor * SIGMA))
+    right, wrong = (psnr(run(recorrupted2recorrupted(y, told, iterations=120, seed=seed)).estimate, X) for told in (SIGMA, factor * SIGMA))
     assert wrong < right - 2
 
 
