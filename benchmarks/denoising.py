@@ -2,14 +2,12 @@
 
 python benchmarks/denoising.py table     all methods of lessons 06 and 07, non-local means and BM3D, on three pictures and noise levels
 python benchmarks/denoising.py sure      a network fed y: plain squared error collapses, SURE stays; three pictures and seeds
-python benchmarks/denoising.py breaks    what noise that neighbours share, a wrong sigma and an unmasked loss do to each method
 
 DIL_PROFILE=quick or full chooses the settings of the methods.
 """
 
 import argparse
 import itertools
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -28,8 +26,7 @@ from dil_course.from_scratch import (
     deep_image_prior, dip_sure, held_out, neighbor2neighbor, noise2fast, noise2noise, noise2self, noise2void, non_local_means,
     recorrupted2recorrupted, self2self, zero_shot_noise2noise,
 )  # fmt: skip
-from dil_course.networks import PartialUNet
-from dil_course.signals import add_correlated, add_gaussian, estimate_sigma, gaussian_kernel, picture, psnr
+from dil_course.signals import add_gaussian, picture, psnr
 
 PICTURES = ("astronaut", "coffee", "chelsea")
 
@@ -96,35 +93,6 @@ def sure(options):
     print(f"at least 4 dB in {sum(fall >= 4 for fall in falls)} of {len(falls)} runs.")
 
 
-def breaks(options):
-    x = picture("astronaut", options.side)
-    sigma = 25 / 255
-    print(f"Gain in dB over the noisy picture, astronaut, {options.side} px, sigma 25, {runtime.profile()} profile, mean over {options.seeds} seeds. Shared noise: blurred by a Gaussian")
-    print("kernel of standard deviation 0.7 pixels, of the same strength. A dash: the method takes no sigma.\n")
-    header("method", "white noise", "shared noise", "told half of sigma", "told twice sigma")
-    for method in options.methods:
-        gains = []
-        for add, factor in ((add_gaussian, 1), (add_shared, 1), (add_gaussian, 0.5), (add_gaussian, 2)):
-            if factor != 1 and method not in ("NLM", "BM3D", "SURE", "R2R"):
-                gains.append("-")
-                continue
-            each = []
-            for seed in range(options.seeds):
-                y, other = add(x, sigma, seed=seed), add(x, sigma, seed=seed + 1000)
-                each.append(score(method, y, x, factor * sigma, other, seed)[0] - psnr(y.clamp(0, 1), x))
-            gains.append(statistics.mean(each))
-        say(method, *gains)
-    print(f"\nestimate_sigma: white {255 * estimate_sigma(add_gaussian(x, sigma)):.1f}, shared {255 * estimate_sigma(add_shared(x, sigma)):.1f} of 25.")
-    identity = PartialUNet(3, 16, 2, dropout=0.0)
-    y = add_gaussian(x, sigma)
-    unmasked = run(self2self(y, keep=1, network=identity)).estimate
-    print(f"Self2Self without mask and dropout: {psnr(unmasked.clamp(0, 1), x) - psnr(y.clamp(0, 1), x):+.2f} dB.")
-
-
-def add_shared(x, sigma, seed=0):
-    return add_correlated(x, sigma, gaussian_kernel(5, 0.7), seed)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -142,11 +110,6 @@ def main():
     demonstration.add_argument("--seeds", type=int, default=3, help="how many")
     demonstration.add_argument("--pictures", nargs="+", default=PICTURES)
     demonstration.set_defaults(command=sure)
-    broken = commands.add_parser("breaks")
-    broken.add_argument("--side", type=int, default=128)
-    broken.add_argument("--seeds", type=int, default=3, help="how many")
-    broken.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    broken.set_defaults(command=breaks)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)
     options.command(options)
