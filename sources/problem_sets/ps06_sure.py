@@ -401,7 +401,7 @@ for seed in range(3):
 # ### BEGIN SOLUTION
 # **A good answer, measured.** Seeds 0, 1 and 2; the ranges are over the seeds.
 #
-# *Prediction, in dB.* With the right $\sigma$ and white noise, SURE should find the best strength. `estimate_sigma` takes the grass for noise, so I expect too much smoothing there. Of shared noise it finds less than it should, so noise will stay.
+# *Prediction, in dB.* (This one shows the form. It was written with the measurements at hand, so do not take it for foresight.) With the right $\sigma$ and white noise, SURE should find the best strength. `estimate_sigma` takes the grass for noise, so I expect too much smoothing there. Of shared noise it finds less than it should, so noise will stay.
 # Half of $\sigma$ makes letting noise through four times too cheap: nearly all noise stays, and what denoising could have gained is lost. That is much for the man, and little for grass. Twice $\sigma$ smooths too much.
 #
 # | told | camera | grass | camera, shared noise |
