@@ -126,6 +126,18 @@ def test_divergence_is_the_trace_of_the_jacobian():
         assert divergence(f, y, epsilon=1e-6, probes=2000).item() == pytest.approx(jacobian.trace().item(), rel=0.03)
 
 
+def test_divergence_of_a_network_is_the_trace_of_its_jacobian():
+    y = X[..., :8, :8]
+    with runtime.seeded(0):
+        f = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3, padding=1), torch.nn.Tanh(), torch.nn.Conv2d(6, 3, 3, padding=1)).double()
+    jacobian = torch.autograd.functional.jacobian(f, y).reshape(y.numel(), y.numel())
+    symmetric = (jacobian + jacobian.T) / 2
+    # Of b^T J b for random signs, the variance is twice the sum of squares of the symmetric part, without its diagonal.
+    error = math.sqrt(2 * (symmetric.square().sum() - symmetric.diagonal().square().sum()).item() / 1000)
+    assert error < 0.1 * jacobian.trace().abs()
+    assert divergence(f, y, epsilon=1e-6, probes=1000).item() == pytest.approx(jacobian.trace().item(), abs=4 * error)
+
+
 def test_closed_forms_of_filter_and_threshold():
     y = noisy(0)
     assert divergence(Blur(KERNEL), y, probes=200).item() == pytest.approx(KERNEL[2, 2].item() * y.numel(), rel=0.02)
@@ -204,6 +216,46 @@ def test_extra_noise_is_fresh_and_never_reaches_the_target():
     plain = next(iter(dip_sure(y, SIGMA)))
     noisier = next(iter(dip_sure(y, SIGMA, extra_noise=0.1)))
     assert not torch.equal(plain.estimate, noisier.estimate)
+
+
+class FixedInput(torch.nn.Module):
+    """A network as the deep image prior has it: it is never shown y."""
+
+    input_channels, output_channels, scales = 3, 3, 2
+
+    def __init__(self):
+        super().__init__()
+        with runtime.seeded(0):
+            self.network, self.z = small_skip_network(3, 3), torch.rand(1, 3, 32, 32)
+
+    def forward(self, y):
+        return self.network(self.z)
+
+
+def test_sure_of_a_fixed_input_is_the_training_loss_and_falls_below_the_true_error():
+    x = X.float()
+    y = add_gaussian(x, SIGMA)
+    for step in dip_sure(y, SIGMA, network=FixedInput(), iterations=120, fast=False):
+        assert step.loss.item() == pytest.approx((step.estimate - y).square().mean().item() - SIGMA**2, abs=1e-6)
+    assert step.loss < -0.4 * SIGMA**2 < 0.4 * SIGMA**2 < (step.estimate - x).square().mean()
+
+
+def test_dip_sure_minimises_gsure_of_a_function_of_y_with_fresh_probes():
+    x = X.float()
+    A = Blur(gaussian_kernel(5, 1.0))
+    y, probes = add_gaussian(A(x), SIGMA), []
+
+    def W(r):
+        return A.pinv(r, epsilon=0.1)
+
+    def risk(f, y, b, output):
+        assert not torch.equal(f(y + 0.1 * b), output), "the network is shown y"
+        probes.append(b)
+        return gsure(f, y, A, SIGMA, W, b, output=output)
+
+    own = [step.loss for step in dip_sure(y, SIGMA, A, W, iterations=3, fast=False)]
+    assert own == [step.loss for step in dip_sure(y, SIGMA, A, W, iterations=3, fast=False, risk=risk)]
+    assert not torch.equal(probes[0], probes[1])
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [

@@ -98,6 +98,12 @@ def test_bad_settings_are_refused(call):
         call()
 
 
+@pytest.mark.parametrize("method", [method for name, method in METHODS.items() if name != "zero_shot_noise2noise"])
+def test_a_network_for_other_channels_is_refused(method):
+    with pytest.raises(ValueError, match="1 to 1 channels"):
+        method(Y, network=network(1))
+
+
 @each_method
 def test_gray_and_odd_sides_work(method):
     y = add_gaussian(picture("camera", 67), SIGMA)[..., :65, :]
@@ -120,6 +126,16 @@ def test_recorrupted_noises_are_uncorrelated_only_for_the_right_sigma(factor, al
     assert (a * b).mean().item() == pytest.approx(1 - factor**2, abs=0.02)
     assert a.var().item() == pytest.approx(1 + (alpha * factor) ** 2, rel=0.01)
     assert b.var().item() == pytest.approx(1 + (factor / alpha) ** 2, rel=0.01)
+
+
+def test_recorrupted_loss_is_to_the_target_with_the_noise_taken_the_other_way():
+    made, sources = network(), []
+    made.register_forward_pre_hook(lambda module, given: sources.append(given[0].clone()))
+    for step in recorrupted2recorrupted(Y, SIGMA, alpha=0.5, network=made, iterations=3, fast=False):
+        z = (sources[-1] - Y) / 0.5
+        assert z.std().item() == pytest.approx(SIGMA, rel=0.05)
+        torch.testing.assert_close(step.loss, (step.estimate - (Y - z / 0.5)).square().mean())
+    assert not torch.allclose(sources[0], sources[1]), "z is drawn anew"
 
 
 # Hidden pixels
@@ -178,6 +194,18 @@ def test_masked_loss_does_not_feel_the_other_pixels(method, monkeypatch):
     loss = next(iter(method(Y, fast=False))).loss
     squares, mask = given[0]
     torch.testing.assert_close(loss, squares[mask.expand_as(squares)].mean())
+
+
+@pytest.mark.parametrize("method", [noise2self, noise2void])
+def test_the_pixels_that_are_judged_are_those_that_were_hidden_and_no_others(method, monkeypatch):
+    masks, inputs, made = [], [], network(1)
+    original = blind_spot.masked_mean
+    monkeypatch.setattr(blind_spot, "masked_mean", lambda x, mask: (masks.append(mask), original(x, mask))[1])
+    distinct = DISTINCT.flatten()[torch.randperm(DISTINCT.numel(), generator=draw())].reshape(DISTINCT.shape)
+    made.register_forward_pre_hook(lambda module, given: inputs.append(given[0].clone()) if torch.is_grad_enabled() else None)
+    list(method(distinct, network=made, iterations=20, fast=False))
+    assert len(masks) == len(inputs) == 20 and all(mask.any() for mask in masks)
+    assert all(torch.equal(given != distinct, mask) for given, mask in zip(inputs, masks, strict=True))
 
 
 def test_noise2self_estimate_is_blind():
@@ -260,9 +288,59 @@ def test_neighbours_of_a_cell_touch(monkeypatch):
     assert torch.equal(pair[0], DISTINCT[..., ::2, ::2]) and torch.equal(pair[1], DISTINCT[..., 1::2, 1::2])
 
 
-def test_neighbor2neighbor_takes_off_what_the_pair_differs_by_without_noise():
-    plain, priced = (next(iter(neighbor2neighbor(Y, gamma=gamma, iterations=1, network=network(), fast=False))).loss for gamma in (0.0, 3.0))
-    assert priced > plain
+def test_neighbor2neighbor_loss_is_the_papers_and_its_price_rises(monkeypatch):
+    taken, original = [], subsampling.two_of_each_cell
+    monkeypatch.setattr(subsampling, "two_of_each_cell", lambda y, pairs: (taken.append(pairs), original(y, pairs))[1])
+    f, gamma = network(), 3.0
+    for step in neighbor2neighbor(Y, gamma=gamma, iterations=3, network=network(), learning_rate=1e-12, fast=False):
+        with torch.no_grad():
+            (g1, g2), (f1, f2) = original(Y, taken[-1]), original(f(Y), taken[-1])
+            expected = F.mse_loss(f(g1), g2) + gamma * step.iteration / 3 * F.mse_loss(f(g1) - g2, f1 - f2)
+        torch.testing.assert_close(step.loss, expected, rtol=1e-3, atol=0)
+
+
+def test_zero_shot_noise2noise_loss_is_the_papers_and_its_rate_is_halved_once(monkeypatch):
+    with runtime.seeded(0):
+        made = subsampling.noise_network(3)
+
+    def halves(y):
+        kernels = torch.tensor([[[0, 0.5], [0.5, 0]], [[0.5, 0], [0, 0.5]]])
+        return [F.conv2d(y, kernel.expand(3, 1, 2, 2), stride=2, groups=3) for kernel in kernels]
+
+    def f(y):
+        return y - made(y)
+
+    with torch.no_grad():
+        (y1, y2), (d1, d2) = halves(Y), halves(f(Y))
+        residual = F.mse_loss(f(y1), y2) + F.mse_loss(f(y2), y1)
+        expected = (residual + F.mse_loss(f(y1), d1) + F.mse_loss(f(y2), d2)) / 2
+        estimate = f(Y)
+    rates, original = [], subsampling.descend
+
+    def recorded(engine, *rest):
+        for step in original(engine, *rest):
+            rates.append(engine.learning_rate)
+            yield step
+
+    monkeypatch.setattr(subsampling, "descend", recorded)
+    steps = list(zero_shot_noise2noise(Y, network=made, iterations=4, learning_rate=1e-3, fast=False))
+    torch.testing.assert_close(steps[0].loss, expected)
+    torch.testing.assert_close(steps[0].estimate, estimate)
+    assert rates == [1e-3, 1e-3, 5e-4, 5e-4]
+
+
+def test_noise2fast_learns_both_halves_along_rows_and_columns_by_cross_entropy():
+    f = network()
+    stretched = (Y - Y.min()) / (Y.max() - Y.min())
+    halves = [subsampling.chequerboard(stretched), [half.mT for half in subsampling.chequerboard(stretched.mT)]]
+    with torch.no_grad():
+        expected = [F.binary_cross_entropy(f(pair[i]), pair[1 - i]).item() for pair in halves for i in (0, 1)]
+        estimate = Y.min() + (Y.max() - Y.min()) * f(stretched)
+    steps = list(noise2fast(Y, network=network(), iterations=30, learning_rate=1e-12, fast=False))
+    nearest = [min(range(4), key=lambda i: abs(expected[i] - step.loss.item())) for step in steps]
+    assert all(step.loss.item() == pytest.approx(expected[i], rel=1e-5) for step, i in zip(steps, nearest, strict=True))
+    assert set(nearest) == {0, 1, 2, 3}
+    torch.testing.assert_close(steps[0].estimate, estimate)
 
 
 def test_noise2fast_ends_a_hundred_iterations_after_its_best():
