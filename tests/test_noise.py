@@ -122,6 +122,12 @@ def test_sigma_is_exact_on_flat_pictures_and_ramps_and_too_low_where_neighbours_
     assert estimate_sigma(add_correlated(ramp, 0.05, gaussian_kernel(5, 0.7))) < 0.6 * 0.05
 
 
+def test_dots_in_a_few_cells_hardly_move_the_estimate_of_sigma():
+    y = add_gaussian(torch.zeros(1, 1, 300, 300), 0.05)
+    y[..., ::10, ::10] += 1  # one cell of 25: the median of |d| / sigma rises from 0.674 to 0.707
+    assert estimate_sigma(y) == pytest.approx(0.05 * 0.707 / 0.6745, rel=0.03)
+
+
 @pytest.mark.parametrize("call", [
     lambda: estimate_sigma(torch.zeros(1, 1, 1, 8)),
     lambda: estimate_sigma(torch.zeros(3, 8, 8)),
