@@ -368,14 +368,24 @@ def test_partial_convolution_makes_up_for_missing_numbers():
     result, seen = convolution(torch.full((1, 1, 12, 12), 0.7), known)
     inside = (..., slice(1, -1), slice(1, -1))
     torch.testing.assert_close(result[inside], 0.7 * seen[inside])
+    single = torch.zeros(1, 1, 5, 5)
+    single[..., 2, 3] = 1
+    assert torch.equal(convolution(single, single)[1], F.max_pool2d(single, 3, 1, 1)), "known as soon as one of the window is"
     nothing, unseen = convolution(torch.ones(1, 1, 5, 5), torch.zeros(1, 1, 5, 5))
     assert not nothing.any() and not unseen.any()
 
 
 def test_network_never_sees_missing_numbers_and_forgets_anew_each_time():
     made, known = forgetful(), (torch.rand(Y.shape, generator=draw()) < 0.7).float()
-    once, again, other = (made(y * known, known, draw(seed)) for y, seed in ((Y, 1), (Y + 5 * (1 - known), 1), (Y, 2)))
+    once, again, other = (made(y, known, draw(seed)) for y, seed in ((Y, 1), (Y + 5 * (1 - known), 1), (Y, 2)))
     assert torch.equal(once, again) and not torch.equal(once, other)
+
+
+def test_forgetting_drops_the_asked_share_and_keeps_the_mean():
+    x = forgetful(dropout=0.3)._forget(torch.ones(1, 8, 64, 64), draw())
+    assert set(x.unique().tolist()) == {0.0, x.max().item()} and x.max().item() == pytest.approx(1 / 0.7)
+    assert (x == 0).float().mean().item() == pytest.approx(0.3, abs=0.015)
+    assert x.mean().item() == pytest.approx(1, abs=0.02)
 
 
 def test_self2self_is_judged_at_dropped_numbers_alone():

@@ -49,9 +49,9 @@ def limit_threads():
 
 
 def has_bfloat16(device):
-    """Does this device compute faster in bfloat16, and as well? A GPU does from Ampere on.
+    """Does this device compute faster in bfloat16? A GPU does from Ampere on.
 
-    Processors with AVX512-BF16 are left in float32: there zero-shot super-resolution lost its lead over bicubic.
+    Processors with AVX512-BF16 stay in float32: on one of them short runs of zero-shot super-resolution came out worse.
     """
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 

@@ -71,7 +71,7 @@ class PartialUNet(nn.Module):
     def forward(self, x, known, generator=None):
         """`generator` draws what is forgotten; None takes torch's global one."""
         known = known if self.partial else torch.ones_like(known)
-        skips = [x]
+        skips = [x * known]
         x, known = self._look(self.first, x, known)
         for scale, convolution in enumerate(self.encoder):
             x, known = self._look(convolution, x, known)
