@@ -16,7 +16,7 @@ import bm3d
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say, to_array, to_tensor
+from quality import COLOUR, header, say, to_array, to_tensor
 
 from dil_course import runtime
 from dil_course.doctor import machine
@@ -27,8 +27,6 @@ from dil_course.from_scratch import (
     recorrupted2recorrupted, self2self, zero_shot_noise2noise,
 )  # fmt: skip
 from dil_course.signals import add_gaussian, picture, psnr
-
-PICTURES = ("astronaut", "coffee", "chelsea")
 
 
 def block_matching(y, sigma):
@@ -53,11 +51,12 @@ METHODS = {
 }
 
 
-def score(method, y, x, sigma, other, seed=0):
+def score(method, y, x, sigma, other, seed):
     """PSNR of a method's result, and its seconds."""
     started = time.perf_counter()
-    made = METHODS[method](y.to(runtime.device()), sigma, other.to(runtime.device()), seed)
-    stop = HeldOut(y.to(runtime.device()), held_out(y.to(runtime.device()))) if method == "N2S" else None
+    y, other = y.to(runtime.device()), other.to(runtime.device())
+    made = METHODS[method](y, sigma, other, seed)
+    stop = HeldOut(y, held_out(y)) if method == "N2S" else None
     estimate = made if hasattr(made, "shape") else run(made, stop=stop).estimate
     return psnr(estimate.to(x).clamp(0, 1), x), time.perf_counter() - started
 
@@ -100,7 +99,7 @@ def main():
     side_by_side.add_argument("--side", type=int, default=256)
     side_by_side.add_argument("--seed", type=int, default=0)
     side_by_side.add_argument("--sigmas", nargs="+", type=int, default=[25, 15, 50])
-    side_by_side.add_argument("--pictures", nargs="+", default=PICTURES)
+    side_by_side.add_argument("--pictures", nargs="+", default=COLOUR)
     side_by_side.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     side_by_side.set_defaults(command=table)
     demonstration = commands.add_parser("sure")
@@ -108,7 +107,7 @@ def main():
     demonstration.add_argument("--sigma", type=int, default=25)
     demonstration.add_argument("--iterations", type=int, default=1000)
     demonstration.add_argument("--seeds", type=int, default=3, help="how many")
-    demonstration.add_argument("--pictures", nargs="+", default=PICTURES)
+    demonstration.add_argument("--pictures", nargs="+", default=COLOUR)
     demonstration.set_defaults(command=sure)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)

@@ -6,6 +6,7 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.checks.inputs import shared_noise
 from dil_course.checks.tasks import call, choose, match, task
 from dil_course.fitting.risks import probe
 from dil_course.networks import small_skip_network
@@ -294,13 +295,6 @@ CAUSES = {
     "nothing": "the run is as it should be",
 }
 RUNS = {"A": "input without y", "B": "sigma too large", "C": "epsilon too small", "D": "wrong sign"}
-
-
-def shared_noise(shape, generator):
-    """Noise of standard deviation one that neighbours share: each number is a mean of 3 x 3 white ones. Borders wrap around."""
-    white = torch.randn(shape, generator=generator)
-    mixed = torch.nn.functional.avg_pool2d(torch.nn.functional.pad(white, [1] * 4, mode="circular"), 3, stride=1)
-    return mixed / mixed.std()
 
 
 def failing_run(letter):

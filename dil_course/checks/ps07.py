@@ -5,11 +5,12 @@ import functools
 import torch
 
 from dil_course import runtime
+from dil_course.checks.inputs import shared_noise
 from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
-from dil_course.fitting import run
+from dil_course.fitting import descend, run
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
-from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals import picture
 
 SIGMA, SIDE = 25 / 255, 48
@@ -17,13 +18,6 @@ SIGMA, SIDE = 25 / 255, 48
 
 def gray(name):
     return picture(name, SIDE).mean(1, keepdim=True)
-
-
-def shared_noise(shape, generator):
-    """Noise of standard deviation one that neighbours share: each number is a mean of 3 x 3 white ones. Borders wrap around."""
-    white = torch.randn(shape, generator=generator)
-    mixed = torch.nn.functional.avg_pool2d(torch.nn.functional.pad(white, [1] * 4, mode="circular"), 3, stride=1)
-    return mixed / mixed.std()
 
 
 @task(points=2)

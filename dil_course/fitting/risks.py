@@ -15,7 +15,7 @@ EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large
 
 def probe(y, generator=None):
     """A picture of random signs, of y's shape: E b b^T = I, and b.b is exactly the number of pixels."""
-    signs = torch.randint(0, 2, y.shape, generator=generator, device=generator.device if generator else y.device)
+    signs = torch.randint(0, 2, y.shape, generator=generator, device=y.device)
     return (2 * signs - 1).to(y)
 
 
@@ -41,7 +41,7 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
     check_number(epsilon, "epsilon", low=1e-12)
     check_integer(probes, "probes", 1)
     check_integer(seed, "seed")
-    generator = runtime.generator(seed, "probe")
+    generator = runtime.generator(seed, "probe", y.device)
     output, total = f(y), 0.0
     check_same_shape(output, y, "f(y)", "y")
     for _ in range(probes):
@@ -115,13 +115,8 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
     Raises:
         TypeError, ValueError: y is no finite (1,C,h,w) tensor, sigma is negative, or A(f(y)) is not of y's shape.
     """
-    check_observation(y)
-    check_number(sigma, "sigma")
-    check_number(epsilon, "epsilon", low=1e-12)
     pinv = A.pinv if pinv is None else pinv
-    b = probe(y) if b is None else b
-    check_same_shape(b, y, "b", "y")
-    output = f(y) if output is None else output
+    b, output = _probed(f, y, sigma, b, epsilon, output)
     seen = A(output)
     check_same_shape(seen, y, "A(f(y))", "y")
     change = (A(f(y + epsilon * b)) - seen) / epsilon
@@ -144,14 +139,19 @@ def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
         peak: mean number of photons at a white pixel, as in `add_poisson`.
         sigma: of the Gaussian noise on top.
     """
-    check_observation(y)
     check_number(peak, "peak", low=0.01)
-    check_number(sigma, "sigma")
-    check_number(epsilon, "epsilon", low=1e-12)
-    b = probe(y) if b is None else b
-    check_same_shape(b, y, "b", "y")
-    output = f(y) if output is None else output
+    b, output = _probed(f, y, sigma, b, epsilon, output)
     check_same_shape(output, y, "f(y)", "y")
     variance = y / peak + sigma**2
     change = (f(y + epsilon * b) - output) / epsilon
     return (output - y).square().mean() - variance.mean() + 2 * (variance * b * change).mean()
+
+
+def _probed(f, y, sigma, b, epsilon, output):
+    """The probe and f(y), made here where the caller has none, after the checks that all risks share."""
+    check_observation(y)
+    check_number(sigma, "sigma")
+    check_number(epsilon, "epsilon", low=1e-12)
+    b = probe(y) if b is None else b
+    check_same_shape(b, y, "b", "y")
+    return b, f(y) if output is None else output

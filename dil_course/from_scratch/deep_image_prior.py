@@ -3,7 +3,7 @@
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import Engine, Step
+from dil_course.fitting import Engine, descend
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Identity
 from dil_course.signals.validation import check_batch, check_integer, check_number, check_observation, check_side
@@ -67,19 +67,17 @@ def deep_image_prior(
     def least_squares(estimate):
         return torch.mean((A(estimate) - y) ** 2)
 
-    return _fit(loss or least_squares, Engine(network.to(y.device), learning_rate, fast), z.to(y), iterations, input_noise, generator)
+    loss, engine, z = loss or least_squares, Engine(network.to(y.device), learning_rate, fast), z.to(y)
+
+    def objective(iteration):
+        noise = torch.randn(z.shape, generator=generator, device=z.device)
+        estimate = engine(z + input_noise * noise)
+        return loss(estimate), estimate
+
+    return descend(engine, objective, iterations)
 
 
 def default_network(channels, seed):
     """The small skip network in the quick profile, the paper's in the full one; its weights from the seed."""
     with runtime.seeded(seed):
         return runtime.pick(quick=small_skip_network, full=SkipNetwork)(channels)
-
-
-def _fit(loss, engine, z, iterations, input_noise, generator):
-    for iteration in range(1, iterations + 1):
-        noise = torch.randn(z.shape, generator=generator, device=z.device)
-        estimate = engine(z + input_noise * noise)
-        misfit = loss(estimate)
-        engine.update(misfit)
-        yield Step(iteration, iterations, misfit.detach(), estimate.detach())

@@ -3,8 +3,9 @@
 import torch
 
 from dil_course import runtime
+from dil_course.fitting import descend
 from dil_course.fitting.risks import gsure, probe
-from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.networks import small_skip_network
 from dil_course.signals import Identity
 from dil_course.signals.validation import check_number, check_observation

@@ -20,13 +20,13 @@ class PartialConvolution(nn.Module):
         self.convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1)
 
     def forward(self, x, known):
-        """x and known, of one shape (1,C,H,W), to (1,C',H,W) and known of that shape; known is 1 or 0."""
+        """x (1,C,H,W) and known, (1,C,H,W) or (1,1,H,W), to (1,C',H,W) and known (1,1,H,W); known is 1 or 0."""
         share = F.avg_pool2d(known.mean(1, keepdim=True), 3, 1, 1, count_include_pad=False)
         bias = self.convolution.bias[:, None, None]
         summed = self.convolution(x * known) - bias
         seen = (share > 0).to(x)
         result = (summed / share.clamp(min=1e-6) + bias) * seen
-        return result, seen.expand_as(result)
+        return result, seen
 
 
 class PartialUNet(nn.Module):

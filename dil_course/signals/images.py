@@ -115,6 +115,12 @@ def crop(x, side, centre=None):
     return x[..., top : top + side, left : left + side].clone()
 
 
+def quarters(y):
+    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each (1,C,H//2,W//2)."""
+    height, width = (side // 2 * 2 for side in y.shape[-2:])
+    return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
+
+
 def load_image(source, max_side=None):
     """Any picture as float32 (1,C,H,W) in [0,1], C = 1 for gray and 3 for colour.
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from dil_course import runtime
-from dil_course.signals.images import to_array, to_tensor
+from dil_course.signals.images import quarters, to_array, to_tensor
 from dil_course.signals.operators import Blur
 from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
 
@@ -69,8 +69,7 @@ def estimate_sigma(y):
     """
     check_observation(y)
     check_integer(min(y.shape[-2:]), "sides of y", 2)
-    height, width = (side // 2 * 2 for side in y.shape[-2:])
-    a, b, c, e = (y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1))
+    a, b, c, e = quarters(y)
     return ((a - b - c + e) / 2).abs().median().item() / 0.6745
 
 

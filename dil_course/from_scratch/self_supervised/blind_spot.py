@@ -4,7 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.fitting import descend
+from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.validation import check_integer, check_number, check_observation
 
 WIDTH = 4  # of the grid: one pixel of 16 is hidden at a time

@@ -3,7 +3,8 @@
 import torch
 
 from dil_course import runtime
-from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.fitting import descend
+from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.validation import check_number, check_observation, check_same_shape
 
 

@@ -1,7 +1,7 @@
-"""What all self-supervised methods begin with, and the loop in which they end."""
+"""What all self-supervised methods begin with."""
 
 from dil_course import runtime
-from dil_course.fitting import Engine, Step
+from dil_course.fitting import Engine
 from dil_course.networks import small_skip_network
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
 
@@ -30,17 +30,3 @@ def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smalle
         raise ValueError(f"the network maps {made} channels, but y has {channels}, and must be mapped to as many")
     check_side(y.shape, smaller * max(8, 2 ** (network.scales + 1)), "y")
     return Engine(network.to(y.device), learning_rate, fast)
-
-
-def descend(engine, objective, iterations):
-    """Steps of Adam down an objective that is drawn anew at each iteration.
-
-    Args:
-        engine: whose network is fitted.
-        objective: function of the iteration, from 1, that returns the loss and the estimate (1,C,H,W).
-        iterations: how many.
-    """
-    for iteration in range(1, iterations + 1):
-        loss, estimate = objective(iteration)
-        engine.update(loss)
-        yield Step(iteration, iterations, loss.detach(), estimate.detach())

@@ -10,17 +10,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.fitting import Engine
-from dil_course.from_scratch.self_supervised.start import descend, prepare
+from dil_course.fitting import Engine, descend
+from dil_course.from_scratch.self_supervised.start import prepare
+from dil_course.signals.images import quarters
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
 
 PATIENCE = 100  # iterations without a better fit to y after which Noise2Fast ends
-
-
-def quarters(y):
-    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each (1,C,H//2,W//2)."""
-    height, width = (side // 2 * 2 for side in y.shape[-2:])
-    return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
 
 
 def two_of_each_cell(y, pairs):
