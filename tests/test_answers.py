@@ -15,7 +15,7 @@ import torch
 
 from dil_course.checks import tasks
 
-BANKS = [importlib.import_module(f"test_{number}").BANK for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08")]
+BANKS = [importlib.import_module(f"test_{number}").BANK for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps12", "ps13")]
 TASKS = [pytest.param(bank, task, id=f"{bank.name[:4]}-{task}") for bank in BANKS for task in bank.right]
 each_task = pytest.mark.parametrize(("bank", "task"), TASKS)
 RIGHT = [(bank, task, answer, seed) for bank in BANKS for task in bank.right for answer in bank.right[task] for seed in (0, 1, 2357)]

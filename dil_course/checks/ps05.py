@@ -305,7 +305,8 @@ def failing_run(letter, iterations=150):
 @functools.cache  # A and B differ in what was made of the outputs, not in the outputs
 def _watched(decoder, iterations):
     y = add_gaussian(picture("coffee", 48), SIGMA, seed=0)
-    with runtime.seeded(0):
+    # With 13 a window of two finds a false rest on every processor tried; with most others only on some.
+    with runtime.seeded(0 if decoder else 13):
         network = conv_decoder(3, 48, scales=2) if decoder else small_skip_network()
     steps = list(deep_image_prior(y, network=network, iterations=iterations, input_noise=0 if decoder else 1 / 30))
     losses = [float(step.loss) for step in steps]

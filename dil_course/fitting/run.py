@@ -22,6 +22,7 @@ class Step:
         loss: 0-d tensor or float; read only when it is recorded, because reading makes a GPU wait.
         estimate: picture (1,C,H,W), detached.
         averaged: the estimate is a mean already, or is made anew only now and then: `run` takes it as it is.
+        network: as it stood when it made the estimate; of methods that adapt a trained one. For rules that ask it more.
     """
 
     iteration: int
@@ -29,6 +30,7 @@ class Step:
     loss: torch.Tensor
     estimate: torch.Tensor
     averaged: bool = False
+    network: torch.nn.Module | None = None
 
 
 @dataclasses.dataclass(frozen=True)

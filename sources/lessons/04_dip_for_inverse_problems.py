@@ -336,7 +336,7 @@ camera = picture("camera", side=96).to(device)
 mask = line_mask(96, 96, acceleration=4)
 A = Fourier(mask)
 y = A(camera)
-scanned = await watch(deep_image_prior(y, A, iterations=300), truth=camera)  # noqa: F704, PLE1142
+scanned = await watch(deep_image_prior(y, A, iterations=400), truth=camera)  # noqa: F704, PLE1142
 pictures = {"zero-filled": A.pinv(y).clamp(0, 1), "network, consistent": consistent(scanned.estimate, y, A)}
 show_images({"lines that are measured": mask}, alt="Vertical white lines, dense in the middle.")
 show(pictures, camera, "A face in profile: zero-filling repeats its edges sideways; the network's picture has fewer such ghosts.")

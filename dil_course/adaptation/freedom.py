@@ -1,0 +1,69 @@
+"""How much of a trained network may change: everything, its norms, one gain a channel, or a low-rank update."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+FREEDOMS = ("all", "norm", "gain", "low-rank")
+RANK = 4
+
+
+class Gain(nn.Module):
+    """One factor for each output channel of a convolution. Mohan et al., "Adaptive Denoising via GainTuning" (NeurIPS 2021)."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones_like(weight[:, :1, :1, :1]))
+
+    def forward(self, weight):
+        return self.gain * weight
+
+
+class LowRank(nn.Module):
+    """An update B A of rank 4 at most, zero at first. Hu et al., "LoRA: Low-Rank Adaptation" (ICLR 2022), section 4.1."""
+
+    def __init__(self, weight):
+        super().__init__()
+        outputs, inputs = weight.flatten(1).shape
+        self.A = nn.Parameter(torch.randn(RANK, inputs, device=weight.device) / inputs**0.5)
+        self.B = nn.Parameter(torch.zeros(outputs, RANK, device=weight.device))
+
+    def forward(self, weight):
+        return weight + (self.B @ self.A).view_as(weight)
+
+
+def free(network, what):
+    """A copy of a trained network, in which only a part can change. The network itself is never touched.
+
+    Batch norm keeps the statistics of the training: the copy is in evaluation mode.
+
+    Args:
+        network: any module with convolutions.
+        what: "all" weights; "norm", scale and shift of each batch norm; "gain", one factor for each output channel of each
+            convolution; "low-rank", an update of rank 4 for each convolution.
+
+    Raises:
+        TypeError, ValueError: network is no module, `what` is none of these, or the network has no such part.
+    """
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network: expected a trained network, got {type(network).__name__}")
+    if what not in FREEDOMS:
+        raise ValueError(f"what={what!r}: expected one of {', '.join(FREEDOMS)}")
+    network = copy.deepcopy(network).eval().requires_grad_(what == "all")
+    kind = nn.BatchNorm2d if what == "norm" else nn.Conv2d
+    parts = [module for module in network.modules() if isinstance(module, kind)]
+    if not parts:
+        raise ValueError(f"what={what!r}: this network has no {kind.__name__}")
+    for part in parts:
+        if what == "norm":
+            part.requires_grad_(True)
+        elif what in ("gain", "low-rank"):
+            parametrize.register_parametrization(part, "weight", {"gain": Gain, "low-rank": LowRank}[what](part.weight))
+    return network
+
+
+def count(network):
+    """How many numbers of the network can change."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

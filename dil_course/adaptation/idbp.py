@@ -1,0 +1,77 @@
+"""IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on the way."""
+
+import math
+
+import torch
+
+from dil_course.adaptation.denoising import tune_on_restored
+from dil_course.adaptation.freedom import free
+from dil_course.fitting import Step
+from dil_course.signals.validation import check_integer, check_number, check_observation
+
+ADAPT_BELOW = 12 / 255  # the denoiser is adapted once for the last rounds, whose levels are below this
+
+
+def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 255, weakest=2 / 255, pinv=None, seed=0):
+    """Iterative denoising and backward projections: x = D(x'; s), then x' = x + A^+ (y - A x), for falling levels s.
+
+    Tirer and Giryes, "Image Restoration by Iterative Denoising and Backward Projections" (IEEE Transactions on Image
+    Processing 2019), algorithm 1; with levels that fall geometrically, and a denoiser that is adapted to the picture for
+    the last, weak levels, it is IDBP-CNN-IA of the same authors, "Super-Resolution via Image-Adapted Denoising CNNs" (IEEE
+    Signal Processing Letters 2019). They cut its patches from y; here they come from the estimate as it stands, which suits
+    any A, and measured better for A = Downsample(2), too. Built in lesson 12.
+
+    Args:
+        y: observation (1,C,h,w), computed on its own device.
+        A: forward model with `pinv`.
+        denoiser: trained network, called with a picture and a noise level. It is copied where it is adapted, never changed.
+        sigma: standard deviation of the noise of y. It is added to each level, as back-projection brings it back.
+        adapt: what may change in the denoiser: "all", "norm", "gain", "low-rank"; None leaves it as trained.
+        iterations: rounds of denoising and back-projection.
+        strongest, weakest: first and last level.
+        pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)` for a blur.
+        seed: of the adaptation.
+
+    Returns:
+        Generator of Steps. The estimate (1,C,H,W) is the denoiser's output; in the last Step, where sigma is 0, it is
+        back-projected. The loss is the mean squared misfit to y.
+
+    Raises:
+        TypeError, ValueError: before any compute, where an argument is not of this form.
+    """
+    check_observation(y)
+    check_number(sigma, "sigma", high=10)
+    check_integer(iterations, "iterations", 1)
+    check_number(strongest, "strongest", low=1e-6, high=1)
+    check_number(weakest, "weakest", low=1e-6, high=strongest)
+    if adapt is not None:
+        free(denoiser, adapt)  # only to refuse now what it would refuse in the middle of the run
+    pinv = A.pinv if pinv is None else pinv
+    return _rounds(y, A, denoiser.to(y.device), sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
+
+
+def levels(strongest, weakest, iterations):
+    """Falls geometrically from the strongest to the weakest level."""
+    steps = torch.linspace(math.log(strongest), math.log(weakest), iterations)
+    return steps.exp().tolist()
+
+
+def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
+    projected, network = pinv(y), None
+    for iteration, level in enumerate(falling, 1):
+        told = math.hypot(level, sigma)
+        if adapt and network is None and level < ADAPT_BELOW:
+            network = adapted(projected, denoiser, told, adapt, seed)
+        with torch.no_grad():
+            estimate = (network or denoiser)(projected, told)
+        projected = estimate + pinv(y - A(estimate))
+        last = iteration == len(falling)
+        shown = projected if last and not sigma else estimate
+        yield Step(iteration, len(falling), (A(estimate) - y).square().mean(), shown.clamp(0, 1), averaged=True)
+
+
+def adapted(x, denoiser, sigma, what, seed):
+    """A copy of the denoiser after `tune_on_restored` on x; the trained one where that failed."""
+    for step in tune_on_restored(x, denoiser, sigma, what, seed=seed):
+        network = step.network or denoiser
+    return network

@@ -1,0 +1,95 @@
+"""What all methods that adapt a classifier share: pictures come in batches, each is answered in turn, and no truth is ever seen."""
+
+import copy
+import dataclasses
+
+import torch
+from torch import nn
+
+from dil_course.signals.corruptions import check_pictures
+from dil_course.signals.validation import check_number, describe, is_finite
+
+
+class Diverged(ArithmeticError):
+    """An adaptation met a loss that is not finite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a method yields for each batch.
+
+    Attributes:
+        logits: (N,classes), detached, in the order of the pictures. A method that averages probabilities gives their logarithms.
+        network: the adapted network, as it stands after this batch; the method goes on with it, so copy what you keep.
+        failed: how many pictures were answered by the trained network, since their adaptation gave NaN or infinity.
+    """
+
+    logits: torch.Tensor
+    network: nn.Module
+    failed: int
+
+
+def check_network(network, turns=False):
+    """Refuse what is no classifier with batch norm, or, where a method turns pictures, has no head for it (TypeError, ValueError)."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network: expected a trained classifier, got {describe(network)}")
+    if not any(isinstance(part, nn.BatchNorm2d) for part in network.modules()):
+        raise ValueError(f"network: this {type(network).__name__} has no BatchNorm2d, whose statistics could be adapted")
+    if turns and getattr(network, "turn_head", None) is None:
+        raise ValueError('network: it has no turn head: take trained("digits_rotation"), or train Classifier(turns=True)')
+
+
+def check_flag(value, name):
+    """Refuse what is neither True nor False (TypeError): a number in place of `reset` is mostly a setting that slipped."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, got {describe(value)}")
+
+
+def check_rate(value):
+    """Refuse a learning rate below 0 or above 10."""
+    check_number(value, "learning_rate", high=10)
+
+
+def answers(network, batches, begin, reset=False, single=False):
+    """Answer batch after batch.
+
+    Args:
+        network: trained; only copies of it are adapted.
+        batches: iterable of pictures (N,C,H,W) in [0,1].
+        begin: function that returns a fresh learner: an object with a `network`, that is called with pictures and returns
+            their logits.
+        reset: begin anew before each batch, or each picture; else carry on with what was learned.
+        single: hand the learner one picture (1,C,H,W) at a time.
+    """
+    source = copy.deepcopy(network).eval()
+    learner = begin()
+    for batch in batches:
+        check_pictures(batch, "batch")
+        logits, failed = [], 0
+        for pictures in batch.split(1) if single else [batch]:
+            learner = begin() if reset else learner
+            try:
+                found = learner(pictures).detach()
+                good = is_finite(found)
+            except Diverged:
+                good = False
+            if not good:
+                # What diverged is of no use for the pictures to come either.
+                learner, failed = begin(), failed + len(pictures)
+                with torch.no_grad():
+                    found = source(pictures)
+            logits.append(found)
+        yield Answer(torch.cat(logits), learner.network, failed)
+
+
+def descend_once(optimizer, loss):
+    """One step down the loss.
+
+    Raises:
+        Diverged: the loss is not finite.
+    """
+    if not is_finite(loss):
+        raise Diverged
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

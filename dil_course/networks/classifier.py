@@ -1,0 +1,49 @@
+"""A small convolutional classifier with BatchNorm, and optionally a second head that tells how a picture was turned."""
+
+from torch import nn
+
+from dil_course.signals.validation import check_integer
+
+
+class Classifier(nn.Module):
+    """Four convolutions down to one place, each with batch norm, and one linear layer for each question.
+
+    The trunk is shared: what the turn head teaches it, the class head sees. That is the Y-shaped network of Sun et al., "Test-Time
+    Training with Self-Supervision for Generalization under Distribution Shifts" (ICML 2020), section 2.
+
+    Args:
+        channels: of the pictures.
+        classes: number of classes.
+        width: channels after the first convolution; the second and the third halve the sides and double the channels.
+        turns: has it a second head, for the four turns by 0, 90, 180 and 270 degrees?
+
+    Raises:
+        TypeError, ValueError: a number is no whole number of at least 1.
+    """
+
+    def __init__(self, channels=1, classes=10, width=16, turns=False):
+        super().__init__()
+        for value, name in ((channels, "channels"), (classes, "classes"), (width, "width")):
+            check_integer(value, name, 1)
+        self.trunk = nn.Sequential(
+            *layer(channels, width),
+            *layer(width, 2 * width, stride=2),
+            *layer(2 * width, 4 * width, stride=2),
+            nn.AdaptiveAvgPool2d(3),
+            *layer(4 * width, 4 * width, padding=0),  # 3 x 3 places become one
+            nn.Flatten(),
+        )
+        self.class_head = nn.Linear(4 * width, classes)
+        self.turn_head = nn.Linear(4 * width, 4) if turns else None
+
+    def forward(self, x):
+        """Class logits (N,classes) of pictures (N,C,H,W)."""
+        return self.class_head(self.trunk(x))
+
+    def turn_logits(self, x):
+        """Logits (N,4) of the turn of each picture (N,C,H,W): number k stands for k quarter turns anticlockwise."""
+        return self.turn_head(self.trunk(x))
+
+
+def layer(before, after, stride=1, padding=1):
+    return nn.Conv2d(before, after, 3, stride, padding, bias=False), nn.BatchNorm2d(after), nn.ReLU()

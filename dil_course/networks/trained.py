@@ -1,0 +1,38 @@
+"""The networks that were trained beforehand, on other pictures: weights in `weights/`, each with a card that tells its origin."""
+
+import json
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from dil_course.networks.denoiser import Denoiser
+from dil_course.networks.residual import ResidualNetwork
+
+WEIGHTS = Path(__file__).with_name("weights")
+TRAINED = {
+    "denoiser_gray": Denoiser,
+    "denoiser_colour": Denoiser,
+    "super_resolution": ResidualNetwork,
+}
+
+
+def trained(name):
+    """A trained network, on the CPU, in evaluation mode. Each call gives a fresh copy.
+
+    Data, command, seed and score of each stand in its card, `dil_course/networks/weights/<name>.md`.
+
+    Args:
+        name: one of `TRAINED`.
+
+    Raises:
+        ValueError: there is no network of that name.
+    """
+    if name not in TRAINED:
+        raise ValueError(f"no trained network {name!r}; there are {', '.join(TRAINED)}")
+    path = WEIGHTS / f"{name}.safetensors"
+    with safe_open(path, "pt") as file:
+        settings = json.loads(file.metadata()["settings"])
+    network = TRAINED[name](**settings)
+    network.load_state_dict(load_file(path))
+    return network.eval()

@@ -1,0 +1,55 @@
+"""Small pictures with labels: handwritten digits, always split in the same way into those to train on and those to test on."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from dil_course import runtime
+
+SIDE = 24  # the digits come with 8 pixels a side; at three times that, blur and blocks of JPEG have something to destroy
+TRAINING = 1000  # of the 1797; the others are for tests
+
+
+def digits(part):
+    """Handwritten digits, from white strokes on black: pictures (N,1,24,24) in [0,1], and labels (N,) from 0 to 9.
+
+    The data set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998), as scikit-learn bundles it.
+
+    Args:
+        part: "training" for 1000 of them, "test" for the other 797, in random order, the same one every time.
+
+    Raises:
+        ValueError: part is neither.
+    """
+    if part not in ("training", "test"):
+        raise ValueError(f"part: expected 'training' or 'test', got {part!r}")
+    from sklearn.datasets import load_digits  # Here, because it takes a second to import, and only these pictures need it.
+
+    data = load_digits()
+    small = torch.from_numpy(data.images).float()[:, None] / 16
+    pictures = F.interpolate(small, size=(SIDE, SIDE), mode="bicubic", align_corners=False).clamp(0, 1)
+    order = torch.randperm(len(pictures), generator=runtime.generator(0, "split of the digits"))
+    chosen = order[:TRAINING] if part == "training" else order[TRAINING:]
+    return pictures[chosen], torch.from_numpy(data.target).long()[chosen]
+
+
+def jitter(pictures, generator):
+    """Each picture (N,1,H,W) turned, moved and scaled a little at random: by 15 degrees, a tenth of the side, a tenth in size.
+
+    So a digit may change and stay what it is. What comes in from outside repeats the border.
+    """
+    angle, scale, right, down = (2 * torch.rand(4, len(pictures), generator=generator) - 1).to(pictures)
+    angle, scale = math.radians(15) * angle, 1 + 0.1 * scale
+    cosine, sine = angle.cos() * scale, angle.sin() * scale
+    rows = torch.stack([torch.stack([cosine, -sine, 0.2 * right], 1), torch.stack([sine, cosine, 0.2 * down], 1)], 1)
+    places = F.affine_grid(rows, pictures.shape, align_corners=False)
+    return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
+
+
+def quarter_turns(pictures, numbers):
+    """Each square picture (N,C,S,S) turned by its own number (N,) of quarter turns, anticlockwise."""
+    turned = pictures.clone()
+    for number in range(1, 4):
+        turned[numbers == number] = pictures[numbers == number].rot90(number, (-2, -1))
+    return turned

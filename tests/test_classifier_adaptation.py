@@ -1,0 +1,399 @@
+"""Adapting a classifier: pictures, corruptions, and five methods that never touch the caller's network, each against formulas by hand."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dil_course import runtime
+from dil_course.adaptation.cotta import Cotta, cotta
+from dil_course.adaptation.memo import marginal_entropy, memo
+from dil_course.adaptation.statistics import MixedNorm, batch_statistics, mix_statistics
+from dil_course.adaptation.tent import entropy, tent
+from dil_course.adaptation.test_time_training import test_time_training as ttt
+from dil_course.networks.classifier import Classifier
+from dil_course.networks.trained import trained
+from dil_course.signals.corruptions import CORRUPTIONS, corrupt
+from dil_course.signals.digits import digits, jitter, quarter_turns
+
+X, LABELS = digits("test")
+METHODS = {
+    "batch_statistics": batch_statistics,
+    "tent": tent,
+    "test_time_training": lambda network, batches, **settings: ttt(network, batches, iterations=2, copies=4, **settings),
+    "memo": lambda network, batches, **settings: memo(network, batches, copies=4, **settings),
+    "cotta": lambda network, batches, **settings: cotta(network, batches, copies=2, **settings),
+}
+LEARNING = [name for name in METHODS if name != "batch_statistics"]
+each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+each_learning = pytest.mark.parametrize("method", [METHODS[name] for name in LEARNING], ids=LEARNING)
+each_corruption = pytest.mark.parametrize("name", CORRUPTIONS)
+
+
+def network():
+    return trained("digits_rotation")  # its turn head serves test-time training, and disturbs nobody else
+
+
+def noisy(count, seed=0, first=0):
+    return corrupt(X[first : first + count], "gaussian noise", 5, seed)
+
+
+def logits(answers):
+    return torch.cat([answer.logits for answer in answers])
+
+
+def error(answered, labels):
+    return (answered.argmax(1) != labels).float().mean().item()
+
+
+# Pictures and corruptions
+
+
+def test_digits_are_pictures_and_no_digit_is_trained_and_tested_on():
+    training, labels = digits("training")
+    assert training.shape == (1000, 1, 24, 24) and X.shape == (797, 1, 24, 24) and len(labels) == 1000
+    assert training.min() >= 0 and X.max() <= 1
+    assert set(labels.tolist()) == set(LABELS.tolist()) == set(range(10))
+    assert torch.cdist(training.flatten(1), X.flatten(1)).min() > 0
+    assert torch.equal(X, digits("test")[0])
+
+
+def test_unknown_part_of_the_digits_is_refused():
+    with pytest.raises(ValueError, match="training"):
+        digits("validation")
+
+
+@each_corruption
+def test_corruption_is_seeded_stays_in_range_and_grows_with_severity(name):
+    kept, state = X[:16].clone(), torch.get_rng_state()
+    changes = [(corrupt(X[:16], name, severity) - X[:16]).abs().mean().item() for severity in range(1, 6)]
+    assert changes == sorted(changes) and changes[0] > 0
+    bad = corrupt(X[:16], name, 5, seed=3)
+    assert bad.shape == X[:16].shape and bad.min() >= 0 and bad.max() <= 1
+    assert torch.equal(bad, corrupt(X[:16], name, 5, seed=3))
+    assert torch.equal(X[:16], kept) and torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(bad, corrupt(X[:16], name, 5, seed=4)) != ("noise" in name)
+
+
+def test_corruptions_do_what_they_say():
+    x = 0.4 + 0.2 * X[:8]
+    assert (corrupt(torch.full((1, 1, 200, 200), 0.5), "gaussian noise", 1) - 0.5).std().item() == pytest.approx(0.08, rel=0.02)
+    changed = corrupt(torch.full((1, 1, 200, 200), 0.5), "impulse noise", 5) != 0.5
+    assert changed.float().mean().item() == pytest.approx(CORRUPTIONS["impulse noise"][1][4], rel=0.05)
+    torch.testing.assert_close(corrupt(x, "contrast", 5).mean((1, 2, 3)), x.mean((1, 2, 3)))
+    torch.testing.assert_close(corrupt(x, "contrast", 5).std((1, 2, 3)), 0.6 * x.std((1, 2, 3)))
+    torch.testing.assert_close(corrupt(x, "brightness", 2), x + 0.06)
+    blocks = F.avg_pool2d(x, 2).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    torch.testing.assert_close(corrupt(x, "pixelate", 1), blocks)
+    dot = torch.zeros(1, 1, 25, 25)
+    dot[..., 12, 12] = 1
+    spread = (corrupt(dot, "blur", 3)[0, 0].sum(0) * (torch.arange(25) - 12.0) ** 2).sum()
+    assert spread.item() == pytest.approx(1.5**2, rel=0.05)
+
+
+@pytest.mark.parametrize(("pictures", "settings", "wrong"), [
+    (X[0, 0], ("blur", 1), ValueError),
+    ((255 * X[:2]).byte(), ("blur", 1), TypeError),
+    (255 * X[:2], ("blur", 1), ValueError),
+    (X[:2] * math.nan, ("blur", 1), ValueError),
+    (X[:0], ("blur", 1), ValueError),
+    (X[:2], ("fog", 1), ValueError),
+    (X[:2], ("blur", 0), ValueError),
+    (X[:2], ("blur", 6), ValueError),
+    (X[:2], ("blur", 2.5), TypeError),
+])  # fmt: skip
+def test_bad_input_to_a_corruption_is_refused(pictures, settings, wrong):
+    with pytest.raises(wrong):
+        corrupt(pictures, *settings)
+
+
+def test_quarter_turns_are_those_of_torch_and_jitter_moves_by_a_tenth_of_the_side():
+    numbers = torch.tensor([0, 1, 2, 3, 1])
+    turned = quarter_turns(X[:5], numbers)
+    assert all(torch.equal(turned[i], X[i].rot90(int(k), (-2, -1))) for i, k in enumerate(numbers))
+    generator = runtime.generator(0, "a test")
+    dots = torch.zeros(200, 1, 25, 25)
+    dots[..., 12, 12] = 1
+    moved = jitter(dots, generator)
+    centres = (moved.sum(2) * (torch.arange(25) - 12.0)).sum((1, 2)) / moved.sum((1, 2, 3))
+    assert 2 < centres.abs().max() < 3.2 and abs(centres.mean()) < 0.3
+    assert torch.equal(jitter(torch.full((3, 1, 9, 9), 0.25), generator), torch.full((3, 1, 9, 9), 0.25))
+
+
+# The trained networks
+
+
+@pytest.mark.parametrize(("name", "turns"), [("digits", False), ("digits_rotation", True)])
+def test_trained_networks_name_clean_digits_and_fail_on_corrupted_ones(name, turns):
+    made = trained(name)
+    with torch.no_grad():
+        assert error(made(X), LABELS) < 0.02
+        mean = sum(error(made(corrupt(X, kind, 5)), LABELS) for kind in CORRUPTIONS) / len(CORRUPTIONS)
+        assert 0.25 < mean < 0.6
+        if turns:
+            wrong = [error(made.turn_logits(X.rot90(k, (-2, -1))), torch.full((len(X),), k)) for k in range(4)]
+            assert max(wrong) < 0.2
+    assert (made.turn_head is not None) == turns
+
+
+# What all methods share
+
+
+@each_method
+def test_the_network_of_the_caller_is_never_touched(method):
+    made = network().train()
+    before, mode = copy.deepcopy(made.state_dict()), [part.training for part in made.modules()]
+    list(method(made, [noisy(3), noisy(2)]))
+    assert all(torch.equal(before[key], value) for key, value in made.state_dict().items())
+    assert [part.training for part in made.modules()] == mode
+    assert all(weights.requires_grad and weights.grad is None for weights in made.parameters())
+
+
+@each_method
+def test_same_seed_gives_the_same_answers_one_a_batch_and_leaves_the_global_random_numbers_alone(method):
+    made, state = network(), torch.get_rng_state()
+    first, again = (list(method(made, [noisy(3), noisy(2)])) for _ in range(2))
+    assert [answer.logits.shape for answer in first] == [(3, 10), (2, 10)]
+    assert all(torch.equal(a.logits, b.logits) for a, b in zip(first, again, strict=True))
+    assert not any(answer.logits.requires_grad for answer in first) and torch.equal(torch.get_rng_state(), state)
+
+
+@each_method
+def test_batches_are_taken_one_by_one_as_they_come(method):
+    taken = []
+
+    def batches():
+        for _ in range(2):
+            taken.append(1)
+            yield noisy(2)
+
+    steps = method(network(), batches())
+    assert taken == []
+    next(steps)
+    assert len(taken) == 1
+
+
+@each_method
+@pytest.mark.parametrize(("given", "wrong"), [("digits", TypeError), (nn.Conv2d(1, 1, 1), ValueError)])
+def test_what_is_no_classifier_with_batch_norm_is_refused_at_the_call(method, given, wrong):
+    with pytest.raises(wrong):
+        method(given, [])
+
+
+@each_method
+@pytest.mark.parametrize(("batch", "wrong"), [
+    (X[0, 0], ValueError), (255 * X[:2], ValueError), (X[:2].mul(255).byte(), TypeError), (X[:2] * math.nan, ValueError),
+])  # fmt: skip
+def test_a_batch_of_no_pictures_is_refused(method, batch, wrong):
+    with pytest.raises(wrong, match="batch"):
+        next(method(network(), [batch]))
+
+
+@pytest.mark.parametrize(("call", "wrong"), [
+    (lambda: batch_statistics(network(), [], trained=1.5), ValueError),
+    (lambda: tent(network(), [], learning_rate=-1.0), ValueError),
+    (lambda: tent(network(), [], reset=1), TypeError),
+    (lambda: ttt(trained("digits"), []), ValueError),
+    (lambda: ttt(network(), [], iterations=0), ValueError),
+    (lambda: ttt(network(), [], copies=3), ValueError),
+    (lambda: memo(network(), [], copies=1), ValueError),
+    (lambda: memo(network(), [], trained=math.nan), ValueError),
+    (lambda: memo(network(), [], seed="a"), TypeError),
+    (lambda: cotta(network(), [], momentum=1.1), ValueError),
+    (lambda: cotta(network(), [], restore=-0.1), ValueError),
+    (lambda: cotta(network(), [], copies=0), ValueError),
+    (lambda: Classifier(width=0), ValueError),
+])  # fmt: skip
+def test_bad_settings_are_refused_at_the_call(call, wrong):
+    with pytest.raises(wrong):
+        call()
+
+
+@each_learning
+def test_an_adaptation_that_fails_gives_the_answers_of_the_trained_network_and_the_next_batch_starts_afresh(method):
+    made, clean = network(), noisy(2)
+
+    class Spoiled(type(made)):
+        """NaN while it learns from a picture that is white in its corner."""
+
+        def forward(self, x):
+            return super().forward(x) * spoil(x, self)
+
+        def turn_logits(self, x):
+            return super().turn_logits(x) * spoil(x, self)
+
+    def spoil(x, part):
+        learning = any(weights.requires_grad for weights in part.parameters()) and torch.is_grad_enabled()
+        return math.nan if learning and x[:, :, :2, :2].mean() > 0.9 else 1
+
+    made.__class__ = Spoiled
+    white = torch.ones_like(clean)
+    answered = list(method(made, [clean, white, clean]))
+    assert [answer.failed for answer in answered] == [0, 2, 0]
+    torch.testing.assert_close(answered[1].logits, network()(white).detach())
+    assert torch.isfinite(answered[2].logits).all()
+
+
+@each_learning
+def test_reset_forgets_and_carrying_on_remembers(method):
+    batches = [noisy(2), noisy(2, first=20)]
+    alone = logits(method(network(), batches[1:], reset=True))
+    settings = {"learning_rate": 0.02}
+    after = {reset: list(method(network(), batches, reset=reset, **settings)) for reset in (True, False)}
+    changed = [not torch.allclose(answers[0].logits, answers[1].logits) for answers in after.values()]
+    assert all(changed) and alone.shape == (2, 10)
+    fresh = list(tent(network(), [batches[1]], reset=True, **settings))[0].logits
+    again = list(tent(network(), batches, reset=True, **settings))[1].logits
+    assert torch.equal(fresh, again)
+    assert not torch.allclose(after[True][1].logits, after[False][1].logits, atol=1e-6)
+
+
+# Against formulas by hand
+
+
+def test_entropy_is_the_closed_form():
+    probabilities = torch.tensor([[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3], [0.9, 0.05, 0.05]], dtype=torch.float64)
+    expected = torch.distributions.Categorical(probs=probabilities).entropy()
+    torch.testing.assert_close(entropy(probabilities.log() + 5), expected)
+    assert entropy(torch.zeros(1, 10)).item() == pytest.approx(math.log(10))
+    assert entropy(torch.tensor([[1000.0, 0]])).item() == 0
+
+
+def test_marginal_entropy_is_that_of_the_mean_not_the_mean_of_the_entropies():
+    sure = torch.tensor([[50.0, 0], [0, 50.0]])
+    assert marginal_entropy(sure).item() == pytest.approx(math.log(2), rel=1e-5)
+    made = torch.randn(7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(marginal_entropy(made), torch.distributions.Categorical(probs=made.softmax(1).mean(0)).entropy())
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_mixed_norm_is_batch_norm_with_the_mixed_statistics(weight):
+    norm = nn.BatchNorm2d(3)
+    with torch.no_grad():
+        for values in (norm.running_mean, norm.weight, norm.bias):
+            values.copy_(torch.randn(3, generator=torch.Generator().manual_seed(1)))
+        norm.running_var.fill_(2.5)
+    x = 3 + 2 * torch.rand(4, 3, 5, 6, generator=torch.Generator().manual_seed(2))
+    mean = weight * norm.running_mean + (1 - weight) * torch.stack([x[:, c].mean() for c in range(3)])
+    variance = weight * norm.running_var + (1 - weight) * torch.stack([x[:, c].var(correction=0) for c in range(3)])
+    torch.testing.assert_close(MixedNorm(norm, weight)(x), F.batch_norm(x, mean, variance, norm.weight, norm.bias, eps=norm.eps))
+
+
+def test_batch_statistics_are_those_of_training_mode_and_weight_one_is_evaluation_mode():
+    made = network()
+    torch.testing.assert_close(logits(batch_statistics(made, [noisy(16)])), copy.deepcopy(made).train()(noisy(16)))
+    torch.testing.assert_close(logits(batch_statistics(made, [noisy(16)], trained=1.0)), made(noisy(16)))
+
+
+def test_tent_is_adam_on_scales_and_shifts_down_the_mean_entropy():
+    reference = trained("digits").train()
+    norms = [part for part in reference.modules() if isinstance(part, nn.BatchNorm2d)]
+    optimizer = torch.optim.Adam([weights for norm in norms for weights in (norm.weight, norm.bias)], lr=0.01)
+    batches = [noisy(32, seed) for seed in range(3)]
+    for batch, answer in zip(batches, tent(trained("digits"), batches, learning_rate=0.01), strict=True):
+        expected = reference(batch)
+        torch.testing.assert_close(answer.logits, expected.detach(), atol=1e-3, rtol=1e-3)
+        optimizer.zero_grad()
+        torch.distributions.Categorical(logits=expected).entropy().mean().backward()
+        optimizer.step()
+    source, adapted = dict(trained("digits").named_parameters()), dict(answer.network.named_parameters())
+    convolutions = [name for name, weights in source.items() if weights.ndim > 1 or "head" in name]
+    assert convolutions and all(torch.equal(source[name], adapted[name]) for name in convolutions)
+
+
+def test_test_time_training_is_sgd_on_the_trunk_down_the_cross_entropy_of_the_turns():
+    answer = next(ttt(network(), [noisy(1)], iterations=1, copies=8, learning_rate=0.01, seed=5))
+    reference, generator = network(), runtime.generator(5, "turned copies")
+    numbers = torch.tensor([0, 1, 2, 3] * 2)
+    copies = jitter(noisy(1).expand(8, -1, -1, -1), generator)
+    turned = torch.stack([picture.rot90(int(k), (-2, -1)) for picture, k in zip(copies, numbers, strict=True)])
+    chosen = reference.turn_logits(turned).log_softmax(1)[torch.arange(8), numbers]
+    (-chosen.mean()).backward()
+    with torch.no_grad():
+        for weights in reference.trunk.parameters():
+            weights -= 0.01 * weights.grad
+    torch.testing.assert_close(answer.logits, reference(noisy(1)).detach(), atol=1e-4, rtol=1e-4)
+    assert torch.equal(answer.network.turn_head.weight, network().turn_head.weight)
+
+
+def test_memo_is_sgd_down_the_marginal_entropy_with_mixed_statistics():
+    answer = next(memo(network(), [noisy(1)], copies=6, learning_rate=0.01, trained=0.25, seed=5))
+    reference = mix_statistics(network(), 0.25)
+    moved = jitter(noisy(1).expand(6, -1, -1, -1), runtime.generator(5, "moved copies"))
+    mean = reference(moved).softmax(1).mean(0)
+    (-(mean * mean.log()).sum()).backward()
+    with torch.no_grad():
+        for weights in reference.parameters():
+            weights -= 0.01 * (weights.grad if weights.grad is not None else 0)
+    torch.testing.assert_close(answer.logits, reference(noisy(1)).detach(), atol=1e-4, rtol=1e-4)
+
+
+def learner(**changes):
+    settings = dict(learning_rate=0.01, momentum=0.9, restore=0.0, copies=2, certain=0.0, generator=runtime.generator(0, "a test"))
+    return Cotta(trained("digits"), **(settings | changes))
+
+
+def test_the_teacher_of_cotta_is_the_moving_average_of_its_student_and_gives_the_answers():
+    made, batch = learner(), noisy(16)
+    before = [weights.clone() for weights in made.network.parameters()]
+    expected = mix_statistics(trained("digits"))(batch).log_softmax(-1)
+    torch.testing.assert_close(made(batch), expected.detach())
+    for start, teacher, student in zip(before, made.network.parameters(), made.student.parameters(), strict=True):
+        torch.testing.assert_close(teacher.detach(), 0.9 * start + 0.1 * student.detach())
+    assert any(not torch.equal(a, b) for a, b in zip(made.network.parameters(), made.student.parameters(), strict=True))
+
+
+def test_an_unsure_teacher_of_cotta_averages_the_probabilities_of_moved_copies():
+    target = learner(certain=1.0).teach(noisy(16))
+    made, generator = mix_statistics(trained("digits")), runtime.generator(0, "a test")
+    mean = sum(made(jitter(noisy(16), generator)).softmax(-1) for _ in range(2)) / 2
+    torch.testing.assert_close(target.exp(), mean.detach())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_cotta_sets_back_the_share_of_weights_that_it_is_told(share):
+    made = learner(restore=share)
+    with torch.no_grad():
+        for weights in made.student.parameters():
+            weights += 1
+    made.set_back()
+    pairs = list(zip(made.student.parameters(), made.source.parameters(), strict=True))
+    back = sum((a == b).sum() for a, b in pairs) / sum(a.numel() for a, _ in pairs)
+    assert back.item() == pytest.approx(share, abs=0.01)
+
+
+# The claims, over three seeds
+
+
+def errors(method, made, count, size, seed, names=tuple(CORRUPTIONS)):
+    """Mean error at severity 5 over the corruptions, and that of the trained network."""
+    chosen = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed))[:count]
+    found = []
+    for name in names:
+        bad = corrupt(X[chosen], name, 5, seed)
+        found.append((error(logits(method(made, bad.split(size))), LABELS[chosen]), error(made(bad), LABELS[chosen])))
+    return [sum(values) / len(values) for values in zip(*found, strict=True)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tent_takes_away_more_than_half_of_the_error(seed):
+    adapted, source = errors(tent, trained("digits"), 320, 64, seed)
+    assert source > 0.25 and adapted < 0.5 * source
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error(seed):
+    online = lambda *given: ttt(*given, iterations=1, copies=16, reset=False)  # noqa: E731
+    adapted, source = errors(online, network(), 120, 120, seed, ("gaussian noise", "blur", "contrast"))
+    assert adapted < 0.75 * source
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_picture_at_a_time_breaks_tent_and_not_memo(seed):
+    names = ("gaussian noise", "contrast")
+    alone, source = errors(tent, trained("digits"), 40, 1, seed, names)
+    single, _ = errors(lambda *given: memo(*given, copies=16), trained("digits"), 40, 1, seed, names)
+    assert alone > 0.75 and single < 0.75 * source
