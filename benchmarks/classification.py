@@ -40,9 +40,9 @@ METHODS = {
 }
 SLOW = ("MEMO", "TTT, reset", "TTT, carries on")
 MORE = {
-    "TENT, rate 0.05": ("digits", lambda *given: tent(*given, learning_rate=0.05)),
-    "CoTTA, rate 0.05": ("digits", lambda *given: cotta(*given, learning_rate=0.05)),
-    "CoTTA, rate 0.05, restore 0.1": ("digits", lambda *given: cotta(*given, learning_rate=0.05, restore=0.1)),
+    "TENT, 20 times the rate": ("digits", lambda *given: tent(*given, learning_rate=0.1)),
+    "CoTTA, 20 times the rate": ("digits", lambda *given: cotta(*given, learning_rate=0.02, copies=2)),
+    "CoTTA, 20 times the rate, restore 0.1": ("digits", lambda *given: cotta(*given, learning_rate=0.02, copies=2, restore=0.1)),
 }
 
 
@@ -139,7 +139,7 @@ def main():
     parser.add_argument("--size", type=int, default=64, help="of a batch")
     parser.add_argument("--count", type=int, default=797, help="digits a seed")
     parser.add_argument("--few", type=int, default=100, help="digits a seed, for methods that treat each picture for itself")
-    parser.add_argument("--passes", type=int, default=10)
+    parser.add_argument("--passes", type=int, default=8)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
     print(machine() + "\n", flush=True)

@@ -194,12 +194,12 @@ def test_a_failed_adaptation_returns_the_trained_networks_result(method):
     network, (_, y) = small_denoiser(), noisy()
     result = run(method(y, network, SIGMA, "all", iterations=20, learning_rate=1e3))
     assert torch.isfinite(result.estimate).all()
-    failing = run(method(y, breaks_after_an_update(network), SIGMA, "all", iterations=20, learning_rate=0.01))
+    failing = run(method(y, breaks_after_some_updates(network), SIGMA, "all", iterations=20, learning_rate=0.01))
     assert torch.allclose(failing.estimate, network(y, SIGMA), atol=1e-6)
 
 
-class breaks_after_an_update(torch.nn.Module):
-    """A network that gives missing numbers as soon as any of its weights has moved."""
+class breaks_after_some_updates(torch.nn.Module):
+    """A network that gives missing numbers as soon as one of its weights has moved by 0.025: at the third step of 0.01."""
 
     def __init__(self, network):
         super().__init__()
@@ -207,7 +207,7 @@ class breaks_after_an_update(torch.nn.Module):
         self.register_buffer("origin", self.network.body[0].weight.detach().clone())
 
     def forward(self, y, sigma):
-        moved = not torch.equal(self.network.body[0].weight, self.origin)
+        moved = (self.network.body[0].weight - self.origin).abs().max() > 0.025
         return self.network(y, sigma) + (float("nan") if moved else 0.0)
 
 
@@ -353,16 +353,17 @@ def test_the_levels_fall_by_one_factor():
     assert torch.allclose(falling[1:] / falling[:-1], (falling[1] / falling[0]).expand(5))
 
 
-def test_idbp_is_denoising_and_back_projection_in_turn():
+@pytest.mark.parametrize("sigma", [0.0, 0.1])
+def test_idbp_is_denoising_and_back_projection_in_turn(sigma):
     network, (x, _) = small_denoiser(), noisy(32)
     A = Downsample(2)
     y = A(x)
     projected = A.pinv(y)
     for level in levels(0.15, 0.02, 5):
-        estimate = network(projected, level)
+        estimate = network(projected, (level**2 + sigma**2) ** 0.5)
         projected = estimate + A.pinv(y - A(estimate))
-    last = list(idbp(y, A, network, iterations=5, strongest=0.15, weakest=0.02))[-1].estimate
-    assert torch.allclose(last, projected.clamp(0, 1), atol=1e-5)
+    last = list(idbp(y, A, network, sigma, iterations=5, strongest=0.15, weakest=0.02))[-1].estimate
+    assert torch.allclose(last, (estimate if sigma else projected).clamp(0, 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("A", [Downsample(2), Blur(gaussian_kernel(9, 1.2)), Mask((torch.rand(1, 1, 48, 48) < 0.6).float())], ids=lambda A: type(A).__name__)
@@ -446,9 +447,9 @@ def gain(name, seed):
 
 @pytest.mark.slow
 def test_foreign_pictures_gain_half_a_decibel_and_familiar_ones_lose_nothing():
-    foreign = [gain(name, seed) for name in ("text", "page", "brick", "shepp_logan_phantom") for seed in range(3)]
+    foreign = [gain(name, seed) for name in ("text", "page", "brick", "shepp_logan_phantom") for seed in range(2)]
     assert sum(foreign) / len(foreign) > 0.4 and min(foreign) > 0
-    assert min(gain("camera", seed) for seed in range(3)) > -0.1
+    assert min(gain("camera", seed) for seed in range(2)) > -0.1
 
 
 @pytest.mark.slow
@@ -464,10 +465,10 @@ def test_sure_as_the_loss_of_all_weights_learns_the_noise():
 @pytest.mark.slow
 def test_an_adapted_denoiser_restores_better_inside_idbp():
     blur, noise, network = Blur(gaussian_kernel(13, 1.6)), 2**0.5 / 255, trained("denoiser_gray")
-    for name in ("brick", "shepp_logan_phantom"):
-        x, A = picture(name, 96), Downsample(2)
-        y, blurred = A(x), add_gaussian(blur(picture(name, 96)), noise)
-        plain, adapted = (psnr(run(idbp(y, A, network, adapt=adapt)).estimate, x, shave=2) for adapt in (None, "all"))
+    for seed in (0, 1):
+        x, A = picture("brick", 96), Downsample(2)
+        y, blurred = A(x), add_gaussian(blur(x), noise, seed=seed)
+        plain, adapted = (psnr(run(idbp(y, A, network, adapt=adapt, seed=seed)).estimate, x, shave=2) for adapt in (None, "all"))
         assert adapted > plain > psnr(enlarge(y, A), x, shave=2) + 1
         settings = dict(sigma=noise, weakest=6 / 255, pinv=lambda r: blur.pinv(r, epsilon=5e-3))
         plain, adapted = (psnr(run(idbp(blurred, blur, network, adapt=adapt, **settings)).estimate, x) for adapt in (None, "all"))

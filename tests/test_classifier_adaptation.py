@@ -120,7 +120,7 @@ def test_quarter_turns_are_those_of_torch_and_jitter_moves_by_a_tenth_of_the_sid
     moved = jitter(dots, generator)
     centres = (moved.sum(2) * (torch.arange(25) - 12.0)).sum((1, 2)) / moved.sum((1, 2, 3))
     assert 2 < centres.abs().max() < 3.2 and abs(centres.mean()) < 0.3
-    assert torch.equal(jitter(torch.full((3, 1, 9, 9), 0.25), generator), torch.full((3, 1, 9, 9), 0.25))
+    torch.testing.assert_close(jitter(torch.full((3, 1, 9, 9), 0.25), generator), torch.full((3, 1, 9, 9), 0.25))
 
 
 # The trained networks

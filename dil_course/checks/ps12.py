@@ -627,7 +627,7 @@ def _run(fault, iterations=40):
     x = luma(picture("page", 48))
     y = _with_noise(x, draw)
     told = SIGMA * (1.6 if fault == "wrong noise level" else 1)
-    rate = 3e-3 if fault == "steps too large" else 3e-3
+    rate = 3e-3 if fault == "steps too large" else 1e-4
     adapted, kept = _adapt(network, y, told, rate, iterations, draw, fault == "batch statistics", x)
     with torch.no_grad():
         estimate = adapted(y, told)

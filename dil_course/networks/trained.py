@@ -6,6 +6,7 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
 from dil_course.networks.residual import ResidualNetwork
 
@@ -14,6 +15,8 @@ TRAINED = {
     "denoiser_gray": Denoiser,
     "denoiser_colour": Denoiser,
     "super_resolution": ResidualNetwork,
+    "digits": Classifier,
+    "digits_rotation": Classifier,
 }
 
 

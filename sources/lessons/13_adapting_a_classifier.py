@@ -300,14 +300,14 @@ print("one at a time, MEMO makes fewer errors than the network as it was:", mean
 # - where the trained network is unsure, the teacher looks at several moved copies, and **averages** its answers;
 # - after each step a random share of the weights, in the paper one in a hundred, is **set back** to its trained value.
 #
-# Seven corruptions, one after another, again and again, in small batches, and a learning rate ten times as large as before: on a real stream nobody can tune it.
+# Seven corruptions, one after another, again and again, in small batches, and learning rates twenty times as large as usual: on a real stream nobody can tune them.
 # **Predict before you run.** Which brake counts most? We run CoTTA twice: one weight in a hundred set back, and one in ten.
 
 # %%
 from dil_course.adaptation.cotta import cotta
 
 
-def long_stream(passes, size=16, count=64, seed=0):
+def long_stream(passes, size=16, count=128, seed=0):
     draw = torch.Generator().manual_seed(seed)
     for turn in range(passes):
         for name in CORRUPTIONS:
@@ -315,14 +315,13 @@ def long_stream(passes, size=16, count=64, seed=0):
             yield from zip(corrupt(pictures[chosen], name, 5, seed=turn).split(size), labels[chosen].split(size))
 
 
-passes = runtime.pick(quick=14, full=40)
+passes = runtime.pick(quick=6, full=30)
 stream = list(long_stream(passes))
-fast = 0.05
 methods = {
     "batch statistics": lambda batches: batch_statistics(network, batches),
-    "TENT": lambda batches: tent(network, batches, learning_rate=fast),
-    "CoTTA, 1 in 100": lambda batches: cotta(network, batches, learning_rate=fast, copies=2),
-    "CoTTA, 1 in 10": lambda batches: cotta(network, batches, learning_rate=fast, copies=2, restore=0.1),
+    "TENT": lambda batches: tent(network, batches, learning_rate=0.1),
+    "CoTTA, 1 in 100": lambda batches: cotta(network, batches, learning_rate=0.02, copies=2),
+    "CoTTA, 1 in 10": lambda batches: cotta(network, batches, learning_rate=0.02, copies=2, restore=0.1),
 }
 drift = {}
 for label, method in methods.items():
@@ -333,18 +332,19 @@ for label, method in methods.items():
 # One point a pass over all seven corruptions:
 
 # %%
-alt = "Over the passes the errors of TENT and of CoTTA with 1 in 100 climb; batch statistics and CoTTA with 1 in 10 stay low."
+alt = "The error of TENT lies highest, that of CoTTA with 1 in 10 lowest, the others between."
 show_curves({label: (range(1, passes + 1), values) for label, values in drift.items()}, "pass", "wrong (%)", alt)
 
 # %% tags=["nbval-check-output"]
-late = {label: sum(values[-4:]) / 4 for label, values in drift.items()}
+late = {label: sum(values[-3:]) / 3 for label, values in drift.items()}
 print("TENT ends worse than batch statistics, where nothing is learned:", late["TENT"] > late["batch statistics"])
 print("CoTTA that sets back one weight in ten makes fewer errors than TENT:", late["CoTTA, 1 in 10"] < late["TENT"])
 print("and fewer than CoTTA that sets back one in a hundred:", late["CoTTA, 1 in 10"] < late["CoTTA, 1 in 100"])
 
 # %% [markdown]
-# We observe the drift of TENT, and that two brakes are not enough. At such a rate, a weight has gone far before its turn to be set back comes; it takes the third brake, pressed harder.
-# With a rate ten times smaller neither drifts for as long as we looked (`benchmarks/RESULTS.md`), and CoTTA is clearly the better one. But to know how small is small enough, one needs labels.
+# We observe the drift of TENT. CoTTA holds, and best with the third brake pressed hard: at such a rate, a weight has gone far before its turn to be set back comes.
+# On a longer stream CoTTA with 1 in 100 climbs, too (`benchmarks/RESULTS.md`).
+# With the usual rates neither drifts for as long as we looked (`benchmarks/RESULTS.md`), and CoTTA is clearly the better one. But to know how small is small enough, one needs labels.
 #
 # ## 7. The classes come one after another
 #

@@ -231,7 +231,7 @@ ps13.drift(drift, seed=2357)
 
 # %% [markdown]
 # How far does the student go at last, after very many steps? Find the formula, and compare it with your function. Draw both over 1000 steps with `push` 0.01 and $m$ = 0.99, for `restore` 0.01 and 0.1.
-# In lesson 13 a learning rate ten times as large needed ten times the share set back. Why?
+# In lesson 13 CoTTA with a large learning rate held only when more weights were set back at each step. Why?
 
 # %% nbgrader={"solution": true, "grade_id": "drift_seen"}
 ### BEGIN SOLUTION
