@@ -79,7 +79,9 @@ def by_seed(rows):
 
 
 def corruptions(options):
-    print(f"Severity 5, batches of {options.size}, {options.count} digits a seed ({options.few} for {', '.join(SLOW)}), mean of {options.seeds} seeds.")
+    print(
+        f"Severity 5, batches of {options.size}, {options.count} digits a seed ({options.few} for {', '.join(SLOW)}), mean of {options.seeds} seeds.",
+    )
     print("Last column: mean over the corruptions, and the range of the seeds.\n")
     header("method", *CORRUPTIONS, "mean")
     for method in options.methods:
@@ -88,7 +90,10 @@ def corruptions(options):
     print("\nMean over the corruptions, at each severity.\n")
     header("method", *range(1, 6))
     for method in [method for method in options.methods if method not in SLOW]:
-        say(method, *(f"{mean([mean(over_seeds(method, name, severity, options, options.size)) for name in CORRUPTIONS]):.1f}" for severity in range(1, 6)))
+        say(
+            method,
+            *(f"{mean([mean(over_seeds(method, name, severity, options, options.size)) for name in CORRUPTIONS]):.1f}" for severity in range(1, 6)),
+        )
 
 
 def single(options):
@@ -101,7 +106,9 @@ def single(options):
 
 
 def stream(options):
-    print(f"Severity 5, all corruptions one after another, {options.passes} passes of 7 x 128 digits, batches of 16, mean of {options.seeds} seeds.\n")
+    print(
+        f"Severity 5, all corruptions one after another, {options.passes} passes of 7 x 128 digits, batches of 16, mean of {options.seeds} seeds.\n",
+    )
     header("method", *(f"pass {number}" for number in range(1, options.passes + 1)))
     for method in ("batch statistics", "TENT", "CoTTA", *MORE):
         rows = []

@@ -164,7 +164,10 @@ WRONG["turned_batch"] = {
     "you mirror": lambda x: (torch.cat([x, x.flip(-1), x.flip(-2), x.flip(-1, -2)]), turned(x)[1]),
     "nothing is turned": lambda x: turned(x, lambda x, k: x),
     "the unturned pictures are missing": lambda x: turned(x, first=1),
-    "the four turns of each picture follow one another": lambda x: (torch.cat([turned(picture[None])[0] for picture in x]), torch.arange(4).repeat(len(x))),
+    "the four turns of each picture follow one another": lambda x: (
+        torch.cat([turned(picture[None])[0] for picture in x]),
+        torch.arange(4).repeat(len(x)),
+    ),
     "your numbers repeat 0, 1, 2, 3": lambda x: (turned(x)[0], torch.arange(4).repeat(len(x))),
     "your numbers begin with one": lambda x: (turned(x)[0], turned(x)[1] + 1),
     "your numbers are degrees": lambda x: (turned(x)[0], turned(x)[1] * 90),
@@ -203,7 +206,10 @@ def by_a_sum(push, restore, momentum, steps):
 WRONG["drift"] = {
     "nothing is set back here": lambda p, r, m, n: by_the_loop(p, 0, m, n),
     "this sets back all but the share": lambda p, r, m, n: by_the_loop(p, 1 - r, m, n),
-    "your teacher follows after weights were set back": lambda p, r, m, n: (by_the_loop(p, r, m, n)[0], (1 - r) * by_the_loop(p, r, m, n)[1]),
+    "your teacher follows after weights were set back": lambda p, r, m, n: (
+        by_the_loop(p, r, m, n)[0],
+        (1 - r) * by_the_loop(p, r, m, n)[1],
+    ),
     "your teacher keeps what it should take": lambda p, r, m, n: by_the_loop(p, r, 1 - m, n),
     "this is one step too many": lambda p, r, m, n: by_the_loop(p, r, m, n + 1),
     "this is one step too few": lambda p, r, m, n: by_the_loop(p, r, m, n - 1),

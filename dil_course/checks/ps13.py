@@ -34,18 +34,34 @@ def mixed_norm(answer, seed):
     standard = (weight * spread.sqrt() + (1 - weight) * here.sqrt()) ** 2
     axes = ("over which axes is one mean taken? One for each channel", "dim=(0, 2, 3): pictures, rows and columns")
     mistakes = {
-        "this takes the trained statistics alone": (norm(h, *mixed(weight=1), wide, added), "what is `trained` for?", "and where is the batch?"),
+        "this takes the trained statistics alone": (
+            norm(h, *mixed(weight=1), wide, added),
+            "what is `trained` for?",
+            "and where is the batch?",
+        ),
         "this takes the batch's statistics alone": (norm(h, *mixed(weight=0), wide, added), "what is `trained` for?", "mix both"),
-        "the two weights are exchanged": (norm(h, *mixed(weight=1 - weight), wide, added), "`trained` is the weight of the trained statistics", "try trained = 1"),
+        "the two weights are exchanged": (
+            norm(h, *mixed(weight=1 - weight), wide, added),
+            "`trained` is the weight of the trained statistics",
+            "try trained = 1",
+        ),
         "you take one mean for each picture": (norm(h, *mixed((2, 3)), wide, added), *axes),
         "you take one mean over all channels": (norm(h, *mixed((0, 1, 2, 3)), wide, added), *axes),
-        "you mix standard deviations, not variances": (norm(h, both[0], standard, wide, added), "what exactly is mixed, in the formula?", "mix first, take the root last"),
+        "you mix standard deviations, not variances": (
+            norm(h, both[0], standard, wide, added),
+            "what exactly is mixed, in the formula?",
+            "mix first, take the root last",
+        ),
         "your variance divides by one less than the number of values": (
             norm(h, *mixed(correction=1), wide, added),
             "batch norm takes the plain mean of the squares",
             "h.var(..., correction=0)",
         ),
-        "the root is missing": ((h - both[0]) / (both[1] + 1e-5) * wide + added, "a standard deviation has the unit of h", "take the root of the variance"),
+        "the root is missing": (
+            (h - both[0]) / (both[1] + 1e-5) * wide + added,
+            "a standard deviation has the unit of h",
+            "take the root of the variance",
+        ),
         "scale and shift are missing": (norm(h, *both, 1, 0), "a norm has two learned numbers a channel", "times scale, plus shift"),
         "scale and shift are exchanged": (norm(h, *both, added, wide), "which one multiplies?", "times scale, plus shift"),
         "you mix the outputs, not the statistics": (
@@ -73,8 +89,16 @@ def entropy_gradient(answer, seed):
         "you take the diagonal of the softmax's derivative only": (-p * (1 - p) * (p.log() + 1), *chain),
         "the entropy inside of the bracket is missing": (-p * p.log(), *chain),
         "the entropy inside of the bracket has the wrong sign": (-p * (p.log() - total), *chain),
-        "this is the entropy of each picture, not its gradient": (total[:, 0], "a gradient has as many numbers as there are logits", *chain),
-        "this is the gradient of the mean over the pictures": (right / 4, "one entropy a picture, and its own gradient", "do not divide by N"),
+        "this is the entropy of each picture, not its gradient": (
+            total[:, 0],
+            "a gradient has as many numbers as there are logits",
+            *chain,
+        ),
+        "this is the gradient of the mean over the pictures": (
+            right / 4,
+            "one entropy a picture, and its own gradient",
+            "do not divide by N",
+        ),
         "this is in bits: a logarithm to the base 2": (right / torch.tensor(2.0).log(), "log is the natural one here", "torch.log"),
         "this pulls towards the most likely class: cross-entropy, not entropy": (
             p - torch.nn.functional.one_hot(p.argmax(1), 5),
@@ -98,9 +122,17 @@ def disagreement(answer, seed):
         "this is the entropy of the mean alone": (of_mean, *what),
         "this is the mean of the entropies alone": (mean_of, *what),
         "the sign is wrong: an average is never more certain than its parts": (mean_of - of_mean, *what),
-        "you average logits, not probabilities": (entropy(logits.mean(0)) - mean_of, "which average is a probability again?", "softmax first"),
+        "you average logits, not probabilities": (
+            entropy(logits.mean(0)) - mean_of,
+            "which average is a probability again?",
+            "softmax first",
+        ),
         "you add the entropies of all copies": (of_mean - entropy(logits).sum(), "how many copies are there?", "mean, not sum"),
-        "this is in bits: a logarithm to the base 2": ((of_mean - mean_of) / torch.tensor(2.0).log(), "log is the natural one here", "torch.log"),
+        "this is in bits: a logarithm to the base 2": (
+            (of_mean - mean_of) / torch.tensor(2.0).log(),
+            "log is the natural one here",
+            "torch.log",
+        ),
         "you average over the classes, not over the copies": (
             -(p.mean(1) * p.mean(1).log()).sum() - mean_of,
             "rows are copies, columns are classes",
@@ -112,7 +144,7 @@ def disagreement(answer, seed):
 
 @task(points=2)
 def turned_batch(answer, seed):
-    """Task 4: `answer(pictures)` is (turned, numbers): all pictures unturned, then all by one quarter turn, ..., and what each was turned by."""
+    """Task 4: `answer(pictures)` is (turned, numbers): all pictures unturned, then all by one quarter turn, and so on; and their numbers."""
     x = torch.rand(3, 1, 4, 4, generator=runtime.generator(seed, "pictures"), dtype=torch.float64)
     numbers = torch.arange(4).repeat_interleave(3)
 
@@ -123,7 +155,11 @@ def turned_batch(answer, seed):
     given = call(answer, x)
     given = list(given) if isinstance(given, tuple | list) else [given]
     if len(given) != 2:
-        raise Wrong("expected two things: the pictures, and their numbers", "a question without its answer teaches nothing", "return turned, numbers")
+        raise Wrong(
+            "expected two things: the pictures, and their numbers",
+            "a question without its answer teaches nothing",
+            "return turned, numbers",
+        )
     pictures, labels = (tensor(part) for part in given)
     look = ("show what you return", "rot90(k, (-2, -1)) turns anticlockwise")
     mistakes = {
@@ -139,7 +175,11 @@ def turned_batch(answer, seed):
     }
     match("turned", pictures, right, mistakes, look)
     wrong = {
-        "your numbers repeat 0, 1, 2, 3 along the batch, and the pictures do not": (torch.arange(4).repeat(3), "which pictures come first?", "repeat_interleave"),
+        "your numbers repeat 0, 1, 2, 3 along the batch, and the pictures do not": (
+            torch.arange(4).repeat(3),
+            "which pictures come first?",
+            "repeat_interleave",
+        ),
         "your numbers begin with one": (numbers + 1, "no turn is number 0", "0, 1, 2, 3"),
         "your numbers are degrees": (90 * numbers, "cross-entropy wants the number of the class", "0, 1, 2, 3"),
         "your numbers run against the turns": ((4 - numbers) % 4, *look),
@@ -169,10 +209,22 @@ def drift(answer, seed):
         right = drifts(push, restore, momentum, steps)
         order = ("push, then the teacher follows, then setting back", "write the loop, with two numbers in it")
         mistakes = {
-            "nothing is set back here": (drifts(push, 0, momentum, steps), "what happens to the mean, if one weight in ten returns to 0?", *order),
-            "this sets back all but the share `restore`": (drifts(push, restore, momentum, steps, keep=restore), "`restore` is the share that returns", *order),
+            "nothing is set back here": (
+                drifts(push, 0, momentum, steps),
+                "what happens to the mean, if one weight in ten returns to 0?",
+                *order,
+            ),
+            "this sets back all but the share `restore`": (
+                drifts(push, restore, momentum, steps, keep=restore),
+                "`restore` is the share that returns",
+                *order,
+            ),
             "your teacher follows after weights were set back": (drifts(push, restore, momentum, steps, follow_first=False), *order),
-            "your teacher keeps what it should take": (drifts(push, restore, momentum, steps, exchange=True), "a momentum near 1 is a slow teacher", *order),
+            "your teacher keeps what it should take": (
+                drifts(push, restore, momentum, steps, exchange=True),
+                "a momentum near 1 is a slow teacher",
+                *order,
+            ),
             "this is one step too many": (drifts(push, restore, momentum, steps + 1), "try steps = 1 by hand", *order),
             "this is one step too few": (drifts(push, restore, momentum, steps - 1), "try steps = 1 by hand", *order),
             "teacher and student are exchanged": (right.flip(0), "student first", *order),
@@ -214,7 +266,11 @@ def _run(fault, seed=0):
     before = {name: weights.clone() for name, weights in network.named_parameters()}
     optimizer = torch.optim.Adam([weights.requires_grad_() for part in norms for weights in part.parameters()], lr=rate)
     seen = {}
-    norms[0].register_forward_hook(lambda part, given, out: seen.update(out=((out - part.bias[:, None, None]) / part.weight[:, None, None]).detach()))
+
+    def look(part, given, output):
+        seen["normed"] = ((output - part.bias[:, None, None]) / part.weight[:, None, None]).detach()
+
+    norms[0].register_forward_hook(look)
     run = {"batches": list(pictures[order].split(size)), "labels": list(labels[order].split(size)), "learning_rate": rate}
     run |= {"logits": [], "entropy": [], "normed": []}
     for batch in run["batches"]:
@@ -225,7 +281,7 @@ def _run(fault, seed=0):
         optimizer.step()
         run["logits"].append(logits.detach())
         run["entropy"].append(loss.item())
-        run["normed"].append(seen["out"])
+        run["normed"].append(seen["normed"])
     run["moved"] = {name: (weights - before[name]).abs().max().item() for name, weights in network.named_parameters()}
     return run
 
@@ -235,11 +291,20 @@ def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
     refutations = {
         "entropy goes up": ("its entropy does not rise from the first batches to the last", "plot r['entropy']"),
-        "classes in a row": ("its batches hold nearly all classes, or single pictures in random order", "print r['labels'][0], and the labels of the first batches"),
+        "classes in a row": (
+            "its batches hold nearly all classes, or single pictures in random order",
+            "print r['labels'][0], and the labels of the first batches",
+        ),
         "one picture at a time": ("its batches hold 40 pictures", "print len(r['batches'][0])"),
-        "trained statistics": ("its normed channels have mean 0 in each batch, so the statistics are the batch's", "print r['normed'][0].mean((0, 2, 3))"),
+        "trained statistics": (
+            "its normed channels have mean 0 in each batch, so the statistics are the batch's",
+            "print r['normed'][0].mean((0, 2, 3))",
+        ),
         "learning rate too large": ("it is the rate of a good run, 0.06", "print r['learning_rate']"),
         "all weights learn": ("its convolutions have not moved at all", "print r['moved']"),
-        "nothing": ("of the last 100 digits a good run names fewer than 25 wrongly, and this one more than 50", "compare logits and labels"),
+        "nothing": (
+            "of the last 100 digits a good run names fewer than 25 wrongly, and this one more than 50",
+            "compare logits and labels",
+        ),
     }
     choose("causes", answer, RUNS, CAUSES, refutations, points=1)
