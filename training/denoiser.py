@@ -1,8 +1,8 @@
-"""Train the denoisers that lessons 12, 14 and 15 start from, on photographs that no lesson and no test denoises.
+"""Train the denoisers that lesson 12 starts from, on photographs that they are never tested on.
 
 python training/denoiser.py colour      python training/denoiser.py gray
 
-Ten photographs would be few for a large network; this one is small, and sees them turned, mirrored and at three sizes.
+Five photographs would be few for a large network; this one is small, and sees them turned, mirrored and at three sizes.
 """
 
 import argparse
@@ -22,6 +22,8 @@ from dil_course.signals import add_gaussian, luma, picture, psnr, to_tensor
 
 STRONGEST = 60 / 255  # of the noise that is trained on: from none to this
 UNSEEN = ("astronaut", "coffee", "chelsea")
+DATA = "china and flower (scikit-learn), rocket and the left motorcycle (scikit-image), grace_hopper (matplotlib)"
+SEEN_AS = "; full size, 3/4 and 1/2; turned, mirrored"
 
 
 def photographs(gray):
@@ -50,7 +52,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.iterations = options.iterations or {"gray": 4000, "colour": 9000}[options.kind]
-    gray, started, settings = options.kind == "gray", time.perf_counter(), {"channels": 1 if options.kind == "gray" else 3, "width": 64, "depth": 8}
+    gray, started = options.kind == "gray", time.perf_counter()
+    settings = {"channels": 1 if gray else 3, "width": 64, "depth": 8}
     pictures, draw = photographs(gray), np.random.default_rng(options.seed)
     noises = runtime.generator(options.seed, "noise")
     with runtime.seeded(options.seed):
@@ -69,7 +72,7 @@ def main():
     ship(
         f"denoiser_{options.kind}", network.eval(), settings, started,
         about=f"A denoiser for white Gaussian noise of any level up to 60/255, for {options.kind} photographs.",
-        data="china and flower (scikit-learn), rocket and the left motorcycle (scikit-image), grace_hopper (matplotlib)" + ", coins" * gray + "; full size, 3/4 and 1/2; turned, mirrored",
+        data=DATA + ", coins" * gray + SEEN_AS,
         unseen="every other picture of the course; the score is taken on astronaut, coffee and chelsea, windows of 256 px",
         command=f"python training/denoiser.py {options.kind}", seed=options.seed, score=scores(network, gray),
     )  # fmt: skip

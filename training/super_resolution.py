@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import torch
-from denoiser import UNSEEN, photographs, windows
+from denoiser import DATA, SEEN_AS, UNSEEN, photographs, windows
 from ship import ship
 
 from dil_course import runtime
@@ -40,7 +40,7 @@ def main():
     ship(
         "super_resolution", network.eval(), SETTINGS, started,
         about="Enlarges colour photographs twice, where the field's bicubic filter shrank them.",
-        data="china and flower (scikit-learn), rocket and the left motorcycle (scikit-image), grace_hopper (matplotlib); full size, 3/4 and 1/2; turned, mirrored",
+        data=DATA + SEEN_AS,
         unseen="every other picture of the course; the score is taken on astronaut, coffee and chelsea, windows of 256 px, all channels",
         command="python training/super_resolution.py", seed=options.seed, score=scores(network),
     )  # fmt: skip

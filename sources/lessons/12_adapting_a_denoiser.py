@@ -21,7 +21,7 @@
 #
 # **Before you start.** Lesson 06 (SURE) and lesson 07 (hidden pixels). Lesson 08 for super-resolution.
 #
-# **Time.** About two minutes of computing on 2 CPU cores, an hour and a half with reading and predicting.
+# **Time.** About a minute and a quarter of computing on one CPU core, an hour and a half with reading and predicting.
 # On a GPU: not measured.
 
 # %%
@@ -239,6 +239,9 @@ show_images(shown, "A patch of brick wall with noise, and the same patch as the 
 # %%
 tuned = await watch(tune_on_restored(y, denoiser, sigma, iterations=100), truth=wall, observed=y)  # noqa: F704, PLE1142
 
+# %% [markdown]
+# Side by side with the result of the trained network:
+
 # %%
 both = {f"trained: {psnr(elsewhere, wall):.2f} dB": elsewhere, f"adapted: {psnr(tuned.estimate, wall):.2f} dB": tuned.estimate, "truth": wall}
 show_images(both, "A brick wall: the adapted network's stones are smoother than the trained one's, and its seams as clear; the truth has fine grain.")
@@ -363,7 +366,7 @@ for name, (y, told) in cases.items():
 # We observe that both cost many decibels, and adapting hardly changes that. The network takes for structure what noise it was not told of: then "its own result" contains that noise, and teaches it.
 # The judge is misled as well: SURE believes the same two things.
 #
-# **Cost against benefit.** The trained network answers in a hundredth of a second. Adapting it takes ten seconds here: a thousand times as long, for half a decibel on foreign pictures and next to nothing on familiar ones.
+# **Cost against benefit.** The trained network answers in a hundredth of a second. Adapting it takes several seconds here: hundreds of times as long, for half a decibel on foreign pictures and next to nothing on familiar ones.
 # Do it where the picture is foreign and matters, as in microscopy, astronomy or medicine. Leave it where the training set was made of pictures like yours.
 
 # %% tags=["nbval-check-output"]

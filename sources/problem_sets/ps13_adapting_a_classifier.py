@@ -316,7 +316,7 @@ for name in ("gaussian noise", "contrast"):
 # ### BEGIN SOLUTION
 # **A good answer, measured.** Seeds 0, 1 and 2, each 200 digits.
 #
-# *Prediction.* In random order $n$ = 16, so $w$ = 0.94, 0.8, 0.5 and 0.2 for 1, 4, 16 and 64 pictures: the fewer pictures, the less sure is their mean. Sorted: the batch's mean is that of one class, so it misleads however large the batch is, and $w$ should be near 1 in all four. A single picture has no order: the same $w$ in both.
+# *Prediction* (from a formula; for this answer it was written down after the measurement, yours comes before it). In random order $n$ = 16, so $w$ = 0.94, 0.8, 0.5 and 0.2 for 1, 4, 16 and 64 pictures: the fewer pictures, the less sure is their mean. Sorted: the batch's mean is that of one class, so it misleads however large the batch is, and $w$ should be near 1 in all four. A single picture has no order: the same $w$ in both.
 #
 # *Measured.* The best $w$, and in brackets the range that is within 2 points of it:
 #
