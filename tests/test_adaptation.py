@@ -384,6 +384,22 @@ def test_idbp_never_changes_the_callers_network(what):
     assert not torch.allclose(adapted, plain, atol=1e-5)
 
 
+def test_a_network_left_in_training_mode_is_used_in_evaluation_mode_and_stays_as_it_is():
+    network, (x, _) = small_denoiser(), noisy(32)
+    right = run(idbp(Downsample(2)(x), Downsample(2), network, iterations=4)).estimate
+    before = weights(network.train())
+    assert torch.equal(run(idbp(Downsample(2)(x), Downsample(2), network, iterations=4)).estimate, right)
+    for method in METHODS:
+        run(method(x, network, SIGMA, iterations=2))
+    assert network.training and same(weights(network), before)
+
+
+def test_idbp_takes_any_function_as_denoiser():
+    x, _ = noisy(32)
+    estimate = run(idbp(Downsample(2)(x), Downsample(2), lambda z, level: z, iterations=3)).estimate
+    assert torch.allclose(estimate, Downsample(2).pinv(Downsample(2)(x)).clamp(0, 1), atol=1e-5)
+
+
 def test_idbp_refuses_bad_input():
     network, (_, y) = small_denoiser(), noisy(32)
     for change, problem, text in (

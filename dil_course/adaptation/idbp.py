@@ -1,5 +1,6 @@
 """IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on the way."""
 
+import copy
 import math
 
 import torch
@@ -24,7 +25,8 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
     Args:
         y: observation (1,C,h,w), computed on its own device.
         A: forward model with `pinv`.
-        denoiser: trained network, called with a picture and a noise level. It is copied where it is adapted, never changed.
+        denoiser: trained network, called with a picture and a noise level. It is copied, and never changed. Where nothing
+            is adapted, any function will do.
         sigma: standard deviation of the noise of y. It is added to each level, as back-projection brings it back.
         adapt: what may change in the denoiser: "all", "norm", "gain", "low-rank"; None leaves it as trained.
         iterations: rounds of denoising and back-projection.
@@ -46,8 +48,10 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
     check_number(weakest, "weakest", low=1e-6, high=strongest)
     if adapt is not None:
         free(denoiser, adapt)  # only to refuse now what it would refuse in the middle of the run
+    if isinstance(denoiser, torch.nn.Module):
+        denoiser = copy.deepcopy(denoiser).eval().to(y.device)
     pinv = A.pinv if pinv is None else pinv
-    return _rounds(y, A, denoiser.to(y.device), sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
+    return _rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
 
 
 def levels(strongest, weakest, iterations):

@@ -1,5 +1,6 @@
 """Adapt a trained super-resolution network to the picture at hand, and to the kernel that made it small."""
 
+import copy
 import dataclasses
 
 import torch
@@ -35,12 +36,13 @@ def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_
     with runtime.seeded(seed):
         adapted = free(network, what)
     settings = dict(iterations=iterations, learning_rate=learning_rate, noise=noise, gradual=1, seed=seed)
-    return _steps(zero_shot_sr(y, A, network=adapted, **settings), y, A, network, iterations, corrected=not noise)
+    learning = zero_shot_sr(y, A, network=adapted, **settings)
+    return _steps(learning, y, A, copy.deepcopy(network).eval().to(y.device), iterations, corrected=not noise)
 
 
 def _steps(learning, y, A, network, iterations, corrected):
     """The trained network's result first, and until there is one of the adapted network."""
-    first = shown = restore(network.to(y.device), y, A, corrected=corrected).clamp(0, 1)
+    first = shown = restore(network, y, A, corrected=corrected).clamp(0, 1)
     bicubic = None
     for step in learning:
         if not torch.isfinite(torch.as_tensor(step.loss)):
