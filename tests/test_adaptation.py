@@ -426,6 +426,25 @@ def test_an_adapted_super_resolution_network_begins_as_the_trained_one():
     assert same(weights(network), before)
 
 
+def test_a_failed_adaptation_of_super_resolution_returns_the_trained_networks_result():
+    class breaks_at_the_46th_step(ResidualNetwork):
+        """Gives missing numbers then: a first result of the adapted network was shown before, at iteration 40."""
+
+        steps = 0
+
+        def forward(self, x):
+            self.steps += torch.is_grad_enabled()
+            return super().forward(x) + (float("nan") if self.steps > 45 else 0.0)
+
+    with runtime.seeded(0):
+        network = breaks_at_the_46th_step(1, 6, 3)
+    x, A = luma(picture("coffee", 48)), Downsample(2)
+    steps = list(adapt_super_resolution(A(x), A, network, iterations=60, learning_rate=0.01))
+    trained_result = restore(network, A(x), A).clamp(0, 1)
+    assert len(steps) == 46 and not torch.equal(steps[44].estimate, trained_result)
+    assert torch.equal(run(iter(steps)).estimate, trained_result)
+
+
 def test_a_trained_super_resolution_network_adapts_to_another_kernel():
     x, network = picture("chelsea", 96), trained("super_resolution")
     for seed, kernel in enumerate((gaussian_kernel(15, (2.5, 0.8), angle=45), gaussian_kernel(13, 1.6))):
