@@ -18,7 +18,7 @@ from skimage.restoration import denoise_tv_chambolle
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from denoising import block_matching
-from quality import header, say
+from quality import best_tikhonov, header, say
 
 from dil_course import runtime
 from dil_course.adaptation import adapt_super_resolution, idbp, tune_by_masking, tune_by_sure, tune_on_restored
@@ -28,7 +28,7 @@ from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch import zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import restore
 from dil_course.networks.trained import trained
-from dil_course.signals import Blur, BlurDownsample, Downsample, add_gaussian, crop, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import Blur, BlurDownsample, Downsample, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
 
 FAMILIAR = ["astronaut", "coffee", "chelsea", "camera"]
 FOREIGN = ["text", "page", "retina", "immunohistochemistry", "hubble_deep_field", "brick", "shepp_logan_phantom"]
@@ -44,9 +44,8 @@ SETTINGS = {
 
 
 def window(name, side):
-    """A window of the picture, in the middle where the picture has no point of interest of that size."""
-    x = picture(name)
-    return picture(name, side) if min(x.shape[-2:]) >= side else crop(x, min(x.shape[-2:]) // 2 * 2)
+    """A window of that side, or the largest of even side that the picture has."""
+    return picture(name, min(side, min(picture(name).shape[-2:]) // 2 * 2))
 
 
 def denoiser_for(x):
@@ -102,25 +101,23 @@ def restoration(options):
         enlarged = [psnr(run(idbp(small, smaller, denoiser, adapt=adapt)).estimate, x, shave=2) for adapt in (None, "all")]
         settings = dict(sigma=noise, weakest=6 / 255, pinv=lambda r: blur.pinv(r, epsilon=5e-3))
         sharpened = [psnr(run(idbp(blurred, blur, denoiser, adapt=adapt, **settings)).estimate, x) for adapt in (None, "all")]
-        classical = [max(psnr(z.clamp(0, 1), x) for z in makes(blurred, blur)) for makes in (tikhonov, total_variation)]
+        classical = [psnr(best(blurred, blur, x), x) for best in (best_tikhonov, best_total_variation)]
         wins.append((enlarged[1] > enlarged[0], sharpened[1] > sharpened[0]))
         first = [psnr(enlarge(small, smaller).clamp(0, 1), x, shave=2), *enlarged, f"{enlarged[1] - enlarged[0]:+.2f}"]
         say(name, *first, psnr(blurred.clamp(0, 1), x), *classical, *sharpened, f"{sharpened[1] - sharpened[0]:+.2f}")
     print(f"\nThe adapted denoiser is ahead on {sum(a for a, _ in wins)} and {sum(b for _, b in wins)} of {len(wins)} pictures.")
 
 
-def tikhonov(y, A):
-    return (A.pinv(y, epsilon=epsilon) for epsilon in (1e-3, 3e-3, 1e-2, 3e-2))
-
-
-def total_variation(y, A):
-    """Least squares plus TV, by proximal gradient steps with scikit-image's TV denoiser."""
+def best_total_variation(y, A, truth):
+    """Least squares plus TV, by proximal gradient steps with scikit-image's TV denoiser; the weight that the truth likes best."""
+    restored = []
     for weight in (3e-4, 1e-3, 3e-3):
         x = y
         for _ in range(60):
             x = x - A.adjoint(A(x) - y)
             x = torch.from_numpy(denoise_tv_chambolle(x[0, 0].cpu().numpy(), weight=weight))[None, None].to(y)
-        yield x
+        restored.append(x.clamp(0, 1))
+    return max(restored, key=lambda x: psnr(x, truth))
 
 
 def kernel(options):

@@ -53,11 +53,16 @@ def draw(count, seed):
     return pictures[chosen], labels[chosen]
 
 
-def wrong(method, batches, labels):
-    """Error in percent of a method on a stream of batches."""
+def mistakes(method, batches, labels):
+    """100 for each picture of a stream of batches that a method names wrongly, else 0: the mean is the error in percent."""
     name, adapt = (METHODS | MORE)[method]
     logits = torch.cat([answer.logits for answer in adapt(trained(name), batches)])
-    return 100 * (logits.argmax(1) != labels).float().mean().item()
+    return 100 * (logits.argmax(1) != labels).float()
+
+
+def wrong(method, batches, labels):
+    """Error in percent of a method on a stream of batches."""
+    return mistakes(method, batches, labels).mean().item()
 
 
 def mean(values):
@@ -118,9 +123,7 @@ def stream(options):
                 pictures, labels = draw(128, 1000 * seed + number)
                 batches += corrupt(pictures, list(CORRUPTIONS)[number % len(CORRUPTIONS)], 5, 1000 * seed + number).split(16)
                 truths.append(labels)
-            name, adapt = (METHODS | MORE)[method]
-            logits = torch.cat([answer.logits for answer in adapt(trained(name), batches)])
-            rows.append(100 * (logits.argmax(1) != torch.cat(truths)).float().view(options.passes, -1).mean(1))
+            rows.append(mistakes(method, batches, torch.cat(truths)).view(options.passes, -1).mean(1))
         say(method, *(f"{value:.1f}" for value in torch.stack(rows).mean(0).tolist()))
 
 

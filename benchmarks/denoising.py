@@ -31,8 +31,7 @@ from dil_course.signals import add_gaussian, picture, psnr
 
 def block_matching(y, sigma):
     array = to_array(y.cpu())
-    found = bm3d.bm3d_rgb(array, sigma) if array.shape[2] == 3 else bm3d.bm3d(array[..., 0], sigma)[..., None]
-    return to_tensor(found.clip(0, 1))
+    return to_tensor(bm3d.bm3d_rgb(array, sigma) if array.shape[2] == 3 else bm3d.bm3d(array[..., 0], sigma)[..., None])
 
 
 # Of y, sigma, a second noisy picture and a seed: the steps of a method, or a picture.

@@ -30,6 +30,21 @@ class AnswerBank:
 
         return register
 
+    def add_wrong_causes(self, nonsense):
+        """Register the wrong answers to the diagnosis of failing runs: no dictionary, gaps, a word that is no cause, and each wrong cause."""
+        runs = self.checks.RUNS
+        first, second = list(runs)[:2]
+        self.wrong["causes"] = {
+            "must be a dictionary": list(runs.values()),
+            f"run {first} has no cause yet": {},
+            f"run {second} has no cause yet": {first: runs[first], second: ...},
+            f"'{nonsense}' is none of the causes": {first: nonsense},
+            f"['{runs[first]}'] is none of the causes": {first: [runs[first]]},
+        } | {
+            f"run {letter} is not '{cause}'": runs | {letter: cause} for letter in runs for cause in self.checks.CAUSES if cause != runs[letter]
+        }  # fmt: skip
+        self.earned[f"run {second} has no cause yet"] = 1
+
     def points(self, says):
         """What the refused answer with this phrase in its diagnosis earns."""
         one_run_is_wrong = says.startswith("run") and "is not" in says

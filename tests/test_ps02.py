@@ -211,13 +211,7 @@ def below(y, size, apart):
 right("causes")(dict(ps02.RUNS))
 right("causes")({"D": "sigma too small", "C": "noise that neighbours share", "B": "strength far too large", "A": "patches of one pixel", "E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps02.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "patches of one pixel", "B": ...},
-    "'noise' is none of the causes": {"A": "noise"},
-} | {f"run {letter} is not '{cause}'": ps02.RUNS | {letter: cause} for letter in "ABCD" for cause in ps02.CAUSES if ps02.RUNS[letter] != cause}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("noise")
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -424,16 +424,7 @@ WRONG["hold_out"] = {
 right("causes")(dict(ps03.RUNS))
 right("causes")({"D": "learning rate too high", "C": "y has another range", "B": "weights never change", "A": "z holds the noise", "E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": ["z holds the noise", "weights never change", "y has another range", "learning rate too high"],
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "z holds the noise", "B": ...},
-    "'noise' is none of the causes": {"A": "noise"},
-    "['z holds the noise'] is none of the causes": {"A": ["z holds the noise"]},
-} | {
-    f"run {letter} is not '{cause}'": ps03.RUNS | {letter: cause} for letter in "ABCD" for cause in ps03.CAUSES if ps03.RUNS[letter] != cause
-}  # fmt: skip
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("noise")
 
 
 def test_mistake_that_only_a_blur_shows_is_refused_on_other_numbers_too():

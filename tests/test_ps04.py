@@ -234,15 +234,7 @@ WRONG["moved"] = {
 right("causes")(dict(ps04.RUNS))
 right("causes")({"D": "A looks aside", "C": "holes taken for black", "B": "loss amplifies noise", "A": "kernel too wide", "E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps04.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "kernel too wide", "B": ...},
-    "'blur' is none of the causes": {"A": "blur"},
-} | {
-    f"run {letter} is not '{cause}'": ps04.RUNS | {letter: cause} for letter in "ABCD" for cause in ps04.CAUSES if ps04.RUNS[letter] != cause
-}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("blur")
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -264,16 +264,7 @@ WRONG["coverage"] = {
 right("causes")(dict(ps05.RUNS))
 right("causes")({"C": "room for the noise", "B": "average too slow", "A": "window too short", "D": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": ["window too short", "average too slow", "room for the noise"],
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "window too short", "B": ...},
-    "'window' is none of the causes": {"A": "window"},
-    "['window too short'] is none of the causes": {"A": ["window too short"]},
-} | {
-    f"run {letter} is not '{cause}'": ps05.RUNS | {letter: cause} for letter in "ABC" for cause in ps05.CAUSES if ps05.RUNS[letter] != cause
-}  # fmt: skip
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("window")
 
 
 def test_what_a_student_is_told_of_the_decoder_is_so():

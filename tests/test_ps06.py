@@ -256,13 +256,7 @@ WRONG["photon_risk"] = {
 right("causes")(dict(ps06.RUNS))
 right("causes")({"D": "wrong sign", "C": "epsilon too small", "B": "sigma too large", "A": "input without y", "E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps06.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "input without y", "B": ...},
-    "'sigma' is none of the causes": {"A": "sigma"},
-} | {f"run {letter} is not '{cause}'": ps06.RUNS | {letter: cause} for letter in "ABCD" for cause in ps06.CAUSES if ps06.RUNS[letter] != cause}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("sigma")
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -322,13 +322,7 @@ WRONG["recorrupted"] = {
 right("causes")(dict(ps07.RUNS))
 right("causes")({letter: ps07.RUNS[letter] for letter in "DCBA"} | {"E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps07.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": ps07.RUNS["A"], "B": ...},
-    "'noise' is none of the causes": {"A": "noise"},
-} | {f"run {letter} is not '{cause}'": ps07.RUNS | {letter: cause} for letter in "ABCD" for cause in ps07.CAUSES if ps07.RUNS[letter] != cause}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("noise")
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -228,13 +228,7 @@ WRONG["noise_of_son"] = {
 right("causes")(dict(ps08.RUNS))
 right("causes")({"D": "only sons turned", "C": "wrong kernel", "B": "sons not shrunk", "A": "noisy y, clean sons", "E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps08.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "noisy y, clean sons", "B": ...},
-    "'noise' is none of the causes": {"A": "noise"},
-} | {f"run {letter} is not '{cause}'": ps08.RUNS | {letter: cause} for letter in "ABCD" for cause in ps08.CAUSES if ps08.RUNS[letter] != cause}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("noise")
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -470,13 +470,7 @@ WRONG["worth_it"] = {
 right("causes")(dict(ps12.RUNS))
 right("causes")({**dict(reversed(ps12.RUNS.items())), "E": None})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps12.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "started elsewhere", "B": ...},
-    "'sigma' is none of the causes": {"A": "sigma"},
-} | {f"run {letter} is not '{cause}'": ps12.RUNS | {letter: cause} for letter in "ABCD" for cause in ps12.CAUSES if ps12.RUNS[letter] != cause}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("sigma")
 
 
 # Do the checks compute what the library computes?

@@ -226,13 +226,7 @@ WRONG["drift"] = {
 right("causes")(dict(ps13.RUNS))
 right("causes")({"D": "one picture at a time", "C": "entropy goes up", "B": "trained statistics", "A": "classes in a row", "E": 3})
 
-WRONG["causes"] = {
-    "must be a dictionary": list(ps13.RUNS.values()),
-    "run A has no cause yet": {},
-    "run B has no cause yet": {"A": "classes in a row", "B": ...},
-    "'noise' is none of the causes": {"A": "noise"},
-} | {f"run {letter} is not '{cause}'": ps13.RUNS | {letter: cause} for letter in "ABCD" for cause in ps13.CAUSES if ps13.RUNS[letter] != cause}
-BANK.earned = {"run B has no cause yet": 1}
+BANK.add_wrong_causes("noise")
 
 
 # Is the evidence in the failing runs what the causes and the refutations say?

@@ -17,6 +17,7 @@ from skimage import data
 
 from dil_course import runtime
 from dil_course.fitting import Engine
+from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.networks import Denoiser
 from dil_course.signals import add_gaussian, luma, picture, psnr, to_tensor
 
@@ -41,8 +42,13 @@ def windows(pictures, count, side, draw):
     weights = np.array([x[0, 0].numel() for x in pictures], float)
     for number in draw.choice(len(pictures), count, p=weights / weights.sum()):
         top, left = (draw.integers(size - side + 1) for size in pictures[number].shape[-2:])
-        window = pictures[number][0, :, top : top + side, left : left + side].rot90(int(draw.integers(4)), (-2, -1))
-        yield window.flip(-1) if draw.random() < 0.5 else window
+        window = pictures[number][0, :, top : top + side, left : left + side]
+        yield turn(window, int(draw.integers(4)) + 4 * (draw.random() < 0.5))
+
+
+def falling(highest, iteration, iterations):
+    """The learning rate: up in a hundred iterations, then down to nothing along a cosine."""
+    return highest * min(1, iteration / 100) * (1 + np.cos(np.pi * iteration / (iterations + 1))) / 2
 
 
 def main():
@@ -60,7 +66,7 @@ def main():
         network = Denoiser(**settings).to(memory_format=torch.channels_last)
     engine = Engine(network, learning_rate=0.01)
     for iteration in range(1, options.iterations + 1):
-        engine.learning_rate = 0.01 * min(1, iteration / 100) * (1 + np.cos(np.pi * iteration / (options.iterations + 1))) / 2
+        engine.learning_rate = falling(0.01, iteration, options.iterations)
         x = torch.stack(list(windows(pictures, 16, 48, draw)))
         sigma = STRONGEST * torch.rand(len(x), 1, 1, 1, generator=noises)
         y = x + sigma * torch.randn(x.shape, generator=noises)

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import torch
-from denoiser import DATA, SEEN_AS, UNSEEN, photographs, windows
+from denoiser import DATA, SEEN_AS, UNSEEN, falling, photographs, windows
 from ship import ship
 
 from dil_course import runtime
@@ -32,7 +32,7 @@ def main():
         network = ResidualNetwork(**SETTINGS)
     engine = Engine(network, learning_rate=2e-3)
     for iteration in range(1, options.iterations + 1):
-        engine.learning_rate = 2e-3 * min(1, iteration / 100) * (1 + np.cos(np.pi * iteration / (options.iterations + 1))) / 2
+        engine.learning_rate = falling(2e-3, iteration, options.iterations)
         son, father = torch.stack(list(windows(pairs, 8, 48, draw))).chunk(2, dim=1)
         engine.update((network(son) - father).abs().mean())
         if iteration % 500 == 0:

@@ -7,6 +7,7 @@ from dil_course.adaptation.freedom import free
 from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
+from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
 
 SIDE, PATCHES = 40, 8  # how large the patches are that a network is adapted on, and how many it sees at a time
@@ -115,8 +116,7 @@ def patch(sources, generator):
 
     x = sources[draw(len(sources))]
     top, left = (draw(size - side + 1) for size in x.shape[-2:])
-    window = x[..., top : top + side, left : left + side].rot90(draw(4), (-2, -1))
-    return window.flip(-1) if draw(2) else window
+    return turn(x[..., top : top + side, left : left + side], draw(4) + 4 * draw(2))
 
 
 def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):

@@ -47,21 +47,28 @@ def free(network, what):
     Raises:
         TypeError, ValueError: network is no module, `what` is none of these, or the network has no such part.
     """
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"network: expected a trained network, got {type(network).__name__}")
-    if what not in FREEDOMS:
-        raise ValueError(f"what={what!r}: expected one of {', '.join(FREEDOMS)}")
-    network = copy.deepcopy(network).eval().requires_grad_(what == "all")
-    kind = nn.BatchNorm2d if what == "norm" else nn.Conv2d
-    parts = [module for module in network.modules() if isinstance(module, kind)]
-    if not parts:
-        raise ValueError(f"what={what!r}: this network has no {kind.__name__}")
+    network = copy.deepcopy(network)
+    parts = parts_of(network, what)
+    network.eval().requires_grad_(what == "all")
     for part in parts:
         if what == "norm":
             part.requires_grad_(True)
         elif what in ("gain", "low-rank"):
             parametrize.register_parametrization(part, "weight", {"gain": Gain, "low-rank": LowRank}[what](part.weight))
     return network
+
+
+def parts_of(network, what):
+    """The modules of a network that `what` is about: its batch norms, or its convolutions. Raises as `free` does."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network: expected a trained network, got {type(network).__name__}")
+    if what not in FREEDOMS:
+        raise ValueError(f"what={what!r}: expected one of {', '.join(FREEDOMS)}")
+    kind = nn.BatchNorm2d if what == "norm" else nn.Conv2d
+    parts = [module for module in network.modules() if isinstance(module, kind)]
+    if not parts:
+        raise ValueError(f"what={what!r}: this network has no {kind.__name__}")
+    return parts
 
 
 def count(network):

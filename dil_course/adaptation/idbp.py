@@ -6,7 +6,7 @@ import math
 import torch
 
 from dil_course.adaptation.denoising import tune_on_restored
-from dil_course.adaptation.freedom import free
+from dil_course.adaptation.freedom import parts_of
 from dil_course.fitting import Step
 from dil_course.signals.validation import check_integer, check_number, check_observation
 
@@ -47,7 +47,7 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
     check_number(strongest, "strongest", low=1e-6, high=1)
     check_number(weakest, "weakest", low=1e-6, high=strongest)
     if adapt is not None:
-        free(denoiser, adapt)  # only to refuse now what it would refuse in the middle of the run
+        parts_of(denoiser, adapt)  # refuses now what `free` would refuse in the middle of the run
     if isinstance(denoiser, torch.nn.Module):
         denoiser = copy.deepcopy(denoiser).eval().to(y.device)
     pinv = A.pinv if pinv is None else pinv
@@ -68,10 +68,11 @@ def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
             network = adapted(projected, denoiser, told, adapt, seed)
         with torch.no_grad():
             estimate = (network or denoiser)(projected, told)
-        projected = estimate + pinv(y - A(estimate))
+        misfit = y - A(estimate)
+        projected = estimate + pinv(misfit)
         last = iteration == len(falling)
         shown = projected if last and not sigma else estimate
-        yield Step(iteration, len(falling), (A(estimate) - y).square().mean(), shown.clamp(0, 1), averaged=True)
+        yield Step(iteration, len(falling), misfit.square().mean(), shown.clamp(0, 1), averaged=True)
 
 
 def adapted(x, denoiser, sigma, what, seed):

@@ -6,8 +6,7 @@ import dataclasses
 import torch
 from torch import nn
 
-from dil_course.signals.corruptions import check_pictures
-from dil_course.signals.validation import check_number, describe, is_finite
+from dil_course.signals.validation import check_number, check_pictures, describe, is_finite
 
 
 class Diverged(ArithmeticError):

@@ -1,14 +1,12 @@
 """Adapt a trained super-resolution network to the picture at hand, and to the kernel that made it small."""
 
-import copy
 import dataclasses
 
 import torch
 
 from dil_course import runtime
 from dil_course.adaptation.freedom import free
-from dil_course.fitting import Step
-from dil_course.from_scratch.zero_shot_sr import restore, zero_shot_sr
+from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
 
 def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_rate=3e-4, noise=0.0, seed=0):
@@ -36,18 +34,15 @@ def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_
     with runtime.seeded(seed):
         adapted = free(network, what)
     settings = dict(iterations=iterations, learning_rate=learning_rate, noise=noise, gradual=1, seed=seed)
-    learning = zero_shot_sr(y, A, network=adapted, **settings)
-    return _steps(learning, y, A, copy.deepcopy(network).eval().to(y.device), iterations, corrected=not noise)
+    return _unless_it_fails(zero_shot_sr(y, A, network=adapted, trained=True, **settings))
 
 
-def _steps(learning, y, A, network, iterations, corrected):
-    """The trained network's result first, and until there is one of the adapted network."""
-    first = shown = restore(network, y, A, corrected=corrected).clamp(0, 1)
-    bicubic = None
-    for step in learning:
-        if not torch.isfinite(torch.as_tensor(step.loss)):
-            yield Step(step.iteration, iterations, torch.zeros(()), first, averaged=True)
+def _unless_it_fails(steps):
+    """The steps; where a loss is not finite, the first estimate once more as the last one."""
+    first = None
+    for step in steps:
+        first = step.estimate if first is None else first
+        if not torch.isfinite(step.loss):
+            yield dataclasses.replace(step, loss=torch.zeros(()), estimate=first)
             return
-        bicubic = step.estimate if bicubic is None else bicubic
-        shown = shown if torch.equal(step.estimate, bicubic) else step.estimate
-        yield dataclasses.replace(step, estimate=shown)
+        yield step

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.adaptation import free
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, close, match, task, tensor
 from dil_course.fitting import Engine
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.zero_shot_sr import turn, turn_back
@@ -104,15 +104,10 @@ def with_gains(answer, seed):
         with torch.no_grad():
             for gain in gains:
                 gain *= 1.3
-        if not close_to(call(f, x), gained(network, gains, x)):
+        if not close(tensor(call(f, x)), gained(network, gains, x)):
             says = "the function does not follow its gains when a step of Adam changes them"
             raise Wrong(says, "when are the weights multiplied: once, or at each call?", "multiply inside of f(x), not before it")
         check_untouched(network, before)
-
-
-def close_to(given, right):
-    given = tensor(given)
-    return given.shape == right.shape and bool((given - right).abs().max() < 1e-4 * right.abs().max())
 
 
 GAIN_HINTS = (

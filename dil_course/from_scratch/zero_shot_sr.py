@@ -20,8 +20,9 @@ WARM_UP = 50  # iterations in which the learning rate rises: without it some see
 
 
 def zero_shot_sr(
-    y, A=None, network=None, iterations=None, learning_rate=None, side=None, every=None, noise=0.0, gradual=None, seed=0, fast=True
-):
+    y, A=None, network=None, iterations=None, learning_rate=None, side=None, every=None, noise=0.0, gradual=None, seed=0, fast=True,
+    trained=False,
+):  # fmt: skip
     """Learn to undo A from pairs of y and A(y), then undo A on y itself.
 
     Shocher, Cohen and Irani, "Zero-Shot Super-Resolution Using Deep Internal Learning" (CVPR 2018). Built in lesson 08.
@@ -48,6 +49,7 @@ def zero_shot_sr(
             and three, for Downsample, in the full one (the paper has six). From scale 3 on three gain a decibel or more.
         seed: of the network that is made here, the windows, fathers and noise.
         fast: False computes as the textbook does (see `fitting.Engine`).
+        trained: the network has learned elsewhere: the first estimate is its own. Else it is bicubic interpolation.
 
     Returns:
         Generator of Steps. The estimate (1,C,H,W), in [0,1], is made anew now and then, and by all turns in the last Step;
@@ -85,7 +87,7 @@ def zero_shot_sr(
             network = ResidualNetwork(y.shape[1], runtime.pick(quick=32, full=64))
     if network.channels != y.shape[1]:
         raise ValueError(f"the network is made for {network.channels} channels, but y has {y.shape[1]}")
-    settings = {"iterations": iterations, "side": side, "every": every, "noise": noise}
+    settings = {"iterations": iterations, "side": side, "every": every, "noise": noise, "trained": trained}
     draw = np.random.default_rng([seed, 8])
     return _steps_of_scale(y, A, network.to(y.device), gradual, learning_rate, fast, draw, settings)
 
@@ -102,10 +104,11 @@ def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
         fathers.append(estimate.clamp(0, 1))
 
 
-def _learn(y, fathers, A, engine, draw, iterations, side, every, noise):
+def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained):
     """Fit the network to pairs for one A; yields (iteration, loss, estimate), the last one the mean over all turns."""
     turns = turns_of(A)
-    errors, estimate, rate = [], enlarge(y, A), engine.learning_rate
+    estimate = restore(engine, y, A, corrected=not noise) if trained else enlarge(y, A)
+    errors, rate = [], engine.learning_rate
     look = max(every, 4 * estimate[0, 0].numel() // side**2)  # iterations: so that looking takes about a tenth of the time
     for iteration in range(1, iterations + 1):
         if iteration % every == 1 or every == 1:

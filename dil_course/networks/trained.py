@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import load_file
 
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
@@ -33,9 +32,7 @@ def trained(name):
     """
     if name not in TRAINED:
         raise ValueError(f"no trained network {name!r}; there are {', '.join(TRAINED)}")
-    path = WEIGHTS / f"{name}.safetensors"
-    with safe_open(path, "pt") as file:
-        settings = json.loads(file.metadata()["settings"])
-    network = TRAINED[name](**settings)
-    network.load_state_dict(load_file(path))
+    with safe_open(WEIGHTS / f"{name}.safetensors", "pt") as file:
+        network = TRAINED[name](**json.loads(file.metadata()["settings"]))
+        network.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
     return network.eval()

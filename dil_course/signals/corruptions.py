@@ -10,25 +10,7 @@ from torch.nn import functional as F
 from dil_course import runtime
 from dil_course.signals.noise import compress_jpeg
 from dil_course.signals.operators import gaussian_kernel
-from dil_course.signals.validation import check_integer, describe, is_finite
-
-
-def check_pictures(pictures, name="pictures"):
-    """Refuse what is not a batch of pictures: float (N,C,H,W) in [0,1], N of at least 1.
-
-    Raises:
-        TypeError: not a floating-point torch tensor.
-        ValueError: wrong shape, an empty tensor, NaN or infinity, or values outside [0,1].
-    """
-    if not isinstance(pictures, torch.Tensor) or not pictures.is_floating_point():
-        raise TypeError(f"{name}: expected a float tensor (N,C,H,W) in [0,1], got {describe(pictures)}")
-    if pictures.ndim != 4 or pictures.numel() == 0:
-        raise ValueError(f"{name}: expected pictures (N,C,H,W), got {describe(pictures)}: for a single one, write x[None]")
-    if not is_finite(pictures):
-        raise ValueError(f"{name}: {int((~torch.isfinite(pictures)).sum())} values are NaN or infinite")
-    if pictures.min() < 0 or pictures.max() > 1:
-        low, high = pictures.min().item(), pictures.max().item()
-        raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: divide 8-bit values by 255, or clip")
+from dil_course.signals.validation import check_integer, check_pictures
 
 
 def gaussian_noise(x, sigma, generator):

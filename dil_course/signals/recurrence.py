@@ -2,7 +2,7 @@
 
 import torch
 
-from dil_course.signals.validation import check_batch, check_integer, check_number, describe, is_finite
+from dil_course.signals.validation import check_batch, check_finite, check_integer, check_number, describe
 
 BLOCK = 2**21  # distances held at a time: 16 MB
 
@@ -100,8 +100,7 @@ def check_rows(rows, name):
         raise TypeError(f"{name}: expected a float tensor (N,D), got {describe(rows)}: call patches(x, size)")
     if rows.ndim != 2 or rows.numel() == 0:
         raise ValueError(f"{name}: expected one patch a row (N,D), got {describe(rows)}: call patches(x, size)")
-    if not is_finite(rows):
-        raise ValueError(f"{name}: {int((~torch.isfinite(rows)).sum())} values are NaN or infinite")
+    check_finite(rows, name)
 
 
 def check_places(given, count, name):

@@ -20,6 +20,19 @@ def is_finite(x):
     return math.isfinite(x.detach().sum(dtype=torch.float32))
 
 
+def check_finite(x, name):
+    """Refuse NaN and infinity in a tensor (ValueError)."""
+    if not is_finite(x):
+        raise ValueError(f"{name}: {int((~torch.isfinite(x)).sum())} values are NaN or infinite")
+
+
+def check_range(x, name, mend):
+    """Refuse values outside [0,1] (ValueError)."""
+    if x.min() < 0 or x.max() > 1:
+        low, high = x.min().item(), x.max().item()
+        raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: {mend}")
+
+
 def check_batch(x, name):
     """Refuse what is not a finite float tensor (1,C,H,W) with 1, 3 or any other positive number of channels.
 
@@ -31,8 +44,7 @@ def check_batch(x, name):
         raise TypeError(f"{name}: expected a float tensor (1,C,H,W), got {describe(x)}: call load_image(...)")
     if x.ndim != 4 or x.shape[0] != 1 or x.numel() == 0:
         raise ValueError(f"{name}: expected one picture (1,C,H,W), got {describe(x)}: call load_image(...)")
-    if not is_finite(x):
-        raise ValueError(f"{name}: {int((~torch.isfinite(x)).sum())} values are NaN or infinite")
+    check_finite(x, name)
 
 
 def check_image(x, name="image"):
@@ -42,9 +54,22 @@ def check_image(x, name="image"):
         TypeError, ValueError: as `check_batch`; ValueError also for values outside [0,1].
     """
     check_batch(x, name)
-    if x.min() < 0 or x.max() > 1:
-        low, high = x.min().item(), x.max().item()
-        raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: divide 8-bit values by 255")
+    check_range(x, name, "divide 8-bit values by 255")
+
+
+def check_pictures(pictures, name="pictures"):
+    """Refuse what is not a batch of pictures: float (N,C,H,W) in [0,1], N of at least 1.
+
+    Raises:
+        TypeError: not a floating-point torch tensor.
+        ValueError: wrong shape, an empty tensor, NaN or infinity, or values outside [0,1].
+    """
+    if not isinstance(pictures, torch.Tensor) or not pictures.is_floating_point():
+        raise TypeError(f"{name}: expected a float tensor (N,C,H,W) in [0,1], got {describe(pictures)}")
+    if pictures.ndim != 4 or pictures.numel() == 0:
+        raise ValueError(f"{name}: expected pictures (N,C,H,W), got {describe(pictures)}: for a single one, write x[None]")
+    check_finite(pictures, name)
+    check_range(pictures, name, "divide 8-bit values by 255, or clip")
 
 
 def check_observation(y, name="y"):
