@@ -1,6 +1,7 @@
 # make lab        open the course in JupyterLab (the first time: install it into .venv, nothing outside this folder)
 # make test       run every test: the library, the lessons, the repository itself; two at a time, each on one thread
 # make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
+# make book       make the web book of lessons, problem sets and pages: book/_build/html/index.html
 # make doctor     say what this machine has, and how to mend what is missing
 
 PYTHON    ?= python3
@@ -15,7 +16,7 @@ INSTALL = $(RUN) -m pip install --quiet $(PIP_EXTRA) --constraint constraints.tx
 # JupyterLab refuses to run as root, as in a container, unless told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test notebooks doctor
+.PHONY: lab test notebooks book doctor
 
 lab: $(VENV)/lab-installed
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
@@ -26,6 +27,9 @@ test: $(VENV)/test-installed
 
 notebooks: $(VENV)/test-installed
 	$(RUN) sources/build.py $(LESSONS)
+
+book: $(VENV)/book-installed
+	$(RUN) -m sphinx -E -W --keep-going -q -c book -d book/_build/doctrees . book/_build/html
 
 doctor: $(VENV)/lab-installed
 	$(RUN) -m dil_course doctor
@@ -45,4 +49,9 @@ $(VENV)/lab-installed: pyproject.toml constraints.txt | $(RUN)
 $(VENV)/test-installed: pyproject.toml constraints.txt | $(RUN)
 	@echo "Installing the course and its test tools into $(VENV): a few minutes the first time."
 	$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/lab-installed
+
+$(VENV)/book-installed: pyproject.toml constraints.txt | $(RUN)
+	@echo "Installing the course and the tools of its web book into $(VENV): a few minutes the first time."
+	$(INSTALL) '.[book]'
 	@touch $@ $(VENV)/lab-installed
