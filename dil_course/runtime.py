@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import operator
 import os
 
 import torch
@@ -41,7 +42,18 @@ def pick(*, quick, full):
 
 @contextlib.contextmanager
 def seeded(seed):
-    """Seed torch's global generator of the CPU inside the block, and restore it afterwards."""
+    """Seed torch's global generator of the CPU inside the block, and restore it afterwards.
+
+    Raises:
+        TypeError, ValueError: seed is no whole number from 0 to 2**63 - 1.
+    """
+    # Not check_integer of signals.validation: imports go one way, and this is where they begin.
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed: expected a whole number, got {type(seed).__name__} {seed!r:.60}") from None
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed}")
     with torch.random.fork_rng(devices=[]):
         # Only the CPU's generator: manual_seed would reset the GPU's too, and fork_rng would not restore it.
         torch.default_generator.manual_seed(seed)
@@ -53,6 +65,13 @@ def generator(seed, purpose, device="cpu"):
 
     One seed for everything would be a trap: the noise on the picture and the network's input would then come from
     the same random bits, the input would hold the noise, and the network would fit it at once.
+
+    Raises:
+        ValueError: torch makes no random numbers on that device here.
     """
     digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7]))
+    try:
+        drawn = torch.Generator(device)
+    except (RuntimeError, TypeError, ValueError) as problem:
+        raise ValueError(f"device: no random numbers can be made on {device!r:.60}: {problem}") from None
+    return drawn.manual_seed(int.from_bytes(digest[:7]))

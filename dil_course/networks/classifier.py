@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dil_course.signals.validation import check_integer
+from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integer
 
 
 class Classifier(nn.Module):
@@ -18,13 +18,14 @@ class Classifier(nn.Module):
         turns: has it a second head, for the four turns by 0, 90, 180 and 270 degrees?
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do; turns is no bool.
     """
 
     def __init__(self, channels=1, classes=10, width=16, turns=False):
         super().__init__()
         for value, name in ((channels, "channels"), (classes, "classes"), (width, "width")):
-            check_integer(value, name, 1)
+            check_integer(value, name, 1, LARGEST_WIDTH)
+        check_flag(turns, "turns")
         self.trunk = nn.Sequential(
             *layer(channels, width),
             *layer(width, 2 * width, stride=2),

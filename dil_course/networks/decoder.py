@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dil_course.signals.validation import check_integer
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer
 
 
 class Decoder(nn.Module):
@@ -21,13 +21,14 @@ class Decoder(nn.Module):
         reduction: how many times z is smaller than the picture.
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do.
     """
 
     def __init__(self, output_channels, width, scales, size, upsampling):
         super().__init__()
-        for value, name in ((output_channels, "output_channels"), (width, "width"), (scales, "scales")):
-            check_integer(value, name, 1)
+        for value, name in ((output_channels, "output_channels"), (width, "width")):
+            check_integer(value, name, 1, LARGEST_WIDTH)
+        check_integer(scales, "scales", 1, 8)
         self.input_channels, self.output_channels, self.scales, self.reduction = width, output_channels, scales, 2**scales
 
         def convolution():

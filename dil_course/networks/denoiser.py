@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import check_integer
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer
 
 
 class Denoiser(nn.Module):
@@ -25,14 +25,14 @@ class Denoiser(nn.Module):
         channels: C.
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1, or depth is below 2.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do; depth is below 2.
     """
 
     def __init__(self, channels=3, width=64, depth=8):
         super().__init__()
-        check_integer(channels, "channels", 1)
-        check_integer(width, "width", 1)
-        check_integer(depth, "depth", 2)
+        check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        check_integer(width, "width", 1, LARGEST_WIDTH)
+        check_integer(depth, "depth", 2, 100)
         self.channels = channels
         layers = [nn.Conv2d(4 * channels + 1, width, 3, padding=1), nn.ReLU()]
         for _ in range(depth - 2):

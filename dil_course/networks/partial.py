@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import check_integer, check_number
+from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integer, check_number
 
 
 class PartialConvolution(nn.Module):
@@ -48,10 +48,11 @@ class PartialUNet(nn.Module):
 
     def __init__(self, channels=3, width=48, scales=5, dropout=0.3, partial=True):
         super().__init__()
-        check_integer(channels, "channels", 1)
-        check_integer(width, "width", 1)
+        check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        check_integer(width, "width", 1, LARGEST_WIDTH)
         check_integer(scales, "scales", 1, 8)
         check_number(dropout, "dropout", high=0.99)
+        check_flag(partial, "partial")
         self.input_channels = self.output_channels = channels
         self.scales, self.dropout, self.partial = scales, dropout, partial
         self.first = PartialConvolution(channels, width)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dil_course.signals.validation import check_integer
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer
 
 
 class ResidualNetwork(nn.Module):
@@ -18,14 +18,14 @@ class ResidualNetwork(nn.Module):
         depth: how many convolutions.
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1, or depth is below 2.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do; depth is below 2.
     """
 
     def __init__(self, channels=3, width=64, depth=8):
         super().__init__()
-        check_integer(channels, "channels", 1)
-        check_integer(width, "width", 1)
-        check_integer(depth, "depth", 2)
+        check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        check_integer(width, "width", 1, LARGEST_WIDTH)
+        check_integer(depth, "depth", 2, 100)
         self.channels, self.depth = channels, depth
         sides = [channels, *[width] * (depth - 1), channels]
         layers = []

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dil_course.signals.validation import LARGEST_WIDTH, check_choice, check_flag, check_integer
+
 
 def convolution(channels_in, channels_out, size, stride=1, padding="reflect"):
     """Convolution that keeps the picture's size, then batch norm and LeakyReLU(0.2)."""
@@ -50,6 +52,10 @@ class SkipNetwork(nn.Module):
         upsampling: "bilinear" or "nearest".
         padding: "reflect" or "zeros", around each convolution.
         norm_of_joined: batch norm where the skip branch and the coarser scales meet?
+
+    Raises:
+        TypeError, ValueError: a number is no whole number of at least 1 (skip: 0), or so large that memory would not do; an
+            unknown word.
     """
 
     reduction = 1  # z is as large as the picture
@@ -66,6 +72,13 @@ class SkipNetwork(nn.Module):
         norm_of_joined=True,
     ):
         super().__init__()
+        for value, name in ((output_channels, "output_channels"), (input_channels, "input_channels"), (width, "width")):
+            check_integer(value, name, 1, LARGEST_WIDTH)
+        check_integer(scales, "scales", 1, 10)
+        check_integer(skip, "skip", 0, LARGEST_WIDTH)
+        check_choice(upsampling, ("bilinear", "nearest"), "upsampling")
+        check_choice(padding, ("reflect", "zeros"), "padding")
+        check_flag(norm_of_joined, "norm_of_joined")
         self.input_channels, self.output_channels, self.scales = input_channels, output_channels, scales
         network = nn.Identity()
         for scale in reversed(range(scales)):

@@ -8,6 +8,7 @@ from safetensors import safe_open
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
 from dil_course.networks.residual import ResidualNetwork
+from dil_course.signals.validation import check_choice
 
 WEIGHTS = Path(__file__).with_name("weights")
 TRAINED = {
@@ -28,10 +29,9 @@ def trained(name):
         name: one of `TRAINED`.
 
     Raises:
-        ValueError: there is no network of that name.
+        TypeError, ValueError: there is no network of that name.
     """
-    if name not in TRAINED:
-        raise ValueError(f"no trained network {name!r}; there are {', '.join(TRAINED)}")
+    check_choice(name, TRAINED, "trained network")
     with safe_open(WEIGHTS / f"{name}.safetensors", "pt") as file:
         network = TRAINED[name](**json.loads(file.metadata()["settings"]))
         network.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118

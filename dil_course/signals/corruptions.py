@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dil_course import runtime
 from dil_course.signals.noise import compress_jpeg
 from dil_course.signals.operators import gaussian_kernel
-from dil_course.signals.validation import check_integer, check_pictures
+from dil_course.signals.validation import check_choice, check_integer, check_pictures
 
 
 def gaussian_noise(x, sigma, generator):
@@ -73,8 +73,7 @@ def corrupt(pictures, name, severity, seed=0):
         TypeError, ValueError: the pictures are none in [0,1], there is no corruption of that name, or no such severity.
     """
     check_pictures(pictures, "pictures")
-    if name not in CORRUPTIONS:
-        raise ValueError(f"no corruption {name!r}; there are {', '.join(CORRUPTIONS)}")
+    check_choice(name, CORRUPTIONS, "corruption")
     check_integer(severity, "severity", 1, 5)
     check_integer(seed, "seed")
     function, strengths = CORRUPTIONS[name]

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
+from dil_course.signals.validation import check_choice
 
 SIDE = 24  # the digits come with 8 pixels a side; at three times that, blur and blocks of JPEG have something to destroy
 TRAINING = 1000  # of the 1797; the others are for tests
@@ -20,10 +21,9 @@ def digits(part):
         part: "training" for 1000 of them, "test" for the other 797, in random order, the same one every time.
 
     Raises:
-        ValueError: part is neither.
+        TypeError, ValueError: part is neither.
     """
-    if part not in ("training", "test"):
-        raise ValueError(f"part: expected 'training' or 'test', got {part!r}")
+    check_choice(part, ("training", "test"), "part")
     from sklearn.datasets import load_digits  # Here, because it takes a second to import, and only these pictures need it.
 
     data = load_digits()

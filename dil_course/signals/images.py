@@ -9,7 +9,7 @@ import pooch
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dil_course.signals.validation import check_batch, check_image, check_integer, describe
+from dil_course.signals.validation import check_batch, check_choice, check_image, check_integer, describe
 
 # Name: centre (row, column) of the window that `picture(name, side)` cuts. All ship with scikit-image.
 PICTURES = {
@@ -88,10 +88,9 @@ def picture(name, side=None):
         side: cut a square window of that many pixels around the picture's point of interest.
 
     Raises:
-        ValueError: unknown name, or a window larger than the picture.
+        TypeError, ValueError: unknown name, or a window larger than the picture.
     """
-    if name not in PICTURES:
-        raise ValueError(f"no picture {name!r}; there are {', '.join(PICTURES)}")
+    check_choice(name, PICTURES, "picture")
     from skimage import data  # Here, not above: a run on the reader's own picture need not load it.
 
     x = to_tensor(getattr(data, name)())
@@ -102,14 +101,20 @@ def crop(x, side, centre=None):
     """A square window (1,C,side,side) of a picture, around `centre` (row, column) or the middle, moved inside.
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter side.
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter side; centre is no
+            pair of whole numbers.
     """
     check_batch(x, "x")
     check_integer(side, "side", 1)
+    side = int(side)  # numpy's small whole numbers would overflow below
+    if centre is not None and not (isinstance(centre, tuple | list) and len(centre) == 2):
+        raise TypeError(f"centre: expected a pair (row, column), got {describe(centre)}")
+    for place in centre or ():
+        check_integer(place, "centre", -(2**31), 2**31)
     height, width = x.shape[-2:]
     if side > min(height, width):
         raise ValueError(f"side={side} is more than the picture of {height}x{width} pixels has")
-    row, column = centre or (height // 2, width // 2)
+    row, column = map(int, centre) if centre else (height // 2, width // 2)
     top = min(max(row - side // 2, 0), height - side)
     left = min(max(column - side // 2, 0), width - side)
     return x[..., top : top + side, left : left + side].clone()
@@ -187,7 +192,10 @@ def save_image(x, path):
         TypeError, ValueError: x is no picture to show, or the ending is unknown.
         OSError: the file cannot be written.
     """
-    Image.fromarray(to_array(x)).save(path)
+    array = to_array(x)
+    if not isinstance(path, str | os.PathLike) or pathlib.Path(path).suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"path: expected the name of a picture's file, such as estimate.png, got {describe(path)}")
+    Image.fromarray(array).save(path)
 
 
 def benchmark(name):
@@ -197,10 +205,9 @@ def benchmark(name):
     cases the SHA-256 must be the recorded one.
 
     Raises:
-        ValueError: unknown name, or a file with another content.
+        TypeError, ValueError: unknown name, or a file with another content.
     """
-    if name not in BENCHMARKS:
-        raise ValueError(f"no benchmark picture {name!r}; there are {', '.join(BENCHMARKS)}")
+    check_choice(name, BENCHMARKS, "benchmark picture")
     url, digest = BENCHMARKS[name]
     folder = os.environ.get("DIL_DATA")
     if folder:

@@ -122,5 +122,5 @@ def compress_jpeg(x, quality):
     check_image(x, "x")
     check_integer(quality, "quality", 1, 95)
     file = io.BytesIO()
-    Image.fromarray(to_array(x)).save(file, "JPEG", quality=quality)
+    Image.fromarray(to_array(x)).save(file, "JPEG", quality=int(quality))
     return to_tensor(np.asarray(Image.open(file))).to(x)

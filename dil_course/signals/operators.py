@@ -7,7 +7,15 @@ import math
 
 import torch
 
-from dil_course.signals.validation import check_batch, check_integer, check_number, describe
+from dil_course.signals.validation import (
+    check_batch,
+    check_integer,
+    check_number,
+    check_operator,
+    check_same_shape,
+    describe,
+    is_float,
+)
 
 
 class Identity:
@@ -30,7 +38,7 @@ def check_mask(mask):
     Raises:
         TypeError, ValueError: says what came instead.
     """
-    if not isinstance(mask, torch.Tensor):
+    if not isinstance(mask, torch.Tensor) or mask.is_complex():
         raise TypeError(f"mask: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
     mask = mask.float()
     check_batch(mask, "mask")
@@ -68,17 +76,17 @@ class Mask:
 
 
 def check_kernel(kernel):
-    """Refuse what is not a finite, nonzero float tensor (height, width).
+    """Refuse what is not a finite float tensor (height, width) that is neither zero nor beyond what float32 can divide by.
 
     Raises:
         TypeError, ValueError: says what came instead.
     """
-    if not isinstance(kernel, torch.Tensor) or not kernel.is_floating_point():
+    if not is_float(kernel):
         raise TypeError(f"kernel: expected a float tensor (height,width), got {describe(kernel)}")
     if kernel.ndim != 2 or kernel.numel() == 0:
         raise ValueError(f"kernel: expected (height,width), got {describe(kernel)}")
-    if not torch.isfinite(kernel).all() or not kernel.any():
-        raise ValueError("kernel: all values must be finite, and not all zero")
+    if not torch.isfinite(kernel).all() or not 1e-9 <= kernel.abs().sum(dtype=torch.float64) <= 1e9:
+        raise ValueError("kernel: all values must be finite, and not all zero; their sum is usually one")
 
 
 def gaussian_kernel(size, sigma, angle=0.0):
@@ -165,6 +173,7 @@ class Blur:
 
     def pinv(self, y, epsilon=0.0):
         """A^+ y; with epsilon above 0 its tame relative A^T (A A^T + epsilon)^-1 y, which amplifies noise less."""
+        check_number(epsilon, "epsilon")
         K = self.spectrum(y)
         return filter_spectrum(y, K.conj() * invert_spectrum(K.abs() ** 2 + epsilon))
 
@@ -261,7 +270,8 @@ class BlurDownsample:
         return self.blur(x)[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale]
 
     def adjoint(self, y):
-        zero_filled = y.new_zeros(*y.shape[:2], *enlarged(y, self.scales))
+        height, width = enlarged(y, self.scales)
+        zero_filled = y.new_zeros(*y.shape[:2], height, width)
         zero_filled[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale] = y
         return self.blur.adjoint(zero_filled)
 
@@ -299,8 +309,11 @@ def enlarged(y, scales):
 
 def enlarge(y, A):
     """y (1,C,h,w) by bicubic interpolation at the size of the picture of which A makes y. Not clipped."""
+    check_operator(A)
+    size = tuple(A.adjoint(y).shape[-2:])
     # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field does.
-    return torch.nn.functional.interpolate(y, size=tuple(A.adjoint(y).shape[-2:]), mode="bicubic", antialias=True)
+    exact = y if y.dtype == torch.float64 else y.float()
+    return torch.nn.functional.interpolate(exact, size=size, mode="bicubic", antialias=True).to(y.dtype)
 
 
 def consistent(x, y, A):
@@ -312,5 +325,12 @@ def consistent(x, y, A):
         x: estimate (1,C,H,W).
         y: observation of A's shape.
         A: forward model.
+
+    Raises:
+        TypeError, ValueError: x and y do not fit each other by way of A.
     """
-    return x + A.pinv(y - A(x))
+    check_operator(A)
+    seen = A(x)
+    check_batch(y, "y")
+    check_same_shape(y, seen, "y", "A(x)")
+    return x + A.pinv(y - seen)

@@ -2,7 +2,7 @@
 
 import torch
 
-from dil_course.signals.validation import check_batch, check_finite, check_integer, check_number, describe
+from dil_course.signals.validation import check_batch, check_finite, check_integer, check_number, describe, is_float
 
 BLOCK = 2**21  # distances held at a time: 16 MB
 
@@ -96,7 +96,7 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
 
 def check_rows(rows, name):
     """Refuse what is not a finite float tensor (N,D) with at least one row and one column (TypeError, ValueError)."""
-    if not isinstance(rows, torch.Tensor) or not rows.is_floating_point():
+    if not is_float(rows):
         raise TypeError(f"{name}: expected a float tensor (N,D), got {describe(rows)}: call patches(x, size)")
     if rows.ndim != 2 or rows.numel() == 0:
         raise ValueError(f"{name}: expected one patch a row (N,D), got {describe(rows)}: call patches(x, size)")
@@ -105,7 +105,7 @@ def check_rows(rows, name):
 
 def check_places(given, count, name):
     """Refuse places that are not (count,2) (TypeError, ValueError)."""
-    if not isinstance(given, torch.Tensor):
+    if not isinstance(given, torch.Tensor) or given.is_complex() or given.is_meta:
         raise TypeError(f"{name}: apart needs the places of both, got {describe(given)}: call places(x, size)")
     if given.shape != (count, 2):
         raise ValueError(f"{name}: expected ({count}, 2), one place for each row, got {tuple(given.shape)}")

@@ -4,12 +4,13 @@ The same three calls as in `operators`: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 
 from dil_course import runtime
 from dil_course.signals.operators import check_mask
-from dil_course.signals.validation import check_batch, check_integer, check_number
+from dil_course.signals.validation import LARGEST_SIDE, check_batch, check_integer, check_number, describe
 
 
 class Radon:
@@ -31,11 +32,12 @@ class Radon:
 
     def __init__(self, side, angles):
         check_integer(side, "side", 2, 1024)
+        angles = angles.tolist() if hasattr(angles, "tolist") else angles
+        if not isinstance(angles, Iterable) or not (angles := list(angles)):
+            raise ValueError(f"angles: at least one is needed, such as range(0, 180, 3), got {describe(angles)}")
+        for angle in angles:
+            check_number(angle, "angles", low=-360, high=360)
         self.side, self.angles = side, [float(angle) for angle in angles]
-        if not self.angles:
-            raise ValueError("angles: at least one is needed, such as range(0, 180, 3)")
-        for angle in self.angles:
-            check_number(angle, "an angle", low=-360, high=360)
         self.rays, self.pixels, self.weights = radon_matrix(side, self.angles)
 
     def _multiply(self, x, taken, given, shape):
@@ -58,6 +60,7 @@ class Radon:
 
     def pinv(self, y, iterations=500):
         """The shortest x that comes nearest to A x = y, by conjugate gradients on A^T A x = A^T y."""
+        check_integer(iterations, "iterations", 1)
         x = torch.zeros_like(self.adjoint(y))
         residual = direction = self.adjoint(y)
         first = size = residual.square().sum()
@@ -157,9 +160,10 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
         TypeError, ValueError: a number out of range, or the centre alone takes more columns than there are to read.
     """
     for value, name in ((height, "height"), (width, "width")):
-        check_integer(value, name, 2)
+        check_integer(value, name, 2, LARGEST_SIDE)
     check_number(acceleration, "acceleration", low=1, high=width)
     check_number(centre, "centre", high=1)
+    acceleration, centre = float(acceleration), float(centre)
     wanted, inner = round(width / acceleration), round(centre * width)
     if inner > wanted:
         raise ValueError(f"the centre takes {inner} columns, but an acceleration of {acceleration:g} reads only {wanted}")

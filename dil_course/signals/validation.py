@@ -1,18 +1,27 @@
 """Errors that say what came, what is wanted and the likely mend, raised before any compute."""
 
 import math
-import numbers
 
+import numpy as np
 import torch
 
 LARGEST_SIDE = 2048
+LARGEST_WIDTH = 1024  # channels of a network: a mistyped number must not ask for all the memory there is
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def describe(value):
     """What came, in a few words: type, shape and dtype."""
     if isinstance(value, torch.Tensor) or type(value).__module__ == "numpy" and hasattr(value, "shape"):
-        return f"{type(value).__name__} of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+        sparse = ", sparse" if getattr(value, "layout", torch.strided) != torch.strided else ""
+        empty = ", without values (meta)" if getattr(value, "is_meta", False) else ""
+        return f"{type(value).__name__} of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{sparse}{empty}"
     return f"{type(value).__name__} {value!r:.60}"
+
+
+def is_float(x):
+    """Is it a tensor of real floating-point numbers to compute with: not sparse, not the empty shell that torch calls meta?"""
+    return isinstance(x, torch.Tensor) and x.dtype in FLOATS and x.layout == torch.strided and not x.is_meta
 
 
 def is_finite(x):
@@ -40,7 +49,7 @@ def check_batch(x, name):
         TypeError: not a floating-point torch tensor.
         ValueError: wrong shape, an empty tensor, NaN or infinity.
     """
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+    if not is_float(x):
         raise TypeError(f"{name}: expected a float tensor (1,C,H,W), got {describe(x)}: call load_image(...)")
     if x.ndim != 4 or x.shape[0] != 1 or x.numel() == 0:
         raise ValueError(f"{name}: expected one picture (1,C,H,W), got {describe(x)}: call load_image(...)")
@@ -64,7 +73,7 @@ def check_pictures(pictures, name="pictures"):
         TypeError: not a floating-point torch tensor.
         ValueError: wrong shape, an empty tensor, NaN or infinity, or values outside [0,1].
     """
-    if not isinstance(pictures, torch.Tensor) or not pictures.is_floating_point():
+    if not is_float(pictures):
         raise TypeError(f"{name}: expected a float tensor (N,C,H,W) in [0,1], got {describe(pictures)}")
     if pictures.ndim != 4 or pictures.numel() == 0:
         raise ValueError(f"{name}: expected pictures (N,C,H,W), got {describe(pictures)}: for a single one, write x[None]")
@@ -86,30 +95,60 @@ def check_observation(y, name="y"):
 
 
 def check_same_shape(a, b, name_a, name_b):
-    """Refuse two pictures of different shapes (ValueError)."""
+    """Refuse two pictures of different shapes (ValueError), and what is no tensor at all (TypeError)."""
+    for value, name in ((a, name_a), (b, name_b)):
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name}: expected a tensor, got {describe(value)}")
     if a.shape != b.shape:
         raise ValueError(f"{name_a} is {tuple(a.shape)} but {name_b} is {tuple(b.shape)}: they must be equal")
 
 
-def check_number(value, name, low=0.0, high=math.inf):
-    """Refuse what is not a finite real number in [low, high].
+def check_number(value, name, low=0.0, high=1e18):
+    """Refuse what is not a finite real number in [low, high]. Beyond 1e18 torch takes no whole numbers.
 
     Raises:
         TypeError: not a number.
         ValueError: NaN, infinite, or outside [low, high].
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name}: expected a number, got {describe(value)}")
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:
         raise ValueError(f"{name}: expected a finite number in [{low:g}, {high:g}], got {value}")
 
 
 def check_integer(value, name, low=0, high=2**63 - 1):
     """Refuse what is not a whole number in [low, high] (TypeError, ValueError)."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}: expected a whole number, got {describe(value)}")
     if not low <= value <= high:
-        raise ValueError(f"{name}: expected a whole number of at least {low}, got {value}")
+        limits = f"of at least {low}" if value < low else f"of at most {high}"
+        raise ValueError(f"{name}: expected a whole number {limits}, got {value}")
+
+
+def check_flag(value, name):
+    """Refuse what is neither True nor False (TypeError): a number in place of a switch is mostly a setting that slipped."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, got {describe(value)}")
+
+
+def check_choice(value, choices, name):
+    """Refuse what is not one of the words (TypeError, ValueError)."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected one of {', '.join(choices)}, got {describe(value)}")
+    if value not in choices:
+        raise ValueError(f"no {name} {value!r}; there are {', '.join(choices)}")
+
+
+def check_function(value, name):
+    """Refuse what cannot be called (TypeError)."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name}: expected a function, got {describe(value)}")
+
+
+def check_operator(A):
+    """Refuse what is no forward model (TypeError)."""
+    if not callable(A) or isinstance(A, type) or not callable(getattr(A, "adjoint", None)):
+        raise TypeError(f"A: expected a forward model with A(x) and A.adjoint(y), such as Identity(), got {describe(A)}")
 
 
 def check_side(shape, smallest, name):
