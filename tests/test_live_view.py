@@ -224,4 +224,4 @@ def test_bad_input_is_told_in_the_cell(kernel, cell, bad, problem):
     request = kernel.queue(cell.format(bad))
     errors = [content for kind, content in kernel.finish(request) if kind == "error"]
     assert kernel.replies[request]["status"] == "error"
-    assert errors[0]["ename"] == "ValueError" and problem in errors[0]["evalue"]
+    assert errors[0]["ename"] in ("ValueError", "NotFiniteError") and problem in errors[0]["evalue"]

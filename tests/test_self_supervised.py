@@ -315,14 +315,14 @@ def test_zero_shot_noise2noise_loss_is_the_papers_and_its_rate_is_halved_once(mo
         residual = F.mse_loss(f(y1), y2) + F.mse_loss(f(y2), y1)
         expected = (residual + F.mse_loss(f(y1), d1) + F.mse_loss(f(y2), d2)) / 2
         estimate = f(Y)
-    rates, original = [], subsampling.descend
+    rates, original = [], subsampling.Descent
 
     def recorded(engine, *rest):
         for step in original(engine, *rest):
             rates.append(engine.learning_rate)
             yield step
 
-    monkeypatch.setattr(subsampling, "descend", recorded)
+    monkeypatch.setattr(subsampling, "Descent", recorded)
     steps = list(zero_shot_noise2noise(Y, network=made, iterations=4, learning_rate=1e-3, fast=False))
     torch.testing.assert_close(steps[0].loss, expected)
     torch.testing.assert_close(steps[0].estimate, estimate)

@@ -8,7 +8,7 @@ from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
 from dil_course.from_scratch.zero_shot_sr import turn
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import NotFiniteError, check_integer, check_number, check_observation, check_side
 
 SIDE, PATCHES = 40, 8  # how large the patches are that a network is adapted on, and how many it sees at a time
 SCALES = (1, 0.9)  # of the picture that they are cut from: structures recur at a slightly smaller size, too
@@ -137,13 +137,13 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
 
 
 def tune(engine, objective, iterations):
-    """Steps down an objective. Unlike `descend`, each Step comes before its update: the first one is the trained network."""
+    """Steps down an objective. Unlike `Descent`, each Step comes before its update: the first one is the trained network."""
     iterations = runtime.pick(quick=100, full=300) if iterations is None else iterations
     first = None
     for iteration in range(1, iterations + 1):
         try:
             loss, estimate = objective(iteration)
-        except ValueError:  # a risk refuses estimates that are not finite
+        except NotFiniteError:  # a risk refuses estimates that are not finite
             if first is None:
                 raise
             loss = torch.tensor(torch.nan)

@@ -7,7 +7,7 @@ import torch
 from dil_course import runtime
 from dil_course.checks.inputs import shared_noise
 from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
-from dil_course.fitting import descend, run
+from dil_course.fitting import Descent, run
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
 from dil_course.from_scratch.self_supervised.start import prepare
@@ -438,7 +438,7 @@ def _run(fault, iterations=180):
         estimate = engine(source)
         return masked_mean((estimate - target) ** 2, judged), estimate
 
-    estimate = run(descend(engine, objective, iterations)).estimate
+    estimate = run(Descent(engine, objective, iterations)).estimate
     return {"truth": x, "y": y, "sigma": SIGMA, "estimate": estimate, **last}
 
 

@@ -7,12 +7,11 @@ import time
 import numpy as np
 from PIL import Image
 
-from dil_course.fitting.run import Recorder
+from dil_course.fitting.pace import Pace
+from dil_course.fitting.run import Recorder, recorded
 from dil_course.signals import to_array
 
 WIDTH = 320  # of the live picture on the page, in CSS pixels
-SHORTEST_PAUSE = 0.25  # seconds between two drawings: more than four a second looks no livelier
-LONGEST_PAUSE = 20.0  # seconds: after one slow drawing, on a busy machine, the view must not seem to hang
 TURNS = 8  # of the event loop for each iteration: ipykernel 7.4 takes five to pass a press of Stop on, 0.1 ms in all
 PICTURE_SHARE, CURVES_SHARE = 0.008, 0.012  # of the run's time that may go into drawing; 3 % in all with the messages
 CURVES = ({"loss": "loss"}, {"average": "psnr_average", "single": "psnr"})  # of each axes: labels and names in the history
@@ -59,20 +58,6 @@ class TextView:
         print(result.why)
 
 
-class Pace:
-    """Says when the next drawing is due, so that drawing takes at most `share` of the run's time."""
-
-    def __init__(self, share, delay=0.0):
-        self.share, self.due = share, time.perf_counter() + delay
-
-    def draw(self, function):
-        started = time.perf_counter()
-        if started >= self.due:
-            function()
-            ended = time.perf_counter()
-            self.due = ended + min(max(SHORTEST_PAUSE, (ended - started) / self.share), LONGEST_PAUSE)
-
-
 class WidgetView:
     """The live view in a notebook.
 
@@ -103,8 +88,8 @@ class WidgetView:
         self.stopped, button.disabled, button.description = True, True, "Stopping"
 
     def update(self, recorder):
-        self.picture_pace.draw(lambda: self._draw_picture(recorder))
-        self.curves_pace.draw(lambda: self._draw_curves(recorder))
+        self.picture_pace.do(lambda: self._draw_picture(recorder))
+        self.curves_pace.do(lambda: self._draw_curves(recorder))
 
     def _draw_picture(self, recorder):
         self.picture.value = picture_png(to_array(recorder.average))
@@ -206,7 +191,7 @@ def summary_figure(result, truth, observed):
     return figure, f"{alt} {result.why}."
 
 
-async def watch(steps, truth=None, observed=None, average=0.99, stop=None):
+async def watch(steps, truth=None, observed=None, average=0.99, stop=None, checkpoint=None):
     """Drain a method's generator live: `result = await watch(deep_image_prior(y), truth=x, observed=y)`.
 
     The same as `run`, and the same numbers. In a notebook it shows the averaged estimate, curves and a Stop button,
@@ -219,6 +204,7 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None):
         observed: the observation, only to be shown beside the estimate at the end.
         average: weight of the past in the moving average.
         stop: a fresh stopping rule of `fitting.stopping`.
+        checkpoint: path of a file from which the same call goes on after a crash, as in `run`.
 
     Raises:
         TypeError, ValueError: as `run`.
@@ -227,9 +213,7 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None):
     view = (WidgetView if has_front_end() else TextView)(recorder.history)
     why = None
     try:
-        for step in steps:
-            if recorder.observe(step):
-                break
+        for step in recorded(steps, recorder, checkpoint):
             view.update(recorder)
             # Gives the kernel its turns: a press of Stop arrives here, in this thread, within one iteration.
             for _ in range(TURNS):

@@ -5,8 +5,9 @@ import time
 
 import torch
 
+from dil_course.fitting.checkpoint import Checkpoint, storable
 from dil_course.signals import psnr, to_array
-from dil_course.signals.validation import check_image, check_number, check_same_shape, describe, is_finite
+from dil_course.signals.validation import NotFiniteError, check_image, check_number, check_same_shape, describe, is_finite
 
 RECORDS = 200
 SNAPSHOTS = 24
@@ -126,6 +127,27 @@ class Recorder:
             if len(self.snapshots) > SNAPSHOTS:
                 self.snapshots, self.snapshot_every = self.snapshots[::2], 2 * self.snapshot_every
 
+    def state_dict(self):
+        """What `load_state_dict` needs to go on. Of the stopping rule its numbers, tensors and texts, not its operators."""
+        own = {name: getattr(self, name) for name in ("average", "good", "history", "snapshots", "snapshot_every", "alarms")}
+        step = {"iteration": self.step.iteration, "total": self.step.total, "loss": float(self.step.loss), "estimate": self.step.estimate}
+        rule = {} if self.stop is None else {name: value for name, value in vars(self.stop).items() if storable(value)}
+        return {"own": own, "step": step, "rule": rule, "seconds": time.perf_counter() - self.started}
+
+    def load_state_dict(self, state):
+        """Go on from a state that `state_dict` gave.
+
+        Raises:
+            ValueError: it is of a run with a truth and this one has none, or the other way; the same for the rule.
+        """
+        for name, now, before in (("truth", self.truth is not None, "psnr" in state["own"]["history"]), ("stop", self.stop is not None, bool(state["rule"]))):
+            if now != before:
+                raise ValueError(f"checkpoint: the run was begun {'with' if before else 'without'} {name}=: go on like that, or name another file")
+        vars(self).update(state["own"])
+        self.step, self.started = Step(**state["step"]), time.perf_counter() - state["seconds"]
+        if self.stop is not None:
+            vars(self.stop).update(state["rule"])
+
     def result(self, why=None):
         """The Result so far. `why` tells a reason that the recorder cannot know, such as a Stop button.
 
@@ -151,7 +173,24 @@ class Recorder:
         return Result(estimate, iteration, self.history, snapshots, why, seconds)
 
 
-def run(steps, truth=None, average=0.99, stop=None):
+def recorded(steps, recorder, checkpoint=None):
+    """The steps, each taken by the recorder first, until the run has to end. What `run` and `watch` share."""
+    file = None if checkpoint is None else Checkpoint(checkpoint, steps, recorder)
+    try:
+        for step in steps:
+            ended = recorder.observe(step)
+            if file and recorder.why is None:
+                file.write() if ended or step.iteration == step.total else file.write_now_and_then()
+            if ended:
+                return
+            yield step
+    except NotFiniteError as error:
+        if recorder.step is None:
+            raise
+        recorder.why = f"diverged: after iteration {recorder.step.iteration}: {error}. A smaller learning rate may help"
+
+
+def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
     """Drain a method's generator and return its Result, for scripts, tests and lessons.
 
     Ctrl-C or a kernel interrupt ends the run and keeps its estimate. A diverging run ends with its last good one.
@@ -163,17 +202,20 @@ def run(steps, truth=None, average=0.99, stop=None):
             estimate.
         stop: a fresh stopping rule of `fitting.stopping`, or any object with `observe(step, average)`, `iteration`,
             `estimate` and `why` like them; it ends the run and chooses its estimate.
+        checkpoint: path of a file, written now and then. When the process dies, the same call goes on from there, with
+            the same numbers in the end; when the run has finished, it gives its Result again. Where the file cannot be
+            written, the run says so and goes on without. For methods that return a `Descent`: most, and all long ones.
 
     Raises:
         TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is no rule, or
-            one that has watched another run.
+            one that has watched another run; checkpoint is a file of another run, in no folder, or the method cannot be
+            taken up again.
     """
     recorder = Recorder(truth, average, stop)
     why = None
     try:
-        for step in steps:
-            if recorder.observe(step):
-                break
+        for _ in recorded(steps, recorder, checkpoint):
+            pass
     except KeyboardInterrupt:
         if recorder.step is None:
             raise

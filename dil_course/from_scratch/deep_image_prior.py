@@ -3,7 +3,7 @@
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import Engine, descend
+from dil_course.fitting import Descent, Engine
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Identity
 from dil_course.signals.validation import check_batch, check_integer, check_number, check_observation, check_side
@@ -74,7 +74,7 @@ def deep_image_prior(
         estimate = engine(z + input_noise * noise)
         return loss(estimate), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"z": generator})
 
 
 def default_network(channels, seed):

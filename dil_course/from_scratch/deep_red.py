@@ -32,20 +32,19 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
     check_number(beta, "beta")
     check_integer(every, "every", 1)
     A = Identity() if A is None else A
-    x = u = None
+    split = {}
 
     def loss(estimate):
         misfit = (A(estimate) - y).square().mean()
-        return misfit if x is None else misfit + mu * (estimate - (x - u)).square().mean()
+        return misfit + mu * (estimate - (split["x"] - split["u"])).square().mean() if split else misfit
 
-    def alternate(steps):
-        nonlocal x, u
-        for step in steps:
-            if step.iteration % every == 0:
-                f = step.estimate
-                x, u = (f, torch.zeros_like(f)) if x is None else (x, u)
-                x = (beta * denoiser(x) + mu * (f + u)) / (beta + mu)
-                u = u + f - x
-            yield step
+    def alternate(step):
+        if step.iteration % every == 0:
+            f = step.estimate
+            x, u = (split["x"], split["u"]) if split else (f, torch.zeros_like(f))
+            split["x"] = (beta * denoiser(x) + mu * (f + u)) / (beta + mu)
+            split["u"] = u + f - split["x"]
 
-    return alternate(deep_image_prior(y, A, learning_rate=learning_rate, loss=loss, **settings))
+    steps = deep_image_prior(y, A, learning_rate=learning_rate, loss=loss, **settings)
+    steps.memory["split"], steps.after = split, alternate
+    return steps

@@ -3,7 +3,7 @@
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import descend
+from dil_course.fitting import Descent
 from dil_course.fitting.risks import gsure, probe
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.networks import small_skip_network
@@ -67,7 +67,7 @@ def dip_sure(
         output = f(y)
         return (risk or estimated_error)(f, y, b, output), output
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"probe": generator})
 
 
 def _tiny_network(channels):

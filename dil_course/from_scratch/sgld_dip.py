@@ -27,15 +27,15 @@ def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed
     A = Identity() if A is None else A
     network = default_network(A.adjoint(y).shape[1], seed) if network is None else network
     steps = deep_image_prior(y, A, network=network, learning_rate=learning_rate, seed=seed, **settings)
-    return _walk(steps, network, weight_noise * learning_rate, runtime.generator(seed, "weights", y.device))
-
-
-def _walk(steps, network, spread, generator):
+    generator = runtime.generator(seed, "weights", y.device)
     weights = [parameter.detach() for parameter in network.parameters() if parameter.ndim == 4]  # they share the memory
-    for step in steps:
+
+    def walk(step):
         for weight in weights:
-            weight += spread * torch.randn(weight.shape, generator=generator, device=weight.device)
-        yield step
+            weight += weight_noise * learning_rate * torch.randn(weight.shape, generator=generator, device=weight.device)
+
+    steps.memory["weights"], steps.after = generator, walk
+    return steps
 
 
 class Posterior:

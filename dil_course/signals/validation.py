@@ -10,6 +10,10 @@ LARGEST_WIDTH = 1024  # channels of a network: a mistyped number must not ask fo
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
+class NotFiniteError(ValueError):
+    """Values are NaN or infinite. In the middle of a run it means that the run has diverged, and not that its input is wrong."""
+
+
 def describe(value):
     """What came, in a few words: type, shape and dtype."""
     if isinstance(value, torch.Tensor) or type(value).__module__ == "numpy" and hasattr(value, "shape"):
@@ -30,9 +34,9 @@ def is_finite(x):
 
 
 def check_finite(x, name):
-    """Refuse NaN and infinity in a tensor (ValueError)."""
+    """Refuse NaN and infinity in a tensor (NotFiniteError)."""
     if not is_finite(x):
-        raise ValueError(f"{name}: {int((~torch.isfinite(x)).sum())} values are NaN or infinite")
+        raise NotFiniteError(f"{name}: {int((~torch.isfinite(x)).sum())} values are NaN or infinite")
 
 
 def check_range(x, name, mend):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.fitting import descend
+from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.validation import check_integer, check_number, check_observation
 
@@ -38,7 +38,7 @@ def noise2void(y, share=0.015, network=None, iterations=None, learning_rate=0.01
         estimate = engine(torch.where(hidden, strangers(y, generator), y))
         return masked_mean((estimate - y) ** 2, hidden), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"hidden": generator})
 
 
 def hide(y, share, generator):
@@ -108,19 +108,19 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
     generator = runtime.generator(seed, "grids", y.device)
     grids = [grid(y, phase) for phase in range(WIDTH**2)]
     neighbours = neighbour_mean(y)
-    estimate = neighbours
+    shown = {"estimate": neighbours}
 
     def objective(iteration):
-        nonlocal estimate
         hidden = grids[int(torch.randint(WIDTH**2 - 1, (), generator=generator, device=y.device))]
         output = engine(torch.where(hidden, neighbours, y))
-        estimate = torch.where(hidden, output.detach(), estimate)
+        estimate = torch.where(hidden, output.detach(), shown["estimate"])
         if iteration % WIDTH**2 == 1:
             with torch.no_grad():
                 estimate = torch.where(grids[-1], engine(torch.where(grids[-1], neighbours, y)), estimate)
+        shown["estimate"] = estimate
         return masked_mean((output - y) ** 2, hidden), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"grids": generator, "shown": shown})
 
 
 def blind(denoiser):

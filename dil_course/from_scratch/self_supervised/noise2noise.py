@@ -3,7 +3,7 @@
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import descend
+from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.validation import check_number, check_observation, check_same_shape
 
@@ -42,7 +42,7 @@ def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, see
         estimate = engine(source)
         return torch.mean((estimate - target) ** 2), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations)
 
 
 def recorrupt(y, z, alpha):
@@ -81,4 +81,4 @@ def recorrupted2recorrupted(y, sigma, alpha=0.5, network=None, iterations=None, 
         estimate = engine(source)
         return torch.mean((estimate - target) ** 2), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"recorrupted": generator})

@@ -3,7 +3,7 @@
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import descend
+from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.networks.partial import PartialUNet
 from dil_course.signals.validation import check_number
@@ -44,4 +44,4 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
         estimate = engine.network(y * kept, kept, forgets)
         return torch.sum(judged * (estimate - y) ** 2) / judged.sum().clamp(min=1), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"kept": generator, "forgotten": forgets})

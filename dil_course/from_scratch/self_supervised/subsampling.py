@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.fitting import Engine, descend
+from dil_course.fitting import Descent, Engine
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.images import quarters
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
@@ -60,7 +60,7 @@ def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate
         excess = difference - (f1 - f2)
         return difference.square().mean() + gamma * iteration / iterations * excess.square().mean(), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations, {"cells": generator})
 
 
 def diagonals(y):
@@ -120,7 +120,7 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
         d1, d2 = diagonals(estimate)
         return squares(f1, y2) + squares(f2, y1) + squares(f1, d1) + squares(f2, d2), estimate
 
-    return descend(engine, objective, iterations)
+    return Descent(engine, objective, iterations)
 
 
 def chequerboard(y):
@@ -166,7 +166,7 @@ def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
             estimate = engine(stretched)
         return F.binary_cross_entropy(engine(source), target), darkest + range_ * estimate
 
-    return _until_it_rests(descend(engine, objective, iterations), y)
+    return _until_it_rests(Descent(engine, objective, iterations), y)
 
 
 def _until_it_rests(steps, y):

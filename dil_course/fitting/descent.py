@@ -1,0 +1,50 @@
+"""The loop that most methods are."""
+
+import torch
+
+from dil_course.fitting.run import Step
+
+
+class Descent:
+    """Steps of Adam down an objective that is drawn anew at each iteration. Unlike a generator, it can tell its state.
+
+    Args:
+        engine: whose network is fitted.
+        objective: function of the iteration, from 1, that returns the loss and the estimate (1,C,H,W).
+        iterations: how many.
+        memory: what the objective remembers from one iteration to the next, by name: random streams, and dictionaries of
+            tensors that it changes in place. A checkpoint keeps it.
+
+    Attributes:
+        after: function of the Step, called when the weights have been updated; None does nothing.
+    """
+
+    def __init__(self, engine, objective, iterations, memory=None):
+        self.engine, self.objective, self.iterations = engine, objective, iterations
+        self.memory, self.after, self.iteration = memory or {}, None, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.iteration == self.iterations:
+            raise StopIteration
+        self.iteration += 1
+        loss, estimate = self.objective(self.iteration)
+        self.engine.update(loss)
+        step = Step(self.iteration, self.iterations, loss.detach(), estimate.detach())
+        if self.after:
+            self.after(step)
+        return step
+
+    def state_dict(self):
+        """Everything that the next iteration depends on, in dictionaries, lists, tensors and numbers."""
+        memory = {name: kept.get_state() if isinstance(kept, torch.Generator) else kept for name, kept in self.memory.items()}
+        return {"iteration": self.iteration, "engine": self.engine.state_dict(), "memory": memory}
+
+    def load_state_dict(self, state):
+        """Go on from a state that `state_dict` gave."""
+        self.iteration = state["iteration"]
+        self.engine.load_state_dict(state["engine"])
+        for name, kept in self.memory.items():
+            (kept.set_state if isinstance(kept, torch.Generator) else kept.update)(state["memory"][name])

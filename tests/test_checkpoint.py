@@ -1,0 +1,214 @@
+"""A run that dies, and goes on from its checkpoint: the same numbers, whatever is resumed, and plain words where it cannot be."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dil_course.fitting import checkpoint, run
+from dil_course.fitting.stopping import Discrepancy, HeldOut, WindowedVariance
+from dil_course.from_scratch import (
+    deep_image_prior, deep_red, dip_sure, held_out, neighbor2neighbor, noise2fast, noise2noise, noise2self, noise2void,
+    non_local_means, recorrupted2recorrupted, self2self, sgld_dip, zero_shot_noise2noise, zero_shot_sr,
+)  # fmt: skip
+from dil_course.from_scratch.sgld_dip import Posterior
+from dil_course.signals import Identity, add_gaussian, picture
+
+TRUTH = picture("camera", 32)
+SIGMA = 25 / 255
+Y, OTHER = (add_gaussian(TRUTH, SIGMA, seed=seed) for seed in (0, 1))
+LARGER = add_gaussian(picture("camera", 64), SIGMA)  # for methods that take pictures apart
+TOTAL = 24
+METHODS = {
+    "deep_image_prior": lambda **settings: deep_image_prior(Y, **settings),
+    "deep_red": lambda **settings: deep_red(Y, lambda x: non_local_means(x, SIGMA), every=5, **settings),
+    "sgld_dip": lambda **settings: sgld_dip(Y, **settings),
+    "dip_sure": lambda **settings: dip_sure(Y, SIGMA, **settings),
+    "noise2noise": lambda **settings: noise2noise(Y, OTHER, **settings),
+    "recorrupted2recorrupted": lambda **settings: recorrupted2recorrupted(Y, SIGMA, **settings),
+    "noise2void": lambda **settings: noise2void(Y, **settings),
+    "noise2self": lambda **settings: noise2self(Y, **settings),
+    "self2self": lambda **settings: self2self(Y, **settings),
+    "neighbor2neighbor": lambda **settings: neighbor2neighbor(LARGER, **settings),
+    "zero_shot_noise2noise": lambda **settings: zero_shot_noise2noise(Y, **settings),
+}
+RULES = {
+    "none": lambda: None,
+    "windowed variance": lambda: WindowedVariance(window=4, patience=100),
+    "discrepancy": lambda: Discrepancy(Y, Identity(), 1e-9),
+    "held out": lambda: HeldOut(Y, held_out(Y)),
+    "posterior": lambda: Posterior(burn_in=3),
+}
+
+
+class Killed(Exception):
+    """The process is gone: nothing after the last write counts."""
+
+
+def dying_at(steps, iteration):
+    """Make the method raise in the middle of an iteration, when its random numbers are drawn and its weights not yet updated."""
+    update = steps.engine.update
+
+    def last(loss):
+        if steps.iteration == iteration:
+            raise Killed
+        update(loss)
+
+    steps.engine.update = last
+    return steps
+
+
+def same(a, b):
+    assert torch.equal(a.estimate, b.estimate) and a.iteration == b.iteration
+    assert a.history == b.history and a.why == b.why
+    assert [iteration for iteration, _ in a.snapshots] == [iteration for iteration, _ in b.snapshots]
+    assert all((one == other).all() for (_, one), (_, other) in zip(a.snapshots, b.snapshots, strict=True))
+
+
+@pytest.fixture(autouse=True)
+def write_always(monkeypatch):
+    """Small runs are over before the first pause is: write after each iteration."""
+    monkeypatch.setattr(checkpoint.Checkpoint, "write_now_and_then", checkpoint.Checkpoint.write)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_that_died_twice_ends_with_the_same_numbers(method, tmp_path, capsys):
+    file = tmp_path / "run.safetensors"
+    for iteration in (9, 17):
+        with pytest.raises(Killed):
+            run(dying_at(METHODS[method](iterations=TOTAL), iteration), checkpoint=file)
+    resumed = run(METHODS[method](iterations=TOTAL), checkpoint=file)
+    assert capsys.readouterr().out.count("resumed at iteration") == 2, "at 8, and at 16"
+    same(resumed, run(METHODS[method](iterations=TOTAL)))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rule_goes_on_too(rule, tmp_path):
+    def result(**options):
+        return run(deep_image_prior(Y, iterations=TOTAL), truth=TRUTH, stop=RULES[rule](), **options)
+
+    file = tmp_path / "run.safetensors"
+    with pytest.raises(Killed):
+        run(dying_at(deep_image_prior(Y, iterations=TOTAL), 12), truth=TRUTH, stop=RULES[rule](), checkpoint=file)
+    same(result(checkpoint=file), result())
+    same(result(checkpoint=file), result())  # the finished run, read again
+
+
+def test_a_wrong_call_is_refused_and_the_file_stays(tmp_path):
+    file = tmp_path / "run.safetensors"
+    run(deep_image_prior(Y, iterations=5), checkpoint=file)
+    content = file.read_bytes()
+    wrong = {
+        "not 6": lambda: run(deep_image_prior(Y, iterations=6), checkpoint=file),
+        "another run": lambda: run(deep_image_prior(OTHER, iterations=5), checkpoint=file),
+        "another run,": lambda: run(deep_image_prior(Y, iterations=5, seed=1), checkpoint=file),
+        "without truth": lambda: run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file),
+        "without stop": lambda: run(deep_image_prior(Y, iterations=5), stop=RULES["held out"](), checkpoint=file),
+    }
+    for words, call in wrong.items():
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", "weights"])
+def test_a_file_that_is_no_checkpoint_is_refused(content, tmp_path):
+    file = tmp_path / "run.safetensors"
+    save_file({"a": torch.zeros(1)}, file) if content == "weights" else file.write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be read .* Delete"):
+        run(deep_image_prior(Y, iterations=2), checkpoint=file)
+
+
+@pytest.mark.parametrize("steps", [lambda: noise2fast(LARGER), lambda: zero_shot_sr(Y, iterations=2), lambda: iter([])])
+def test_methods_that_cannot_be_taken_up_again_say_so_before_compute(steps, tmp_path):
+    with pytest.raises(TypeError, match="cannot be taken up again"):
+        run(steps(), checkpoint=tmp_path / "run.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path, error", [(3, TypeError), ("no/such/folder/file", ValueError), (".", ValueError)])
+def test_a_path_that_is_none_is_refused(path, error):
+    with pytest.raises(error, match="checkpoint"):
+        run(deep_image_prior(Y, iterations=2), checkpoint=path)
+
+
+@pytest.mark.parametrize("problem", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_is_full_or_read_only_costs_the_file_and_not_the_run(problem, tmp_path, monkeypatch, capsys):
+    def refuse(*arguments):
+        raise OSError(problem, os.strerror(problem))
+
+    monkeypatch.setattr(checkpoint.os, "replace", refuse)
+    file = tmp_path / "run.safetensors"
+    result = run(deep_image_prior(Y, iterations=5), checkpoint=file)
+    same(result, run(deep_image_prior(Y, iterations=5)))
+    said = capsys.readouterr().out
+    assert said.count("no checkpoint after iteration 1") == 1 and os.strerror(problem) in said and str(file) in said
+    assert not list(tmp_path.iterdir()), "half a file was left"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full, a file on a disk that is full")
+def test_a_disk_that_is_really_full(tmp_path, capsys):
+    (tmp_path / "run.safetensors.part").symlink_to("/dev/full")
+    assert run(deep_image_prior(Y, iterations=5), checkpoint=tmp_path / "run.safetensors").iteration == 5
+    assert "No space left on device" in capsys.readouterr().out
+
+
+def test_a_run_that_diverges_leaves_the_last_good_state(tmp_path):
+    file = tmp_path / "run.safetensors"
+    steps = deep_image_prior(Y, iterations=TOTAL)
+
+    def poison(step):
+        if step.iteration == 10:
+            with torch.no_grad():
+                next(steps.engine.network.parameters()).fill_(torch.nan)
+
+    steps.after = poison
+    result = run(steps, checkpoint=file)
+    assert "diverged" in result.why and result.iteration == 10 and torch.isfinite(result.estimate).all()
+    # The weights of iteration 10 are lost in it already; what is read again says so, and keeps the estimate.
+    again = run(deep_image_prior(Y, iterations=TOTAL), checkpoint=file)
+    assert "diverged" in again.why and torch.equal(again.estimate, result.estimate)
+
+
+SCRIPT = """
+import sys, torch
+torch.set_num_threads(1)
+from dil_course.fitting import run
+from dil_course.from_scratch import deep_image_prior
+from dil_course.signals import add_gaussian, picture
+x = picture("camera", 32)
+print("ready", flush=True)
+result = run(deep_image_prior(add_gaussian(x, 25 / 255), iterations=120), truth=x, checkpoint=sys.argv[1])
+print(result.estimate.double().sum().item(), result.history["psnr_average"][-1], result.iteration)
+"""
+
+
+def written(file):
+    return file.stat().st_mtime_ns if file.exists() else None
+
+
+def test_a_process_that_is_killed_goes_on(tmp_path):
+    """SIGKILL soon after a state was written, a new process each time; at random moments, and more of them: benchmarks/kills.py."""
+    file = tmp_path / "run.safetensors"
+    command = [sys.executable, "-c", SCRIPT, str(file)]
+    kills = 0
+    for moment in (0.01, 0.1, 0.3):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        while "ready" not in process.stdout.readline():
+            pass
+        before = written(file)
+        while process.poll() is None and written(file) == before:
+            time.sleep(0.01)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    whole = subprocess.run([*command[:-1], str(tmp_path / "other.safetensors")], capture_output=True, text=True, check=True)
+    resumed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert kills and "resumed at iteration" in resumed.stdout
+    assert resumed.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
