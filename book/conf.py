@@ -44,11 +44,10 @@ myst_heading_anchors = 3
 html_theme = "sphinx_book_theme"
 html_title = project
 html_context = {"default_mode": "auto"}
-html_static_path = ["static"]
-html_css_files = ["book.css"]
 html_extra_path = ["extra"]
 html_show_sourcelink = False
-html_theme_options = {"use_download_button": True, "home_page_in_toc": True}
+# The search stands in the sidebar; the theme would repeat it in a bar above.
+html_theme_options = {"use_download_button": True, "home_page_in_toc": True, "navbar_persistent": []}
 if REPOSITORY:
     html_theme_options |= {
         "repository_url": GITHUB + REPOSITORY,
