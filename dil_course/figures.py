@@ -10,8 +10,9 @@ from matplotlib.patches import Rectangle
 
 from dil_course.signals import to_array
 
-# Okabe and Ito's palette, told apart by colour-blind readers; line styles say the same in gray.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"]
+# Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on white;
+# line styles say the same in gray.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
 
 

@@ -73,8 +73,8 @@ class WidgetView:
         self.status = widgets.Label("starting")
         self.stop = widgets.Button(description="Stop", icon="stop", tooltip="End the run and keep its estimate")
         self.stop.on_click(self._on_stop)
-        self.picture = widgets.Image(format="png", layout={"width": f"{WIDTH}px", "object_fit": "contain"})
-        self.curves = widgets.Image(format="png", layout={"width": "520px", "object_fit": "contain"})
+        self.picture = picture_widget(WIDTH, "The estimate as it emerges")
+        self.curves = picture_widget(520, "Curves of the run over iterations: the loss and, with a known truth, the PSNR")
         self.row = widgets.HBox([self.picture, self.curves], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.controls = widgets.HBox([self.stop, self.status])
         self.box = widgets.VBox([self.controls, self.row])
@@ -119,6 +119,21 @@ class WidgetView:
         self.box.children = [self.controls, slider, self.row]
         figure, alt = summary_figure(result, recorder.truth, observed)
         show_figure(figure, alt)
+
+
+def picture_widget(width, words):
+    """A widget for a PNG, `width` CSS pixels wide, with words for those who cannot see it.
+
+    ipywidgets has no alternative text. Its tooltip becomes the picture's title, which screen readers read out instead;
+    but the page then also asks for a description, and pictures have none: without this empty one they are not shown.
+    """
+    import ipywidgets as widgets
+    from traitlets import Unicode
+
+    image = widgets.Image(format="png", layout={"width": f"{width}px", "object_fit": "contain"})
+    image.add_traits(description=Unicode("").tag(sync=True))
+    image.tooltip = words
+    return image
 
 
 def picture_png(array):

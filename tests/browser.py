@@ -1,0 +1,185 @@
+"""What the tests in a real browser share: Chromium, a Jupyter server of a folder, and a reader's moves on a notebook's page.
+
+Screenshots are kept in artifacts/, which git ignores.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import pytest
+
+ARTIFACTS = pathlib.Path(__file__).parents[1] / "artifacts"
+TOKEN = "browsertest"
+QUIET = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+# Pixels as a data URL: compared as text, they say whether a picture on the page has changed.
+PIXELS = """image => {
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+    if (canvas.width) canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL();
+}"""
+LOADED = "image => image.complete && image.naturalWidth > 0"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium: the system's, else the one that playwright has installed."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.skip("playwright is not installed")
+    with sync_playwright() as playwright:
+        names = ("chromium", "chromium-browser", "google-chrome")
+        path = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
+        if not os.path.exists(path):
+            pytest.skip("no Chromium found: install it, or run `python -m playwright install chromium`")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *QUIET.split()])
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def jupyter(folder, app="jupyterlab"):
+    """A server of `folder` on a free port of this machine only, JupyterLab's or Notebook 7's ("notebook"); yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    private = folder / ".jupyter"
+    # Asks whether to fetch news otherwise, in a window above the page.
+    settings = private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(private / "config"),
+        "JUPYTER_RUNTIME_DIR": str(private / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
+    }
+    command = [sys.executable, "-m", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with open(folder / "server.log", "w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(f"{address}/api/status?token={TOKEN}"):
+            assert server.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _answers(address):
+    try:
+        return urllib.request.urlopen(address, timeout=5).status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def write_notebook(path, cells):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    nbformat.write(notebook, path)
+
+
+@contextlib.contextmanager
+def page_of(browser, name, allowed=()):
+    """A page that must stay without errors in the browser's console, but for those that hold a text in `allowed`.
+
+    A failure leaves artifacts/NAME_failed.png.
+    """
+    ARTIFACTS.mkdir(exist_ok=True)
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    complaints = []
+
+    def complain(text):
+        if not any(part in text for part in allowed):
+            complaints.append(text)
+
+    page.on("console", lambda message: complain(f"{message.text} {message.location['url']}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: complain(str(error)))
+    try:
+        yield page
+    except BaseException:
+        page.screenshot(path=ARTIFACTS / f"{name}_failed.png")
+        raise
+    finally:
+        page.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def open_notebook(page, address, name):
+    """Open the notebook alone on JupyterLab's page, with its kernel ready."""
+    page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
+    # The file browser would leave the notebook half of the page.
+    page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab[aria-selected=true]").first.click()
+    page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=120_000)
+
+
+def choose(page, command):
+    """A command of the menu Run."""
+    page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+    page.locator(".lm-Menu-itemLabel", has_text=command).first.click()
+
+
+def run_all(page):
+    """Run All as a reader does it, again if it came before the page was connected to the kernel, which leaves cells as they are."""
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
+    # JupyterLab asks for the kernel when a command comes while it is still starting.
+    page.add_locator_handler(page.locator("dialog.jp-Dialog"), lambda dialog: dialog.get_by_text("Select", exact=True).click())
+    for _ in range(10):
+        choose(page, "Run All Cells")
+        page.wait_for_timeout(3000)
+        if prompt.inner_text().strip() != "[ ]:":
+            return
+    raise AssertionError("Run All started no cell")
+
+
+def wait_until(condition, what, seconds=180):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.1)
+
+
+def code_cell(page, text):
+    """The code cell that holds this text."""
+    return page.locator(".jp-CodeCell", has=page.locator(".jp-InputArea", has_text=text))
+
+
+def outputs(cell):
+    return cell.locator(".jp-OutputArea-output")
+
+
+def iteration(cell):
+    """The iteration that the status line of a live run shows; 0 before the first."""
+    found = re.search(r"iteration (\d+)", cell.locator(".widget-label").all_inner_texts()[0])
+    return int(found[1]) if found else 0
+
+
+def wait_for_live_picture(cell):
+    """Wait until the live picture of this cell has been drawn and then drawn otherwise; returns its locator."""
+    live = cell.locator("img.widget-image").first
+    live.wait_for(timeout=240_000)
+    wait_until(lambda: len(live.evaluate(PIXELS)) > 100, "the first live picture")
+    first = live.evaluate(PIXELS)
+    wait_until(lambda: live.evaluate(PIXELS) != first, "a change of the live picture")
+    return live
