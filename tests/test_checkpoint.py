@@ -200,8 +200,7 @@ def test_a_process_that_is_killed_goes_on(tmp_path):
     kills = 0
     for moment in (0.01, 0.1, 0.3):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        while "ready" not in process.stdout.readline():
-            pass
+        process.stdout.readline()
         before = written(file)
         while process.poll() is None and written(file) == before:
             time.sleep(0.01)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from dil_course.fitting import Step, live, run, watch
-from dil_course.from_scratch import deep_image_prior
-from dil_course.signals import add_gaussian, picture, psnr
+from dil_course.from_scratch import deep_image_prior, dip_sure, zero_shot_sr
+from dil_course.networks import ResidualNetwork, small_skip_network
+from dil_course.signals import Blur, add_gaussian, gaussian_kernel, picture, psnr
 
 TRUTH = picture("camera", 16)
 
@@ -92,6 +93,31 @@ def test_diverging_run_ends_with_its_last_good_estimate(drain, value, total, bro
 def test_first_step_not_finite_is_an_error(drain):
     with pytest.raises(ValueError, match="first step"):
         drain(steps(10, 1))
+
+
+@both
+@pytest.mark.parametrize("method", ["prior", "prior of a blur", "SURE", "zero-shot"])
+def test_a_network_that_breaks_in_the_middle_leaves_the_last_good_estimate(drain, method):
+    # There the operator or the risk is the first to meet the NaN, and refuses it.
+    y = add_gaussian(picture("camera", 32), 25 / 255)
+    network = ResidualNetwork(1, 8) if method == "zero-shot" else small_skip_network(*((1, 1) if method == "SURE" else (1,)))
+    calls = []
+
+    def broken(module, inputs, output):
+        calls.append(1)
+        return output * (torch.nan if len(calls) > 30 else 1)
+
+    network.register_forward_hook(broken)
+    settings = {"network": network, "iterations": 40}
+    make = {
+        "prior": lambda: deep_image_prior(y, **settings),
+        "prior of a blur": lambda: deep_image_prior(y, Blur(gaussian_kernel(5, 1.0)), **settings),
+        "SURE": lambda: dip_sure(y, 25 / 255, **settings),
+        "zero-shot": lambda: zero_shot_sr(y, every=5, **settings),
+    }
+    result = drain(make[method]())
+    assert "diverged" in result.why and "last good one" in result.why and 1 <= result.iteration < 40
+    assert torch.isfinite(result.estimate).all()
 
 
 @pytest.mark.parametrize("name", ["astronaut", "rocket", "hubble_deep_field"])

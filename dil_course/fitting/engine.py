@@ -98,14 +98,13 @@ class Engine:
         self.optimizer.step()
 
     def state_dict(self):
-        """Weights, learning rate, and what Adam remembers of each weight."""
+        """The weights, and what Adam remembers of each. The learning rate is the method's business."""
         moments = [self.optimizer.state.get(weight, {}) for weight in self.network.parameters()]
-        return {"network": self.network.state_dict(), "learning_rate": self.learning_rate, "moments": moments}
+        return {"network": self.network.state_dict(), "moments": moments}
 
     def load_state_dict(self, state):
         """Go on from a state that `state_dict` gave."""
         self.network.load_state_dict(state["network"])
-        self.learning_rate = state["learning_rate"]
         for weight, moments in zip(self.network.parameters(), state["moments"], strict=True):
             # Adam takes them number by number: they must lie in memory as the weights do.
             laid_out = {name: torch.empty_like(weight).copy_(value) for name, value in moments.items() if value.shape == weight.shape}
