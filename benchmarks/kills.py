@@ -53,6 +53,8 @@ def main():
         file = Path(folder) / "run.safetensors"
         for number in range(1, options.kills + 1):
             process, lives = student(file, options.iterations), draw.uniform(0, options.longest)
+            while not file.exists():  # on a busy machine the first kills would all come too early
+                time.sleep(0.01)
             time.sleep(lives)
             process.send_signal(signal.SIGKILL)
             said, _ = process.communicate()
