@@ -28,6 +28,7 @@ PIXELS = """image => {
     if (canvas.width) canvas.getContext("2d").drawImage(image, 0, 0);
     return canvas.toDataURL();
 }"""
+ERRORS = "[data-mime-type='application/vnd.jupyter.error']"  # tracebacks, among a cell's outputs
 LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
@@ -115,6 +116,8 @@ def page_of(browser, name, allowed=()):
 
     page.on("console", lambda message: complain(f"{message.text} {message.location['url']}") if message.type == "error" else None)
     page.on("pageerror", lambda error: complain(str(error)))
+    # JupyterLab asks for the kernel when a command comes while it is still starting.
+    page.add_locator_handler(page.locator("dialog.jp-Dialog"), lambda dialog: dialog.get_by_text("Select", exact=True).click())
     try:
         yield page
     except BaseException:
@@ -141,16 +144,28 @@ def choose(page, command):
 
 
 def run_all(page):
-    """Run All as a reader does it, again if it came before the page was connected to the kernel, which leaves cells as they are."""
-    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
-    # JupyterLab asks for the kernel when a command comes while it is still starting.
-    page.add_locator_handler(page.locator("dialog.jp-Dialog"), lambda dialog: dialog.get_by_text("Select", exact=True).click())
+    """Run All as a reader does it."""
+    until_it_runs(page.locator(".jp-CodeCell").first, lambda: choose(page, "Run All Cells"))
+
+
+def run_by_hand(cell):
+    """Shift + Enter in a cell."""
+
+    def press():
+        cell.locator(".jp-InputArea-editor").click()
+        cell.page.keyboard.press("Shift+Enter")
+
+    until_it_runs(cell, press)
+
+
+def until_it_runs(cell, start):
+    """Start a cell, again if that came before the page was connected to the kernel, which leaves cells as they are."""
     for _ in range(10):
-        choose(page, "Run All Cells")
-        page.wait_for_timeout(3000)
-        if prompt.inner_text().strip() != "[ ]:":
+        start()
+        cell.page.wait_for_timeout(3000)
+        if cell.locator(".jp-InputPrompt").inner_text().strip() != "[ ]:":
             return
-    raise AssertionError("Run All started no cell")
+    raise AssertionError("the cell does not start")
 
 
 def wait_until(condition, what, seconds=180):
@@ -158,11 +173,6 @@ def wait_until(condition, what, seconds=180):
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.1)
-
-
-def code_cell(page, text):
-    """The code cell that holds this text."""
-    return page.locator(".jp-CodeCell", has=page.locator(".jp-InputArea", has_text=text))
 
 
 def outputs(cell):

@@ -1,27 +1,34 @@
-"""The live view in JupyterLab, driven in a real browser: Run All, a picture that emerges, Stop, the slider.
+"""The course in a real browser: the live view, whole lessons, a reader's own photograph, Notebook 7, web pages made of lessons.
 
 Screenshots are kept in artifacts/, which git ignores.
 """
 
-import contextlib
-import os
+import base64
+import hashlib
+import io
+import json
 import pathlib
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
 import nbformat
+import numpy as np
 import pytest
+import skimage.data
+from browser import ARTIFACTS, ERRORS, LOADED, PIXELS, TOKEN, choose, chromium, iteration, jupyter, open_notebook, outputs, page_of
+from browser import run_all, run_by_hand, wait_for_live_picture, wait_until, write_notebook
+from PIL import Image
 
-ARTIFACTS = pathlib.Path(__file__).parents[1] / "artifacts"
-TOKEN = "browsertest"
-CELLS = [
-    "import torch\n"
+from dil_course.signals import add_gaussian, load_image, psnr
+
+__all__ = ["chromium"]  # a fixture
+pytestmark = pytest.mark.browser
+
+LESSONS = pathlib.Path(__file__).parents[1] / "notebooks"
+LIVE = [
+    "import hashlib, json, torch\n"
     "torch.set_num_threads(1)\n"
     "from dil_course.fitting import watch\n"
     "from dil_course.from_scratch import deep_image_prior\n"
@@ -30,168 +37,254 @@ CELLS = [
     "y = add_gaussian(truth, 25 / 255)",
     "result = await watch(deep_image_prior(y, iterations=4000), truth=truth, observed=y)",
     "print(result.why)",
+    "print(json.dumps({i: hashlib.sha256(snapshot.tobytes()).hexdigest() for i, snapshot in result.snapshots}))",
 ]
-QUIET = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-# Pixels as a data URL: compared as text, they say whether a picture on the page has changed.
-PIXELS = """image => {
-    const canvas = document.createElement("canvas");
-    canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
-    if (canvas.width) canvas.getContext("2d").drawImage(image, 0, 0);
-    return canvas.toDataURL();
-}"""
+# Iterations so long that the way of a message through a busy machine does not count.
+SLOW = [
+    "import json, time, torch\n"
+    "from dil_course.fitting import Step, watch\n"
+    "begun = []\n"
+    "def slowly(total=1000):\n"
+    "    for i in range(1, total + 1):\n"
+    "        begun.append(time.time())\n"
+    "        time.sleep(0.5)\n"
+    "        yield Step(i, total, torch.tensor(1 / i), torch.full((1, 3, 16, 16), i % 10 / 10))",
+    "result = await watch(slowly(), average=0)",
+    "print(json.dumps([result.why, result.iteration, float(result.estimate.mean()), begun]))",
+]
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    """A page of a headless Chromium: the system's, else the one that playwright has installed."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip("playwright is not installed")
-    with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        path = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
-        if not os.path.exists(path):
-            pytest.skip("no Chromium found: install it, or run `python -m playwright install chromium`")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *QUIET.split()])
-        yield browser
-        browser.close()
+def printed(cell):
+    """What this cell has printed, read as JSON."""
+    outputs(cell).first.wait_for(timeout=90_000)
+    return json.loads(outputs(cell).first.text_content())
 
 
-@contextlib.contextmanager
-def jupyterlab(folder):
-    """A JupyterLab server of `folder` on a free port of this machine only; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    private = folder / ".jupyter"
-    # Asks whether to fetch news otherwise, in a window above the page.
-    settings = private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(private / "config"),
-        "JUPYTER_RUNTIME_DIR": str(private / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
-    }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    with open(folder / "server.log", "w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while not _answers(f"{address}/api/status?token={TOKEN}"):
-            assert server.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()
-            time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+def digest(image, side):
+    """Of the picture on the page, shrunk back to the pixels that it had before `watch` enlarged it."""
+    array = np.array(Image.open(io.BytesIO(base64.b64decode(image.evaluate(PIXELS).split(",")[1]))).convert("RGB"))
+    factor = len(array) // side
+    return hashlib.sha256(array[factor // 2 :: factor, factor // 2 :: factor].tobytes()).hexdigest()
 
 
-def _answers(address):
-    try:
-        return urllib.request.urlopen(address, timeout=5).status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def write_notebook(path, cells):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    nbformat.write(notebook, path)
-
-
-def open_notebook(page, address, name):
-    """Open the notebook alone on the page, with its kernel ready."""
-    page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
-    # The file browser would leave the notebook half of the page.
-    page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab[aria-selected=true]").first.click()
-    page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=120_000)
-
-
-def run_all(page):
-    """Run All as a reader does it, again if it came before the page was connected to the kernel, which leaves cells as they are."""
-    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
-    # JupyterLab asks for the kernel when a command comes while it is still starting.
-    page.add_locator_handler(page.locator("dialog.jp-Dialog"), lambda dialog: dialog.get_by_text("Select", exact=True).click())
-    for _ in range(10):
-        page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
-        page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
-        page.wait_for_timeout(3000)
-        if prompt.inner_text().strip() != "[ ]:":
-            return
-    raise AssertionError("Run All started no cell")
-
-
-def wait_until(condition, what, seconds=180):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.1)
-
-
-@pytest.mark.browser
 def test_run_all_then_stop_then_slider(chromium, tmp_path):
-    ARTIFACTS.mkdir(exist_ok=True)
-    write_notebook(tmp_path / "live.ipynb", CELLS)
-    complaints = []
-    with jupyterlab(tmp_path) as address:
-        page = chromium.new_page(viewport={"width": 1200, "height": 1000})
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        try:
-            open_notebook(page, address, "live.ipynb")
-            run_all(page)
+    write_notebook(tmp_path / "live.ipynb", LIVE)
+    with jupyter(tmp_path) as address, page_of(chromium, "live") as page:
+        open_notebook(page, address, "live.ipynb")
+        run_all(page)
+        _, running, following, snapshots = page.locator(".jp-CodeCell").all()
 
-            live = page.locator("img.widget-image").first
-            live.wait_for(timeout=120_000)
-            wait_until(lambda: len(live.evaluate(PIXELS)) > 100, "the first live picture")
-            first = live.evaluate(PIXELS)
-            wait_until(lambda: live.evaluate(PIXELS) != first, "a change of the live picture")
-            page.screenshot(path=ARTIFACTS / "begun.png")
-            status = page.locator(".widget-label", has_text="iterations/s")
-            wait_until(lambda: int(re.search(r"iteration (\d+)", status.inner_text())[1]) > 80, "80 iterations")
-            time.sleep(1)  # for curves worth looking at
-            page.screenshot(path=ARTIFACTS / "live.png")
+        live = wait_for_live_picture(running)
+        page.screenshot(path=ARTIFACTS / "live_begun.png")
+        wait_until(lambda: iteration(running) > 80, "80 iterations")
+        time.sleep(1)  # for curves worth looking at
+        page.screenshot(path=ARTIFACTS / "live.png")
 
-            next_cell = page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output")
-            assert next_cell.count() == 0, "the next cell ran before Stop was pressed"
-            stop = page.locator(".widget-button", has_text="Stop")
-            stop.click()
-            next_cell.get_by_text("stopped by you at iteration").wait_for(timeout=90_000)
+        assert outputs(following).count() == 0, "the next cell ran before Stop was pressed"
+        stop = running.locator(".widget-button", has_text="Stop")
+        stop.click()
+        outputs(following).get_by_text("stopped by you at iteration").wait_for(timeout=90_000)
 
-            # The static figure; jupyter's own pictures, unlike those of widgets, lie in a rendered image.
-            figure = page.locator(".jp-RenderedImage img")
-            figure.wait_for(timeout=90_000)
-            assert figure.is_visible() and figure.evaluate("image => image.naturalWidth") > 500
-            assert stop.count() == 0
-            figure.scroll_into_view_if_needed()
-            page.screenshot(path=ARTIFACTS / "stopped.png")
+        # The static figure; jupyter's own pictures, unlike those of widgets, lie in a rendered image.
+        figure = running.locator(".jp-RenderedImage img")
+        figure.wait_for(timeout=90_000)
+        assert figure.is_visible() and figure.evaluate("image => image.naturalWidth") > 500
+        assert stop.count() == 0
+        figure.scroll_into_view_if_needed()
+        page.screenshot(path=ARTIFACTS / "live_stopped.png")
 
-            handle = page.locator(".widget-slider .noUi-handle")
-            handle.focus()
-            last = live.evaluate(PIXELS)
-            handle.press("ArrowLeft")
-            wait_until(lambda: live.evaluate(PIXELS) != last, "the slider to change the picture")
-            for _ in range(4):
-                handle.press("ArrowLeft")
-            time.sleep(0.5)
-            live.scroll_into_view_if_needed()
-            page.screenshot(path=ARTIFACTS / "slider.png")
-            handle.press("End")
-            wait_until(lambda: live.evaluate(PIXELS) == last, "the slider to show the last picture again")
-        except BaseException:
-            page.screenshot(path=ARTIFACTS / "failed.png")
-            raise
-        page.close()
-    of_widgets = [text for text in complaints if "widget" in text.lower() or "comm" in text.lower()]
-    assert not of_widgets, of_widgets
+        # The page shows the very snapshot that the kernel keeps of the iteration beside the slider.
+        kept = printed(snapshots)
+        handle, readout = running.locator(".widget-slider .noUi-handle"), running.locator(".widget-slider .widget-readout")
+        shown = set()
+        for key in ["End", *["ArrowLeft"] * 5, "Home", "ArrowRight", "End"]:
+            handle.press(key)
+            wait_until(lambda: kept.get(readout.inner_text()) == digest(live, side=64), "the slider to show the kernel's snapshot")
+            shown.add(readout.inner_text())
+            if key == "Home":
+                live.scroll_into_view_if_needed()
+                page.screenshot(path=ARTIFACTS / "live_slider.png")
+        assert len(shown) == 8 and len({kept[number] for number in shown}) == 8
+
+
+def test_stop_ends_a_run_within_two_iterations(chromium, tmp_path):
+    write_notebook(tmp_path / "slow.ipynb", SLOW)
+    with jupyter(tmp_path) as address, page_of(chromium, "two_iterations") as page:
+        open_notebook(page, address, "slow.ipynb")
+        press_stop_during_slow_run(page)
+        page.screenshot(path=ARTIFACTS / "two_iterations.png")
+
+
+def test_notebook_7_runs_live_and_stops(chromium, tmp_path):
+    pytest.importorskip("notebook", reason="Notebook 7 is not installed")
+    write_notebook(tmp_path / "slow.ipynb", SLOW)
+    # Notebook 7.6 says this once on every start, before any cell has run: its keyboard shortcuts load before their settings.
+    own = ["Cannot read properties of undefined (reading 'schema')"]
+    with jupyter(tmp_path, "notebook") as address, page_of(chromium, "notebook_7", allowed=own) as page:
+        page.goto(f"{address}/notebooks/slow.ipynb?token={TOKEN}")
+        page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=120_000)
+        press_stop_during_slow_run(page)
+        assert page.locator(".jp-CodeCell .jp-RenderedImage img").evaluate(LOADED)
+        page.screenshot(path=ARTIFACTS / "notebook_7.png")
+
+
+def press_stop_during_slow_run(page):
+    run_all(page)
+    _, running, following = page.locator(".jp-CodeCell").all()
+    wait_for_live_picture(running)
+    stop = running.locator(".widget-button", has_text="Stop")
+    # The page's own clock tells when the button was pressed: playwright may take its time before it presses.
+    stop.evaluate("button => button.addEventListener('click', () => { window.pressed = Date.now() / 1000 }, { capture: true })")
+    stop.click()
+    why, last, _, begun = printed(following)
+    before = sum(moment < page.evaluate("window.pressed") for moment in begun)
+    assert why == f"stopped by you at iteration {last}" and len(begun) == last
+    assert before <= last <= before + 2, f"pressed during iteration {before}, ended at {last}"
+
+
+def test_an_interrupt_of_the_kernel_keeps_the_estimate(chromium, tmp_path):
+    write_notebook(tmp_path / "slow.ipynb", SLOW)
+    with jupyter(tmp_path) as address, page_of(chromium, "interrupt") as page:
+        open_notebook(page, address, "slow.ipynb")
+        first, running, following = page.locator(".jp-CodeCell").all()
+        run_by_hand(first)
+        run_by_hand(running)
+        wait_for_live_picture(running)
+        page.get_by_role("button", name="Interrupt the kernel").click()
+        running.get_by_text("[2]:").wait_for(timeout=90_000)
+        assert running.locator(ERRORS).count() == 0
+        run_by_hand(following)
+        why, last, mean, begun = printed(following)
+        assert why == f"interrupted at iteration {last}" and len(begun) - last in (0, 1)
+        assert mean == pytest.approx(last % 10 / 10, abs=1e-6), "the estimate is not that of the last whole iteration"
+        assert running.locator(".jp-RenderedImage img").evaluate(LOADED)
+        page.screenshot(path=ARTIFACTS / "interrupt.png")
+
+
+def copy_lesson(name, folder):
+    """The lesson without its outputs, so that everything seen on the page is new; returns its code cells' texts."""
+    notebook = nbformat.read(LESSONS / f"{name}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return [cell.source for cell in code]
+
+
+def wait_for_the_end(page, cells, seconds):
+    """Wait until these cells have run, none with an error."""
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
+
+    def ended():
+        numbers = [text.strip() for text in prompts.all_text_contents()]
+        return all(re.fullmatch(r"\[\d+\]:", numbers[cell]) for cell in cells)
+
+    wait_until(ended, "all cells to end", seconds)
+    assert page.locator(ERRORS).count() == 0, page.locator(ERRORS).all_inner_texts()
+
+
+def look_at_figures(page):
+    """Every static figure holds a picture."""
+    figures = page.locator(".jp-RenderedImage img")
+    assert figures.count() and all(figures.evaluate_all(f"images => images.map({LOADED})"))
+    for figure in figures.all():
+        figure.scroll_into_view_if_needed()
+        assert figure.is_visible()
+
+
+def stop_live_run(cell):
+    wait_for_live_picture(cell)
+    cell.locator(".widget-button", has_text="Stop").click()
+    cell.get_by_text("stopped by you at iteration").first.wait_for(timeout=90_000)
+
+
+@pytest.mark.slow
+def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_path):
+    cells = copy_lesson("00_start_here", tmp_path)
+    first, own = (number for number, cell in enumerate(cells) if "await watch(" in cell)
+    upload = next(number for number, cell in enumerate(cells) if "FileUpload" in cell)
+
+    # As a camera writes it when held upright: the sensor's rows, and a note to turn them.
+    photograph = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(skimage.data.rocket()[:301, 100:503]).save(photograph, "JPEG", quality=92, exif=exif)
+
+    with jupyter(tmp_path) as address, page_of(chromium, "lesson_00") as page:
+        open_notebook(page, address, "00_start_here.ipynb")
+        run_all(page)
+        code = page.locator(".jp-CodeCell")
+        assert code.count() == len(cells)
+        wait_for_live_picture(code.nth(first))
+        code.nth(first).scroll_into_view_if_needed()
+        page.screenshot(path=ARTIFACTS / "lesson_00_live.png")
+        stop_live_run(code.nth(first))
+        stop_live_run(code.nth(own))
+        wait_for_the_end(page, range(len(cells)), 120)
+        look_at_figures(page)
+
+        with page.expect_file_chooser() as chooser:
+            code.nth(upload).locator(".jupyter-button").click()
+        chooser.value.set_files({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": photograph.getvalue()})
+        code.nth(upload).get_by_text("(1)").wait_for(timeout=60_000)
+        page.screenshot(path=ARTIFACTS / "lesson_00_upload.png")
+        (tmp_path / "my_picture_restored.png").unlink()  # the cat's
+        code.nth(upload + 1).locator(".jp-InputPrompt").click()
+        choose(page, "Run Selected Cell and All Below")
+        code.nth(own).get_by_text("finished 350 iterations").first.wait_for(timeout=400_000)
+        wait_for_the_end(page, range(len(cells)), 60)
+        look_at_figures(page)
+        verdicts = outputs(code.last).inner_text()
+        code.nth(own).locator(".widget-slider").scroll_into_view_if_needed()
+        page.screenshot(path=ARTIFACTS / "lesson_00_own.png")
+    assert verdicts.count(": True") == 2 and "False" not in verdicts
+
+    truth = load_image(photograph.getvalue(), max_side=192)
+    saved = load_image(tmp_path / "my_picture_restored.png")
+    assert saved.shape == truth.shape and saved.shape[2:] == (192, 143), "the photograph stands upright"
+    noisy = add_gaussian(truth, 25 / 255, seed=1)
+    assert psnr(saved, truth) > psnr(noisy, truth) + 3
+
+
+@pytest.mark.slow
+def test_lesson_03_runs_live_and_goes_on_after_stop(chromium, tmp_path):
+    cells = copy_lesson("03_deep_image_prior", tmp_path)
+    first, last = (number for number, cell in enumerate(cells) if "await watch(" in cell)
+    with jupyter(tmp_path) as address, page_of(chromium, "lesson_03") as page:
+        open_notebook(page, address, "03_deep_image_prior.ipynb")
+        assert page.locator("mjx-container").count() and not page.locator("mjx-merror").count(), "formulae are not rendered"
+        run_all(page)
+        code = page.locator(".jp-CodeCell")
+        assert code.count() == len(cells)
+        wait_for_live_picture(code.nth(first))
+        wait_until(lambda: iteration(code.nth(first)) > 20, "20 iterations")
+        code.nth(first).scroll_into_view_if_needed()
+        page.screenshot(path=ARTIFACTS / "lesson_03_live.png")
+        stop_live_run(code.nth(first))
+        wait_until(lambda: code.nth(last).locator("img.widget-image").count(), "the last live run", 400)
+        stop_live_run(code.nth(last))
+        wait_for_the_end(page, range(len(cells)), 120)
+        look_at_figures(page)
+        page.screenshot(path=ARTIFACTS / "lesson_03_end.png")
+
+
+@pytest.mark.parametrize("name", ["00_start_here", "03_deep_image_prior"])
+def test_a_lesson_as_a_web_page_shows_its_figures_and_formulae(name, chromium, tmp_path):
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", f"--output-dir={tmp_path}", LESSONS / f"{name}.ipynb"], check=True)
+    notebook = nbformat.read(LESSONS / f"{name}.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    # MathJax comes from a server that need not be within reach; then formulae stay as they were written.
+    with page_of(chromium, f"html_{name}", allowed=["net::ERR_"]) as page:
+        page.goto((tmp_path / f"{name}.html").as_uri())
+        page.wait_for_timeout(1000)
+        pictures = page.locator("img")
+        stored = sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+        assert pictures.count() == stored and all(pictures.evaluate_all(f"images => images.map({LOADED})"))
+        assert all(picture.is_visible() for picture in pictures.all())
+        words = page.locator("body").inner_text()
+        for broken in ("Error displaying widget", "A Jupyter widget could not be displayed", "Traceback"):
+            assert broken not in words
+        if not page.locator("mjx-container, .MathJax").count():
+            for formula in re.findall(r"\$\$.*?\$\$", text, re.DOTALL):
+                assert "".join(formula.split()) in "".join(words.split()), f"this formula is broken: {formula}"
+        page.screenshot(path=ARTIFACTS / f"html_{name}.png", full_page=True)
