@@ -4,11 +4,15 @@ Drawn on matplotlib's Figure, not pyplot, so that no figure is kept alive or dra
 """
 
 import io
+import math
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dil_course.signals import to_array
+from dil_course.signals.validation import check_flag, check_integer, check_number, describe
 
 # Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on white;
 # line styles say the same in gray.
@@ -16,8 +20,16 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
 
 
+def check_kind(value, kind, name):
+    """Refuse what is not of this kind (TypeError)."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected a {kind.__name__}, got {describe(value)}")
+
+
 def png(figure, dpi=90):
     """The figure as the bytes of a PNG file."""
+    check_kind(figure, Figure, "figure")
+    check_number(dpi, "dpi", low=1, high=1000)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
     return buffer.getvalue()
@@ -27,11 +39,13 @@ def show_figure(figure, alt):
     """Display a matplotlib Figure as a PNG with alternative text for readers who cannot see it."""
     from IPython.display import Image, display  # Here, so that scripts can import this file without jupyter.
 
+    check_kind(alt, str, "alt")
     display(Image(png(figure), alt=alt))
 
 
 def draw_picture(axes, x, title=""):
     """Draw a picture (1,C,H,W), clipped to [0,1], with every pixel as a square."""
+    check_kind(axes, Axes, "axes")
     axes.imshow(to_array(x), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title, fontsize=10)
     axes.axis("off")
@@ -44,16 +58,38 @@ def draw_boxes(axes, corners, size, index=0, width=1.2):
         corners: row and column of each window's upper left pixel.
         size: side of the windows in pixels.
     """
+    check_kind(axes, Axes, "axes")
+    check_number(size, "size")
+    check_integer(index, "index")
+    check_number(width, "width")
+    corners = numbers(corners, "corners")
+    if corners.shape[1:] != (2,):
+        raise ValueError(f"corners: expected pairs (row, column), got {describe(corners)}")
     for row, column in corners:
         box = Rectangle((column - 0.5, row - 0.5), size, size, fill=False, linewidth=width)
         box.set(edgecolor=COLOURS[index % 6], linestyle=STYLES[index % 6])
         axes.add_patch(box)
 
 
+def numbers(values, name):
+    """Values as an array of at least one dimension, refused where they are no numbers (TypeError)."""
+    try:
+        values = values.detach().cpu() if hasattr(values, "detach") else values
+        return np.atleast_1d(np.asarray(values if hasattr(values, "shape") else list(values), dtype=float))
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):
+        raise TypeError(f"{name}: expected numbers, got {describe(values)}") from None
+
+
 def draw_curves(axes, curves, x_label, y_label):
     """Draw {label: values or (x, values)} with colours and line styles that differ in both."""
+    check_kind(axes, Axes, "axes")
+    check_kind(curves, dict, "curves")
     for index, (label, values) in enumerate(curves.items()):
-        x, values = values if isinstance(values, tuple) else (range(len(values)), values)
+        x, values = values if isinstance(values, tuple) and len(values) == 2 else (None, values)
+        values = numbers(values, f"curves, {label!r}")
+        x = np.arange(len(values)) if x is None else numbers(x, f"curves, x of {label!r}")
+        if values.ndim != 1 or x.shape != values.shape:
+            raise ValueError(f"curves, {label!r}: expected as many values as places on the axis, got {describe(values)} over {describe(x)}")
         axes.plot(x, values, color=COLOURS[index % 6], linestyle=STYLES[index % 6], linewidth=1.8, label=label)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
@@ -69,8 +105,14 @@ def show_images(pictures, alt, columns=4):
         pictures: {title: picture (1,C,H,W)}; values are clipped to [0,1] for showing.
         alt: what the figure shows, in a sentence.
     """
-    rows = -(-len(pictures) // columns)
-    columns = min(columns, len(pictures))
+    check_kind(pictures, dict, "pictures")
+    check_integer(columns, "columns", 1, 100)
+    if not pictures:
+        raise ValueError("pictures: there are none to show")
+    for x in pictures.values():
+        to_array(x)  # refuses now what it could not draw
+    rows = math.ceil(len(pictures) / columns)
+    columns = min(int(columns), len(pictures))
     height, width = next(iter(pictures.values())).shape[-2:]
     figure = Figure(figsize=(2.7 * columns, rows * (2.7 * height / width + 0.35)), layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -88,6 +130,8 @@ def show_curves(curves, x_label, y_label, alt, title="", log_x=False, log_y=Fals
         curves: {label: values or (x, values)}.
         alt: what the figure shows, in a sentence.
     """
+    check_flag(log_x, "log_x")
+    check_flag(log_y, "log_y")
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     axes = figure.subplots()
     draw_curves(axes, curves, x_label, y_label)

@@ -32,20 +32,20 @@ class Identity:
         return self(y)
 
 
-def check_mask(mask):
+def check_mask(mask, name="mask", marked="known"):
     """The mask as floats, if it is a tensor (1,C,H,W) of 0 and 1 with at least one 1.
 
     Raises:
         TypeError, ValueError: says what came instead.
     """
     if not isinstance(mask, torch.Tensor) or mask.is_complex():
-        raise TypeError(f"mask: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
+        raise TypeError(f"{name}: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
     mask = mask.float()
-    check_batch(mask, "mask")
+    check_batch(mask, name)
     if not ((mask == 0) | (mask == 1)).all():
-        raise ValueError(f"mask: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
+        raise ValueError(f"{name}: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
     if not mask.any():
-        raise ValueError("mask: no pixel is seen (all zeros); 1 marks the pixels that are known")
+        raise ValueError(f"{name}: no pixel is {marked} (all zeros); 1 marks those that are")
     return mask
 
 
@@ -136,10 +136,14 @@ def invert_spectrum(power, relative_floor=1e-6):
     return torch.where(keep, 1 / power.where(keep, torch.ones_like(power)), torch.zeros_like(power))
 
 
+def exact(x):
+    """x in 32 bits at least: transforms and interpolation know no fewer on a processor."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def filter_spectrum(x, factor):
     """Multiply the Fourier transform of x (1,C,H,W) by factor (H,W//2+1)."""
-    exact = x if x.dtype == torch.float64 else x.float()
-    transformed = torch.fft.rfft2(exact)
+    transformed = torch.fft.rfft2(exact(x))
     filtered = transformed * factor.to(transformed.device, transformed.dtype)
     return torch.fft.irfft2(filtered, s=x.shape[-2:]).to(x.dtype)
 
@@ -312,8 +316,7 @@ def enlarge(y, A):
     check_operator(A)
     size = tuple(A.adjoint(y).shape[-2:])
     # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field does.
-    exact = y if y.dtype == torch.float64 else y.float()
-    return torch.nn.functional.interpolate(exact, size=size, mode="bicubic", antialias=True).to(y.dtype)
+    return torch.nn.functional.interpolate(exact(y), size=size, mode="bicubic", antialias=True).to(y.dtype)
 
 
 def consistent(x, y, A):

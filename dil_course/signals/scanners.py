@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 
 from dil_course import runtime
-from dil_course.signals.operators import check_mask
+from dil_course.signals.operators import check_mask, exact
 from dil_course.signals.validation import LARGEST_SIDE, check_batch, check_integer, check_number, describe
 
 
@@ -123,14 +123,14 @@ class Fourier:
 
     def __call__(self, x):
         self._check(x, "x")
-        waves = torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1))
-        return self.mask.to(x) * torch.cat([waves.real, waves.imag], dim=1)
+        waves = torch.fft.fftshift(torch.fft.fft2(exact(x), norm="ortho"), dim=(-2, -1))
+        return self.mask.to(x) * torch.cat([waves.real, waves.imag], dim=1).to(x.dtype)
 
     def adjoint(self, y):
         self._check(y, "y")
         if y.shape[1] % 2:
             raise ValueError(f"expected real and imaginary parts (1,2C,H,W), got {tuple(y.shape)}")
-        return self._back(self.mask.to(y) * y)
+        return self._back(self.mask.to(y) * exact(y)).to(y.dtype)
 
     def _back(self, y):
         waves = torch.complex(*y.chunk(2, dim=1))
@@ -139,12 +139,12 @@ class Fourier:
     def pinv(self, y):
         # A real picture's wave and its opposite are conjugate. A^T A keeps the half of a wave whose opposite is not
         # measured and the whole of one whose opposite is: divide by that.
-        x = self.adjoint(y)
+        x = self.adjoint(exact(y))
         centred = torch.fft.ifftshift(self.mask, dim=(-2, -1))
         opposite = centred.flip((-2, -1)).roll((1, 1), (-2, -1))
         weight = torch.fft.fftshift(2 / (centred + opposite).clamp(min=1), dim=(-2, -1)).to(x)
         waves = torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1)) * weight
-        return self._back(torch.cat([waves.real, waves.imag], dim=1))
+        return self._back(torch.cat([waves.real, waves.imag], dim=1)).to(y.dtype)
 
 
 def line_mask(height, width, acceleration, centre=0.08, seed=0):

@@ -98,6 +98,15 @@ def check_observation(y, name="y"):
         raise ValueError(f"{name}: values of about {size:.0f} are far outside [0,1]: divide 8-bit values by 255")
 
 
+def check_target(y, name="y"):
+    """Refuse what a network cannot be fitted to: as `check_observation`, and what is not float32 or is part of a graph of gradients."""
+    check_observation(y, name)
+    if y.dtype != torch.float32:
+        raise TypeError(f"{name}: expected float32, as the weights of networks are, got {describe(y)}: call y.float()")
+    if y.requires_grad:
+        raise ValueError(f"{name}: expected a tensor without gradients, got one that requires them: call y.detach()")
+
+
 def check_same_shape(a, b, name_a, name_b):
     """Refuse two pictures of different shapes (ValueError), and what is no tensor at all (TypeError)."""
     for value, name in ((a, name_a), (b, name_b)):
@@ -140,7 +149,32 @@ def check_choice(value, choices, name):
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected one of {', '.join(choices)}, got {describe(value)}")
     if value not in choices:
-        raise ValueError(f"no {name} {value!r}; there are {', '.join(choices)}")
+        raise ValueError(f"{name}: there is no {value!r}, expected one of {', '.join(choices)}")
+
+
+def check_module(network, name="network", attributes=(), dtypes=(torch.float32,)):
+    """Refuse what is no torch module with weights of these types, or has not these attributes (TypeError, ValueError)."""
+    if not isinstance(network, torch.nn.Module):
+        raise TypeError(f"{name}: expected a torch module, got {describe(network)}")
+    missing = [attribute for attribute in attributes if not hasattr(network, attribute)]
+    if missing:
+        raise TypeError(f"{name}: expected a module with {', '.join(attributes)}, this {type(network).__name__} has no {', '.join(missing)}")
+    wrong = [weights for weights in network.parameters() if not is_float(weights) or weights.dtype not in dtypes]
+    if wrong:
+        raise ValueError(f"{name}: expected weights of float32, got {describe(wrong[0])}: call network.float()")
+
+
+def check_maps(network, inputs, name):
+    """Refuse a network that does not make a picture of such a one (ValueError). It is tried once, on 64 x 64 pixels at most."""
+    x, *others = inputs
+    corner = x[..., :64, :64]
+    try:
+        with torch.no_grad():
+            made = network(corner, *others).shape
+    except Exception as problem:  # whatever it is that this network of the caller's cannot do
+        raise ValueError(f"{name}: this {type(network).__name__} does not take a picture like y: {type(problem).__name__}: {problem}") from problem
+    if made != corner.shape:
+        raise ValueError(f"{name}: makes {tuple(made)} of a picture {tuple(corner.shape)}, they must be equal")
 
 
 def check_function(value, name):
