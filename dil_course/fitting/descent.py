@@ -2,7 +2,9 @@
 
 import torch
 
+from dil_course.fitting.engine import Engine
 from dil_course.fitting.run import Step
+from dil_course.signals.validation import check_function, check_integer, describe
 
 
 class Descent:
@@ -17,9 +19,18 @@ class Descent:
 
     Attributes:
         after: function of the Step, called when the weights have been updated; None does nothing.
+
+    Raises:
+        TypeError, ValueError: an argument is not of this form; on the way, the objective returns something else.
     """
 
     def __init__(self, engine, objective, iterations, memory=None):
+        if not isinstance(engine, Engine):
+            raise TypeError(f"engine: expected an Engine, got {describe(engine)}: write Engine(network, learning_rate)")
+        check_function(objective, "objective")
+        check_integer(iterations, "iterations", 1)
+        if not isinstance(memory, dict | None):
+            raise TypeError(f"memory: expected a dictionary, got {describe(memory)}")
         self.engine, self.objective, self.iterations = engine, objective, iterations
         self.memory, self.after, self.iteration = memory or {}, None, 0
 
@@ -30,7 +41,10 @@ class Descent:
         if self.iteration == self.iterations:
             raise StopIteration
         self.iteration += 1
-        loss, estimate = self.objective(self.iteration)
+        made = self.objective(self.iteration)
+        if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[1], torch.Tensor):
+            raise TypeError(f"objective: expected it to return the loss and the estimate, got {describe(made)}")
+        loss, estimate = made
         self.engine.update(loss)
         step = Step(self.iteration, self.iterations, loss.detach(), estimate.detach())
         if self.after:

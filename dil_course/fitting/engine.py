@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from dil_course.signals.validation import check_flag, check_module, check_number, describe
+
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
@@ -70,6 +72,11 @@ class Engine:
     """
 
     def __init__(self, network, learning_rate, fast=True):
+        check_module(network, dtypes=(torch.float32, torch.float64))
+        if not any(weights.requires_grad for weights in network.parameters()):
+            raise ValueError("network: nothing in it can change: it has no weights, or all are frozen (network.requires_grad_() frees them)")
+        check_number(learning_rate, "learning_rate", high=1e3)
+        check_flag(fast, "fast")
         self.network = network
         device = next(network.parameters()).device
         if fast and device.type == "cpu":
@@ -93,6 +100,8 @@ class Engine:
 
     def update(self, loss):
         """One step of Adam down the gradient of the loss."""
+        if not isinstance(loss, torch.Tensor) or loss.ndim or not loss.requires_grad:
+            raise TypeError(f"loss: expected a 0-d tensor computed from the estimate, got {describe(loss)} without gradient")
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -225,6 +225,8 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
         TypeError, ValueError: as `run`.
     """
     recorder = Recorder(truth, average, stop)
+    if observed is not None:
+        to_array(observed)  # refuses now what could not be shown at the end
     view = (WidgetView if has_front_end() else TextView)(recorder.history)
     why = None
     try:

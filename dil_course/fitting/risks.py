@@ -8,13 +8,25 @@ import torch
 
 from dil_course import runtime
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_same_shape
+from dil_course.signals.validation import (
+    check_batch,
+    check_function,
+    check_integer,
+    check_number,
+    check_observation,
+    check_operator,
+    check_same_shape,
+    describe,
+)
 
 EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large against the rounding of 32-bit numbers
 
 
 def probe(y, generator=None):
     """A picture of random signs, of y's shape: E b b^T = I, and b.b is exactly the number of pixels."""
+    check_batch(y, "y")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator: expected a torch.Generator or None, got {describe(generator)}")
     signs = torch.randint(0, 2, y.shape, generator=generator, device=y.device)
     return (2 * signs - 1).to(y)
 
@@ -37,13 +49,14 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
     Raises:
         TypeError, ValueError: y is no finite (1,C,H,W) tensor, a number is out of range, or f changes the shape.
     """
+    check_function(f, "f")
     check_observation(y)
     check_number(epsilon, "epsilon", low=1e-12)
     check_integer(probes, "probes", 1)
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "probe", y.device)
     output, total = f(y), 0.0
-    check_same_shape(output, y, "f(y)", "y")
+    check_returned(output, y)
     for _ in range(probes):
         b = probe(y, generator)
         total = total + torch.sum(b * (f(y + epsilon * b) - output)) / epsilon
@@ -87,6 +100,8 @@ def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
         f, y, sigma, b, epsilon: as in `sure`; sigma is that of y alone.
         w: extra noise, of y's shape, independent of y.
     """
+    check_function(f, "f")
+    check_observation(w, "w")
     check_same_shape(w, y, "w", "y")
     return sure(lambda y: f(y + w), y, sigma, b, epsilon)
 
@@ -115,12 +130,15 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
     Raises:
         TypeError, ValueError: y is no finite (1,C,h,w) tensor, sigma is negative, or A(f(y)) is not of y's shape.
     """
+    check_operator(A)
     pinv = A.pinv if pinv is None else pinv
+    check_function(pinv, "pinv")
     b, output = _probed(f, y, sigma, b, epsilon, output)
     seen = A(output)
     check_same_shape(seen, y, "A(f(y))", "y")
     change = (A(f(y + epsilon * b)) - seen) / epsilon
     misfit, noise = pinv(seen - y), pinv(b)
+    check_batch(misfit, "the result of pinv")
     return misfit.square().mean() + 2 * sigma**2 * (noise * pinv(change)).mean() - sigma**2 * noise.square().mean()
 
 
@@ -141,14 +159,21 @@ def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
     """
     check_number(peak, "peak", low=0.01)
     b, output = _probed(f, y, sigma, b, epsilon, output)
-    check_same_shape(output, y, "f(y)", "y")
+    check_returned(output, y)
     variance = y / peak + sigma**2
     change = (f(y + epsilon * b) - output) / epsilon
     return (output - y).square().mean() - variance.mean() + 2 * (variance * b * change).mean()
 
 
+def check_returned(output, y):
+    """Refuse what f returned, where it is no finite picture of y's shape (TypeError, ValueError)."""
+    check_batch(output, "f(y)")
+    check_same_shape(output, y, "f(y)", "y")
+
+
 def _probed(f, y, sigma, b, epsilon, output):
     """The probe and f(y), made here where the caller has none, after the checks that all risks share."""
+    check_function(f, "f")
     check_observation(y)
     check_number(sigma, "sigma")
     check_number(epsilon, "epsilon", low=1e-12)

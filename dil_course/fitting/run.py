@@ -2,12 +2,22 @@
 
 import dataclasses
 import time
+from collections.abc import Iterable
 
 import torch
 
 from dil_course.fitting.checkpoint import Checkpoint, storable
 from dil_course.signals import psnr, to_array
-from dil_course.signals.validation import NotFiniteError, check_image, check_number, check_same_shape, describe, is_finite
+from dil_course.signals.validation import (
+    NotFiniteError,
+    check_image,
+    check_integer,
+    check_number,
+    check_same_shape,
+    describe,
+    is_finite,
+    is_float,
+)
 
 RECORDS = 200
 SNAPSHOTS = 24
@@ -57,6 +67,18 @@ class Result:
     seconds: float
 
 
+def check_step(step):
+    """Refuse what is no Step, or holds no picture and no loss (TypeError, ValueError). Asked of a run's first one: a method makes them all alike."""
+    if not isinstance(step, Step):
+        raise TypeError(f"steps: expected Steps, as deep_image_prior(y) makes them, got {describe(step)}")
+    check_integer(step.iteration, "iteration", 1)
+    check_integer(step.total, "total", 1)
+    if not is_float(step.estimate) or step.estimate.ndim != 4 or step.estimate.shape[0] != 1:
+        raise TypeError(f"estimate: expected a float tensor (1,C,H,W), got {describe(step.estimate)}")
+    if not isinstance(step.loss, float | int) and not (isinstance(step.loss, torch.Tensor) and step.loss.numel() == 1):
+        raise TypeError(f"loss: expected a number or a 0-d tensor, got {describe(step.loss)}")
+
+
 class Recorder:
     """What `run` and `watch` share: takes each Step, says when the run has diverged, and makes the Result.
 
@@ -65,7 +87,7 @@ class Recorder:
 
     def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
-        if stop is not None and (isinstance(stop, type) or not hasattr(stop, "observe")):
+        if stop is not None and (isinstance(stop, type) or not all(hasattr(stop, name) for name in ("observe", "iteration", "estimate"))):
             raise TypeError(f"stop: expected a stopping rule such as WindowedVariance(), got {describe(stop)}")
         if stop is not None and stop.iteration is not None:
             raise ValueError(f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run")
@@ -79,8 +101,10 @@ class Recorder:
 
     def observe(self, step):
         """Take one step. True when the run has to end: it diverged, or the stopping rule has seen enough."""
-        if self.step is None and self.truth is not None:
-            check_same_shape(step.estimate, self.truth, "the estimate", "the truth")
+        if self.step is None:
+            check_step(step)
+            if self.truth is not None:
+                check_same_shape(step.estimate, self.truth, "the estimate", "the truth")
         self.step = step
         if self.average is None:
             self.average = step.estimate.clone()
@@ -176,6 +200,8 @@ class Recorder:
 def recorded(steps, recorder, checkpoint=None):
     """The steps, each taken by the recorder first, until the run has to end. What `run` and `watch` share."""
     file = None if checkpoint is None else Checkpoint(checkpoint, steps, recorder)
+    if not isinstance(steps, Iterable) or isinstance(steps, torch.Tensor):
+        raise TypeError(f"steps: expected what a method returns, such as deep_image_prior(y), got {describe(steps)}")
     try:
         for step in steps:
             ended = recorder.observe(step)

@@ -10,7 +10,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from dil_course import runtime
 from dil_course.fitting.risks import probe, sure
-from dil_course.signals.validation import check_integer, check_number, check_observation
+from dil_course.signals.operators import check_mask
+from dil_course.signals.validation import check_integer, check_number, check_observation, check_operator, check_same_shape, check_target
 
 SIDE = 32  # pixels of the small copies whose variance is taken: averaging over pixels takes away jitter, and leaves drift
 
@@ -30,7 +31,7 @@ class WindowedVariance:
         check_integer(window, "window", 2)
         check_integer(patience, "patience", 1)
         self.patience = patience
-        self.copies, self.least = deque(maxlen=window), None
+        self.copies, self.least = deque(maxlen=int(window)), None
         self.iteration = self.estimate = None
 
     def observe(self, step, average):
@@ -61,13 +62,16 @@ class Discrepancy:
 
     def __init__(self, y, A, sigma):
         check_observation(y)
+        check_operator(A)
         check_number(sigma, "sigma", low=1e-12)
         self.y, self.A, self.sigma = y, A, sigma
         self.misfit = self.iteration = self.estimate = None
 
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
-        self.misfit = (self.A(average) - self.y).square().mean().sqrt().item()
+        seen = self.A(average)
+        check_same_shape(seen, self.y, "A(average)", "y")
+        self.misfit = (seen - self.y).square().mean().sqrt().item()
         self.iteration, self.estimate = step.iteration, average
         return self.misfit <= self.sigma
 
@@ -88,13 +92,14 @@ class HeldOut:
     def __init__(self, y, held_out, patience=200):
         check_observation(y)
         check_integer(patience, "patience", 1)
-        if not held_out.any():
-            raise ValueError("held_out: no pixel is held out (all zeros); 1 marks the pixels to judge by")
+        held_out = check_mask(held_out, "held_out", "held out")
+        check_same_shape(held_out[:, :1], y[:, :1], "held_out", "y")
         self.y, self.held_out, self.patience = y, held_out, patience
         self.least = self.iteration = self.estimate = None
 
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
+        check_same_shape(average, self.y, "the average", "y")
         error = (self.held_out * (average - self.y)).square().sum().item()
         if self.least is None or error < self.least:
             self.least, self.iteration, self.estimate = error, step.iteration, average
@@ -122,7 +127,7 @@ class LeastRisk:
     """
 
     def __init__(self, y, sigma, every=5, patience=50, seed=0):
-        check_observation(y)
+        check_target(y)
         check_number(sigma, "sigma")
         check_integer(every, "every", 1)
         check_integer(patience, "patience", 1)
