@@ -1,6 +1,7 @@
 """BP-DIP: the deep image prior with the back-projection loss."""
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
+from dil_course.signals.validation import check_function, check_operator
 
 
 def bp_dip(y, A, pinv=None, **settings):
@@ -18,5 +19,7 @@ def bp_dip(y, A, pinv=None, **settings):
 
     Returns, Raises: as `deep_image_prior`.
     """
+    check_operator(A)
     pinv = A.pinv if pinv is None else pinv
+    check_function(pinv, "pinv")
     return deep_image_prior(y, A, loss=lambda estimate: pinv(A(estimate) - y).square().mean(), **settings)

@@ -6,7 +6,16 @@ from dil_course import runtime
 from dil_course.fitting import Descent, Engine
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_batch, check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import (
+    check_batch,
+    check_function,
+    check_integer,
+    check_module,
+    check_number,
+    check_operator,
+    check_side,
+    check_target,
+)
 
 
 def deep_image_prior(
@@ -42,8 +51,9 @@ def deep_image_prior(
         TypeError, ValueError: before any compute, where an argument is not of this form, the picture has fewer
             than 2**(scales + 1) or more than 2048 pixels a side, or `reduction` does not divide them.
     """
-    check_observation(y)
+    check_target(y)
     A = Identity() if A is None else A
+    check_operator(A)
     shape = A.adjoint(y).shape
     iterations = runtime.pick(quick=350, full=1800) if iterations is None else iterations
     check_integer(iterations, "iterations", 1)
@@ -51,6 +61,7 @@ def deep_image_prior(
     check_number(input_noise, "input_noise")
     check_integer(seed, "seed")
     network = default_network(shape[1], seed) if network is None else network
+    check_module(network, attributes=("input_channels", "output_channels", "scales", "reduction"))
     if network.output_channels != shape[1]:
         raise ValueError(f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}")
     check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
@@ -63,6 +74,9 @@ def deep_image_prior(
     check_batch(z, "z")
     if z.shape != z_shape:
         raise ValueError(f"z is {tuple(z.shape)}, but this network and this picture take {z_shape}")
+
+    if loss is not None:
+        check_function(loss, "loss")
 
     def least_squares(estimate):
         return torch.mean((A(estimate) - y) ** 2)

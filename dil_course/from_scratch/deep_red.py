@@ -4,7 +4,7 @@ import torch
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_integer, check_number
+from dil_course.signals.validation import check_batch, check_function, check_integer, check_number, check_same_shape
 
 
 def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.008, **settings):
@@ -28,6 +28,7 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
 
     Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where mu, beta or every is out of range.
     """
+    check_function(denoiser, "denoiser")
     check_number(mu, "mu", low=1e-12)
     check_number(beta, "beta")
     check_integer(every, "every", 1)
@@ -42,7 +43,10 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
         if step.iteration % every == 0:
             f = step.estimate
             x, u = (split["x"], split["u"]) if split else (f, torch.zeros_like(f))
-            split["x"] = (beta * denoiser(x) + mu * (f + u)) / (beta + mu)
+            denoised = denoiser(x)
+            check_batch(denoised, "the result of the denoiser")
+            check_same_shape(denoised, x, "the result of the denoiser", "its input")
+            split["x"] = (beta * denoised + mu * (f + u)) / (beta + mu)
             split["u"] = u + f - split["x"]
 
     steps = deep_image_prior(y, A, learning_rate=learning_rate, loss=loss, **settings)

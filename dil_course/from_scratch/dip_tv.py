@@ -2,11 +2,13 @@
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_number
+from dil_course.signals.validation import check_number, check_observation, check_side
 
 
 def total_variation(x):
-    """Mean absolute difference of neighbours, down and to the right, of x (1,C,H,W)."""
+    """Mean absolute difference of neighbours, down and to the right, of x (1,C,H,W) with at least 2x2 pixels."""
+    check_observation(x, "x")
+    check_side(x.shape, 2, "x")
     down = x[..., 1:, :] - x[..., :-1, :]
     right = x[..., 1:] - x[..., :-1]
     return down.abs().mean() + right.abs().mean()

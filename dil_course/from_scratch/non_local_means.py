@@ -36,7 +36,7 @@ def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
     check_integer(patch, "patch", 1, 64)
     check_integer(reach, "reach", 1, 1024)
     check_number(strength, "strength", low=1e-3, high=1e3)
-    height, width = y.shape[-2:]
+    height, width, patch, reach = *y.shape[-2:], int(patch), int(reach)  # numpy's small whole numbers have no negative ones
     before, after = (patch - 1) // 2, patch // 2
     margin = reach + after
     if margin >= min(height, width):

@@ -10,7 +10,16 @@ from dil_course.fitting import Engine, Step
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import Downsample, enlarge
 from dil_course.signals.operators import fitting_sides
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import (
+    check_flag,
+    check_integer,
+    check_maps,
+    check_module,
+    check_number,
+    check_operator,
+    check_side,
+    check_target,
+)
 
 MARGIN = 8  # of repeated edge pixels around a father, in pixels of its son: an operator may wrap around there
 WINDOW = 5  # how many reconstruction errors tell whether the run still gains
@@ -59,10 +68,11 @@ def zero_shot_sr(
         TypeError, ValueError: before any compute, where an argument is not of this form, or y is too small: its son must
             have at least 8 pixels a side, and y at least 18.
     """
-    check_observation(y)
+    check_target(y)
     A = Downsample(2) if A is None else A
     if not hasattr(A, "scales"):
         raise TypeError(f"A: expected an operator that makes pictures smaller, such as Downsample(2), got {type(A).__name__}")
+    check_operator(A)
     smallest = max(18, math.ceil(8 * max(A.scales)))
     if min(y.shape[-2:]) < smallest:
         sizes = f"{y.shape[-2]}x{y.shape[-1]} pixels are too few, this needs at least {smallest}x{smallest}"
@@ -78,18 +88,22 @@ def zero_shot_sr(
     check_integer(side, "side", 9)
     check_integer(every, "every", 1)
     check_number(noise, "noise", high=1)
-    check_integer(gradual, "gradual", 1)
+    check_integer(gradual, "gradual", 1, 100)
     check_integer(seed, "seed")
+    check_flag(trained, "trained")
     if gradual > 1 and not isinstance(A, Downsample):
         raise ValueError("gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual at 1")
     if network is None:
         with runtime.seeded(seed):
             network = ResidualNetwork(y.shape[1], runtime.pick(quick=32, full=64))
+    check_module(network, attributes=("channels",))
     if network.channels != y.shape[1]:
         raise ValueError(f"the network is made for {network.channels} channels, but y has {y.shape[1]}")
+    network = network.to(y.device)
+    check_maps(network, (enlarge(y, A),), "network")
     settings = {"iterations": iterations, "side": side, "every": every, "noise": noise, "trained": trained}
     draw = np.random.default_rng([seed, 8])
-    return _steps_of_scale(y, A, network.to(y.device), gradual, learning_rate, fast, draw, settings)
+    return _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
 
 
 def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings):

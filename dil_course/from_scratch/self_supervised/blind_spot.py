@@ -1,12 +1,14 @@
 """Learn to predict pixels from their surroundings: Noise2Void, Noise2Self, and classical denoisers made blind."""
 
+from collections.abc import Iterable
+
 import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
-from dil_course.signals.validation import check_integer, check_number, check_observation
+from dil_course.signals.validation import check_batch, check_function, check_integer, check_number, check_observation, check_same_shape, describe
 
 WIDTH = 4  # of the grid: one pixel of 16 is hidden at a time
 RADIUS = 5  # in pixels: from so near comes the stranger that takes a hidden pixel's place in Noise2Void
@@ -78,6 +80,7 @@ def grid(y, phase):
 
 def held_out(y):
     """The mask (1,1,H,W) of the pixels that `noise2self` predicts, but never learns from, for the rule `HeldOut`."""
+    check_observation(y)
     return grid(y, WIDTH**2 - 1)
 
 
@@ -133,11 +136,18 @@ def blind(denoiser):
         denoiser: function of a picture (1,C,H,W) that returns one.
     """
 
+    check_function(denoiser, "denoiser")
+
     def blinded(y):
+        check_observation(y)
+        check_integer(min(y.shape[-2:]), "sides of y", WIDTH)
         neighbours, result = neighbour_mean(y), torch.zeros_like(y)
         for phase in range(WIDTH**2):
             hidden = grid(y, phase)
-            result = torch.where(hidden, denoiser(torch.where(hidden, neighbours, y)), result)
+            denoised = denoiser(torch.where(hidden, neighbours, y))
+            check_batch(denoised, "the result of the denoiser")
+            check_same_shape(denoised, y, "the result of the denoiser", "y")
+            result = torch.where(hidden, denoised, result)
         return result
 
     return blinded
@@ -160,8 +170,10 @@ def calibrate(denoiser, y, values):
     Raises:
         TypeError, ValueError: y is no finite (1,C,H,W) tensor, has fewer than 4x4 pixels, or there are no values.
     """
+    check_function(denoiser, "denoiser")
     check_observation(y)
-    check_integer(min(y.shape[-2:]), "sides of y", WIDTH)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"values: expected some to try, such as [0.5, 1.0], got {describe(values)}")
     values = list(values)
     check_integer(len(values), "number of values", 1)
     errors = [(blind(lambda picture, value=value: denoiser(picture, value))(y) - y).square().mean().item() for value in values]

@@ -5,7 +5,7 @@ import torch
 from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
-from dil_course.signals.validation import check_number, check_observation, check_same_shape
+from dil_course.signals.validation import check_number, check_same_shape, check_target
 
 
 def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
@@ -34,7 +34,7 @@ def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, see
     """
     iterations = runtime.pick(quick=400, full=1500) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast)
-    check_observation(other, "other")
+    check_target(other, "other")
     check_same_shape(other, y, "other", "y")
 
     def objective(iteration):

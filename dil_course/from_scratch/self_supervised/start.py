@@ -3,7 +3,7 @@
 from dil_course import runtime
 from dil_course.fitting import Engine
 from dil_course.networks import small_skip_network
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import check_integer, check_module, check_number, check_side, check_target
 
 
 def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smaller=1):
@@ -17,7 +17,7 @@ def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smalle
     Raises:
         TypeError, ValueError: an argument is not of its form, the network maps other channels, or y is too small for it.
     """
-    check_observation(y)
+    check_target(y)
     check_integer(iterations, "iterations", 1)
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     check_integer(seed, "seed")
@@ -25,6 +25,7 @@ def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smalle
     if network is None:
         with runtime.seeded(seed):
             network = make(channels) if make else small_skip_network(channels, channels)
+    check_module(network, attributes=("input_channels", "output_channels", "scales"))
     if (network.input_channels, network.output_channels) != (channels, channels):
         made = f"{network.input_channels} to {network.output_channels}"
         raise ValueError(f"the network maps {made} channels, but y has {channels}, and must be mapped to as many")

@@ -13,7 +13,7 @@ from dil_course import runtime
 from dil_course.fitting import Descent, Engine
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.images import quarters
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import check_integer, check_maps, check_module, check_number, check_side, check_target
 
 PATIENCE = 100  # iterations without a better fit to y after which Noise2Fast ends
 
@@ -100,7 +100,7 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
     Returns, Raises: as `noise2noise`; the picture must have at least 4 pixels a side.
     """
     iterations = runtime.pick(quick=500, full=2000) if iterations is None else iterations
-    check_observation(y)
+    check_target(y)
     check_side(y.shape, 4, "y")
     check_integer(iterations, "iterations", 1)
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
@@ -108,7 +108,10 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
     if network is None:
         with runtime.seeded(seed):
             network = noise_network(y.shape[1])
-    engine = Engine(network.to(y.device), learning_rate, fast)
+    check_module(network)
+    network = network.to(y.device)
+    check_maps(network, (y,), "network")
+    engine = Engine(network, learning_rate, fast)
     y1, y2 = diagonals(y)
 
     def squares(a, b):
