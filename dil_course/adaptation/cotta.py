@@ -4,9 +4,9 @@ import torch
 
 from dil_course import runtime
 from dil_course.adaptation.statistics import mix_statistics
-from dil_course.adaptation.stream import answers, check_flag, check_network, check_rate, descend_once
+from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
 from dil_course.signals.digits import jitter
-from dil_course.signals.validation import check_integer, check_number
+from dil_course.signals.validation import check_flag, check_integer, check_number
 
 
 def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, copies=8, certain=0.92, reset=False, seed=0):
@@ -39,7 +39,7 @@ def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, co
     check_rate(learning_rate)
     for value, name in ((momentum, "momentum"), (restore, "restore"), (certain, "certain")):
         check_number(value, name, high=1)
-    check_integer(copies, "copies", 1)
+    check_integer(copies, "copies", 1, 4096)
     check_flag(reset, "reset")
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "restored weights and moved copies")

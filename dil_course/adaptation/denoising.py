@@ -8,7 +8,7 @@ from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
 from dil_course.from_scratch.zero_shot_sr import turn
-from dil_course.signals.validation import NotFiniteError, check_integer, check_number, check_observation, check_side
+from dil_course.signals.validation import NotFiniteError, check_integer, check_maps, check_module, check_number, check_side, check_target
 
 SIDE, PATCHES = 40, 8  # how large the patches are that a network is adapted on, and how many it sees at a time
 SCALES = (1, 0.9)  # of the picture that they are cut from: structures recur at a slightly smaller size, too
@@ -121,10 +121,11 @@ def patch(sources, generator):
 
 def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
     """Check what all methods share, and return the engine of a copy of the denoiser, in which `what` may change."""
-    check_observation(y)
+    check_target(y)
     check_number(sigma, "sigma", high=10)
     check_integer(seed, "seed")
     check_side(y.shape, 16, "y")
+    check_module(denoiser, "denoiser, a trained network")
     if getattr(denoiser, "channels", y.shape[1]) != y.shape[1]:
         raise ValueError(f"the denoiser is made for {denoiser.channels} channels, but y has {y.shape[1]}")
     if iterations is not None:
@@ -133,6 +134,7 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     with runtime.seeded(seed):
         network = free(denoiser, what).to(y.device)
+    check_maps(network, (y, sigma), "denoiser")
     return Engine(network, learning_rate)
 
 

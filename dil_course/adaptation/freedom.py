@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from dil_course.signals.validation import check_choice, check_module
+
 FREEDOMS = ("all", "norm", "gain", "low-rank")
 RANK = 4
 
@@ -47,6 +49,7 @@ def free(network, what):
     Raises:
         TypeError, ValueError: network is no module, `what` is none of these, or the network has no such part.
     """
+    parts_of(network, what)  # refuses before anything is copied
     network = copy.deepcopy(network)
     parts = parts_of(network, what)
     network.eval().requires_grad_(what == "all")
@@ -60,10 +63,8 @@ def free(network, what):
 
 def parts_of(network, what):
     """The modules of a network that `what` is about: its batch norms, or its convolutions. Raises as `free` does."""
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"network: expected a trained network, got {type(network).__name__}")
-    if what not in FREEDOMS:
-        raise ValueError(f"what={what!r}: expected one of {', '.join(FREEDOMS)}")
+    check_module(network, "trained network")
+    check_choice(what, FREEDOMS, "what")
     kind = nn.BatchNorm2d if what == "norm" else nn.Conv2d
     parts = [module for module in network.modules() if isinstance(module, kind)]
     if not parts:

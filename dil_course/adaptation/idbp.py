@@ -8,7 +8,17 @@ import torch
 from dil_course.adaptation.denoising import tune_on_restored
 from dil_course.adaptation.freedom import parts_of
 from dil_course.fitting import Step
-from dil_course.signals.validation import check_integer, check_number, check_observation
+from dil_course.signals.validation import (
+    check_batch,
+    check_function,
+    check_integer,
+    check_maps,
+    check_module,
+    check_number,
+    check_operator,
+    check_same_shape,
+    check_target,
+)
 
 ADAPT_BELOW = 12 / 255  # the denoiser is adapted once for the last rounds, whose levels are below this
 
@@ -41,16 +51,22 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
     Raises:
         TypeError, ValueError: before any compute, where an argument is not of this form.
     """
-    check_observation(y)
+    check_target(y)
+    check_operator(A)
     check_number(sigma, "sigma", high=10)
-    check_integer(iterations, "iterations", 1)
+    check_integer(iterations, "iterations", 1, 10**6)
     check_number(strongest, "strongest", low=1e-6, high=1)
     check_number(weakest, "weakest", low=1e-6, high=strongest)
+    check_integer(seed, "seed")
+    check_function(denoiser, "denoiser")
     if adapt is not None:
         parts_of(denoiser, adapt)  # refuses now what `free` would refuse in the middle of the run
     if isinstance(denoiser, torch.nn.Module):
+        check_module(denoiser, "denoiser")
         denoiser = copy.deepcopy(denoiser).eval().to(y.device)
+        check_maps(denoiser, (A.adjoint(y), strongest), "denoiser")
     pinv = A.pinv if pinv is None else pinv
+    check_function(pinv, "pinv")
     return _rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
 
 
@@ -62,13 +78,17 @@ def levels(strongest, weakest, iterations):
 
 def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
     projected, network = pinv(y), None
+    check_batch(projected, "the result of pinv")
     for iteration, level in enumerate(falling, 1):
         told = math.hypot(level, sigma)
         if adapt and network is None and level < ADAPT_BELOW:
             network = adapted(projected, denoiser, told, adapt, seed)
         with torch.no_grad():
             estimate = (network or denoiser)(projected, told)
-        misfit = y - A(estimate)
+        check_same_shape(estimate, projected, "the result of the denoiser", "its input")
+        seen = A(estimate)
+        check_same_shape(seen, y, "A(estimate)", "y")
+        misfit = y - seen
         projected = estimate + pinv(misfit)
         last = iteration == len(falling)
         shown = projected if last and not sigma else estimate

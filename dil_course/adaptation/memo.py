@@ -4,9 +4,9 @@ import torch
 
 from dil_course import runtime
 from dil_course.adaptation.statistics import mix_statistics
-from dil_course.adaptation.stream import answers, check_flag, check_network, check_rate, descend_once
+from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
 from dil_course.signals.digits import jitter
-from dil_course.signals.validation import check_integer, check_number
+from dil_course.signals.validation import check_flag, check_integer, check_number
 
 
 def marginal_entropy(logits):
@@ -41,7 +41,7 @@ def memo(network, batches, iterations=1, copies=32, learning_rate=1e-2, trained=
     """
     check_network(network)
     check_integer(iterations, "iterations", 1)
-    check_integer(copies, "copies", 2)
+    check_integer(copies, "copies", 2, 4096)
     check_rate(learning_rate)
     check_number(trained, "trained", high=1)
     check_flag(reset, "reset")

@@ -2,11 +2,12 @@
 
 import copy
 import dataclasses
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
-from dil_course.signals.validation import check_number, check_pictures, describe, is_finite
+from dil_course.signals.validation import check_module, check_number, check_pictures, describe, is_finite
 
 
 class Diverged(ArithmeticError):
@@ -30,18 +31,11 @@ class Answer:
 
 def check_network(network, turns=False):
     """Refuse what is no classifier with batch norm, or, where a method turns pictures, has no head for it (TypeError, ValueError)."""
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"network: expected a trained classifier, got {describe(network)}")
-    if not any(isinstance(part, nn.BatchNorm2d) for part in network.modules()):
+    check_module(network)
+    if not any(isinstance(part, nn.BatchNorm2d) for part in network.modules() if part is not network):
         raise ValueError(f"network: this {type(network).__name__} has no BatchNorm2d, whose statistics could be adapted")
     if turns and getattr(network, "turn_head", None) is None:
         raise ValueError('network: it has no turn head: take trained("digits_rotation"), or train Classifier(turns=True)')
-
-
-def check_flag(value, name):
-    """Refuse what is neither True nor False (TypeError): a number in place of `reset` is mostly a setting that slipped."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}: expected True or False, got {describe(value)}")
 
 
 def check_rate(value):
@@ -49,7 +43,19 @@ def check_rate(value):
     check_number(value, "learning_rate", high=10)
 
 
-def answers(network, batches, begin, reset=False, single=False):
+def check_batch_of(network, batch, square):
+    """Refuse a batch that is not made of pictures in [0,1], float32, with the network's channels, and square where that matters."""
+    check_pictures(batch, "batch")
+    if batch.dtype != torch.float32:
+        raise TypeError(f"batch: expected float32, as the network's weights are, got {describe(batch)}: call batch.float()")
+    channels = next((part.in_channels for part in network.modules() if isinstance(part, nn.Conv2d)), batch.shape[1])
+    if batch.shape[1] != channels:
+        raise ValueError(f"batch: the network takes pictures of {channels} channels, got {describe(batch)}")
+    if square and batch.shape[-2] != batch.shape[-1]:
+        raise ValueError(f"batch: expected square pictures, which can be turned, got {describe(batch)}")
+
+
+def answers(network, batches, begin, reset=False, single=False, square=False):
     """Answer batch after batch.
 
     Args:
@@ -59,11 +65,15 @@ def answers(network, batches, begin, reset=False, single=False):
             their logits.
         reset: begin anew before each batch, or each picture; else carry on with what was learned.
         single: hand the learner one picture (1,C,H,W) at a time.
+        square: refuse pictures that are not.
     """
+    if not isinstance(batches, Iterable) or isinstance(batches, torch.Tensor):
+        raise TypeError(f"batches: expected an iterable of pictures (N,C,H,W), such as [pictures], got {describe(batches)}")
     source = copy.deepcopy(network).eval()
     learner = begin()
     for batch in batches:
-        check_pictures(batch, "batch")
+        check_batch_of(network, batch, square)
+        batch = batch.detach()
         logits, failed = [], 0
         for pictures in batch.split(1) if single else [batch]:
             learner = begin() if reset else learner

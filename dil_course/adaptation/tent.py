@@ -3,7 +3,8 @@
 import torch
 
 from dil_course.adaptation.statistics import MixedNorm, mix_statistics
-from dil_course.adaptation.stream import answers, check_flag, check_network, check_rate, descend_once
+from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
+from dil_course.signals.validation import check_flag
 
 
 def entropy(logits):

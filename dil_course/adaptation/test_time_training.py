@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.adaptation.stream import answers, check_flag, check_network, check_rate, descend_once
+from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
 from dil_course.signals.digits import jitter, quarter_turns
-from dil_course.signals.validation import check_integer
+from dil_course.signals.validation import check_flag, check_integer
 
 
 def test_time_training(network, batches, iterations=10, copies=32, learning_rate=1e-3, reset=True, seed=0):
@@ -38,12 +38,12 @@ def test_time_training(network, batches, iterations=10, copies=32, learning_rate
     """
     check_network(network, turns=True)
     check_integer(iterations, "iterations", 1)
-    check_integer(copies, "copies", 4)
+    check_integer(copies, "copies", 4, 4096)
     check_rate(learning_rate)
     check_flag(reset, "reset")
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "turned copies")
-    return answers(network, batches, lambda: Practice(network, iterations, copies, learning_rate, generator), reset, single=True)
+    return answers(network, batches, lambda: Practice(network, iterations, copies, learning_rate, generator), reset, single=True, square=True)
 
 
 test_time_training.__test__ = False  # by its name pytest would take it for a test
