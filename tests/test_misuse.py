@@ -1,0 +1,736 @@
+"""Misuse: every public function and class gets odd arguments, and either refuses them on purpose or gives a right result.
+
+"On purpose" is meant literally: the innermost line of a refusal is a `raise` of ValueError or TypeError in this library, and its
+text names an argument of the call or says what is wanted. Whatever torch, numpy or Python itself say when they stumble is a defect.
+
+Where the line is drawn:
+- A network's own `forward`, called by hand, may answer with torch's error: it stands inside every loop, and checks would be paid for
+  at each iteration. The methods that are given a network check what they hand it.
+- A function that the caller wrote (a denoiser, a loss, an objective) may raise what it likes, and that arrives as it is. What it
+  returns is checked by the methods. A network in place of such a function is tried out first.
+- `Step` and `Result` are plain records. `run` and `watch` look at the first Step that they are given.
+- An existing file that cannot be read or written is an OSError, as documented.
+"""
+
+import asyncio
+import collections
+import dataclasses
+import decimal
+import fractions
+import importlib
+import inspect
+import itertools
+import linecache
+import math
+import pathlib
+import re
+import tempfile
+import types
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from torch import nn
+
+import dil_course
+from dil_course import adaptation, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course.fitting import risks, stopping
+from dil_course.from_scratch import self_supervised
+from dil_course.networks.trained import trained
+
+LIBRARY = str(pathlib.Path(dil_course.__file__).parent)
+CASES = 10_000  # at least so many in all
+COLOUR, GRAY = (1, 3, 16, 16), (1, 1, 16, 16)
+
+
+# What arguments are made of. A kind has a valid value, made anew each time, and odd ones, as functions that make them.
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    valid: object
+    odd: st.SearchStrategy
+
+
+def anything():
+    """Values that are almost never right, whatever the argument is."""
+    values = [
+        None, True, "text", "", b"bytes", [], [1, 2], ["a"], (), (2, 2), (2.0, math.nan), {}, {"a": 1}, {1}, 1j, math.nan, math.inf,
+        -math.inf, -1, 0, 1, 10**30, -(10**30), 2**63, 0.5, 3.0, 1e308, 1e-320, decimal.Decimal("0.5"), fractions.Fraction(1, 2),
+        slice(None), range(3), object, len, Ellipsis, nn.ReLU, math,
+        np.float32(0.5), np.float64("nan"), np.int64(2), np.uint8(3), np.bool_(True), np.str_("text"),
+    ]  # fmt: skip
+    fresh = [
+        lambda: np.zeros((4, 4)), lambda: np.zeros((16, 16, 3), "uint8"), lambda: np.zeros(3, "float16"), lambda: np.zeros((0, 4)),
+        lambda: np.full((8, 8), np.nan), lambda: np.array(["a"]), lambda: np.array([None]), lambda: torch.zeros(()),
+        lambda: torch.tensor(math.nan), lambda: torch.tensor(2), lambda: torch.zeros(2, 3), lambda: torch.zeros(0),
+        lambda: torch.ones(1, 3, 16, 16), lambda: torch.ones(16, 16, dtype=torch.bool), lambda: iter([1, 2]), lambda: object(),
+    ]  # fmt: skip
+    return st.sampled_from([lambda value=value: value for value in values] + fresh)
+
+
+SIDES = [
+    (), (0,), (16,), (16, 16), (3, 16, 16), (16, 16, 3), (2, 3, 16, 16), (0, 3, 16, 16), (1, 0, 16, 16), (1, 3, 0, 16), (1, 2, 16, 16),
+    (1, 4, 16, 16), (1, 5, 16, 16), (1, 3, 1, 1), (1, 3, 16, 1), (1, 3, 3, 3), (1, 3, 15, 17), (1, 3, 7, 64), (1, 3, 32, 32),
+    (1, 1, 16, 16), (1, 3, 16, 16, 1),
+]  # fmt: skip
+HUGE = (1, 3, 16, 2100)  # a side above the library's limit
+DTYPES = ["float64", "float16", "bfloat16", "float8_e4m3fn", "uint8", "int64", "int32", "bool", "complex64"]
+VALUES = {
+    "zeros": lambda x: x * 0, "ones": lambda x: x * 0 + 1, "a NaN": lambda x: x.masked_fill(first(x), math.nan),
+    "an infinity": lambda x: x.masked_fill(first(x), math.inf), "all NaN": lambda x: x * math.nan, "negative": lambda x: -x,
+    "a bit beyond": lambda x: 1.6 * x - 0.3, "8 bits": lambda x: (255 * x).round(), "huge": lambda x: 1e30 * x, "tiny": lambda x: 1e-38 * x,
+}  # fmt: skip
+LAYOUTS = {
+    "on another device": lambda x: x.to("meta"), "sparse": lambda x: x.to_sparse(), "with a gradient": lambda x: x.requires_grad_(),
+    "in a graph": lambda x: x.requires_grad_() * 1.0, "transposed": lambda x: x.mT, "strided": lambda x: x.repeat(2, *[1] * (x.ndim - 1))[::2],
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last), "a parameter": nn.Parameter,
+    "an array": lambda x: x.numpy(), "a list": lambda x: x.tolist(), "a constant": lambda x: x[..., :1, :1].expand(x.shape),
+}  # fmt: skip
+
+
+def first(x):
+    """True at the first of x's values."""
+    return (torch.arange(x.numel()) == 0).reshape(x.shape)
+
+
+def tensor(shape=COLOUR, dtype=None, values=None, layout=None):
+    """A picture of reproducible noise in [0,1], or what the odd shape, dtype, values or layout make of it."""
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    x = VALUES[values](x) if values else x
+    x = x.to(getattr(torch, dtype)) if dtype else x
+    try:
+        return LAYOUTS[layout](x) if layout else x
+    except (RuntimeError, IndexError, TypeError):  # this layout does not go with this shape or dtype
+        return x
+
+
+def tensors(shape):
+    """Tensors with one or two odd traits."""
+
+    def made(shape, dtype, values, layout):
+        return lambda: tensor(shape, dtype, values, layout)
+
+    usual, none = st.just(shape), st.none()
+    odd = (st.sampled_from(SIDES), st.sampled_from(DTYPES), st.sampled_from(sorted(VALUES)), st.sampled_from(sorted(LAYOUTS)))
+    one = [st.builds(made, *(odd[i] if i == chosen else (usual, none, none, none)[i] for i in range(4))) for chosen in range(4)]
+    return st.one_of(*one, st.builds(made, st.one_of(usual, odd[0]), *(st.one_of(none, trait) for trait in odd[1:])))
+
+
+def picture(*shape):
+    shape = shape or COLOUR
+    return Kind(lambda: tensor(shape), st.one_of(tensors(shape), anything()))
+
+
+def mask(*shape):
+    return Kind(lambda: (tensor(shape) > 0.5).float(), st.one_of(tensors(shape), anything(), st.just(lambda: torch.zeros(shape))))
+
+
+def value(valid, *odd):
+    """A number, a word or a flag, with the odd values that suit the argument."""
+    return Kind(lambda: valid, st.one_of(anything(), st.sampled_from([lambda o=o: o for o in odd]) if odd else anything()))
+
+
+def number(valid):
+    return value(valid, -1.0, 0.0, 1e-12, 0.999, 1.0, 1.001, 2.0, 10.1, 1e4, math.nan, math.inf, "0.5", np.float16(0.25))
+
+
+def whole(valid):
+    return value(valid, -1, 0, 1, 2, 3, 5, 7, 8.0, 2.5, 10**7, 2**63, np.int32(2), np.uint8(1), "3")
+
+
+def flag(valid):
+    return value(valid, 0, 1, "False", np.False_)
+
+
+SEED = value(0, -1, 1, 2**40, 2**63, 2**64, 1.0, np.int64(3), "0")
+
+
+def made(valid, *odd):
+    """Networks, operators, functions: made anew for each case, as they hold a state."""
+    return Kind(valid, st.one_of(anything(), st.sampled_from(odd)) if odd else anything())
+
+
+def changed(make, change):
+    def changed_network():
+        network = make()
+        change(network)
+        return network
+
+    return changed_network
+
+
+class Upside(nn.Module):
+    """A network without any of the attributes that methods ask for."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x, sigma=None):
+        return self.layer(x)
+
+
+def network(make, *odd):
+    """A network; frozen, on another device, in other precision, in training mode, a class, and strangers."""
+    return made(
+        make, changed(make, lambda n: n.requires_grad_(False)), changed(make, lambda n: n.to("meta")), changed(make, lambda n: n.double()),
+        changed(make, lambda n: n.half()), changed(make, lambda n: n.train()), changed(make, lambda n: n.eval()), Upside, nn.Identity,
+        lambda: Upside, lambda: nn.Linear(3, 3), lambda: nn.Sequential(), lambda: nn.Conv2d(3, 3, 1), lambda: nn.BatchNorm2d(3), *odd,
+    )  # fmt: skip
+
+
+def function(valid, *odd):
+    """A function of the caller; not one, or one that returns something else."""
+    strangers = [lambda: None, lambda: math.nan, lambda: torch.zeros(2, 2), lambda: tensor(GRAY), lambda: tensor(values="a NaN"), lambda: "x"]
+    odd = [*odd, *((lambda stranger=stranger: lambda *a, **k: stranger()) for stranger in strangers)]
+    return made(lambda: valid, *odd, lambda: lambda *a, **k: tensor(layout="on another device"))
+
+
+def operator(make, *odd):
+    return made(
+        make, lambda: signals.Identity, lambda: signals.Identity(), lambda: signals.Mask(torch.ones(1, 1, 8, 8)), lambda: signals.Downsample(3),
+        lambda: signals.Downsample((2, 1)), lambda: signals.BlurDownsample(KERNEL, 2), lambda: signals.Radon(16, [0, 45]), lambda: lambda x: x,
+        lambda: signals.Fourier(torch.ones(1, 1, 16, 16)), lambda: signals.Blur(torch.ones(30, 30)), lambda: nn.Identity(),
+        lambda: types.SimpleNamespace(scales=(2, 2)), *odd,
+    )  # fmt: skip
+
+
+KERNEL = signals.gaussian_kernel(3, 0.8)
+PICTURE = picture()
+OBSERVED = Kind(PICTURE.valid, st.one_of(PICTURE.odd, st.just(lambda: tensor(HUGE))))
+
+
+# What a right result is.
+
+
+def sound(result, infinite=False):
+    """Assert that all numbers in a result are finite."""
+    if isinstance(result, torch.Tensor):
+        assert infinite and not result.isnan().any() or torch.isfinite(result).all(), f"not finite: {result.flatten()[:8]}"
+    elif isinstance(result, np.ndarray):
+        assert np.isfinite(result).all()
+    elif isinstance(result, float):
+        assert math.isfinite(result) or infinite and result == math.inf, result
+    elif isinstance(result, tuple | list):
+        for part in result:
+            sound(part, infinite)
+    return result
+
+
+def like(x, result):
+    """Assert a finite result of the shape and the dtype of x."""
+    assert result.shape == x.shape and result.dtype == x.dtype, f"{result.dtype} {result.shape} from {x.dtype} {x.shape}"
+    return sound(result)
+
+
+def drained(steps):
+    """Run a method for two steps."""
+    return sound(fitting.run(itertools.islice(steps, 2)).estimate)
+
+
+def method(function, usual=signals.Identity):
+    """A method, whose estimate is to be like what A's adjoint makes of y."""
+
+    def call(y, **others):
+        estimate = drained(function(y, **others))
+        return like((others.get("A") or usual()).adjoint(y), estimate)
+
+    return call
+
+
+def used(make):
+    """An operator: made, then used in all its ways on x."""
+
+    def call(x, **others):
+        A = make(**others)
+        y = A(x)
+        assert A.adjoint(y).shape == x.shape and y.dtype == x.dtype
+        return sound([like(x, A.adjoint(y)), like(x, A.pinv(y)), like(y, A(A.pinv(y)))])
+
+    return call
+
+
+def answered(function):
+    def call(**others):
+        return sound([answer.logits for answer in itertools.islice(function(**others), 2)])
+
+    return call
+
+
+def forwarded(make, inputs):
+    """A network: made, then used on inputs that suit it."""
+
+    def call(**others):
+        network = make(**others)
+        return sound(network(*inputs(network)))
+
+    return call
+
+
+def ruled(make):
+    """A stopping rule: made, then handed to `run`."""
+
+    def call(**others):
+        steps = [fitting.Step(i, 3, torch.tensor(1.0), tensor(), network=small_denoiser()) for i in (1, 2, 3)]
+        return sound(fitting.run(steps, stop=make(**others)).estimate)
+
+    return call
+
+
+def seeded(seed):
+    with runtime.seeded(seed):
+        return sound(torch.rand(2))
+
+
+def picked(quick, full):
+    assert runtime.pick(quick=quick, full=full) is {"quick": quick, "full": full}[runtime.profile()]
+
+
+def watched(**others):
+    result = asyncio.run(fitting.watch(**others))
+    return sound(result.estimate)
+
+
+def saved(x, path):
+    signals.save_image(x, path)
+    assert pathlib.Path(path).stat().st_size
+
+
+def descended(**others):
+    return drained(fitting.Descent(**others))
+
+
+def engine_used(network, learning_rate, fast):
+    engine = fitting.Engine(network, learning_rate, fast)
+    engine.update(sum(weights.mean() for weights in network.parameters()))
+    return sound(list(network.parameters()))
+
+
+def objective(iteration):
+    return torch.tensor(1.0, requires_grad=True) ** 2, tensor()
+
+
+# Small networks: what is tried here is the door, not the house.
+
+
+def small_skip(inputs=4, outputs=3):
+    return networks.SkipNetwork(outputs, inputs, width=4, scales=1, skip=2)
+
+
+def small_denoiser():
+    return networks.Denoiser(3, width=4, depth=2)
+
+
+def norm_denoiser():
+    return networks.Denoiser(3, width=4, depth=3)
+
+
+def small_classifier():
+    return networks.Classifier(1, classes=3, width=4, turns=True).eval()
+
+
+PRIOR = network(small_skip, lambda: small_skip(3, 3), lambda: small_skip(4, 1), lambda: networks.PartialUNet(3, 4, 1), lambda: None)
+MAP = network(lambda: small_skip(3, 3), small_skip, lambda: small_skip(1, 1), lambda: networks.SkipNetwork(3, 3, 4, 4, 2), lambda: None)
+PARTIAL = network(lambda: networks.PartialUNet(3, 4, 1), small_skip, lambda: networks.PartialUNet(1, 4, 1), lambda: small_skip(3, 3))
+DENOISER = network(norm_denoiser, small_denoiser, lambda: networks.Denoiser(1, 4, 2), lambda: small_skip(3, 3))
+RESIDUAL = network(lambda: networks.ResidualNetwork(3, 4, 2), lambda: networks.ResidualNetwork(1, 4, 2), norm_denoiser)
+CLASSIFIER = network(
+    small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True), norm_denoiser,
+    lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)),
+)  # fmt: skip
+STEPS = made(
+    lambda: from_scratch.deep_image_prior(tensor(), network=small_skip(), iterations=2), lambda: [tensor()], lambda: tensor(),
+    lambda: iter([fitting.Step(1, 2, torch.tensor(1.0), tensor())]), lambda: [fitting.Step(1, 1, 1.0, tensor())],
+    *((lambda step=step: [fitting.Step(*step)]) for step in itertools.product([1, 0, None, "a"], [1, None, 0], [0.5, math.nan, None], [None, 1.0])),
+    *((lambda x=x: [fitting.Step(1, 1, 0.5, x)]) for x in (torch.zeros(3, 3), torch.zeros(1, 2, 16, 16), tensor(values="all NaN"))),
+    lambda: from_scratch.deep_image_prior,
+)  # fmt: skip
+STOP = made(
+    lambda: stopping.WindowedVariance(2, 1), lambda: None, lambda: stopping.WindowedVariance, lambda: from_scratch.Posterior(0),
+    lambda: stopping.Discrepancy(tensor(GRAY), signals.Identity(), 0.1), lambda: types.SimpleNamespace(observe=len),
+)  # fmt: skip
+
+
+def batches(*odd):
+    shapes = [(4, 3, 24, 24), (1, 1, 24, 24), (4, 1, 24, 20), (4, 1, 1, 1), (4, 24, 24), (0, 1, 24, 24), (4, 1, 0, 24), (4, 2, 24, 24)]
+    return made(
+        lambda: [tensor((4, 1, 24, 24))], *((lambda s=s: [tensor(s)]) for s in shapes), *((lambda v=v: [tensor((4, 1, 24, 24), values=v)]) for v in VALUES),
+        *((lambda d=d: [tensor((4, 1, 24, 24), dtype=d)]) for d in DTYPES), *((lambda v=v: [tensor((4, 1, 24, 24), layout=v)]) for v in LAYOUTS),
+        lambda: tensor((4, 1, 24, 24)), lambda: [None], lambda: [np.zeros((4, 1, 24, 24))], lambda: (b for b in [tensor((2, 1, 24, 24))]), *odd,
+    )  # fmt: skip
+
+
+AXES = made(lambda: Figure(figsize=(1, 1)).subplots(), lambda: Figure())
+TITLE = value("title", 1)
+ALT = value("what it shows", "", 3)
+CURVES = made(
+    lambda: {"a": [1.0, 2.0]}, lambda: {"a": ([1, 2], [1.0, 2.0]), "b": torch.ones(3)}, lambda: {"a": ([1], [1.0, 2.0])}, lambda: {"a": 3},
+    lambda: {"a": None}, lambda: {"a": []}, lambda: {"a": ["x"]}, lambda: {1: [1.0]}, lambda: {"a": torch.ones(2, 2)}, lambda: {"a": ([1], [2], [3])},
+)  # fmt: skip
+TEMPORARY = tempfile.TemporaryDirectory()  # removed when the tests end
+FOLDER = pathlib.Path(TEMPORARY.name)
+(FOLDER / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
+(FOLDER / "empty.png").write_bytes(b"")
+(FOLDER / "text.png").write_text("no picture")
+SOURCE = value(
+    np.zeros((8, 8, 3), "uint8"), FOLDER, str(FOLDER / "damaged.png"), FOLDER / "empty.png", FOLDER / "text.png", FOLDER / "missing.png",
+    (FOLDER / "damaged.png").read_bytes(), bytearray(3), memoryview(b"abc"), np.zeros((8, 8, 5)), np.zeros((8, 8), "int16"),
+    np.zeros((8, 8), "uint16"), np.full((8, 8), 300.0), np.zeros((8, 8), complex), np.zeros((8, 8), object), np.zeros((8, 8, 2), bool),
+)  # fmt: skip
+PATH = value(
+    FOLDER / "saved.png", FOLDER / "saved.xyz", FOLDER / "saved", str(FOLDER / "saved.jpg"), FOLDER, FOLDER / "none" / "saved.png"
+)
+CHECKPOINT = value(None, FOLDER, FOLDER / "none" / "checkpoint", FOLDER / "text.png", str(FOLDER / "empty.png"))
+PLACES = made(
+    lambda: signals.places(tensor(), 5)[:7], lambda: torch.zeros(7, 2), lambda: torch.zeros(7, 3), lambda: torch.full((7, 2), math.nan),
+    lambda: torch.zeros(7, 2, device="meta"), lambda: torch.zeros(7, 2, dtype=torch.complex64),
+)  # fmt: skip
+
+
+# The table: name, the call, and the kind of each of its arguments.
+
+FIT = {"iterations": whole(2), "learning_rate": number(0.01), "seed": SEED, "fast": flag(True)}
+BLIND = {"y": OBSERVED, "network": MAP} | FIT
+TUNE = {"y": OBSERVED, "denoiser": DENOISER, "sigma": number(0.1), "what": value("gain", "all", "norm", "low-rank", "none")}
+TUNE |= {"iterations": whole(2), "learning_rate": number(0.001), "seed": SEED}
+PRIOR_FIT = {"y": OBSERVED, "network": PRIOR, "input_noise": number(0.03)} | FIT
+STREAM = {"network": CLASSIFIER, "batches": batches(), "learning_rate": number(0.001), "reset": flag(False)}
+RISK = {"f": function(lambda y: 0.9 * y), "y": PICTURE, "sigma": number(0.1), "b": made(lambda: None, lambda: tensor(), lambda: tensor(GRAY))}
+RISK |= {"epsilon": number(0.001)}
+NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
+SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
+SAME = operator(lambda: signals.Blur(KERNEL), lambda: None)
+INVERSE = function(lambda r: r, lambda: None)
+
+
+def pinv_for(A):
+    return A
+
+
+RECIPES = {
+    # signals
+    "signals.Identity": (used(signals.Identity), {"x": PICTURE}),
+    "signals.Mask": (used(signals.Mask), {"x": PICTURE, "mask": mask(1, 1, 16, 16)}),
+    "signals.Blur": (used(signals.Blur), {"x": PICTURE, "kernel": picture(3, 3)}),
+    "signals.Downsample": (used(signals.Downsample), {"x": PICTURE, "scale": value(2, 1.5, (2, 1), (2, 0), (1, 2, 3), [2, 2], 64, 65, 4)}),
+    "signals.BlurDownsample": (used(signals.BlurDownsample), {"x": PICTURE, "kernel": picture(3, 3), "scale": whole(2)}),
+    "signals.Radon": (used(signals.Radon), {"x": PICTURE, "side": value(16, 1, 2, 15, 10**6), "angles": value([0, 60], range(2), [400], [math.nan], ["a"], [None], 30)}),
+    "signals.Fourier": (used(signals.Fourier), {"x": PICTURE, "mask": mask(1, 1, 16, 16)}),
+    "signals.Blur.pinv": (lambda y, epsilon: like(y, signals.Blur(KERNEL).pinv(y, epsilon)), {"y": PICTURE, "epsilon": number(0.01)}),
+    "signals.Radon.pinv": (
+        lambda y, iterations: sound(signals.Radon(16, [0, 60]).pinv(y, iterations)), {"y": picture(1, 3, 16, 2), "iterations": whole(3)}
+    ),
+    "signals.line_mask": (
+        signals.line_mask, {"height": whole(16), "width": whole(16), "acceleration": number(2.0), "centre": number(0.1), "seed": SEED}
+    ),
+    "signals.gaussian_kernel": (
+        signals.gaussian_kernel, {"size": whole(3), "sigma": value(1.0, (1.0, 2.0), [1.0, 0.0], (1, 2, 3), 0, 1e-9, 1e7), "angle": number(30.0)}
+    ),
+    "signals.consistent": (
+        signals.consistent, {"x": PICTURE, "y": picture(1, 3, 8, 8), "A": operator(lambda: signals.Downsample(2))}
+    ),
+    "signals.enlarge": (signals.enlarge, {"y": PICTURE, "A": SMALLER}),
+    "signals.patches": (signals.patches, {"x": PICTURE, "size": whole(5)}),
+    "signals.places": (signals.places, {"x": PICTURE, "size": whole(5)}),
+    "signals.nearest": (
+        signals.nearest,
+        {"queries": picture(7, 9), "database": picture(7, 9), "k": whole(2), "apart": number(1), "query_places": PLACES, "database_places": PLACES},
+    ),
+    "signals.add_gaussian": (lambda x, **a: like(x, signals.add_gaussian(x, **a)), {"x": PICTURE, "sigma": number(0.1), "seed": SEED}),
+    "signals.add_correlated": (
+        lambda x, **a: like(x, signals.add_correlated(x, **a)), {"x": PICTURE, "sigma": number(0.1), "kernel": picture(3, 3), "seed": SEED}
+    ),
+    "signals.add_poisson": (lambda x, **a: like(x, signals.add_poisson(x, **a)), {"x": PICTURE, "peak": number(30), "seed": SEED}),
+    "signals.add_salt_and_pepper": (lambda x, **a: like(x, signals.add_salt_and_pepper(x, **a)), {"x": PICTURE, "share": number(0.1), "seed": SEED}),
+    "signals.compress_jpeg": (lambda x, **a: like(x, signals.compress_jpeg(x, **a)), {"x": PICTURE, "quality": value(50, 0, 1, 95, 96, 50.0)}),
+    "signals.estimate_sigma": (signals.estimate_sigma, {"y": PICTURE}),
+    "signals.psnr": (signals.psnr, {"estimate": PICTURE, "truth": PICTURE, "shave": whole(1)}),
+    "signals.ssim": (signals.ssim, {"estimate": PICTURE, "truth": PICTURE, "shave": whole(1)}),
+    "signals.luma": (signals.luma, {"x": PICTURE}),
+    "signals.crop": (signals.crop, {"x": PICTURE, "side": whole(4), "centre": value((3, 3), (-5, 99), (1.5, 2), (1,), [1, 2, 3], ("a", "b"), (math.nan, 1))}),
+    "signals.picture": (signals.picture, {"name": value("text", "Text", "lena", "camera"), "side": whole(16)}),
+    "signals.load_image": (signals.load_image, {"source": SOURCE, "max_side": value(4, None, 0, 1, 2.0, 10**9)}),
+    "signals.save_image": (saved, {"x": PICTURE, "path": PATH}),
+    "signals.to_array": (signals.to_array, {"x": PICTURE}),
+    "signals.to_tensor": (signals.to_tensor, {"array": SOURCE}),
+    "signals.benchmark": (signals.benchmark, {"name": value("none", "set5/none.png", "../x", "set5")}),
+    # networks: made, then used on a picture of the right form
+    "networks.SkipNetwork": (
+        forwarded(networks.SkipNetwork, lambda n: [tensor((1, n.input_channels, *[2 ** (n.scales + 1)] * 2))]),
+        NUMBER_OF | {"input_channels": whole(3), "skip": whole(2), "upsampling": value("nearest", "bilinear", "bicubic"),
+                     "padding": value("zeros", "reflect", "circular"), "norm_of_joined": flag(True)},
+    ),
+    "networks.small_skip_network": (
+        forwarded(networks.small_skip_network, lambda n: [tensor((1, n.input_channels, 32, 32))]),
+        {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.deep_decoder": (forwarded(networks.deep_decoder, lambda n: [tensor((1, n.input_channels, 4, 4))]), NUMBER_OF),
+    "networks.conv_decoder": (forwarded(networks.conv_decoder, lambda n: [tensor((1, n.input_channels, 4, 4))]), NUMBER_OF),
+    "networks.Denoiser": (
+        forwarded(networks.Denoiser, lambda n: [tensor((1, n.channels, 8, 8)), 0.1]), {"channels": whole(3), "width": whole(4), "depth": whole(2)}
+    ),
+    "networks.ResidualNetwork": (
+        forwarded(networks.ResidualNetwork, lambda n: [tensor((1, n.channels, 40, 40))]), {"channels": whole(3), "width": whole(4), "depth": whole(2)}
+    ),
+    "networks.PartialUNet": (
+        forwarded(networks.PartialUNet, lambda n: [tensor((1, n.input_channels, 16, 16)), torch.ones(1, 1, 16, 16)]),
+        {"channels": whole(3), "width": whole(4), "scales": whole(1), "dropout": number(0.3), "partial": flag(True)},
+    ),
+    "networks.Classifier": (
+        lambda channels, **a: sound(networks.Classifier(channels, **a)(tensor((2, channels, 24, 24)))),
+        {"channels": whole(1), "classes": whole(3), "width": whole(4), "turns": flag(True)},
+    ),
+    "trained.trained": (trained, {"name": value("digits", "digit", "Digits", "../digits")}),
+    # fitting
+    "fitting.Engine": (engine_used, {"network": network(Upside), "learning_rate": number(0.01), "fast": flag(True)}),
+    "fitting.Descent": (
+        descended,
+        {"engine": made(lambda: fitting.Engine(Upside(), 0.01), Upside), "objective": function(objective), "iterations": whole(2), "memory": value(None, {})},
+    ),
+    "fitting.run": (
+        lambda **a: sound(fitting.run(**a).estimate), {"steps": STEPS, "truth": PICTURE, "average": number(0.9), "stop": STOP, "checkpoint": CHECKPOINT}
+    ),
+    "fitting.watch": (watched, {"steps": STEPS, "truth": PICTURE, "observed": PICTURE, "average": number(0.9), "stop": STOP, "checkpoint": CHECKPOINT}),
+    "stopping.WindowedVariance": (ruled(stopping.WindowedVariance), {"window": whole(2), "patience": whole(1)}),
+    "stopping.Discrepancy": (ruled(stopping.Discrepancy), {"y": PICTURE, "A": operator(signals.Identity), "sigma": number(0.1)}),
+    "stopping.HeldOut": (ruled(stopping.HeldOut), {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)}),
+    "stopping.LeastRisk": (
+        ruled(stopping.LeastRisk), {"y": PICTURE, "sigma": number(0.1), "every": whole(1), "patience": whole(2), "seed": SEED}
+    ),
+    "risks.probe": (lambda y, generator: like(y, risks.probe(y, generator)), {"y": PICTURE, "generator": made(lambda: None, torch.Generator)}),
+    "risks.divergence": (
+        risks.divergence, {"f": RISK["f"], "y": PICTURE, "epsilon": number(0.001), "probes": whole(2), "seed": SEED}
+    ),
+    "risks.sure": (risks.sure, RISK | {"output": made(lambda: None, lambda: tensor(), lambda: tensor(GRAY))}),
+    "risks.esure": (risks.esure, RISK | {"w": PICTURE}),
+    "risks.gsure": (
+        risks.gsure, RISK | {"A": operator(signals.Identity), "pinv": INVERSE, "output": made(lambda: None, lambda: tensor(), lambda: tensor(GRAY))}
+    ),
+    "risks.pure": (risks.pure, RISK | {"peak": number(30.0), "output": made(lambda: None, lambda: tensor(), lambda: tensor(GRAY))}),
+    # from scratch
+    "from_scratch.deep_image_prior": (
+        method(from_scratch.deep_image_prior),
+        PRIOR_FIT | {"A": SAME, "z": made(lambda: None, lambda: tensor((1, 4, 16, 16)), lambda: tensor(GRAY)),
+                     "loss": function(lambda x: (x**2).mean(), lambda: None)},
+    ),
+    "from_scratch.bp_dip": (method(from_scratch.bp_dip), PRIOR_FIT | {"A": operator(lambda: signals.Blur(KERNEL)), "pinv": INVERSE}),
+    "from_scratch.dip_tv": (method(from_scratch.dip_tv), PRIOR_FIT | {"A": SAME, "weight": number(0.1)}),
+    "from_scratch.total_variation": (from_scratch.total_variation, {"x": PICTURE}),
+    "from_scratch.deep_red": (
+        method(from_scratch.deep_red),
+        PRIOR_FIT | {"A": SAME, "denoiser": function(lambda x: 0.9 * x), "mu": number(0.5), "beta": number(0.5), "every": whole(1)},
+    ),
+    "from_scratch.sgld_dip": (method(from_scratch.sgld_dip), PRIOR_FIT | {"A": SAME, "weight_noise": number(1.0)}),
+    "from_scratch.dip_sure": (
+        method(from_scratch.dip_sure),
+        BLIND | {"sigma": number(0.1), "A": SAME, "pinv": INVERSE, "extra_noise": number(0.0),
+                 "risk": function(lambda f, y, b, output: output.mean(), lambda: None)},
+    ),
+    "from_scratch.Posterior": (ruled(from_scratch.Posterior), {"burn_in": whole(0), "every": whole(1)}),
+    "from_scratch.non_local_means": (
+        lambda y, **a: like(y, from_scratch.non_local_means(y, **a)),
+        {"y": PICTURE, "sigma": number(0.1), "patch": whole(3), "reach": whole(2), "strength": number(0.8)},
+    ),
+    "from_scratch.zero_shot_sr": (
+        method(from_scratch.zero_shot_sr, usual=lambda: signals.Downsample(2)),
+        {"y": picture(1, 3, 18, 18), "A": SMALLER, "network": RESIDUAL, "side": whole(12), "every": whole(1), "noise": number(0.0), "gradual": whole(1),
+         "trained": flag(False)} | FIT,
+    ),
+    "from_scratch.noise2noise": (method(from_scratch.noise2noise), BLIND | {"other": PICTURE}),
+    "from_scratch.recorrupted2recorrupted": (method(from_scratch.recorrupted2recorrupted), BLIND | {"sigma": number(0.1), "alpha": number(0.5)}),
+    "from_scratch.noise2void": (method(from_scratch.noise2void), BLIND | {"share": number(0.1)}),
+    "from_scratch.noise2self": (method(from_scratch.noise2self), BLIND),
+    "from_scratch.held_out": (from_scratch.held_out, {"y": PICTURE}),
+    "from_scratch.blind": (lambda denoiser, y: like(y, from_scratch.blind(denoiser)(y)), {"denoiser": function(lambda x: 0.9 * x), "y": PICTURE}),
+    "from_scratch.calibrate": (
+        from_scratch.calibrate,
+        {"denoiser": function(lambda x, s: s * x), "y": PICTURE, "values": value([0.5, 1.0], (1,), [math.nan], 3)},
+    ),
+    "from_scratch.self2self": (method(from_scratch.self2self), BLIND | {"keep": number(0.7), "network": PARTIAL}),
+    "from_scratch.neighbor2neighbor": (method(from_scratch.neighbor2neighbor), BLIND | {"gamma": number(2.0)}),
+    "from_scratch.zero_shot_noise2noise": (
+        method(from_scratch.zero_shot_noise2noise), BLIND | {"network": network(lambda: nn.Conv2d(3, 3, 3, padding=1), lambda: nn.Conv2d(1, 1, 1))}
+    ),
+    "from_scratch.noise2fast": (method(from_scratch.noise2fast), BLIND),
+    # adaptation
+    "adaptation.free": (adaptation.free, {"network": DENOISER, "what": TUNE["what"]}),
+    "adaptation.tune_by_sure": (method(adaptation.tune_by_sure), TUNE),
+    "adaptation.tune_by_masking": (method(adaptation.tune_by_masking), TUNE),
+    "adaptation.tune_on_restored": (method(adaptation.tune_on_restored), TUNE),
+    "adaptation.idbp": (
+        method(adaptation.idbp),
+        {"y": PICTURE, "A": operator(lambda: signals.Blur(KERNEL)), "denoiser": DENOISER, "sigma": number(0.1),
+         "adapt": value(None, "all", "none"), "iterations": whole(2), "strongest": number(0.2), "weakest": number(0.1), "pinv": INVERSE, "seed": SEED},
+    ),
+    "adaptation.adapt_super_resolution": (
+        method(adaptation.adapt_super_resolution, usual=lambda: signals.Downsample(2)),
+        {"y": picture(1, 3, 18, 18), "A": operator(lambda: signals.Downsample(2)), "network": RESIDUAL, "what": value("all", "gain", "norm", "low-rank"),
+         "iterations": whole(2), "learning_rate": number(0.001), "noise": number(0.0), "seed": SEED},
+    ),
+    "adaptation.batch_statistics": (
+        answered(adaptation.batch_statistics), {"network": CLASSIFIER, "batches": batches(), "trained": number(0.5)}
+    ),
+    "adaptation.tent": (answered(adaptation.tent), STREAM),
+    "adaptation.cotta": (
+        answered(adaptation.cotta),
+        STREAM | {"momentum": number(0.9), "restore": number(0.1), "copies": value(2, 0, -1, 2.0, 10**9), "certain": number(0.9), "seed": SEED},
+    ),
+    "adaptation.memo": (
+        answered(adaptation.memo),
+        STREAM | {"iterations": value(1, 0, -1, 2.0, 2), "copies": value(2, 1, 0, 2.0, 10**9), "trained": number(0.5), "seed": SEED},
+    ),
+    "adaptation.test_time_training": (
+        answered(adaptation.test_time_training),
+        STREAM | {"iterations": value(1, 0, -1, 2.0, 2), "copies": value(4, 3, 5, 0, 4.0, 10**9), "seed": SEED},
+    ),
+    # figures
+    "figures.png": (figures.png, {"figure": made(lambda: Figure(figsize=(1, 1))), "dpi": number(40)}),
+    "figures.show_figure": (figures.show_figure, {"figure": made(lambda: Figure(figsize=(1, 1))), "alt": ALT}),
+    "figures.draw_picture": (figures.draw_picture, {"axes": AXES, "x": PICTURE, "title": TITLE}),
+    "figures.draw_boxes": (
+        figures.draw_boxes,
+        {"axes": AXES, "corners": value([(1, 2)], [1], [("a", "b")], [(math.nan, 0)], [(1, 2, 3)]), "size": number(5), "index": whole(0), "width": number(1.0)},
+    ),
+    "figures.draw_curves": (figures.draw_curves, {"axes": AXES, "curves": CURVES, "x_label": TITLE, "y_label": TITLE}),
+    "figures.show_images": (
+        figures.show_images,
+        {"pictures": made(lambda: {"a": tensor()}, lambda: {}, lambda: {1: tensor()}, lambda: {"a": None}, lambda: {"a": np.zeros((4, 4))}), "alt": ALT,
+         "columns": value(2, 0, -1, 1, 1.5)},
+    ),
+    "figures.show_curves": (
+        figures.show_curves,
+        {"curves": CURVES, "x_label": TITLE, "y_label": TITLE, "alt": ALT, "title": TITLE, "log_x": flag(False), "log_y": flag(True)},
+    ),
+    # runtime
+    "runtime.device": (runtime.device, {}),
+    "runtime.profile": (runtime.profile, {}),
+    "runtime.pick": (picked, {"quick": value(1), "full": value(2)}),
+    "runtime.seeded": (seeded, {"seed": SEED}),
+    "runtime.generator": (
+        lambda **a: sound(torch.rand(2, generator=runtime.generator(**a))),
+        {"seed": SEED, "purpose": value("z"), "device": value("cpu", "gpu", "cuda:99", "cpu:0", "meta", torch.device("cpu"))},
+    ),
+}  # fmt: skip
+RECORDS = {"fitting.Step", "fitting.Result", "signals.PICTURES"}  # hold what they are given
+
+
+# The judge.
+
+
+@st.composite
+def cases(draw, arguments):
+    """Functions that make the arguments of a call, one or two of them odd."""
+    odd = draw(st.lists(st.sampled_from(sorted(arguments)), min_size=1, max_size=2, unique=True)) if arguments else []
+    return {name: draw(kind.odd) if name in odd else kind.valid for name, kind in arguments.items()}
+
+
+def told(value):
+    """A value in a few words."""
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype} {tuple(value.shape)} on {value.device}, {value.layout}"
+    return f"{type(value).__name__} {value!r:.80}"
+
+
+def complaint(problem, arguments, files):
+    """What is wrong with a refusal, or None."""
+    if isinstance(problem, OSError) and files:
+        return None
+    if not isinstance(problem, ValueError | TypeError):
+        return "is no ValueError and no TypeError"
+    *_, innermost = iterate(problem.__traceback__)
+    file, line = innermost.tb_frame.f_code.co_filename, innermost.tb_lineno
+    if file == __file__:  # a function of the caller
+        return None
+    if not file.startswith(LIBRARY) or not linecache.getline(file, line).strip().startswith("raise "):
+        return f"was not raised on purpose, but by {linecache.getline(file, line).strip()!r} in {file}:{line}"
+    if not re.search("|".join([rf"\b{name}\b" for name in arguments] + ["expected", "got", "need", "must", "there are", "larger than", "but", "is (?:no|a|empty)", "NaN or infinite", "does not divide", "are too", "made no step", "has no"]), str(problem)):
+        return "neither names an argument nor says what is wanted"
+    return None
+
+
+def iterate(traceback):
+    while traceback:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def judge(name, makers):
+    """Make the call, and assert that it is refused on purpose or gives a right result."""
+    call, _ = RECIPES[name]
+    arguments = {argument: make() for argument, make in makers.items()}
+    shown = ", ".join(f"{argument}: {told(value)}" for argument, value in arguments.items())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sound(call(**arguments), infinite=name in INFINITE)
+    except AssertionError as wrong:
+        raise AssertionError(f"{name} gives a wrong result: {wrong}\nfor {shown}") from wrong
+    except Exception as problem:
+        fault = complaint(problem, arguments, files=name in FILES)
+        assert not fault, f"{name}: {type(problem).__name__}: {problem}\n{fault}\nfor {shown}"
+
+
+FILES = {"signals.load_image", "signals.save_image"}  # may answer with an OSError
+INFINITE = {"signals.psnr", "signals.nearest"}  # documented: equal pictures, and rows that `apart` leaves out
+
+
+# The tests.
+
+MODULES = {"signals": signals, "networks": networks, "trained": importlib.import_module("dil_course.networks.trained")}
+MODULES |= {"fitting": fitting, "stopping": stopping, "risks": risks, "from_scratch": from_scratch, "self_supervised": self_supervised}
+MODULES |= {"adaptation": adaptation, "figures": figures, "runtime": runtime}
+EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
+FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}  # matplotlib takes its time
+made = collections.Counter()
+
+
+def public():
+    """Every public function and class by its name, as far as its room lists it, or it was written there."""
+    found = {}
+    for room, module in MODULES.items():
+        names = getattr(module, "__all__", None) or [
+            name for name, value in vars(module).items() if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+        ]
+        for name in names:
+            if callable(getattr(module, name)) and getattr(module, name) not in found.values():
+                found[f"{room}.{name}"] = getattr(module, name)
+    return found
+
+
+def test_every_public_name_has_a_recipe():
+    helpers = {"figures.check_kind", "figures.numbers", "risks.check_returned"}  # not called by readers
+    assert set(public()) - set(RECIPES) - RECORDS == helpers
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name in public()])
+def test_every_argument_is_tried(name):
+    parameters = inspect.signature(public()[name]).parameters.values()
+    assert {parameter.name for parameter in parameters if parameter.kind != parameter.VAR_KEYWORD} <= set(RECIPES[name][1])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_odd_arguments_are_refused_on_purpose_or_give_a_right_result(name):
+    @settings(max_examples=FEWER.get(name, EACH), suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @given(cases(RECIPES[name][1]))
+    def tried(makers):
+        made[name] += 1
+        judge(name, makers)
+
+    tried()
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "signals.benchmark"])  # whose valid call needs a network
+def test_the_recipe_itself_is_right(name):
+    call, arguments = RECIPES[name]
+    sound(call(**{argument: kind.valid() for argument, kind in arguments.items()}), infinite=name in INFINITE)
+
+
+def test_there_were_enough_cases():
+    if len(made) < len(RECIPES):
+        pytest.skip("only some of the recipes were tried in this process: run this whole file")
+    assert sum(made.values()) >= CASES
