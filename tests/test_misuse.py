@@ -714,7 +714,9 @@ def test_every_argument_is_tried(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_odd_arguments_are_refused_on_purpose_or_give_a_right_result(name):
+def test_odd_arguments_are_refused_on_purpose_or_give_a_right_result(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # "text" is a fine name for a checkpoint
+
     @settings(max_examples=FEWER.get(name, EACH), suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(cases(RECIPES[name][1]))
     def tried(makers):
