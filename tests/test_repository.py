@@ -143,26 +143,72 @@ def test_every_picture_has_alternative_text(path):
 # The anatomy of a lesson
 
 
+MEASURED = re.compile(
+    r"\*\*Time\.\*\*[^.]*\b(\d+|a|one|two|three|four)\b[^.]* (second|minute)s?\b[^.]* of computing on (2 CPU cores|one CPU core)"
+    r".*On a GPU: (not measured|\D*\d+)",
+    re.DOTALL,
+)
+
+
 @each_notebook
 def test_header_says_what_for_what_before_and_how_long(path):
     first = read(path).cells[0]
-    assert first.cell_type == "markdown" and first.source.startswith("# ")
-    for part in ("What you will be able to do", "Before you start", "Time"):
-        assert part in first.source
+    assert first.cell_type == "markdown" and first.source.startswith(f"# {path.stem[:2]} · "), f"{path.stem}: begin with '# {path.stem[:2]} · title'"
+    objectives = first.source.partition("**What you will be able to do**\n")[2].split("\n\n")[0].splitlines()
+    assert len(objectives) >= 3 and all(line.startswith("- ") for line in objectives), (
+        f"{path.stem}: list three or more objectives under '**What you will be able to do**'"
+    )
+    assert "**Before you start.** " in first.source, f"{path.stem}: say after '**Before you start.**' what one has to know"
+    assert MEASURED.search(first.source), (
+        f"{path.stem}: say what was measured: '**Time.** About two minutes of computing on 2 CPU cores. On a GPU: not measured.'"
+    )
 
 
 @each_notebook
 def test_code_cells_are_short_and_have_text_between(path):
     notebook = read(path)
     lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(notebook))
-    assert lengths[int(0.9 * (len(lengths) - 1))] <= 25, f"lines of the code cells: {lengths}"
+    assert lengths[int(0.9 * (len(lengths) - 1))] <= 25, f"{path.stem}: split code cells, nine in ten have at most 25 lines: {lengths}"
+    assert lengths[-1] <= 40, f"{path.stem}: split the code cell of {lengths[-1]} lines, at most 40 fit a screen"
     kinds = "".join("c" if cell.cell_type == "code" else "m" for cell in notebook.cells)
-    assert "ccc" not in kinds, f"three code cells in a row: {kinds}"
+    assert "ccc" not in kinds, f"{path.stem}: put text between three code cells in a row: {kinds}"
+    ratio = kinds.count("m") / kinds.count("c")
+    assert 2 / 3 <= ratio <= 3 / 2, f"{path.stem}: balance text and code, there are {ratio:.2f} cells of text for each of code"
 
 
 @each_notebook
 def test_there_are_three_check_cells_or_more(path):
-    assert len(check_cells(read(path))) >= 3
+    checks = len(check_cells(read(path)))
+    assert checks >= 3, f"{path.stem}: {checks} check cells; tag cells that print verdicts with {CHECK!r} until there are three"
+
+
+@each_notebook
+def test_end_has_summary_papers_and_problem_set(path):
+    last = read(path).cells[-1]
+    assert last.cell_type == "markdown", f"{path.stem}: end with a cell of text"
+    _, heading, end = last.source.partition("## Summary\n")
+    points = re.findall(r"^\d\. ", end, re.MULTILINE)
+    assert heading and len(points) in range(4, 7), f"{path.stem}: end with '## Summary' in about five numbered lines, there are {len(points)}"
+    assert "**What breaks it" in end, f"{path.stem}: say in the summary '**What breaks it:**'"
+    papers = end.partition("**Papers")[2]
+    assert re.search(r"\*[^*]+\*.*\b(19|20)\d\d\b", papers), f"{path.stem}: name the papers after '**Papers.**', titles in *italics*, with years"
+    if not path.stem.startswith("00"):
+        problem_set = f"ps{path.stem}"
+        assert f"(../exercises/{problem_set}/{problem_set}.ipynb)" in papers, f"{path.stem}: link ../exercises/{problem_set} after '**Problem set.**'"
+
+
+def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
+    readme = (build.ROOT / "README.md").read_text(encoding="utf-8")
+    lessons = {path.stem for path in NOTEBOOKS}
+    sets = {f"ps{stem}" for stem in lessons if not stem.startswith("00")}
+    for kind, due, found in [
+        ("problem set in sources/problem_sets", sets, {path.stem for path in build.PROBLEM_SETS.glob("ps*.py")}),
+        ("exercise (make notebooks makes it)", sets, {path.stem for path in build.EXERCISES.glob("ps*/ps*.ipynb")}),
+        ("link in the README's table of lessons", lessons, set(re.findall(r"\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme))),
+        ("link in the README's list of problem sets", sets, set(re.findall(r"\(exercises/\w+/(\w+)\.ipynb\)", readme))),
+    ]:
+        assert not due - found, f"add a {kind} for: {sorted(due - found)}"
+        assert not found - due, f"without its lesson, remove the {kind} for: {sorted(found - due)}"
 
 
 # Versions and imports
