@@ -7,8 +7,8 @@ import matplotlib.text
 import numpy as np
 import pytest
 import torch
-from browser import ARTIFACTS, PIXELS, chromium, code_cell, jupyter, open_notebook, outputs, page_of, run_all, wait_for_live_picture
-from browser import wait_until, write_notebook
+from browser import ARTIFACTS, PIXELS, chromium, jupyter, open_notebook, outputs, page_of, run_all, wait_for_live_picture, wait_until
+from browser import write_notebook
 from skimage.color import rgb2lab
 
 from dil_course import figures
@@ -74,3 +74,58 @@ def test_text_of_figures_stands_out_from_white(truth):
     assert len(texts) > 10
     for text in texts:
         assert contrast_with_white(text.get_color()) >= 4.5, f"{text.get_text()!r} is written in {text.get_color()}"
+
+
+CELLS = [
+    "import time, torch\n"
+    "from dil_course.fitting import Step, watch\n"
+    "def slowly(total=1000):\n"
+    "    for i in range(1, total + 1):\n"
+    "        time.sleep(0.2)\n"
+    "        yield Step(i, total, torch.tensor(1 / i), torch.full((1, 3, 16, 16), i % 10 / 10))",
+    "result = await watch(slowly(), average=0)",
+    "print(result.why)",
+]
+
+
+def tab_to(page, place, most=15):
+    """Press Tab until this place has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if place.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{most} presses of Tab do not reach {place}")
+
+
+@pytest.mark.browser
+def test_live_view_has_names_and_works_by_keyboard_alone(chromium, tmp_path):
+    write_notebook(tmp_path / "keyboard.ipynb", CELLS)
+    with jupyter(tmp_path) as address, page_of(chromium, "keyboard") as page:
+        open_notebook(page, address, "keyboard.ipynb")
+        run_all(page)
+        _, running, following = page.locator(".jp-CodeCell").all()
+        # What a screen reader says of them.
+        live = running.get_by_role("img", name="The estimate as it emerges")
+        curves = running.get_by_role("img", name="Curves of the run over iterations")
+        stop = running.get_by_role("button", name="Stop")
+        wait_for_live_picture(running)
+        assert live.is_visible() and curves.is_visible() and stop.get_attribute("title") == "End the run and keep its estimate"
+
+        # Run All leaves the last cell active: an arrow leads up to the one that runs.
+        page.keyboard.press("Escape")
+        page.keyboard.press("ArrowUp")
+        tab_to(page, stop)
+        page.screenshot(path=ARTIFACTS / "keyboard_stop.png")
+        page.keyboard.press("Space")
+        outputs(following).get_by_text("stopped by you").wait_for(timeout=90_000)
+
+        # ipywidgets 8 gives the slider no name of its own that could be asked for; its description is text right before it.
+        slider, readout = running.get_by_role("slider"), running.locator(".widget-readout")
+        assert running.locator(".widget-slider .widget-label").inner_text() == "iteration"
+        tab_to(page, slider)
+        last, picture = int(readout.inner_text()), live.evaluate(PIXELS)
+        page.keyboard.press("ArrowLeft")
+        wait_until(lambda: int(readout.inner_text()) == last - 1 and live.evaluate(PIXELS) != picture, "the slider to go back one")
+        page.screenshot(path=ARTIFACTS / "keyboard_slider.png")
+        page.keyboard.press("ArrowRight")
+        wait_until(lambda: int(readout.inner_text()) == last and live.evaluate(PIXELS) == picture, "the slider to return")
