@@ -127,7 +127,7 @@ print("two runs with one seed give the same picture:", torch.equal(first, second
 # %%
 import ipywidgets
 
-upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a picture")
+upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a picture", layout={"width": "auto"})
 upload
 
 # %%
