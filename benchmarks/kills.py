@@ -2,8 +2,8 @@
 
 python benchmarks/kills.py --kills 20
 
-Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process gets SIGKILL after a random time, until
-there were enough kills; the last one may end. Exits with 1 where a number differs.
+Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process gets SIGKILL a random time after it has
+written its first state, until there were enough kills; the last one may end. Exits with 1 where a number differs.
 """
 
 import argparse
@@ -39,11 +39,16 @@ def student(file, iterations):
     return process
 
 
+def written(file):
+    """When the file was written, or None."""
+    return file.stat().st_mtime_ns if file.exists() else None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--iterations", type=int, default=1500)
-    parser.add_argument("--longest", type=float, default=2.0, help="seconds that a process lives at most")
+    parser.add_argument("--longest", type=float, default=2.0, help="seconds that a process lives at most after that")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)
@@ -53,7 +58,8 @@ def main():
         file = Path(folder) / "run.safetensors"
         for number in range(1, options.kills + 1):
             process, lives = student(file, options.iterations), draw.uniform(0, options.longest)
-            while not file.exists():  # on a busy machine the first kills would all come too early
+            before = written(file)
+            while written(file) == before and process.poll() is None:  # on a busy machine all kills would come before the first state
                 time.sleep(0.01)
             time.sleep(lives)
             process.send_signal(signal.SIGKILL)

@@ -17,6 +17,7 @@ from dil_course.signals.validation import (
     check_operator,
     check_same_shape,
     describe,
+    is_float,
 )
 
 EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large against the rounding of 32-bit numbers
@@ -24,7 +25,8 @@ EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large
 
 def probe(y, generator=None):
     """A picture of random signs, of y's shape: E b b^T = I, and b.b is exactly the number of pixels."""
-    check_batch(y, "y")
+    if not is_float(y):
+        raise TypeError(f"y: expected a float tensor, got {describe(y)}")
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(f"generator: expected a torch.Generator or None, got {describe(generator)}")
     signs = torch.randint(0, 2, y.shape, generator=generator, device=y.device)
