@@ -181,7 +181,7 @@ def outputs(cell):
 
 def iteration(cell):
     """The iteration that the status line of a live run shows; 0 before the first."""
-    found = re.search(r"iteration (\d+)", cell.locator(".widget-label").all_inner_texts()[0])
+    found = re.search(r"iteration (\d+)", cell.locator(".widget-label").first.text_content())  # inner_text is empty for a cell that is scrolled away
     return int(found[1]) if found else 0
 
 

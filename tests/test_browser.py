@@ -61,8 +61,11 @@ def printed(cell):
 
 
 def digest(image, side):
-    """Of the picture on the page, shrunk back to the pixels that it had before `watch` enlarged it."""
-    array = np.array(Image.open(io.BytesIO(base64.b64decode(image.evaluate(PIXELS).split(",")[1]))).convert("RGB"))
+    """Of the picture on the page, shrunk back to the pixels that it had before `watch` enlarged it; "" while it is being exchanged."""
+    png = base64.b64decode(image.evaluate(PIXELS).split(",")[1])
+    if not png:
+        return ""
+    array = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
     factor = len(array) // side
     return hashlib.sha256(array[factor // 2 :: factor, factor // 2 :: factor].tobytes()).hexdigest()
 

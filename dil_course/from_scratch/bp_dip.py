@@ -1,7 +1,7 @@
 """BP-DIP: the deep image prior with the back-projection loss."""
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
-from dil_course.signals.validation import check_function, check_operator
+from dil_course.signals.validation import check_batch, check_function, check_operator
 
 
 def bp_dip(y, A, pinv=None, **settings):
@@ -22,4 +22,10 @@ def bp_dip(y, A, pinv=None, **settings):
     check_operator(A)
     pinv = A.pinv if pinv is None else pinv
     check_function(pinv, "pinv")
-    return deep_image_prior(y, A, loss=lambda estimate: pinv(A(estimate) - y).square().mean(), **settings)
+
+    def loss(estimate):
+        misfit = pinv(A(estimate) - y)
+        check_batch(misfit, "the result of pinv")
+        return misfit.square().mean()
+
+    return deep_image_prior(y, A, loss=loss, **settings)
