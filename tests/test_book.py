@@ -12,7 +12,7 @@ import urllib.parse
 
 import build
 import pytest
-from test_browser import ARTIFACTS, chromium  # noqa: F401  (a fixture)
+from browser import ARTIFACTS, chromium  # noqa: F401  (a fixture)
 
 pytest.importorskip("sphinx_book_theme", reason="the tools of the web book are not installed: pip install -e '.[book]'")
 bs4 = pytest.importorskip("bs4", reason="beautifulsoup4 is not installed: pip install -e '.[test]'")
