@@ -163,7 +163,7 @@ def until_it_runs(cell, start):
     for _ in range(10):
         start()
         cell.page.wait_for_timeout(3000)
-        if cell.locator(".jp-InputPrompt").inner_text().strip() != "[ ]:":
+        if cell.locator(".jp-InputPrompt").text_content().strip() != "[ ]:":  # inner_text is empty for a cell that is scrolled away
             return
     raise AssertionError("the cell does not start")
 
@@ -181,7 +181,7 @@ def outputs(cell):
 
 def iteration(cell):
     """The iteration that the status line of a live run shows; 0 before the first."""
-    found = re.search(r"iteration (\d+)", cell.locator(".widget-label").first.text_content())  # inner_text is empty for a cell that is scrolled away
+    found = re.search(r"iteration (\d+)", cell.locator(".widget-label").first.text_content())
     return int(found[1]) if found else 0
 
 
