@@ -42,7 +42,7 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
         f: function of a picture (1,C,H,W).
         y: picture (1,C,H,W).
         epsilon: length of the step, on the scale of y.
-        probes: how many to average over; the spread falls with their root.
+        probes: how many to average over, at most 10,000; the spread falls with their root.
         seed: of the probes.
 
     Returns:
@@ -54,7 +54,7 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
     check_function(f, "f")
     check_observation(y)
     check_number(epsilon, "epsilon", low=1e-12)
-    check_integer(probes, "probes", 1)
+    check_integer(probes, "probes", 1, 10_000)
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "probe", y.device)
     output, total = f(y), 0.0
