@@ -109,11 +109,9 @@ def show_images(pictures, alt, columns=4):
     check_integer(columns, "columns", 1, 100)
     if not pictures:
         raise ValueError("pictures: there are none to show")
-    for x in pictures.values():
-        to_array(x)  # refuses now what it could not draw
     rows = math.ceil(len(pictures) / columns)
     columns = min(int(columns), len(pictures))
-    height, width = next(iter(pictures.values())).shape[-2:]
+    height, width = to_array(next(iter(pictures.values()))).shape[:2]
     figure = Figure(figsize=(2.7 * columns, rows * (2.7 * height / width + 0.35)), layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:

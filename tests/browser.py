@@ -49,13 +49,38 @@ def chromium():
         browser.close()
 
 
+def free_port():
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(command, address, log_path, **options):
+    """A server process, from when it answers at the address until the end of the block."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command = [*command, "--allow-root"]
+    with open(log_path, "w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, **options)
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(address):
+            assert server.poll() is None and time.monotonic() < deadline, log_path.read_text()
+            time.sleep(0.2)
+        yield
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
 @contextlib.contextmanager
 def jupyter(folder, app="jupyterlab"):
     """A server of `folder` on a free port of this machine only, JupyterLab's or Notebook 7's ("notebook"); yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    private = folder / ".jupyter"
+    port, private = free_port(), folder / ".jupyter"
     # Asks whether to fetch news otherwise, in a window above the page.
     settings = private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
@@ -68,23 +93,9 @@ def jupyter(folder, app="jupyterlab"):
     }
     command = [sys.executable, "-m", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    with open(folder / "server.log", "w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 120
-        while not _answers(f"{address}/api/status?token={TOKEN}"):
-            assert server.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()
-            time.sleep(0.2)
+    with serving(command, f"{address}/api/status?token={TOKEN}", folder / "server.log", cwd=folder, env=environment):
         yield address
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
 
 
 def _answers(address):
@@ -101,13 +112,13 @@ def write_notebook(path, cells):
 
 
 @contextlib.contextmanager
-def page_of(browser, name, allowed=()):
+def page_of(browser, name, allowed=(), width=1200, height=1000, **options):
     """A page that must stay without errors in the browser's console, but for those that hold a text in `allowed`.
 
-    A failure leaves artifacts/NAME_failed.png.
+    A failure leaves artifacts/NAME_failed.png. Options are those of playwright's new_page.
     """
     ARTIFACTS.mkdir(exist_ok=True)
-    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    page = browser.new_page(viewport={"width": width, "height": height}, **options)
     complaints = []
 
     def complain(text):
@@ -116,8 +127,6 @@ def page_of(browser, name, allowed=()):
 
     page.on("console", lambda message: complain(f"{message.text} {message.location['url']}") if message.type == "error" else None)
     page.on("pageerror", lambda error: complain(str(error)))
-    # JupyterLab asks for the kernel when a command comes while it is still starting.
-    page.add_locator_handler(page.locator("dialog.jp-Dialog"), lambda dialog: dialog.get_by_text("Select", exact=True).click())
     try:
         yield page
     except BaseException:
@@ -160,11 +169,15 @@ def run_by_hand(cell):
 
 def until_it_runs(cell, start):
     """Start a cell, again if that came before the page was connected to the kernel, which leaves cells as they are."""
+    prompt, dialog = cell.locator(".jp-InputPrompt"), cell.page.locator("dialog.jp-Dialog")
     for _ in range(10):
         start()
-        cell.page.wait_for_timeout(3000)
-        if cell.locator(".jp-InputPrompt").text_content().strip() != "[ ]:":  # inner_text is empty for a cell that is scrolled away
-            return
+        for _ in range(50):
+            cell.page.wait_for_timeout(200)
+            if dialog.count():  # JupyterLab asks for the kernel when a command comes while it is still starting
+                dialog.first.get_by_text("Select", exact=True).click()
+            if prompt.text_content().strip() != "[ ]:":  # inner_text is empty for a cell that is scrolled away
+                return
     raise AssertionError("the cell does not start")
 
 

@@ -35,6 +35,15 @@ def copy_lesson(name, folder):
     return [cell.source for cell in code]
 
 
+def run_lesson(page, address, name, count):
+    """Open a lesson and run all of it; returns its `count` code cells."""
+    open_notebook(page, address, f"{name}.ipynb")
+    run_all(page)
+    code = page.locator(".jp-CodeCell")
+    wait_until(lambda: code.count() == count, "JupyterLab to lay out all cells")
+    return code
+
+
 def wait_for_the_end(page, seconds):
     """Wait until all cells have run, none with an error."""
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
@@ -70,10 +79,7 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
     Image.fromarray(np.rot90(upright)).save(photograph, "JPEG", quality=92, exif=exif)
 
     with jupyter(tmp_path) as address, page_of(chromium, "lesson_00") as page:
-        open_notebook(page, address, "00_start_here.ipynb")
-        run_all(page)
-        code = page.locator(".jp-CodeCell")
-        wait_until(lambda: code.count() == len(cells), "JupyterLab to lay out all cells")
+        code = run_lesson(page, address, "00_start_here", len(cells))
         wait_for_live_picture(code.nth(first))
         code.nth(first).scroll_into_view_if_needed()
         page.screenshot(path=ARTIFACTS / "lesson_00_live.png")
@@ -110,10 +116,7 @@ def test_lesson_03_runs_live_and_goes_on_after_stop(chromium, tmp_path):
     cells = copy_lesson("03_deep_image_prior", tmp_path)
     first, last = (number for number, cell in enumerate(cells) if "await watch(" in cell)
     with jupyter(tmp_path) as address, page_of(chromium, "lesson_03") as page:
-        open_notebook(page, address, "03_deep_image_prior.ipynb")
-        run_all(page)
-        code = page.locator(".jp-CodeCell")
-        wait_until(lambda: code.count() == len(cells), "JupyterLab to lay out all cells")
+        code = run_lesson(page, address, "03_deep_image_prior", len(cells))
         wait_for_live_picture(code.nth(first))
         wait_until(lambda: iteration(code.nth(first)) > 20, "20 iterations")
         code.nth(first).scroll_into_view_if_needed()

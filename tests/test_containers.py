@@ -6,10 +6,8 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 import venv
 import zipfile
@@ -17,6 +15,7 @@ import zipfile
 import build
 import pytest
 import yaml
+from browser import free_port, serving
 from packaging.specifiers import SpecifierSet
 from test_repository import project
 
@@ -90,31 +89,17 @@ def test_the_command_of_the_image_starts_jupyterlab(steps, tmp_path):
     exposed = next(arguments for name, arguments in steps if name == "EXPOSE")
     assert f"--port={exposed}" in command
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     here = {"--ip=0.0.0.0": "--ip=127.0.0.1", f"--port={exposed}": f"--port={port}"}
     command = [shutil.which(command[0], path=os.path.dirname(sys.executable)), *command[1:]]
     command = [here.get(word, word) for word in command] + ["--IdentityProvider.token=container"]
-    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     environment = os.environ | {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
     environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment["PATH"]])
-    with open(tmp_path / "server.log", "w") as log:
-        server = subprocess.Popen(command, cwd=build.ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                page = urllib.request.urlopen(f"http://127.0.0.1:{port}/?token=container", timeout=10)
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() < deadline, (tmp_path / "server.log").read_text()
-                time.sleep(0.3)
+    address = f"http://127.0.0.1:{port}/?token=container"
+    with serving(command, address, tmp_path / "server.log", cwd=build.ROOT, env=environment):
+        page = urllib.request.urlopen(address, timeout=10)
         assert page.status == 200
         assert re.search(r"/lab/tree/notebooks/00_start_here\.ipynb", page.url)
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 # Binder

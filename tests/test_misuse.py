@@ -408,10 +408,6 @@ SAME = operator(lambda: signals.Blur(KERNEL), lambda: None)
 INVERSE = function(lambda r: r, lambda: None)
 
 
-def pinv_for(A):
-    return A
-
-
 RECIPES = {
     # signals
     "signals.Identity": (used(signals.Identity), {"x": PICTURE}),
@@ -686,7 +682,7 @@ MODULES |= {"fitting": fitting, "stopping": stopping, "risks": risks, "from_scra
 MODULES |= {"adaptation": adaptation, "figures": figures, "runtime": runtime}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}  # matplotlib takes its time
-made = collections.Counter()
+counted = collections.Counter()  # cases of each recipe
 
 
 def public():
@@ -703,7 +699,7 @@ def public():
 
 
 def test_every_public_name_has_a_recipe():
-    helpers = {"figures.check_kind", "figures.numbers", "risks.check_returned"}  # not called by readers
+    helpers = {"figures.check_kind", "figures.numbers"}  # not called by readers
     assert set(public()) - set(RECIPES) - RECORDS == helpers
 
 
@@ -720,7 +716,7 @@ def test_odd_arguments_are_refused_on_purpose_or_give_a_right_result(name, tmp_p
     @settings(max_examples=FEWER.get(name, EACH), suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(cases(RECIPES[name][1]))
     def tried(makers):
-        made[name] += 1
+        counted[name] += 1
         judge(name, makers)
 
     tried()
@@ -733,6 +729,6 @@ def test_the_recipe_itself_is_right(name):
 
 
 def test_there_were_enough_cases():
-    if len(made) < len(RECIPES):
+    if len(counted) < len(RECIPES):
         pytest.skip("only some of the recipes were tried in this process: run this whole file")
-    assert sum(made.values()) >= CASES
+    assert sum(counted.values()) >= CASES

@@ -7,7 +7,6 @@ import torch
 from dil_course import runtime
 from dil_course.adaptation.freedom import free
 from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
-from dil_course.signals.validation import check_target
 
 
 def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_rate=3e-4, noise=0.0, seed=0):
@@ -32,7 +31,6 @@ def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_
         TypeError, ValueError: as `zero_shot_sr` and `free`.
     """
     iterations = runtime.pick(quick=150, full=500) if iterations is None else iterations
-    check_target(y)
     with runtime.seeded(seed):
         adapted = free(network, what)
     settings = dict(iterations=iterations, learning_rate=learning_rate, noise=noise, gradual=1, seed=seed)

@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_number,
     check_observation,
     check_operator,
+    check_returned,
     check_same_shape,
     describe,
     is_float,
@@ -58,7 +59,7 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "probe", y.device)
     output, total = f(y), 0.0
-    check_returned(output, y)
+    check_returned(output, y, "f(y)", "y")
     for _ in range(probes):
         b = probe(y, generator)
         total = total + torch.sum(b * (f(y + epsilon * b) - output)) / epsilon
@@ -161,16 +162,10 @@ def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
     """
     check_number(peak, "peak", low=0.01)
     b, output = _probed(f, y, sigma, b, epsilon, output)
-    check_returned(output, y)
+    check_returned(output, y, "f(y)", "y")
     variance = y / peak + sigma**2
     change = (f(y + epsilon * b) - output) / epsilon
     return (output - y).square().mean() - variance.mean() + 2 * (variance * b * change).mean()
-
-
-def check_returned(output, y):
-    """Refuse what f returned, where it is no finite picture of y's shape (TypeError, ValueError)."""
-    check_batch(output, "f(y)")
-    check_same_shape(output, y, "f(y)", "y")
 
 
 def _probed(f, y, sigma, b, epsilon, output):

@@ -164,8 +164,9 @@ class Recorder:
         Raises:
             ValueError: it is of a run with a truth and this one has none, or the other way; the same for the rule.
         """
-        for name, now, before in (("truth", self.truth is not None, "psnr" in state["own"]["history"]), ("stop", self.stop is not None, bool(state["rule"]))):
-            if now != before:
+        given = {"truth": (self.truth, "psnr" in state["own"]["history"]), "stop": (self.stop, bool(state["rule"]))}
+        for name, (now, before) in given.items():
+            if (now is not None) != before:
                 raise ValueError(f"checkpoint: the run was begun {'with' if before else 'without'} {name}=: go on like that, or name another file")
         vars(self).update(state["own"])
         self.step, self.started = Step(**state["step"]), time.perf_counter() - state["seconds"]

@@ -4,7 +4,7 @@ import torch
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_batch, check_function, check_integer, check_number, check_same_shape
+from dil_course.signals.validation import check_function, check_integer, check_number, check_returned
 
 
 def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.008, **settings):
@@ -44,8 +44,7 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
             f = step.estimate
             x, u = (split["x"], split["u"]) if split else (f, torch.zeros_like(f))
             denoised = denoiser(x)
-            check_batch(denoised, "the result of the denoiser")
-            check_same_shape(denoised, x, "the result of the denoiser", "its input")
+            check_returned(denoised, x, "the result of the denoiser")
             split["x"] = (beta * denoised + mu * (f + u)) / (beta + mu)
             split["u"] = u + f - split["x"]
 

@@ -3,9 +3,8 @@
 import torch
 
 from dil_course import runtime
-from dil_course.from_scratch.deep_image_prior import deep_image_prior, default_network
-from dil_course.signals import Identity
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_operator
+from dil_course.from_scratch.deep_image_prior import deep_image_prior
+from dil_course.signals.validation import check_integer, check_number
 
 
 def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed=0, **settings):
@@ -24,14 +23,9 @@ def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed
     Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where weight_noise is negative or no number.
     """
     check_number(weight_noise, "weight_noise")
-    check_observation(y)
-    check_integer(seed, "seed")
-    A = Identity() if A is None else A
-    check_operator(A)
-    network = default_network(A.adjoint(y).shape[1], seed) if network is None else network
     steps = deep_image_prior(y, A, network=network, learning_rate=learning_rate, seed=seed, **settings)
     generator = runtime.generator(seed, "weights", y.device)
-    weights = [parameter.detach() for parameter in network.parameters() if parameter.ndim == 4]  # they share the memory
+    weights = [parameter.detach() for parameter in steps.engine.network.parameters() if parameter.ndim == 4]  # they share the memory
 
     def walk(step):
         for weight in weights:

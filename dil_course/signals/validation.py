@@ -116,6 +116,12 @@ def check_same_shape(a, b, name_a, name_b):
         raise ValueError(f"{name_a} is {tuple(a.shape)} but {name_b} is {tuple(b.shape)}: they must be equal")
 
 
+def check_returned(value, like, name, like_name="its input"):
+    """Refuse what a function of the caller's returned, where it is no finite picture of the shape of `like` (TypeError, ValueError)."""
+    check_batch(value, name)
+    check_same_shape(value, like, name, like_name)
+
+
 def check_number(value, name, low=0.0, high=1e18):
     """Refuse what is not a finite real number in [low, high]. Beyond 1e18 torch takes no whole numbers.
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
-from dil_course.signals.validation import check_batch, check_function, check_integer, check_number, check_observation, check_same_shape, describe
+from dil_course.signals.validation import check_function, check_integer, check_number, check_observation, check_returned, describe
 
 WIDTH = 4  # of the grid: one pixel of 16 is hidden at a time
 RADIUS = 5  # in pixels: from so near comes the stranger that takes a hidden pixel's place in Noise2Void
@@ -145,8 +145,7 @@ def blind(denoiser):
         for phase in range(WIDTH**2):
             hidden = grid(y, phase)
             denoised = denoiser(torch.where(hidden, neighbours, y))
-            check_batch(denoised, "the result of the denoiser")
-            check_same_shape(denoised, y, "the result of the denoiser", "y")
+            check_returned(denoised, y, "the result of the denoiser", "y")
             result = torch.where(hidden, denoised, result)
         return result
 
