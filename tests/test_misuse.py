@@ -722,6 +722,17 @@ def test_odd_arguments_are_refused_on_purpose_or_give_a_right_result(name, tmp_p
     tried()
 
 
+@pytest.mark.parametrize("name, odd", [
+    ("from_scratch.calibrate", {"values": lambda: torch.zeros(())}),
+    ("from_scratch.calibrate", {"values": lambda: torch.zeros(2, 3)}),
+    ("adaptation.idbp", {"pinv": lambda: lambda r: tensor(GRAY)}),
+    ("adaptation.idbp", {"denoiser": norm_denoiser, "pinv": lambda: lambda r: tensor(GRAY)}),
+    ("signals.BlurDownsample", {"x": lambda: tensor(dtype="float16"), "kernel": lambda: tensor((3, 3), values="8 bits")}),
+])  # fmt: skip
+def test_cases_of_other_random_numbers_stay_mended(name, odd):
+    judge(name, {argument: kind.valid for argument, kind in RECIPES[name][1].items()} | odd)
+
+
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "signals.benchmark"])  # whose valid call needs a network
 def test_the_recipe_itself_is_right(name):
     call, arguments = RECIPES[name]

@@ -9,13 +9,13 @@ from dil_course.adaptation.denoising import tune_on_restored
 from dil_course.adaptation.freedom import parts_of
 from dil_course.fitting import Step
 from dil_course.signals.validation import (
-    check_batch,
     check_function,
     check_integer,
     check_maps,
     check_module,
     check_number,
     check_operator,
+    check_returned,
     check_same_shape,
     check_target,
 )
@@ -78,7 +78,7 @@ def levels(strongest, weakest, iterations):
 
 def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
     projected, network = pinv(y), None
-    check_batch(projected, "the result of pinv")
+    check_returned(projected, A.adjoint(y), "the result of pinv", "what A sees")
     for iteration, level in enumerate(falling, 1):
         told = math.hypot(level, sigma)
         if adapt and network is None and level < ADAPT_BELOW:

@@ -9,6 +9,7 @@ import torch
 
 from dil_course.signals.validation import (
     check_batch,
+    check_finite,
     check_integer,
     check_number,
     check_operator,
@@ -145,7 +146,11 @@ def filter_spectrum(x, factor):
     """Multiply the Fourier transform of x (1,C,H,W) by factor (H,W//2+1)."""
     transformed = torch.fft.rfft2(exact(x))
     filtered = transformed * factor.to(transformed.device, transformed.dtype)
-    return torch.fft.irfft2(filtered, s=x.shape[-2:]).to(x.dtype)
+    result = torch.fft.irfft2(filtered, s=x.shape[-2:])
+    narrowed = result.to(x.dtype)
+    if narrowed is not result:
+        check_finite(narrowed, f"the result in {x.dtype}")
+    return narrowed
 
 
 class Blur:

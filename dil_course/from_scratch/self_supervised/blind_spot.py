@@ -171,7 +171,7 @@ def calibrate(denoiser, y, values):
     """
     check_function(denoiser, "denoiser")
     check_observation(y)
-    if not isinstance(values, Iterable):
+    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) != 1:
         raise TypeError(f"values: expected some to try, such as [0.5, 1.0], got {describe(values)}")
     values = list(values)
     check_integer(len(values), "number of values", 1)
