@@ -9,7 +9,7 @@ from dil_course import runtime
 from dil_course.checks.tasks import call, choose, match, task
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
-from dil_course.signals import add_gaussian, picture, psnr
+from dil_course.signals import add_gaussian, picture
 
 
 def variances(outputs, window):

@@ -80,7 +80,7 @@ print("all its values lie between 0 and 1:", 0 <= clean.min().item() and clean.m
 
 # %%
 iterations = runtime.pick(quick=350, full=1800)
-result = await watch(deep_image_prior(noisy, iterations=iterations), truth=clean, observed=noisy)  # noqa: F704, PLE1142
+result = await watch(deep_image_prior(noisy, iterations=iterations), truth=clean, observed=noisy)
 
 # %% [markdown]
 # We observe that the face comes first. The noise comes late, if we let the run go on.
@@ -145,7 +145,7 @@ show_images({"your picture": own, "with noise": own_noisy}, alt="The chosen pict
 
 # %%
 iterations_own = runtime.pick(quick=350, full=1800)
-own_result = await watch(deep_image_prior(own_noisy, iterations=iterations_own), truth=own, observed=own_noisy)  # noqa: F704, PLE1142
+own_result = await watch(deep_image_prior(own_noisy, iterations=iterations_own), truth=own, observed=own_noisy)
 save_image(own_result.estimate, "my_picture_restored.png")
 print("saved as my_picture_restored.png, beside this notebook")
 

@@ -180,7 +180,7 @@ def fit(y, network, iterations, input_noise=1 / 30, seed=0):
 
 # %%
 iterations = runtime.pick(quick=600, full=1800)
-result = await watch(fit(y, network, iterations), truth=x, observed=y)  # noqa: F704, PLE1142
+result = await watch(fit(y, network, iterations), truth=x, observed=y)
 
 # %% [markdown]
 # We observe three things.
@@ -511,7 +511,7 @@ if sys.platform != "win32":
 # Now everything together, on the cup from the start of this lesson. Compare the seconds.
 
 # %%
-quick_result = await watch(deep_image_prior(y), truth=x, observed=y)  # noqa: F704, PLE1142
+quick_result = await watch(deep_image_prior(y), truth=x, observed=y)
 for name, r in {"the network we built": result, "the library's default": quick_result}.items():
     print(f"{name:22} {psnr(r.estimate, x):.1f} dB after {r.seconds:.0f} s")
 

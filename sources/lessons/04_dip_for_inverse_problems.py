@@ -92,7 +92,7 @@ def bicubic(y, scale):
     return torch.nn.functional.interpolate(y, scale_factor=scale, mode="bicubic", antialias=True)
 
 
-enlarged = await watch(fit(y, A, small_network(), 280), truth=coffee)  # noqa: F704, PLE1142
+enlarged = await watch(fit(y, A, small_network(), 280), truth=coffee)
 
 # %% [markdown]
 # We observe that the curve is not the one of lesson 03: it rises and stays. There is no noise to learn.
@@ -159,7 +159,7 @@ def biharmonic(y, kept):
 
 A = Mask(kept)
 y = A(add_gaussian(astronaut, 10 / 255))
-filled = await watch(deep_image_prior(y, A, iterations=400), truth=astronaut, observed=y)  # noqa: F704, PLE1142
+filled = await watch(deep_image_prior(y, A, iterations=400), truth=astronaut, observed=y)
 
 # %%
 show({"observed": y, "biharmonic": biharmonic(y, kept), "network": filled.estimate}, astronaut, "A face with half of its pixels black, and filled.")
@@ -226,7 +226,7 @@ alt = "Two rising curves. Back-projection counts waves with spectrum 0.1 almost 
 show_curves(weights, "|K| of a wave", "share of its error in the loss", alt, log_x=True, log_y=True)
 
 # %%
-back_projection = await watch(fit_back_projection(y, A, 200), truth=x, observed=y)  # noqa: F704, PLE1142
+back_projection = await watch(fit_back_projection(y, A, 200), truth=x, observed=y)
 runs = {"least squares": least_squares, "back-projection": back_projection}
 curves = {name: (r.history["iteration"], r.history["psnr_average"]) for name, r in runs.items()}
 show_curves(curves, "iteration", "PSNR of the average (dB)", "Back-projection rises far sooner than least squares.")
@@ -239,7 +239,7 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", "Back-projection ri
 # %%
 from dil_course.from_scratch import bp_dip
 
-tame = lambda misfit: A.pinv(misfit, epsilon=1e-3)  # noqa: E731
+tame = lambda misfit: A.pinv(misfit, epsilon=1e-3)
 for step_mine, step_library in zip(fit_back_projection(y, A, 5), bp_dip(y, A, pinv=tame, iterations=5)):
     pass
 same = compare("estimate, iteration 5", step_mine.estimate, step_library.estimate)
@@ -311,7 +311,7 @@ from skimage.transform import iradon
 phantom = Downsample(4)(picture("shepp_logan_phantom", side=384)).clamp(0, 1).to(device)
 A = Radon(96, range(0, 180, 6))
 y = add_gaussian(A(phantom), 0.005)
-reconstructed = await watch(deep_image_prior(y, A, iterations=320, input_noise=0.01), truth=phantom)  # noqa: F704, PLE1142
+reconstructed = await watch(deep_image_prior(y, A, iterations=320, input_noise=0.01), truth=phantom)
 
 # %%
 fbp = iradon(96 * y[0, 0].cpu().numpy(), theta=A.angles, circle=True)  # our rays hold means, scikit-image's sums
@@ -336,7 +336,7 @@ camera = picture("camera", side=96).to(device)
 mask = line_mask(96, 96, acceleration=4)
 A = Fourier(mask)
 y = A(camera)
-scanned = await watch(deep_image_prior(y, A, iterations=400), truth=camera)  # noqa: F704, PLE1142
+scanned = await watch(deep_image_prior(y, A, iterations=400), truth=camera)
 pictures = {"zero-filled": A.pinv(y).clamp(0, 1), "network, consistent": consistent(scanned.estimate, y, A)}
 show_images({"lines that are measured": mask}, alt="Vertical white lines, dense in the middle.")
 show(pictures, camera, "A face in profile: zero-filling repeats its edges sideways; the network's picture has fewer such ghosts.")
@@ -410,7 +410,7 @@ show({"blurred": y} | sharpened, x, "The cup sharpened with the right kernel, an
 
 # %% tags=["nbval-check-output"]
 inside = (hole == 0).expand_as(face)
-error = lambda x: float((x - face)[inside].square().mean().sqrt())  # noqa: E731
+error = lambda x: float((x - face)[inside].square().mean().sqrt())
 print("inside the hole the error is above a tenth of the range:", error(holed.estimate) > 0.1)
 print("the wrong kernel costs at least 2 dB:", psnr(sharpened["kernel too wide"], x) < psnr(sharpened["right kernel"], x) - 2)
 

@@ -31,7 +31,6 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks import compare
 from dil_course.figures import show_curves, show_images
 from dil_course.fitting import run, watch
 from dil_course.from_scratch import deep_image_prior
@@ -291,7 +290,7 @@ mine = WindowedVariance()
 for step in deep_image_prior(y, iterations=700):
     if mine.observe(step, None):
         break
-result = await watch(deep_image_prior(y, iterations=700), truth=x, observed=y, stop=stopping.WindowedVariance())  # noqa: F704, PLE1142
+result = await watch(deep_image_prior(y, iterations=700), truth=x, observed=y, stop=stopping.WindowedVariance())
 print("mine stops at", mine.iteration, "and the library's at", result.iteration)
 
 # %%

@@ -268,7 +268,7 @@ def small_network(seed=0):
 # %%
 x = picture("coffee", side=128).to(device)
 y = add_gaussian(x, sigma, seed=0)
-plain = await watch(fit(y, small_network(), distance_to_y, iterations=400), truth=x, observed=y)  # noqa: F704, PLE1142
+plain = await watch(fit(y, small_network(), distance_to_y, iterations=400), truth=x, observed=y)
 
 # %% [markdown]
 # We observe a short, sharp peak, and then a collapse. After a hundred iterations the network hands its input through: it has become the identity. Its loss is nearly zero, and so is its use.
@@ -276,7 +276,7 @@ plain = await watch(fit(y, small_network(), distance_to_y, iterations=400), trut
 # Now SURE. A thousand iterations, and nobody stops it.
 
 # %%
-stein = await watch(fit(y, small_network(), steins_risk, iterations=runtime.pick(quick=1000, full=3000)), truth=x, observed=y)  # noqa: F704, PLE1142
+stein = await watch(fit(y, small_network(), steins_risk, iterations=runtime.pick(quick=1000, full=3000)), truth=x, observed=y)
 
 # %%
 curves = {

@@ -87,7 +87,7 @@ show_curves({name: (strengths, values) for name, values in rows.items()}, "stren
 # Now train a network on the pair. **Predict before you run.** It is trained on noise only. Will its output be noisy?
 
 # %%
-pair = await watch(noise2noise(y, y2, network=network(), iterations=runtime.pick(quick=250, full=1000)), truth=x, observed=y)  # noqa: F704, PLE1142
+pair = await watch(noise2noise(y, y2, network=network(), iterations=runtime.pick(quick=250, full=1000)), truth=x, observed=y)
 
 # %% tags=["nbval-check-output"]
 second, same = rows["loss to the second y, less sigma²"], rows["loss to the same y, less sigma²"]
@@ -208,7 +208,7 @@ from dil_course.from_scratch import held_out, noise2self
 
 iterations = runtime.pick(quick=400, full=1500)
 blind_network = network()
-self_taught = await watch(fit(y, blind_network, iterations), truth=x, observed=y, stop=HeldOut(y, held_out(y), patience=100))  # noqa: F704, PLE1142
+self_taught = await watch(fit(y, blind_network, iterations), truth=x, observed=y, stop=HeldOut(y, held_out(y), patience=100))
 with torch.no_grad():
     seeing = blind_network(y)
 show({"noisy": y, "Noise2Self, blind": self_taught.estimate, "same network, seeing": seeing}, "A face: noisy, and two clean versions; the second has a little more detail.")
@@ -274,7 +274,7 @@ from dil_course.from_scratch import zero_shot_noise2noise
 first = next(iter(zero_shot_noise2noise(y, network=tiny_network(), fast=False)))
 same_loss = compare("first loss", zero_shot_loss(tiny_network(), y)[0], first.loss)
 print("weights:", sum(weights.numel() for weights in tiny_network().parameters()))
-zero_shot = await watch(zero_shot_noise2noise(y, network=tiny_network(), iterations=runtime.pick(quick=400, full=2000)), truth=x, observed=y)  # noqa: F704, PLE1142
+zero_shot = await watch(zero_shot_noise2noise(y, network=tiny_network(), iterations=runtime.pick(quick=400, full=2000)), truth=x, observed=y)
 
 # %% [markdown]
 # We observe a curve that rises and hardly falls. A network of 22,275 weights cannot learn a picture by heart so soon. It also cannot look far: five pixels in all directions, no more.

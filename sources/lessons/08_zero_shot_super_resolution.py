@@ -155,7 +155,7 @@ def fit(y, A, network, iterations, side=32, learning_rate=1e-3):
 # **Predict before you run.** Draw the PSNR over the iterations. Will it fall in the end, as in lesson 03?
 
 # %%
-first = await watch(fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins)  # noqa: F704, PLE1142
+first = await watch(fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins)
 bicubic = enlarge(y, A).clamp(0, 1)
 alt = "Coins: blurred by bicubic interpolation, with crisp rims from the network, and the truth."
 show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
@@ -205,7 +205,7 @@ from dil_course.from_scratch.zero_shot_sr import restore, turns_of
 
 with runtime.seeded(0):
     network = ResidualNetwork(1, 32).to(device)
-whole = await watch(zero_shot_sr(y, A, network=network, iterations=runtime.pick(quick=500, full=1500), gradual=1), truth=coins)  # noqa: F704, PLE1142
+whole = await watch(zero_shot_sr(y, A, network=network, iterations=runtime.pick(quick=500, full=1500), gradual=1), truth=coins)
 
 # %%
 variants = {
@@ -253,7 +253,7 @@ from dil_course.signals import consistent
 astronaut = picture("astronaut", side=144).to(device)
 small = A(astronaut)
 prior = run(deep_image_prior(small, A, iterations=runtime.pick(quick=350, full=1800)))
-zero_shot = await watch(zero_shot_sr(small, A, iterations=runtime.pick(quick=300, full=1500), gradual=1), truth=astronaut)  # noqa: F704, PLE1142
+zero_shot = await watch(zero_shot_sr(small, A, iterations=runtime.pick(quick=300, full=1500), gradual=1), truth=astronaut)
 race = {"bicubic": enlarge(small, A), "deep image prior": consistent(prior.estimate, small, A), "zero-shot": zero_shot.estimate}
 alt = "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the clearest eyes and stripes."
 show(race, astronaut, alt)
@@ -368,7 +368,7 @@ upload
 
 # %%
 own = (load_image(bytes(upload.value[0].content), max_side=256) if upload.value else picture("rocket", side=96)).to(device)
-large = await watch(zero_shot_sr(own, Downsample(2), noise=0.0125, iterations=iterations, gradual=1), observed=own)  # noqa: F704, PLE1142
+large = await watch(zero_shot_sr(own, Downsample(2), noise=0.0125, iterations=iterations, gradual=1), observed=own)
 save_image(large.estimate, "my_picture_enlarged.png")
 print(f"from {own.shape[-2]}x{own.shape[-1]} to {large.estimate.shape[-2]}x{large.estimate.shape[-1]} pixels: my_picture_enlarged.png")
 

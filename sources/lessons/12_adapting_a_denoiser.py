@@ -237,7 +237,7 @@ shown = {"a patch with fresh noise": noisy_patches[:1], "the patch, of its own r
 show_images(shown, "A patch of brick wall with noise, and the same patch as the trained network restored it.")
 
 # %%
-tuned = await watch(tune_on_restored(y, denoiser, sigma, iterations=100), truth=wall, observed=y)  # noqa: F704, PLE1142
+tuned = await watch(tune_on_restored(y, denoiser, sigma, iterations=100), truth=wall, observed=y)
 
 # %% [markdown]
 # Side by side with the result of the trained network:
