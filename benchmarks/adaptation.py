@@ -41,6 +41,7 @@ SETTINGS = {
     "SURE, gain": (tune_by_sure, "gain"),
     "masking, gain": (tune_by_masking, "gain"),
 }
+ONE_WEIGHT = 1e-3  # of TV: the best for all pictures of `restoration` together
 
 
 def window(name, side):
@@ -90,8 +91,8 @@ def compare(x, y, sigma, seed, settings):
 
 def restoration(options):
     print(f"IDBP with the gray denoiser as trained and adapted, luma, windows of {options.side} px, PSNR in dB. Super-resolution: A = Downsample(2), no noise, shaved by 2.")
-    print("Deblurring: Gaussian kernel of 1.6 pixels, noise of sqrt(2)/255; Tikhonov and TV with the best of their parameters, chosen by the truth.\n")
-    header("picture", "bicubic", "IDBP-CNN", "IDBP-CNN-IA", "gain", "blurred", "Tikhonov", "TV", "IDBP-CNN", "IDBP-CNN-IA", "gain")
+    print("Deblurring: Gaussian kernel of 1.6 pixels, noise of sqrt(2)/255; Tikhonov and TV with the best of their parameters, chosen by the truth for each picture; then TV with the weight that suits the six best on average.\n")
+    header("picture", "bicubic", "IDBP-CNN", "IDBP-CNN-IA", "gain", "blurred", "Tikhonov", "TV", "TV, one weight", "IDBP-CNN", "IDBP-CNN-IA", "gain")
     denoiser, wins = trained("denoiser_gray").to(runtime.device()), []
     smaller, blur, noise = Downsample(2), Blur(gaussian_kernel(13, 1.6)), 2**0.5 / 255
     for name in options.pictures:
@@ -101,23 +102,21 @@ def restoration(options):
         enlarged = [psnr(run(idbp(small, smaller, denoiser, adapt=adapt)).estimate, x, shave=2) for adapt in (None, "all")]
         settings = dict(sigma=noise, weakest=6 / 255, pinv=lambda r: blur.pinv(r, epsilon=5e-3))
         sharpened = [psnr(run(idbp(blurred, blur, denoiser, adapt=adapt, **settings)).estimate, x) for adapt in (None, "all")]
-        classical = [psnr(best(blurred, blur, x), x) for best in (best_tikhonov, best_total_variation)]
+        variation = [psnr(total_variation(blurred, blur, weight), x) for weight in (3e-4, ONE_WEIGHT, 3e-3)]
+        classical = [psnr(best_tikhonov(blurred, blur, x), x), max(variation), variation[1]]
         wins.append((enlarged[1] > enlarged[0], sharpened[1] > sharpened[0]))
         first = [psnr(enlarge(small, smaller).clamp(0, 1), x, shave=2), *enlarged, f"{enlarged[1] - enlarged[0]:+.2f}"]
         say(name, *first, psnr(blurred.clamp(0, 1), x), *classical, *sharpened, f"{sharpened[1] - sharpened[0]:+.2f}")
     print(f"\nThe adapted denoiser is ahead on {sum(a for a, _ in wins)} and {sum(b for _, b in wins)} of {len(wins)} pictures.")
 
 
-def best_total_variation(y, A, truth):
-    """Least squares plus TV, by proximal gradient steps with scikit-image's TV denoiser; the weight that the truth likes best."""
-    restored = []
-    for weight in (3e-4, 1e-3, 3e-3):
-        x = y
-        for _ in range(60):
-            x = x - A.adjoint(A(x) - y)
-            x = torch.from_numpy(denoise_tv_chambolle(x[0, 0].cpu().numpy(), weight=weight))[None, None].to(y)
-        restored.append(x.clamp(0, 1))
-    return max(restored, key=lambda x: psnr(x, truth))
+def total_variation(y, A, weight):
+    """Least squares plus TV, by proximal gradient steps with scikit-image's TV denoiser."""
+    x = y
+    for _ in range(60):
+        x = x - A.adjoint(A(x) - y)
+        x = torch.from_numpy(denoise_tv_chambolle(x[0, 0].cpu().numpy(), weight=weight))[None, None].to(y)
+    return x.clamp(0, 1)
 
 
 def kernel(options):
