@@ -54,20 +54,22 @@ def falling(highest, iteration, iterations):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("colour", "gray"))
-    parser.add_argument("--iterations", type=int, help="4000 for gray, 9000 for colour, which is harder to learn")
+    parser.add_argument("--iterations", type=int, help="4000 for gray, 40000 for colour, which is harder to learn")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    options.iterations = options.iterations or {"gray": 4000, "colour": 9000}[options.kind]
     gray, started = options.kind == "gray", time.perf_counter()
-    settings = {"channels": 1 if gray else 3, "width": 64, "depth": 8}
+    # Colour wants a wider network, and more steps of fewer windows rather than the reverse.
+    settings = {"channels": 1, "width": 64, "depth": 8} if gray else {"channels": 3, "width": 96, "depth": 8}
+    iterations, batch = (4000, 16) if gray else (40000, 8)
+    iterations = options.iterations or iterations
     pictures, draw = photographs(gray), np.random.default_rng(options.seed)
     noises = runtime.generator(options.seed, "noise")
     with runtime.seeded(options.seed):
         network = Denoiser(**settings).to(memory_format=torch.channels_last)
     engine = Engine(network, learning_rate=0.01)
-    for iteration in range(1, options.iterations + 1):
-        engine.learning_rate = falling(0.01, iteration, options.iterations)
-        x = torch.stack(list(windows(pictures, 16, 48, draw)))
+    for iteration in range(1, iterations + 1):
+        engine.learning_rate = falling(0.01, iteration, iterations)
+        x = torch.stack(list(windows(pictures, batch, 48, draw)))
         sigma = STRONGEST * torch.rand(len(x), 1, 1, 1, generator=noises)
         y = x + sigma * torch.randn(x.shape, generator=noises)
         # Relative to the noise, so that weak noise counts as well; 8/255 keeps the weakest from counting most.
