@@ -14,6 +14,7 @@ from dil_course.signals.operators import check_mask
 from dil_course.signals.validation import check_integer, check_number, check_observation, check_operator, check_same_shape, check_target
 
 SIDE = 32  # pixels of the small copies whose variance is taken: averaging over pixels takes away jitter, and leaves drift
+PROBES = 8  # of `LeastRisk`: two judge networks that differ by tenths of a decibel too roughly
 
 
 class WindowedVariance:
@@ -134,7 +135,7 @@ class LeastRisk:
         check_integer(seed, "seed")
         self.y, self.sigma, self.every, self.patience = y, sigma, every, patience
         generator = runtime.generator(seed, "judge", y.device)
-        self.probes = [probe(y, generator) for _ in range(2)]
+        self.probes = [probe(y, generator) for _ in range(PROBES)]
         self.least = self.first = self.iteration = self.estimate = None
 
     @torch.no_grad()
