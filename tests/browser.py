@@ -143,6 +143,17 @@ def open_notebook(page, address, name):
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
     # The file browser would leave the notebook half of the page.
     page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab[aria-selected=true]").first.click()
+    wait_for_kernel(page, address)
+
+
+def wait_for_kernel(page, address):
+    """Wait until the page is connected to its kernel. Now and then the page starts two at once, and gives up the first."""
+
+    def connected():
+        kernels = page.request.get(f"{address}/api/kernels?token={TOKEN}").json()
+        return len(kernels) == 1 and kernels[0]["connections"] and kernels[0]["execution_state"] == "idle"
+
+    wait_until(connected, "the page to have one kernel, connected and idle")
     page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=120_000)
 
 
@@ -168,15 +179,20 @@ def run_by_hand(cell):
 
 
 def until_it_runs(cell, start):
-    """Start a cell, again if that came before the page was connected to the kernel, which leaves cells as they are."""
+    """Start a cell, again if that came before the page was connected to its kernel: then the cell's star goes as it came, if it came."""
     prompt, dialog = cell.locator(".jp-InputPrompt"), cell.page.locator("dialog.jp-Dialog")
     for _ in range(10):
         start()
+        starred = 0
         for _ in range(50):
             cell.page.wait_for_timeout(200)
             if dialog.count():  # JupyterLab asks for the kernel when a command comes while it is still starting
                 dialog.first.get_by_text("Select", exact=True).click()
-            if prompt.text_content().strip() != "[ ]:":  # inner_text is empty for a cell that is scrolled away
+            text = prompt.text_content().strip()  # inner_text is empty for a cell that is scrolled away
+            if text == "[ ]:" and starred:
+                break
+            starred += text == "[*]:"
+            if starred > 15 or re.fullmatch(r"\[\d+\]:", text):
                 return
     raise AssertionError("the cell does not start")
 

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 from browser import ARTIFACTS, ERRORS, LOADED, PIXELS, TOKEN, chromium, iteration, jupyter, open_notebook, outputs, page_of
-from browser import run_all, run_by_hand, wait_for_live_picture, wait_until, write_notebook
+from browser import run_all, run_by_hand, wait_for_kernel, wait_for_live_picture, wait_until, write_notebook
 from PIL import Image
 
 __all__ = ["chromium"]  # a fixture
@@ -116,7 +116,7 @@ def test_notebook_7_runs_live_and_stops(chromium, tmp_path):
     own = ["Cannot read properties of undefined (reading 'schema')"]
     with jupyter(tmp_path, "notebook") as address, page_of(chromium, "notebook_7", allowed=own) as page:
         page.goto(f"{address}/notebooks/slow.ipynb?token={TOKEN}")
-        page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=120_000)
+        wait_for_kernel(page, address)
         press_stop_during_slow_run(page)
         assert page.locator(".jp-CodeCell .jp-RenderedImage img").evaluate(LOADED)
         page.screenshot(path=ARTIFACTS / "notebook_7.png")
