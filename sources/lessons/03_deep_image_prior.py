@@ -402,7 +402,7 @@ print("the gain on grass is less than half of that on the cup:", gain_grass < ga
 # Our narrow copy above took a minute. We want to wait for seconds.
 #
 # Look before you mend. How much arithmetic is there in an iteration, and how much of it does the processor get done each second?
-# The yardstick is a product of two large matrices. No program does arithmetic faster.
+# The yardstick is a product of two large matrices: hardly any program does arithmetic faster.
 
 # %%
 import time
