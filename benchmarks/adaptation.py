@@ -102,8 +102,8 @@ def restoration(options):
         enlarged = [psnr(run(idbp(small, smaller, denoiser, adapt=adapt)).estimate, x, shave=2) for adapt in (None, "all")]
         settings = dict(sigma=noise, weakest=6 / 255, pinv=lambda r: blur.pinv(r, epsilon=5e-3))
         sharpened = [psnr(run(idbp(blurred, blur, denoiser, adapt=adapt, **settings)).estimate, x) for adapt in (None, "all")]
-        variation = [psnr(total_variation(blurred, blur, weight), x) for weight in (3e-4, ONE_WEIGHT, 3e-3)]
-        classical = [psnr(best_tikhonov(blurred, blur, x), x), max(variation), variation[1]]
+        variation = {weight: psnr(total_variation(blurred, blur, weight), x) for weight in (3e-4, ONE_WEIGHT, 3e-3)}
+        classical = [psnr(best_tikhonov(blurred, blur, x), x), max(variation.values()), variation[ONE_WEIGHT]]
         wins.append((enlarged[1] > enlarged[0], sharpened[1] > sharpened[0]))
         first = [psnr(enlarge(small, smaller).clamp(0, 1), x, shave=2), *enlarged, f"{enlarged[1] - enlarged[0]:+.2f}"]
         say(name, *first, psnr(blurred.clamp(0, 1), x), *classical, *sharpened, f"{sharpened[1] - sharpened[0]:+.2f}")

@@ -59,8 +59,8 @@ def main():
     options = parser.parse_args()
     gray, started = options.kind == "gray", time.perf_counter()
     # Colour wants a wider network, and more steps of fewer windows rather than the reverse.
-    settings = {"channels": 1, "width": 64, "depth": 8} if gray else {"channels": 3, "width": 96, "depth": 8}
-    iterations, batch = (4000, 16) if gray else (40000, 8)
+    channels, width, batch, iterations = (1, 64, 16, 4000) if gray else (3, 96, 8, 40_000)
+    settings = {"channels": channels, "width": width, "depth": 8}
     iterations = options.iterations or iterations
     pictures, draw = photographs(gray), np.random.default_rng(options.seed)
     noises = runtime.generator(options.seed, "noise")
