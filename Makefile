@@ -49,7 +49,7 @@ $(VENV)/lab-installed: pyproject.toml constraints.txt | $(RUN)
 
 $(VENV)/test-installed: pyproject.toml constraints.txt | $(RUN)
 	@echo "Installing the course and its test tools into $(VENV): a few minutes the first time."
-	$(INSTALL) '.[test]'
+	$(INSTALL) '.[test,hub]'
 	@touch $@ $(VENV)/lab-installed
 
 $(VENV)/book-installed: pyproject.toml constraints.txt | $(RUN)
