@@ -3,18 +3,23 @@
 import time
 
 SHORTEST_PAUSE = 0.25  # seconds between two drawings: more than four a second looks no livelier
-LONGEST_PAUSE = 20.0  # seconds: after one slow drawing, on a busy machine, the view must not seem to hang
+LONGEST_PAUSE = 20.0  # seconds: on a machine that is slow all the time, the view must not seem to hang
 
 
 class Pace:
-    """Says when the next time is due, so that it takes at most `share` of the run's time."""
+    """Says when the next time is due, so that it takes at most `share` of the run's time.
+
+    The quicker of the last two times counts: on a busy machine one of them may be held up tenfold, and pictures would
+    then stand still for many seconds.
+    """
 
     def __init__(self, share, delay=0.0):
-        self.share, self.due = share, time.perf_counter() + delay
+        self.share, self.due, self.took = share, time.perf_counter() + delay, 0.0
 
     def do(self, function):
         started = time.perf_counter()
         if started >= self.due:
             function()
             ended = time.perf_counter()
-            self.due = ended + min(max(SHORTEST_PAUSE, (ended - started) / self.share), LONGEST_PAUSE)
+            before, self.took = self.took, ended - started
+            self.due = ended + min(max(SHORTEST_PAUSE, min(before, self.took) / self.share), LONGEST_PAUSE)
