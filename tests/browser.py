@@ -28,7 +28,6 @@ PIXELS = """image => {
     if (canvas.width) canvas.getContext("2d").drawImage(image, 0, 0);
     return canvas.toDataURL();
 }"""
-ERRORS = "[data-mime-type='application/vnd.jupyter.error']"  # tracebacks, among a cell's outputs
 LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
@@ -208,9 +207,14 @@ def outputs(cell):
     return cell.locator(".jp-OutputArea-output")
 
 
+def tracebacks(place):
+    """What errors a cell, or a page, shows. JupyterLab marks them as it marks warnings, so their first words tell them apart."""
+    return outputs(place).filter(has_text="Traceback (most recent call last)")
+
+
 def iteration(cell):
     """The iteration that the status line of a live run shows; 0 before the first."""
-    found = re.search(r"iteration (\d+)", cell.locator(".widget-label").first.text_content())
+    found = re.search(r"iteration (\d+)", cell.locator(".widget-html-content").first.text_content())
     return int(found[1]) if found else 0
 
 

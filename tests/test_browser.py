@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 import pytest
-from browser import ARTIFACTS, ERRORS, LOADED, PIXELS, TOKEN, chromium, iteration, jupyter, open_notebook, outputs, page_of
-from browser import run_all, run_by_hand, wait_for_kernel, wait_for_live_picture, wait_until, write_notebook
+from browser import ARTIFACTS, LOADED, PIXELS, TOKEN, chromium, iteration, jupyter, open_notebook, outputs, page_of
+from browser import run_all, run_by_hand, tracebacks, wait_for_kernel, wait_for_live_picture, wait_until, write_notebook
 from PIL import Image
 
 __all__ = ["chromium"]  # a fixture
@@ -122,6 +122,17 @@ def test_notebook_7_runs_live_and_stops(chromium, tmp_path):
         page.screenshot(path=ARTIFACTS / "notebook_7.png")
 
 
+def test_an_error_and_only_an_error_counts_as_a_traceback(chromium, tmp_path):
+    write_notebook(tmp_path / "wrong.ipynb", ["import warnings\nwarnings.warn('only a warning')", "1 / 0"])
+    with jupyter(tmp_path) as address, page_of(chromium, "wrong") as page:
+        open_notebook(page, address, "wrong.ipynb")
+        run_all(page)
+        warned, failed = page.locator(".jp-CodeCell").all()
+        outputs(failed).first.wait_for(timeout=90_000)
+        assert outputs(warned).count() == 1 and tracebacks(warned).count() == 0
+        assert tracebacks(failed).count() == 1 and tracebacks(page).count() == 1
+
+
 def press_stop_during_slow_run(page):
     run_all(page)
     _, running, following = page.locator(".jp-CodeCell").all()
@@ -146,7 +157,7 @@ def test_an_interrupt_of_the_kernel_keeps_the_estimate(chromium, tmp_path):
         wait_for_live_picture(running)
         page.get_by_role("button", name="Interrupt the kernel").click()
         running.get_by_text("[2]:").wait_for(timeout=90_000)
-        assert running.locator(ERRORS).count() == 0
+        assert tracebacks(running).count() == 0
         run_by_hand(following)
         why, last, mean, begun = printed(following)
         assert why == f"interrupted at iteration {last}" and len(begun) - last in (0, 1)

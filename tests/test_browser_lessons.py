@@ -13,8 +13,8 @@ import nbformat
 import numpy as np
 import pytest
 import skimage.data
-from browser import ARTIFACTS, ERRORS, LOADED, choose, chromium, iteration, jupyter, open_notebook, outputs, page_of
-from browser import run_all, wait_for_live_picture, wait_until
+from browser import ARTIFACTS, LOADED, choose, chromium, iteration, jupyter, open_notebook, outputs, page_of
+from browser import run_all, tracebacks, wait_for_live_picture, wait_until
 from PIL import Image
 
 from dil_course.signals import add_gaussian, load_image, psnr
@@ -48,7 +48,7 @@ def wait_for_the_end(page, seconds):
     """Wait until all cells have run, none with an error."""
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
     wait_until(lambda: all(re.fullmatch(r"\s*\[\d+\]:\s*", text) for text in prompts.all_text_contents()), "all cells to end", seconds)
-    assert page.locator(ERRORS).count() == 0, page.locator(ERRORS).all_inner_texts()
+    assert tracebacks(page).count() == 0, tracebacks(page).all_inner_texts()
 
 
 def look_at_figures(page):
@@ -61,8 +61,8 @@ def look_at_figures(page):
 
 
 def stop_live_run(cell):
-    wait_for_live_picture(cell)
-    cell.locator(".widget-button", has_text="Stop").click()
+    """As soon as Stop is there: a run may be over before its picture has changed twice."""
+    cell.locator(".widget-button", has_text="Stop").click(timeout=240_000)
     cell.get_by_text("stopped by you at iteration").first.wait_for(timeout=90_000)
 
 

@@ -7,8 +7,12 @@ import json
 import time
 
 import pytest
+import torch
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
+
+from dil_course.fitting import Result
+from dil_course.fitting.live import summary_figure
 
 SET_UP = """
 import json, time, torch
@@ -150,7 +154,7 @@ def test_the_picture_changes_during_the_run_and_an_interrupt_keeps_the_estimate(
     assert running not in kernel.replies
     for _, value in kernel.pictures(seen):
         Image.open(io.BytesIO(value)).verify()
-    assert any("iterations/s" in state.get("value", "") for state in kernel.widgets.values() if state["_model_name"] == "LabelModel")
+    assert any("iterations/s" in state.get("value", "") for state in kernel.widgets.values() if state["_model_name"] == "HTMLModel")
     kernel.manager.interrupt_kernel()
     kernel.succeed(running)
     why, iteration, shape = outcome(kernel, following)
@@ -188,10 +192,11 @@ def test_a_static_figure_and_a_slider_remain(kernel):
     figures = [content for kind, content in kernel.succeed(request) if kind == "display_data" and "image/png" in content["data"]]
     assert len(figures) == 1
     Image.open(io.BytesIO(base64.b64decode(figures[0]["data"]["image/png"]))).verify()
-    # IPython writes the alternative text either at the top or under the type, and front ends read both.
+    # IPython writes the alternative text either at the top or under the type.
     metadata = figures[0]["metadata"]
     alt = metadata.get("alt") or metadata["image/png"]["alt"]
-    assert "finished 30 iterations" in alt and "PSNR" in alt
+    psnr = kernel.printed(kernel.queue("from dil_course.signals import psnr\nprint(f'{psnr(result.estimate, truth):.2f}')"))
+    assert f"estimate, {psnr.strip()} dB; truth" in alt and "at iteration 30" in alt and "finished 30 iterations" in alt
 
     slider = kernel.widget("SelectionSliderModel")[-1]
     state = kernel.widgets[slider]
@@ -205,6 +210,41 @@ def test_a_static_figure_and_a_slider_remain(kernel):
         shown.append(kernel.pictures(seen)[0])
     (name, first), (same, second) = shown
     assert name == same and first != second
+
+
+def test_an_error_in_the_run_takes_stop_away_and_is_told(kernel):
+    broken = "def broken():\n    yield from deep_image_prior(y, iterations=3)\n    raise OSError('out of paper')\n"
+    request = kernel.queue(broken + "await watch(broken())")
+    errors = [content for kind, content in kernel.finish(request) if kind == "error"]
+    assert [error["evalue"] for error in errors] == ["out of paper"]
+    assert kernel.widget("ButtonModel")[-1] not in _children(kernel), "Stop is still on the page"
+    assert kernel.widgets[kernel.widget("HTMLModel")[-1]]["value"] == "ended by an error"
+
+
+def test_the_live_view_says_in_words_that_it_needs_its_kernel(kernel):
+    shown = kernel.succeed(kernel.queue("await watch(deep_image_prior(y, iterations=3))"))
+    views = [content["data"] for _, content in shown if "application/vnd.jupyter.widget-view+json" in content.get("data", {})]
+    assert [view["text/plain"] for view in views] == ["A live view, which needs its kernel."]
+
+
+def test_curves_keep_their_size_with_and_without_a_truth(kernel):
+    widths = []
+    for words in ("", ", truth=truth"):
+        kernel.succeed(kernel.queue(f"await watch(deep_image_prior(y, iterations=3){words})"))
+        curves = kernel.widgets[kernel.widget("ImageModel")[-1]]
+        widths.append(kernel.widgets[curves["layout"].removeprefix("IPY_MODEL_")]["width"])
+    assert widths == ["260px", "520px"]
+
+
+def test_long_reasons_are_wrapped_in_the_static_figure_and_nothing_is_cut_off():
+    reason = "diverged: at iteration 6 the loss is 0.179, ten times the least so far. The estimate is the last good one, of iteration 4"
+    x, history = torch.full((1, 1, 16, 16), 0.5), {"iteration": [1, 6], "loss": [0.01, 0.179]}
+    figure, alt = summary_figure(Result(x, 4, history, [], reason, 1.0), None, x)
+    assert reason in alt and "the loss, from 0.01 to 0.18." in alt
+    title = figure.subfigs[0]._suptitle
+    figure.canvas.draw()
+    box = title.get_window_extent()
+    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
 
 
 def _children(kernel):

@@ -1,7 +1,9 @@
 """Watch a run live in a notebook: the picture as it emerges, curves, time left, and a Stop button."""
 
 import asyncio
+import html
 import io
+import textwrap
 import time
 
 import numpy as np
@@ -12,6 +14,7 @@ from dil_course.fitting.run import Recorder, recorded
 from dil_course.signals import to_array
 
 WIDTH = 320  # of the live picture on the page, in CSS pixels
+CURVES_WIDTH = 260  # of each of the live curves
 TURNS = 8  # of the event loop for each iteration: ipykernel 7.4 takes five to pass a press of Stop on, 0.1 ms in all
 PICTURE_SHARE, CURVES_SHARE = 0.008, 0.012  # of the run's time that may go into drawing; 3 % in all with the messages
 CURVES = ({"loss": "loss"}, {"average": "psnr_average", "single": "psnr"})  # of each axes: labels and names in the history
@@ -54,6 +57,9 @@ class TextView:
             self.tenths = tenths
             print(f"{10 * tenths:3d} %: {progress(recorder)}", flush=True)
 
+    def fail(self):
+        """Nothing: the traceback says it."""
+
     def finish(self, result, recorder, observed):
         print(result.why)
 
@@ -70,11 +76,13 @@ class WidgetView:
         from IPython.display import display
 
         self.stopped = False
-        self.status = widgets.Label("starting")
+        self.status = widgets.HTML("starting")  # a Label would cut a long line off at the window's edge
+        self.status.layout.flex = "1 1 0"
         self.stop = widgets.Button(description="Stop", icon="stop", tooltip="End the run and keep its estimate")
         self.stop.on_click(self._on_stop)
         self.picture = picture_widget(WIDTH, "The estimate as it emerges")
-        self.curves = picture_widget(520, "Curves of the run over iterations: the loss and, with a known truth, the PSNR")
+        words = "Curves of the run over iterations: the loss and, with a known truth, the PSNR"
+        self.curves = picture_widget(CURVES_WIDTH * columns_of(history), words)
         self.row = widgets.HBox([self.picture, self.curves], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.controls = widgets.HBox([self.stop, self.status])
         self.box = widgets.VBox([self.controls, self.row])
@@ -82,7 +90,7 @@ class WidgetView:
         self.live_curves = LiveCurves(history)
         self.curves.value = self.live_curves.png(history)
         self.picture_pace, self.curves_pace = Pace(PICTURE_SHARE), Pace(CURVES_SHARE, CURVES_DELAY)
-        display(self.box)
+        display(as_page(self.box), raw=True)
 
     def _on_stop(self, button):
         self.stopped, button.disabled, button.description = True, True, "Stopping"
@@ -93,10 +101,18 @@ class WidgetView:
 
     def _draw_picture(self, recorder):
         self.picture.value = picture_png(to_array(recorder.average))
-        self.status.value = progress(recorder)
+        self._tell(progress(recorder))
 
     def _draw_curves(self, recorder):
         self.curves.value = self.live_curves.png(recorder.history)
+
+    def _tell(self, text):
+        self.status.value = html.escape(text)
+
+    def fail(self):
+        """An error ends the run: what cannot be pressed any more goes, its traceback says the rest."""
+        self.controls.children = [self.status]
+        self._tell("ended by an error")
 
     def finish(self, result, recorder, observed):
         """Replace Stop by a slider over the snapshots, and leave a static figure for readers without a kernel."""
@@ -113,12 +129,18 @@ class WidgetView:
 
         slider.observe(show, "index")
         show(None)
-        self.status.value = f"{result.why}, {result.seconds:.0f} s. Move the slider to see the estimate on its way."
+        self._tell(f"{result.why}, {result.seconds:.0f} s. Move the slider to see the estimate on its way.")
         self.row.children = [self.picture]
         self.controls.children = [self.status]
         self.box.children = [self.controls, slider, self.row]
         figure, alt = summary_figure(result, recorder.truth, observed)
         show_figure(figure, alt)
+
+
+def as_page(box):
+    """A widget for the page, with words in its place where its kernel is gone: ipywidgets would list the box's parts."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view, "text/plain": "A live view, which needs its kernel."}
 
 
 def picture_widget(width, words):
@@ -149,6 +171,11 @@ def encode_png(image):
     return buffer.getvalue()
 
 
+def columns_of(history):
+    """How many axes a run's curves take: the loss always, the PSNR with a known truth."""
+    return 2 if "psnr" in history else 1
+
+
 def draw_history(axes, history):
     """The loss on the left, on a logarithmic axis; with a truth, the PSNR of single and averaged estimates on the right."""
     from dil_course.figures import draw_curves
@@ -165,13 +192,15 @@ class LiveCurves:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        columns = 2 if "psnr" in history else 1
+        columns = columns_of(history)
         figure = Figure(figsize=(3.2 * columns, 2.9), dpi=90)
         # Fixed margins: fitting them to the labels, as the static figures do, takes more time than all the drawing.
         figure.subplots_adjust(left=0.32 / columns, right=0.98, bottom=0.17, top=0.96, wspace=0.36)
         self.axes = figure.subplots(1, columns, squeeze=False)[0]
         self.canvas = FigureCanvasAgg(figure)
         draw_history(self.axes, history)
+        for axes in self.axes:
+            axes.set_xlim(0, 1, auto=True)  # until there are points
 
     def png(self, history):
         """The figure with these values, as PNG bytes."""
@@ -193,17 +222,27 @@ def summary_figure(result, truth, observed):
     from dil_course.signals import psnr
 
     pictures = {"observed": observed, "estimate": result.estimate, "truth": truth}
-    pictures = {title: x for title, x in pictures.items() if x is not None}
+    pictures = {name: x for name, x in pictures.items() if x is not None}
+    titles = []
+    for name, x in pictures.items():
+        known = truth is not None and name != "truth" and x.shape == truth.shape
+        titles.append(f"{name}, {psnr(x.to(truth), truth):.2f} dB" if known else name)
     figure = Figure(figsize=(8.4, 5.4), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.25, 1])
-    for axes, (title, x) in zip(above.subplots(1, len(pictures), squeeze=False)[0], pictures.items(), strict=True):
-        known = truth is not None and title != "truth" and x.shape == truth.shape
-        draw_picture(axes, x, f"{title}, {psnr(x.to(truth), truth):.2f} dB" if known else title)
-    columns = 1 if truth is None else 2
-    draw_history(below.subplots(1, columns, squeeze=False)[0], result.history)
-    above.suptitle(result.why, fontsize=10)
-    alt = f"Pictures: {', '.join(pictures)}; below, loss over iterations" + (" and PSNR over iterations." if columns == 2 else ".")
-    return figure, f"{alt} {result.why}."
+    for axes, title, x in zip(above.subplots(1, len(pictures), squeeze=False)[0], titles, pictures.values(), strict=True):
+        draw_picture(axes, x, title)
+    draw_history(below.subplots(1, columns_of(result.history), squeeze=False)[0], result.history)
+    above.suptitle(textwrap.fill(result.why, 100), fontsize=10)
+    return figure, f"Pictures: {'; '.join(titles)}. {told_curves(result.history)} {result.why}."
+
+
+def told_curves(history):
+    """The curves of a run in words."""
+    words = f"Below, over the iterations: the loss, from {history['loss'][0]:.2g} to {history['loss'][-1]:.2g}"
+    if columns_of(history) == 1:
+        return words + "."
+    iteration, best = max(zip(history["iteration"], history["psnr_average"], strict=True), key=lambda point: point[1])
+    return f"{words}; the PSNR of the average, at most {best:.2f} dB, at iteration {iteration}."
 
 
 async def watch(steps, truth=None, observed=None, average=0.99, stop=None, checkpoint=None):
@@ -241,8 +280,12 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
     except (KeyboardInterrupt, asyncio.CancelledError):
         # An interrupted kernel raises the first in a plain cell and the second in an awaited one.
         if recorder.step is None:
+            view.fail()
             raise
         why = f"interrupted at iteration {recorder.step.iteration}"
+    except BaseException:
+        view.fail()
+        raise
     result = recorder.result(why)
     view.finish(result, recorder, observed)
     return result
