@@ -121,8 +121,10 @@ print("two runs with one seed give the same picture:", torch.equal(first, second
 # %% [markdown]
 # ## 4. Your own picture
 #
-# Press the button and choose a photograph: JPEG, PNG or what else you have, of any size. It stays on this machine.
-# Then run the two cells below it. Without an upload they use a cat.
+# Press the button and choose a photograph, such as a JPEG or a PNG. It stays on this machine.
+# The button then says (1). If it still says (0), the file was larger than 10 MB and did not arrive.
+#
+# Then run the two cells below it, not this one: a new button has no picture. Without a picture they use a cat.
 
 # %%
 import ipywidgets
@@ -132,8 +134,10 @@ upload
 
 # %%
 if upload.value:
+    print("your picture:", upload.value[0].name)
     own = load_image(bytes(upload.value[0].content), max_side=192).to(device)
 else:
+    print("no picture was chosen: here is a cat")
     own = picture("chelsea", side=128).to(device)
 own_noisy = add_gaussian(own, sigma=25 / 255, seed=1)
 show_images({"your picture": own, "with noise": own_noisy}, alt="The chosen picture, by default a cat, clean and with noise.")

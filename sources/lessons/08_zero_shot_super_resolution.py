@@ -353,7 +353,8 @@ print("on the brick wall bicubic is better:", loss > 0)
 # %% [markdown]
 # ## 9. Your own small picture
 #
-# Press the button and choose a small picture, or run the next cell without: then it takes a rocket. It is enlarged twice, and saved beside this notebook.
+# Press the button and choose a small picture, or run the next cell without: then it takes a rocket.
+# It is enlarged to twice its sides, and saved beside this notebook.
 
 # %%
 import ipywidgets
