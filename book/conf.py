@@ -40,11 +40,15 @@ exclude_patterns = [".*", "**/.ipynb_checkpoints"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+highlight_language = "none"  # shell commands and trees are no Python; cells name their language
 
 html_theme = "sphinx_book_theme"
 html_title = project
 html_context = {"default_mode": "auto"}
 html_extra_path = ["extra"]
+html_static_path = ["static"]
+html_css_files = ["book.css"]
+html_favicon = "static/favicon.svg"
 html_show_sourcelink = False
 # The search stands in the sidebar; the theme would repeat it in a bar above.
 html_theme_options = {"use_download_button": True, "home_page_in_toc": True, "navbar_persistent": []}

@@ -167,8 +167,17 @@ def test_a_lesson_is_readable_without_a_network(chromium, html, name, width, sch
         for address in [LESSON, "README.html", "benchmarks/RESULTS.html", "docs/teaching.html", "notebooks/06_sure.html"]:
             page.goto((html / address).as_uri(), timeout=120_000)
             page.wait_for_timeout(500)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{address} scrolls sideways"
             page.screenshot(path=ARTIFACTS / f"book_{name}_{pathlib.Path(address).stem}.png")
+            filters = page.locator("article img").evaluate_all("images => images.map(image => getComputedStyle(image).filter)")
+            assert set(filters) <= {"none"}, "the theme changes pictures that are to be compared"
+
+
+@pytest.mark.browser
+def test_no_page_is_wider_than_a_phone(chromium, html, pages):  # noqa: F811
+    with page_of(chromium, "book_width", width=390, height=900, offline=True) as page:
+        for address in pages:
+            page.goto(address.as_uri(), timeout=120_000)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{address.relative_to(html)} scrolls sideways"
 
 
 @pytest.mark.browser

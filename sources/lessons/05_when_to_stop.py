@@ -398,7 +398,7 @@ print("total variation makes the fall less than half as deep:", falls["DIP + TV"
 print("DeepRED makes it at least a quarter less deep:", falls["DeepRED"] < 0.75 * falls["plain"])
 
 # %% [markdown]
-# ## 6. A network that need not be stopped
+# ## 6. A network that need not be stopped: the deep decoder
 #
 # A run must be stopped because the network has room for the noise. So take the room away.
 # The **Deep Decoder** enlarges a tiny random input step by step: 1 × 1 convolutions with $k$ channels, doubling of the sides, ReLU, batch norm.
