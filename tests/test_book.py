@@ -175,7 +175,7 @@ def test_a_lesson_is_readable_without_a_network(chromium, html, name, width, sch
 @pytest.mark.browser
 def test_no_page_is_wider_than_a_phone(chromium, html, pages):  # noqa: F811
     with page_of(chromium, "book_width", width=390, height=900, offline=True) as page:
-        for address in pages:
+        for address in pages.keys() - {html / "index.html"}:  # which leads on to another at once
             page.goto(address.as_uri(), timeout=120_000)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{address.relative_to(html)} scrolls sideways"
 
