@@ -4,7 +4,7 @@
 
 Submissions lie where nbgrader wants them: submitted/STUDENT/SET/SET.ipynb. Each is marked by `nbgrader autograde` in a
 process of its own with limits on time, memory and files, so that one that loops, floods or crashes ends as a mark and a
-message. Marks go to marks.csv and to nbgrader's gradebook.db, where `nbgrader formgrader` finds them.
+message. Marks go to marks.csv and to nbgrader's gradebook.db, where Formgrader in JupyterLab finds them.
 
 The limits keep accidents small. They are no sandbox: run this as a user, or in a container, that owns nothing else
 (docs/teaching.md).

@@ -227,10 +227,14 @@ def test_two_users_of_a_real_hub_restore_a_picture_at_the_same_time(tmp_path):
 def test_the_settings_in_the_page_for_hubs_can_be_read():
     page = (build.ROOT / "docs" / "jupyterhub.md").read_text(encoding="utf-8")
     (chart,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    settings = yaml.safe_load(chart)["singleuser"]
+    chart = yaml.safe_load(chart)
+    settings = chart["singleuser"]
+    home = settings["storage"]["homeMountPath"]
+    assert chart["hub"]["config"]["KubeSpawner"] == {"working_dir": home, "notebook_dir": home}, "students would work outside their volume"
+    assert chart["scheduling"]["podPriority"]["enabled"], "placeholders would never give way to students"
     assert settings["extraEnv"] == {"OMP_NUM_THREADS": "1", "DIL_PROFILE": "quick"}
     workdir = next(arguments for name, arguments in instructions(DOCKERFILE.read_text(encoding="utf-8")) if name == "WORKDIR")
-    assert not workdir.startswith(settings["storage"]["homeMountPath"]), "the volume would hide the course"
+    assert not workdir.startswith(home), "the volume would hide the course"
     assert f"{workdir}/notebooks" in settings["lifecycleHooks"]["postStart"]["exec"]["command"][-1]
     for code in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         compile(code, "docs/jupyterhub.md", "exec")

@@ -50,3 +50,22 @@ def test_every_verdict_comes_with_its_seconds_and_memory(marks):
     for name, row in marks.items():
         if name not in ("missing_file", "not_a_notebook"):
             assert float(row["seconds"]) > 0 and float(row["MiB"]) > 50, row
+
+
+def test_downloads_from_moodle_and_canvas_are_sorted_into_nbgraders_layout(tmp_path):
+    name = f"{submissions.SET}.ipynb"
+    archive = tmp_path / "downloaded" / submissions.SET / "archive"
+    names = {
+        f"Ada Lovelace_17_assignsubmission_file_/{name}": "Ada Lovelace_17",
+        f"Grace B. Hopper_18_assignsubmission_file_{name}": "Grace B. Hopper_18",
+        f"noetheremmy_1903_471_{name}": "noetheremmy_1903",
+        f"meitnerlise_LATE_1878_472_{name}": "meitnerlise_LATE_1878",
+    }
+    for number, (path, _) in enumerate(names.items()):
+        (archive / path).parent.mkdir(parents=True, exist_ok=True)
+        (archive / path).write_text(str(number))
+    command = [sys.executable, "-m", "nbgrader", "zip_collect", submissions.SET, f"--course-dir={tmp_path}"]
+    done = subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for number, student in enumerate(names.values()):
+        assert (tmp_path / "submitted" / student / submissions.SET / name).read_text() == str(number)
