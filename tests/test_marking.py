@@ -64,7 +64,7 @@ def test_downloads_from_moodle_and_canvas_are_sorted_into_nbgraders_layout(tmp_p
     for number, (path, _) in enumerate(names.items()):
         (archive / path).parent.mkdir(parents=True, exist_ok=True)
         (archive / path).write_text(str(number))
-    command = [sys.executable, "-m", "nbgrader", "zip_collect", submissions.SET, f"--course-dir={tmp_path}"]
+    command = [sys.executable, "-m", "nbgrader", "zip_collect", submissions.SET, f"--CourseDirectory.root={tmp_path}"]
     done = subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for number, student in enumerate(names.values()):
