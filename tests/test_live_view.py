@@ -237,7 +237,8 @@ def test_curves_keep_their_size_with_and_without_a_truth(kernel):
 
 
 def test_long_reasons_are_wrapped_in_the_static_figure_and_nothing_is_cut_off():
-    reason = "diverged: at iteration 6 the loss is 0.179, ten times the least so far. The estimate is the last good one, of iteration 4"
+    reason = "diverged: at iteration 6 the loss is 0.179. " + "The learning rate may be too large for this network. " * 3
+    reason += "The estimate is the last good one, of iteration 4"
     x, history = torch.full((1, 1, 16, 16), 0.5), {"iteration": [1, 6], "loss": [0.01, 0.179]}
     figure, alt = summary_figure(Result(x, 4, history, [], reason, 1.0), None, x)
     assert reason in alt and "the loss, from 0.01 to 0.18." in alt
