@@ -195,16 +195,15 @@ class LiveCurves:
         columns = columns_of(history)
         figure = Figure(figsize=(3.2 * columns, 2.9), dpi=90)
         # Fixed margins: fitting them to the labels, as the static figures do, takes more time than all the drawing.
-        figure.subplots_adjust(left=0.32 / columns, right=0.98, bottom=0.17, top=0.96, wspace=0.36)
+        figure.subplots_adjust(left=0.32 / columns, right=1 - 0.05 / columns, bottom=0.17, top=0.96, wspace=0.36)
         self.axes = figure.subplots(1, columns, squeeze=False)[0]
         self.canvas = FigureCanvasAgg(figure)
         draw_history(self.axes, history)
-        for axes in self.axes:
-            axes.set_xlim(0, 1, auto=True)  # until there are points
 
     def png(self, history):
         """The figure with these values, as PNG bytes."""
         for axes, curves in zip(self.axes, CURVES, strict=False):
+            axes.set_xlim(0, 1, auto=bool(history["iteration"]))  # matplotlib's numbers of an empty axis overlap
             for line, key in zip(axes.lines, curves.values(), strict=True):
                 line.set_data(history["iteration"], history[key])
             axes.relim()
