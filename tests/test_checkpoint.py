@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import build
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -105,16 +106,94 @@ def test_a_wrong_call_is_refused_and_the_file_stays(tmp_path):
     run(deep_image_prior(Y, iterations=5), checkpoint=file)
     content = file.read_bytes()
     wrong = {
-        "not 6": lambda: run(deep_image_prior(Y, iterations=6), checkpoint=file),
+        "iterations was int 5, not int 6": lambda: run(deep_image_prior(Y, iterations=6), checkpoint=file),
         "another run": lambda: run(deep_image_prior(OTHER, iterations=5), checkpoint=file),
         "another run,": lambda: run(deep_image_prior(Y, iterations=5, seed=1), checkpoint=file),
-        "without truth": lambda: run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file),
-        "without stop": lambda: run(deep_image_prior(Y, iterations=5), stop=RULES["held out"](), checkpoint=file),
+        "learning_rate was float 0.01, not float 1.0": lambda: run(deep_image_prior(Y, iterations=5, learning_rate=1.0), checkpoint=file),
+        "average was float 0.99, not float 0.5": lambda: run(deep_image_prior(Y, iterations=5), average=0.5, checkpoint=file),
+        "truth was NoneType None, not Tensor": lambda: run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file),
+        "stop was NoneType None, not str 'HeldOut'": lambda: run(deep_image_prior(Y, iterations=5), stop=RULES["held out"](), checkpoint=file),
+        "memory was": lambda: run(sgld_dip(Y, iterations=5), checkpoint=file),
+        "memory was .*split": lambda: run(METHODS["deep_red"](iterations=5, learning_rate=0.01), checkpoint=file),
     }
     for words, call in wrong.items():
         with pytest.raises(ValueError, match=words):
             call()
     assert file.read_bytes() == content
+
+
+def other_rules():
+    """Pairs of rules that are not the same, and what is said."""
+    pixels = held_out(Y)
+    return {
+        "stop.sigma was float 0.001, not float 0.5": (Discrepancy(Y, Identity(), 1e-3), Discrepancy(Y, Identity(), 0.5)),
+        "stop.y had other values": (Discrepancy(Y, Identity(), 1e-3), Discrepancy(OTHER, Identity(), 1e-3)),
+        "stop.held_out had other values": (HeldOut(Y, pixels), HeldOut(Y, ~pixels)),
+        "stop.patience was int 100, not int 9": (WindowedVariance(4, 100), WindowedVariance(4, 9)),
+        "stop.copies was": (WindowedVariance(4, 100), WindowedVariance(5, 100)),
+        "stop was str 'WindowedVariance', not str 'HeldOut'": (WindowedVariance(4), HeldOut(Y, pixels)),
+        "stop was str 'WindowedVariance', not str 'Posterior'": (WindowedVariance(4), Posterior(1)),
+    }
+
+
+@pytest.mark.parametrize("words", other_rules())
+def test_another_rule_is_another_run(words, tmp_path):
+    file, (one, other) = tmp_path / "run.safetensors", other_rules()[words]
+    run(deep_image_prior(Y, iterations=5), stop=one, checkpoint=file)
+    with pytest.raises(ValueError, match=f"another run, whose {re.escape(words)}"):
+        run(deep_image_prior(Y, iterations=5), stop=other, checkpoint=file)
+
+
+def test_another_truth_is_another_run_and_one_of_another_rounding_is_not(tmp_path):
+    file = tmp_path / "run.safetensors"
+    result = run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file)
+    with pytest.raises(ValueError, match="whose truth had other values"):
+        run(deep_image_prior(Y, iterations=5), truth=1 - TRUTH, checkpoint=file)
+    same(run(deep_image_prior(Y, iterations=5), truth=TRUTH * (1 - 1e-7), checkpoint=file), result)
+
+
+def test_a_whole_number_of_numpy_is_one(tmp_path):
+    file = tmp_path / "run.safetensors"
+    run(deep_image_prior(Y, iterations=np.int64(3)), average=np.float32(0.5), checkpoint=file)
+    assert run(deep_image_prior(Y, iterations=3), average=0.5, checkpoint=file).iteration == 3
+
+
+def test_a_rule_whose_memory_cannot_be_seen_is_refused_before_compute(tmp_path):
+    class Hidden:
+        __slots__ = ("estimate", "iteration", "why")
+
+        def __init__(self):
+            self.iteration = self.estimate = None
+
+        def observe(self, step, average):
+            return False
+
+    with pytest.raises(TypeError, match="__slots__"):
+        run(deep_image_prior(Y, iterations=2), stop=Hidden(), checkpoint=tmp_path / "run.safetensors")
+    assert run(deep_image_prior(Y, iterations=2), stop=Hidden()).iteration == 2
+
+
+@pytest.mark.parametrize("damage", [
+    lambda state: state["method"]["engine"]["network"].popitem(), lambda state: state["recorder"]["own"]["history"]["loss"].clear(),
+    lambda state: state["settings"].clear(), lambda state: state.update(settings=3),
+    lambda state: state["method"]["engine"]["network"].update(strange=torch.zeros(1)),
+])  # fmt: skip
+def test_a_damaged_state_is_refused(damage, tmp_path):
+    file = tmp_path / "run.safetensors"
+    run(deep_image_prior(Y, iterations=2), checkpoint=file)
+    state = checkpoint.read(file)
+    damage(state)
+    file.write_bytes(checkpoint.to_bytes(state))
+    with pytest.raises(ValueError, match="(?s)checkpoint: .* Delete"):
+        run(deep_image_prior(Y, iterations=2), checkpoint=file)
+
+
+def test_a_damaged_name_of_a_device_is_refused(tmp_path):
+    file = tmp_path / "run.safetensors"
+    run(deep_image_prior(Y, iterations=2), checkpoint=file)
+    file.write_bytes(file.read_bytes().replace(b"cpu", b"cqu"))
+    with pytest.raises(ValueError, match="cannot be read .* Delete"):
+        run(deep_image_prior(Y, iterations=2), checkpoint=file)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", "weights"])
@@ -132,10 +211,22 @@ def test_methods_that_cannot_be_taken_up_again_say_so_before_compute(steps, tmp_
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("path, error", [(3, TypeError), ("no/such/folder/file", ValueError), (".", ValueError)])
-def test_a_path_that_is_none_is_refused(path, error):
-    with pytest.raises(error, match="checkpoint"):
-        run(deep_image_prior(Y, iterations=2), checkpoint=path)
+@pytest.mark.parametrize("path, error", [
+    (3, TypeError), ("no/such/folder/file", ValueError), (".", ValueError), ("a\0b", ValueError), ("a\ud800", ValueError),
+    (252 * "a", ValueError), (300 * "a", ValueError),
+])  # fmt: skip
+def test_a_path_that_is_none_is_refused_before_compute(path, error, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    steps = deep_image_prior(Y, iterations=2)
+    with pytest.raises(error, match="checkpoint: "):
+        run(steps, checkpoint=path)
+    assert steps.iteration == 0
+
+
+def test_a_folder_in_the_way_costs_the_file_and_not_the_run(tmp_path, capsys):
+    (tmp_path / "run.safetensors.part").mkdir()
+    assert run(deep_image_prior(Y, iterations=3), checkpoint=tmp_path / "run.safetensors").iteration == 3
+    assert "no checkpoint after iteration 1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("problem", [errno.ENOSPC, errno.EROFS, errno.EACCES])

@@ -1,6 +1,7 @@
 """A long run that survives a crash: its state lies in one file, and the same call goes on from there."""
 
 import collections
+import contextlib
 import json
 import math
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 
 from dil_course.fitting.pace import Pace
@@ -21,7 +22,8 @@ class Checkpoint:
     """The file of one run: read before its first iteration, written now and then, and at the end.
 
     It holds numbers only (safetensors), never code. A killed process leaves the last whole state: a new one is written
-    beside it, and then takes its place.
+    beside it, and then takes its place. Another run is known by its settings and its first loss, which tells whether
+    picture, operator, network and seed are the same; what works only later, such as `weight_noise` of `sgld_dip`, is not seen.
 
     Args:
         path: of the file; its folder must exist.
@@ -29,39 +31,42 @@ class Checkpoint:
         recorder: the run's Recorder.
 
     Raises:
-        TypeError: path is no path, or the method cannot tell its state.
-        ValueError: there is no such folder, or the file is of another run, or no checkpoint.
+        TypeError: path is no path, or the method or the stopping rule cannot tell its state.
+        ValueError: there can be no such file, or it is of another run, or no checkpoint.
     """
 
     def __init__(self, path, steps, recorder):
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"checkpoint: expected the path of a file, got {describe(path)}")
-        if not hasattr(steps, "state_dict"):
+        if not hasattr(steps, "settings"):
             raise TypeError("checkpoint: this method cannot be taken up again; those that return a Descent can, such as deep_image_prior")
         self.path, self.steps, self.recorder = Path(path), steps, recorder
-        if not self.path.parent.is_dir() or self.path.is_dir():
-            raise ValueError(f"checkpoint: {self.path} is no place for a file: name a file in a folder that exists")
+        self.part, self.settings = beside(self.path), frozen(steps.settings() | recorder.settings())
         self.pace, self.problem = Pace(SHARE), None
         if self.path.exists():
             self._resume()
 
     def _resume(self):
         anew = f"Delete {self.path} to begin anew, or name another file"
-        try:
+        with self._readable(anew):
             state = read(self.path)
-            method, recorder = state["method"], state["recorder"]
-            total, before = recorder["step"]["total"], recorder["own"]["history"]["loss"][0]
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"checkpoint: {self.path} cannot be read ({error}). {anew}") from error
-        if total != self.steps.iterations:
-            raise ValueError(f"checkpoint: {self.path} is of a run of {total} iterations, not {self.steps.iterations}. {anew}")
-        # The first loss tells whether picture, operator, network and seed are the same.
+            changed, before = difference(state["settings"], self.settings), float(state["recorder"]["own"]["history"]["loss"][0])
+        if changed:
+            raise ValueError(f"checkpoint: {self.path} is of another run, whose {changed}. {anew}")
         first = float(self.steps.objective(1)[0].detach())
         if not math.isclose(first, before, rel_tol=1e-4):
             raise ValueError(f"checkpoint: {self.path} is of another run, whose first loss was {before:.6g}, not {first:.6g}. {anew}")
-        self.recorder.load_state_dict(recorder)
-        self.steps.load_state_dict(method)
-        print(f"resumed at iteration {method['iteration']} from {self.path}")
+        with self._readable(anew):
+            self.recorder.load_state_dict(state["recorder"])
+            self.steps.load_state_dict(state["method"])
+        print(f"resumed at iteration {self.steps.iteration} from {self.path}")
+
+    @contextlib.contextmanager
+    def _readable(self, anew):
+        try:
+            yield
+        except Exception as error:  # whatever torch, json and safetensors say of a damaged file
+            raise ValueError(f"checkpoint: {self.path} cannot be read ({error}). {anew}") from error
 
     def write_now_and_then(self):
         """Write the file where that takes no more than a fiftieth of the run's time."""
@@ -71,17 +76,54 @@ class Checkpoint:
         """Write the file. Where that fails, say so once, and let the run go on without it."""
         if self.problem:
             return
-        part = self.path.with_name(self.path.name + ".part")
         try:
-            with open(part, "wb") as file:
-                file.write(to_bytes({"method": self.steps.state_dict(), "recorder": self.recorder.state_dict()}))
+            with open(self.part, "wb") as file:
+                file.write(to_bytes({"settings": self.settings, "method": self.steps.state_dict(), "recorder": self.recorder.state_dict()}))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, self.path)
+            os.replace(self.part, self.path)
         except OSError as error:
             self.problem = f"no checkpoint after iteration {self.recorder.step.iteration}: {error.strerror}: {self.path}"
             print(f"{self.problem}. The run goes on without")
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.part.unlink()
+
+
+def beside(path):
+    """The file that is written first, and then takes the place of this one. Refuses what cannot be a file (ValueError)."""
+    if os.path.isdir(path) or not os.path.isdir(path.parent):
+        raise ValueError(f"checkpoint: {path} is no place for a file: name a file in a folder that exists")
+    part = path.with_name(path.name + ".part")
+    try:
+        os.lstat(part)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # too long a name, or characters that none may have
+        raise ValueError(f"checkpoint: expected the name of a file, got {str(path)!r:.60} ({error})") from error
+    return part
+
+
+def frozen(settings):
+    """Each setting in words, and taken apart: as it is now, whatever the run makes of it."""
+    return {name: [describe(value), *taken_apart(value)] for name, value in settings.items()}
+
+
+def difference(before, now):
+    """The first of two runs' frozen settings in which they differ, in words; None where there is none."""
+    for name in before | now:
+        (was, *one), (wanted, *other) = (settings.get(name, ["nothing", "", {}]) for settings in (before, now))
+        if not alike(one, other):
+            return f"{name} had other values" if was == wanted else f"{name} was {was}, not {wanted}"
+    return None
+
+
+def alike(one, other):
+    """Are two states, taken apart, the same, up to what another machine may round differently in tensors?"""
+    (text, tensors), (other_text, others) = one, other
+    return text == other_text and all(
+        tensor.shape == others[name].shape and torch.allclose(tensor.double(), others[name].double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+        for name, tensor in tensors.items()
+    )
 
 
 def storable(value):
@@ -91,8 +133,8 @@ def storable(value):
     return value is None or isinstance(value, (torch.Tensor, np.ndarray, bool, int, float, str))
 
 
-def to_bytes(state):
-    """A state as a safetensors file: its tensors, and a JSON text that says where each belongs.
+def taken_apart(state):
+    """A state as a JSON text, and the tensors that this names, ready for a file.
 
     Args:
         state: dictionaries with texts as keys, lists, tuples, deques, tensors, NumPy arrays, numbers, texts and None.
@@ -115,7 +157,13 @@ def to_bytes(state):
             return {type(value).__name__: [plain(part) for part in value]}
         return value
 
-    return save(tensors, {"state": json.dumps(plain(state))})
+    return json.dumps(plain(state)), tensors
+
+
+def to_bytes(state):
+    """A state as a safetensors file."""
+    text, tensors = taken_apart(state)
+    return save(tensors, {"state": text})
 
 
 def read(path):

@@ -31,7 +31,7 @@ class Descent:
         check_integer(iterations, "iterations", 1)
         if not isinstance(memory, dict | None):
             raise TypeError(f"memory: expected a dictionary, got {describe(memory)}")
-        self.engine, self.objective, self.iterations = engine, objective, iterations
+        self.engine, self.objective, self.iterations = engine, objective, int(iterations)
         self.memory, self.after, self.iteration = memory or {}, None, 0
 
     def __iter__(self):
@@ -50,6 +50,10 @@ class Descent:
         if self.after:
             self.after(step)
         return step
+
+    def settings(self):
+        """What a checkpoint compares before it goes on."""
+        return {"iterations": self.iterations, "learning_rate": float(self.engine.learning_rate), "memory": sorted(self.memory)}
 
     def state_dict(self):
         """Everything that the next iteration depends on, in dictionaries, lists, tensors and numbers."""

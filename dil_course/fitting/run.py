@@ -93,7 +93,7 @@ class Recorder:
             raise ValueError(f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run")
         if truth is not None:
             check_image(truth, "truth")
-        self.truth, self.weight, self.stop = truth, average, stop
+        self.truth, self.weight, self.stop = truth, float(average), stop
         self.average = self.step = self.good = None
         self.history = {"iteration": [], "loss": []} | ({} if truth is None else {"psnr": [], "psnr_average": []})
         self.snapshots, self.snapshot_every = [], 1
@@ -151,23 +151,27 @@ class Recorder:
             if len(self.snapshots) > SNAPSHOTS:
                 self.snapshots, self.snapshot_every = self.snapshots[::2], 2 * self.snapshot_every
 
+    def settings(self):
+        """What a checkpoint compares before it goes on: asked before the run, so that the rule has seen nothing yet."""
+        rule = {f"stop.{name}": value for name, value in self._remembered().items()}
+        return {"average": self.weight, "truth": self.truth, "stop": None if self.stop is None else type(self.stop).__qualname__} | rule
+
+    def _remembered(self):
+        """Of the stopping rule its numbers, tensors and texts, not its operators."""
+        if self.stop is None:
+            return {}
+        if not hasattr(self.stop, "__dict__"):
+            raise TypeError(f"stop: a checkpoint cannot keep what this {type(self.stop).__name__} remembers: take __slots__ out of its class")
+        return {name: value for name, value in vars(self.stop).items() if storable(value)}
+
     def state_dict(self):
-        """What `load_state_dict` needs to go on. Of the stopping rule its numbers, tensors and texts, not its operators."""
+        """What `load_state_dict` needs to go on."""
         own = {name: getattr(self, name) for name in ("average", "good", "history", "snapshots", "snapshot_every", "alarms")}
         step = {"iteration": self.step.iteration, "total": self.step.total, "loss": float(self.step.loss), "estimate": self.step.estimate}
-        rule = {} if self.stop is None else {name: value for name, value in vars(self.stop).items() if storable(value)}
-        return {"own": own, "step": step, "rule": rule, "seconds": time.perf_counter() - self.started}
+        return {"own": own, "step": step, "rule": self._remembered(), "seconds": time.perf_counter() - self.started}
 
     def load_state_dict(self, state):
-        """Go on from a state that `state_dict` gave.
-
-        Raises:
-            ValueError: it is of a run with a truth and this one has none, or the other way; the same for the rule.
-        """
-        given = {"truth": (self.truth, "psnr" in state["own"]["history"]), "stop": (self.stop, bool(state["rule"]))}
-        for name, (now, before) in given.items():
-            if (now is not None) != before:
-                raise ValueError(f"checkpoint: the run was begun {'with' if before else 'without'} {name}=: go on like that, or name another file")
+        """Go on from a state that `state_dict` gave."""
         vars(self).update(state["own"])
         self.step, self.started = Step(**state["step"]), time.perf_counter() - state["seconds"]
         if self.stop is not None:
@@ -230,8 +234,10 @@ def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
         stop: a fresh stopping rule of `fitting.stopping`, or any object with `observe(step, average)`, `iteration`,
             `estimate` and `why` like them; it ends the run and chooses its estimate.
         checkpoint: path of a file, written now and then. When the process dies, the same call goes on from there, with
-            the same numbers in the end; when the run has finished, it gives its Result again. Where the file cannot be
-            written, the run says so and goes on without. For methods that return a `Descent`: most, and all long ones.
+            the same numbers in the end; when the run has finished, it gives its Result again. Settings of a method that
+            change nothing in its first loss, such as `weight_noise`, are not compared: take another file for them. Where
+            the file cannot be written, the run says so and goes on without. For methods that return a `Descent`: most,
+            and all long ones.
 
     Raises:
         TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is no rule, or
