@@ -338,10 +338,10 @@ def test_least_risk_waits_as_long_as_its_patience():
     assert result.iteration == 1 and "ended at iteration 25" in result.why
 
 
-def test_least_risk_says_nothing_about_methods_without_a_network():
-    _, y = noisy(32)
-    steps = [Step(i, 3, torch.tensor(1.0), y) for i in (1, 2, 3)]
-    assert run(iter(steps), stop=LeastRisk(y, SIGMA)).iteration == 3
+def test_least_risk_passes_over_a_last_step_without_a_network():
+    _, y = noisy(32)  # a run that diverged ends with such a Step
+    steps = [*steps_of([small_denoiser()], y), Step(2, 2, torch.tensor(1.0), y, averaged=True)]
+    assert run(steps, stop=LeastRisk(y, SIGMA, every=1)).iteration == 1
 
 
 # IDBP

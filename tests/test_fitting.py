@@ -154,6 +154,13 @@ def test_bad_arguments_are_refused(drain, options, error):
         drain(steps(), **options)
 
 
+@both
+@pytest.mark.parametrize("loss", [torch.tensor(1j), torch.tensor(1.0, device="meta"), torch.ones(2), None])
+def test_a_loss_that_is_no_real_number_is_refused(drain, loss):
+    with pytest.raises(TypeError, match="loss: expected a number"):
+        drain([Step(1, 1, loss, TRUTH)])
+
+
 def test_without_a_front_end_watch_prints_ten_lines_and_the_end(capsys):
     run_watch(steps(1000), TRUTH)
     lines = capsys.readouterr().out.splitlines()

@@ -2,11 +2,12 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 import torch
 
 from dil_course.fitting import Step, run, watch
-from dil_course.fitting.stopping import Discrepancy, HeldOut, WindowedVariance
+from dil_course.fitting.stopping import Discrepancy, HeldOut, LeastRisk, WindowedVariance
 from dil_course.from_scratch import deep_image_prior
 from dil_course.signals import Identity, Mask, add_gaussian, picture, psnr
 
@@ -109,6 +110,9 @@ def test_bad_settings_are_refused():
         Discrepancy(torch.zeros(1, 1, 8, 8), Identity(), 0)
     with pytest.raises(ValueError, match="held out"):
         HeldOut(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+    for channels in (1, 3):  # its error would be summed three times, or be weighed by colour
+        with pytest.raises(ValueError, match="held_out is .* one channel of y"):
+            HeldOut(torch.zeros(1, channels, 8, 8), torch.ones(1, 3, 8, 8))
 
 
 def test_rule_serves_one_run_only_and_must_be_a_rule(pair):
@@ -118,3 +122,38 @@ def test_rule_serves_one_run_only_and_must_be_a_rule(pair):
         run(fitting(*pair), stop=rule)
     with pytest.raises(TypeError, match="WindowedVariance"):
         run(fitting(*pair), stop=WindowedVariance)  # the parentheses are missing
+
+
+def test_a_run_shorter_than_the_window_uses_the_rule_up_too(pair):
+    rule, short = WindowedVariance(40, 100), list(fitting(*pair, total=3))
+    assert torch.equal(run(short, stop=rule).estimate, run(short).estimate), "it has nothing to choose yet"
+    with pytest.raises(ValueError, match="make a new one"):
+        run(fitting(*pair), stop=rule)
+
+
+def test_a_rule_without_a_reason_is_refused_before_compute(pair):
+    class Silent:
+        iteration = estimate = None
+
+        def observe(self, step, average):
+            self.iteration, self.estimate = step.iteration, average
+
+    steps = fitting(*pair)
+    with pytest.raises(TypeError, match="observe, iteration, estimate and why"):
+        run(steps, stop=Silent())
+    assert next(steps).iteration == 1
+
+
+def test_least_risk_refuses_steps_without_a_network(pair):
+    x, y = pair
+    with pytest.raises(TypeError, match="these have none: take WindowedVariance"):
+        run(fitting(x, y), stop=LeastRisk(y, SIGMA))
+
+
+def test_small_whole_numbers_of_numpy_do_not_overflow(pair):
+    x, y = pair
+    network = lambda y, sigma: y  # noqa: E731
+    steps = [Step(i, 300, torch.tensor(1.0), x, network=network) for i in (1, 300)]
+    assert run(steps, stop=LeastRisk(y, SIGMA, every=np.uint8(5), patience=np.uint8(200))).iteration == 1
+    for rule in (HeldOut(y, torch.ones(1, 1, 32, 32), np.uint8(50)), WindowedVariance(np.uint8(20), np.uint8(200))):
+        run(fitting(x, y), stop=rule)

@@ -75,8 +75,8 @@ def check_step(step):
     check_integer(step.total, "total", 1)
     if not is_float(step.estimate) or step.estimate.ndim != 4 or step.estimate.shape[0] != 1:
         raise TypeError(f"estimate: expected a float tensor (1,C,H,W), got {describe(step.estimate)}")
-    if not isinstance(step.loss, float | int) and not (isinstance(step.loss, torch.Tensor) and step.loss.numel() == 1):
-        raise TypeError(f"loss: expected a number or a 0-d tensor, got {describe(step.loss)}")
+    if not isinstance(step.loss, float | int) and not (is_float(step.loss) and step.loss.numel() == 1):
+        raise TypeError(f"loss: expected a number or a 0-d float tensor, got {describe(step.loss)}")
 
 
 class Recorder:
@@ -87,8 +87,9 @@ class Recorder:
 
     def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
-        if stop is not None and (isinstance(stop, type) or not all(hasattr(stop, name) for name in ("observe", "iteration", "estimate"))):
-            raise TypeError(f"stop: expected a stopping rule such as WindowedVariance(), got {describe(stop)}")
+        # dir, as a rule that has seen nothing yet may be unable to say `why`.
+        if stop is not None and (isinstance(stop, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(stop))):
+            raise TypeError(f"stop: expected a rule with observe, iteration, estimate and why, such as WindowedVariance(), got {describe(stop)}")
         if stop is not None and stop.iteration is not None:
             raise ValueError(f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run")
         if truth is not None:

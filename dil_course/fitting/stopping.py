@@ -31,19 +31,21 @@ class WindowedVariance:
     def __init__(self, window=40, patience=150):
         check_integer(window, "window", 2)
         check_integer(patience, "patience", 1)
-        self.patience = patience
+        self.patience = int(patience)
         self.copies, self.least = deque(maxlen=int(window)), None
         self.iteration = self.estimate = None
 
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
+        if self.iteration is None:
+            self.iteration = step.iteration  # before the window is full too, a rule that has watched is not a fresh one
         height, width = step.estimate.shape[-2:]
         self.copies.append(adaptive_avg_pool2d(step.estimate, (min(SIDE, height), min(SIDE, width))))
         if len(self.copies) == self.copies.maxlen:
             variance = torch.cat(tuple(self.copies)).var(dim=0, correction=0).mean().item()
             if self.least is None or variance < self.least:
                 self.least, self.iteration, self.estimate = variance, step.iteration, average
-        return self.iteration is not None and step.iteration - self.iteration >= self.patience
+        return self.least is not None and step.iteration - self.iteration >= self.patience
 
     @property
     def why(self):
@@ -94,8 +96,8 @@ class HeldOut:
         check_observation(y)
         check_integer(patience, "patience", 1)
         held_out = check_mask(held_out, "held_out", "held out")
-        check_same_shape(held_out[:, :1], y[:, :1], "held_out", "y")
-        self.y, self.held_out, self.patience = y, held_out, patience
+        check_same_shape(held_out, y[:, :1], "held_out", "one channel of y")
+        self.y, self.held_out, self.patience = y, held_out, int(patience)
         self.least = self.iteration = self.estimate = None
 
     def observe(self, step, average):
@@ -133,7 +135,7 @@ class LeastRisk:
         check_integer(every, "every", 1)
         check_integer(patience, "patience", 1)
         check_integer(seed, "seed")
-        self.y, self.sigma, self.every, self.patience = y, sigma, every, patience
+        self.y, self.sigma, self.every, self.patience = y, sigma, int(every), int(patience)
         generator = runtime.generator(seed, "judge", y.device)
         self.probes = [probe(y, generator) for _ in range(PROBES)]
         self.least = self.first = self.iteration = self.estimate = None
@@ -141,6 +143,8 @@ class LeastRisk:
     @torch.no_grad()
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W), which is not looked at. True when the run may end."""
+        if step.network is None and self.least is None:
+            raise TypeError("stop: LeastRisk judges the network of each Step, and these have none: take WindowedVariance() or HeldOut(y, held_out)")
         if step.network is None or step.iteration % self.every and step.iteration > 1:
             return False
         risks = [sure(lambda x: step.network(x, self.sigma), self.y, self.sigma, b, output=step.estimate) for b in self.probes]
