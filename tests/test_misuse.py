@@ -348,11 +348,13 @@ STEPS = made(
     lambda: iter([fitting.Step(1, 2, torch.tensor(1.0), tensor())]), lambda: [fitting.Step(1, 1, 1.0, tensor())],
     *((lambda step=step: [fitting.Step(*step)]) for step in itertools.product([1, 0, None, "a"], [1, None, 0], [0.5, math.nan, None], [None, 1.0])),
     *((lambda x=x: [fitting.Step(1, 1, 0.5, x)]) for x in (torch.zeros(3, 3), torch.zeros(1, 2, 16, 16), tensor(values="all NaN"))),
+    *((lambda loss=loss: [fitting.Step(1, 1, loss, tensor())]) for loss in (torch.tensor(1j), torch.zeros((), device="meta"))),
     lambda: from_scratch.deep_image_prior,
 )  # fmt: skip
 STOP = made(
     lambda: stopping.WindowedVariance(2, 1), lambda: None, lambda: stopping.WindowedVariance, lambda: from_scratch.Posterior(0),
     lambda: stopping.Discrepancy(tensor(GRAY), signals.Identity(), 0.1), lambda: types.SimpleNamespace(observe=len),
+    lambda: types.SimpleNamespace(observe=lambda step, average: False, iteration=None, estimate=None),  # no `why`
 )  # fmt: skip
 
 
@@ -385,7 +387,7 @@ SOURCE = value(
 PATH = value(
     FOLDER / "saved.png", FOLDER / "saved.xyz", FOLDER / "saved", str(FOLDER / "saved.jpg"), FOLDER, FOLDER / "none" / "saved.png"
 )
-CHECKPOINT = value(None, FOLDER, FOLDER / "none" / "checkpoint", FOLDER / "text.png", str(FOLDER / "empty.png"))
+CHECKPOINT = value(None, FOLDER, FOLDER / "none" / "checkpoint", FOLDER / "text.png", str(FOLDER / "empty.png"), "a\0b", "a\ud800", 252 * "a", 300 * "a")
 PLACES = made(
     lambda: signals.places(tensor(), 5)[:7], lambda: torch.zeros(7, 2), lambda: torch.zeros(7, 3), lambda: torch.full((7, 2), math.nan),
     lambda: torch.zeros(7, 2, device="meta"), lambda: torch.zeros(7, 2, dtype=torch.complex64),

@@ -138,6 +138,11 @@ def test_divergence_of_a_network_is_the_trace_of_its_jacobian():
     assert divergence(f, y, epsilon=1e-6, probes=1000).item() == pytest.approx(jacobian.trace().item(), abs=4 * error)
 
 
+def test_the_smallest_step_of_32_bit_numbers_still_gives_the_divergence():
+    y = noisy(0).float().clamp(0, 1)
+    assert divergence(lambda y: 0.9 * y, y, epsilon=2e-6).item() == pytest.approx(0.9 * y.numel(), rel=0.02)
+
+
 def test_closed_forms_of_filter_and_threshold():
     y = noisy(0)
     assert divergence(Blur(KERNEL), y, probes=200).item() == pytest.approx(KERNEL[2, 2].item() * y.numel(), rel=0.02)
@@ -268,6 +273,15 @@ def test_dip_sure_minimises_gsure_of_a_function_of_y_with_fresh_probes():
     (lambda: esure(soft, X, X[..., :16], SIGMA), ValueError, "w is"),
     (lambda: pure(soft, X, 0), ValueError, "peak"),
     (lambda: divergence(soft, X, probes=0), ValueError, "probes"),
+    (lambda: sure(soft, X, SIGMA, b=torch.full_like(X, math.nan)), ValueError, "b: .* NaN"),
+    (lambda: pure(soft, X, 30, b=torch.full_like(X, math.nan)), ValueError, "b: .* NaN"),
+    (lambda: pure(soft, X.float(), 30, sigma=1e18), ValueError, "sigma"),
+    (lambda: pure(torch.sqrt, torch.zeros_like(X), 30), ValueError, "f\\(y \\+ epsilon b\\): .* NaN"),
+    (lambda: divergence(torch.sqrt, torch.zeros_like(X)), ValueError, "f\\(y \\+ epsilon b\\): .* NaN"),
+    (lambda: sure(soft, X.half(), 1e6), TypeError, "y: expected float32 or float64"),
+    (lambda: divergence(soft, X.bfloat16()), TypeError, "y: expected float32 or float64"),
+    (lambda: divergence(soft, X.float(), epsilon=1e-9), ValueError, "epsilon"),
+    (lambda: sure(soft, X.float(), SIGMA, epsilon=1e-12), ValueError, "epsilon"),
     (lambda: dip_sure(X.float(), -1), ValueError, "sigma"),
     (lambda: dip_sure(X.float(), SIGMA, extra_noise=-1), ValueError, "extra_noise"),
     (lambda: dip_sure(X.float(), SIGMA, network=small_skip_network(1, 1)), ValueError, "1 to 1 channels"),

@@ -21,6 +21,7 @@ from dil_course.signals.validation import (
     is_float,
 )
 
+LARGEST_SIGMA = 1e6  # on the scale of pictures in [0,1]: sums of its square stay within 32-bit numbers
 EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large against the rounding of 32-bit numbers
 
 
@@ -40,9 +41,9 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
     Ramani, Blu and Unser, "Monte-Carlo SURE" (IEEE Transactions on Image Processing 2008), equation 14, with signs for b.
 
     Args:
-        f: function of a picture (1,C,H,W).
+        f: function of a picture (1,C,H,W). It is asked one step beside y too: where y may be 0, also a little below.
         y: picture (1,C,H,W).
-        epsilon: length of the step, on the scale of y.
+        epsilon: length of the step, on the scale of y; at least 2e-6 for float32, whose rounding hides smaller ones.
         probes: how many to average over, at most 10,000; the spread falls with their root.
         seed: of the probes.
 
@@ -50,11 +51,11 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
         0-d tensor. Its expectation over the probes is the divergence.
 
     Raises:
-        TypeError, ValueError: y is no finite (1,C,H,W) tensor, a number is out of range, or f changes the shape.
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor of float32 or float64, a number is out of range, or f changes
+            the shape or gives values that are not finite.
     """
     check_function(f, "f")
-    check_observation(y)
-    check_number(epsilon, "epsilon", low=1e-12)
+    _check_step(y, epsilon)
     check_integer(probes, "probes", 1, 10_000)
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "probe", y.device)
@@ -62,7 +63,7 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
     check_returned(output, y, "f(y)", "y")
     for _ in range(probes):
         b = probe(y, generator)
-        total = total + torch.sum(b * (f(y + epsilon * b) - output)) / epsilon
+        total = total + torch.sum(b * (_stepped(f, y, epsilon, b) - output)) / epsilon
     return total / probes
 
 
@@ -75,18 +76,20 @@ def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
     probe for the divergence as in `divergence`.
 
     Args:
-        f: function of y that has a derivative almost everywhere, with no jumps: (1,C,H,W) to (1,C,H,W).
+        f: function of y that has a derivative almost everywhere, with no jumps: (1,C,H,W) to (1,C,H,W). It is asked one
+            step of the probe beside y too, as in `divergence`.
         y: noisy picture (1,C,H,W).
         sigma: standard deviation of the noise, white and Gaussian, on the scale of y.
         b: the probe; None draws one from torch's global generator.
-        epsilon: length of the probe's step.
+        epsilon: length of the probe's step, as in `divergence`.
         output: f(y), where the caller has it.
 
     Returns:
         0-d tensor, in squared units of y.
 
     Raises:
-        TypeError, ValueError: y is no finite (1,C,H,W) tensor, sigma is negative, or f changes the shape.
+        TypeError, ValueError: y or b is no finite (1,C,H,W) tensor, y is not of float32 or float64, a number is out of
+            range, or f changes the shape or gives values that are not finite.
     """
     return gsure(f, y, Identity(), sigma, b=b, epsilon=epsilon, output=output)
 
@@ -131,7 +134,7 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
         0-d tensor.
 
     Raises:
-        TypeError, ValueError: y is no finite (1,C,h,w) tensor, sigma is negative, or A(f(y)) is not of y's shape.
+        TypeError, ValueError: as `sure`; A(f(y)) is not of y's shape.
     """
     check_operator(A)
     pinv = A.pinv if pinv is None else pinv
@@ -164,16 +167,30 @@ def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
     b, output = _probed(f, y, sigma, b, epsilon, output)
     check_returned(output, y, "f(y)", "y")
     variance = y / peak + sigma**2
-    change = (f(y + epsilon * b) - output) / epsilon
+    change = (_stepped(f, y, epsilon, b) - output) / epsilon
     return (output - y).square().mean() - variance.mean() + 2 * (variance * b * change).mean()
 
 
 def _probed(f, y, sigma, b, epsilon, output):
     """The probe and f(y), made here where the caller has none, after the checks that all risks share."""
     check_function(f, "f")
-    check_observation(y)
-    check_number(sigma, "sigma")
-    check_number(epsilon, "epsilon", low=1e-12)
+    _check_step(y, epsilon)
+    check_number(sigma, "sigma", high=LARGEST_SIGMA)
     b = probe(y) if b is None else b
-    check_same_shape(b, y, "b", "y")
+    check_returned(b, y, "b", "y")
     return b, f(y) if output is None else output
+
+
+def _check_step(y, epsilon):
+    """Refuse a picture, or a step from it, whose rounding would drown what f changes (TypeError, ValueError)."""
+    check_observation(y)
+    if y.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"y: expected float32 or float64, as smaller numbers round a probe's step away, got {describe(y)}: call y.float()")
+    check_number(epsilon, "epsilon", low=max(1e-12, 16 * torch.finfo(y.dtype).eps))
+
+
+def _stepped(f, y, epsilon, b):
+    """f one step of the probe away from y. Refuses a value that is not finite, as of a root where the step leads below zero."""
+    output = f(y + epsilon * b)
+    check_returned(output, y, "f(y + epsilon b)", "y")
+    return output
