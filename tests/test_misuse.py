@@ -402,7 +402,8 @@ TUNE = {"y": OBSERVED, "denoiser": DENOISER, "sigma": number(0.1), "what": value
 TUNE |= {"iterations": whole(2), "learning_rate": number(0.001), "seed": SEED}
 PRIOR_FIT = {"y": OBSERVED, "network": PRIOR, "input_noise": number(0.03)} | FIT
 STREAM = {"network": CLASSIFIER, "batches": batches(), "learning_rate": number(0.001), "reset": flag(False)}
-RISK = {"f": function(lambda y: 0.9 * y), "y": PICTURE, "sigma": number(0.1), "b": made(lambda: None, lambda: tensor(), lambda: tensor(GRAY))}
+PROBE = made(lambda: None, lambda: tensor(), lambda: tensor(GRAY), lambda: tensor(values="a NaN"))
+RISK = {"f": function(lambda y: 0.9 * y, lambda: torch.sqrt), "y": PICTURE, "sigma": number(0.1), "b": PROBE}
 RISK |= {"epsilon": number(0.001)}
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
