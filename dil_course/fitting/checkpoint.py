@@ -23,7 +23,8 @@ class Checkpoint:
 
     It holds numbers only (safetensors), never code. A killed process leaves the last whole state: a new one is written
     beside it, and then takes its place. Another run is known by its settings and its first loss, which tells whether
-    picture, operator, network and seed are the same; what works only later, such as `weight_noise` of `sgld_dip`, is not seen.
+    picture, operator, network and seed are the same; what works only later, such as `weight_noise` of `sgld_dip`, is not
+    seen, nor are a stopping rule's operators.
 
     Args:
         path: of the file; its folder must exist.

@@ -115,7 +115,8 @@ class HeldOut:
 
 
 class LeastRisk:
-    """Stop where Stein's estimate of the error is least. For networks that are adapted by another loss: it asks `step.network`.
+    """Stop where Stein's estimate of the error is least. For networks that are adapted by another loss: it asks `step.network`,
+    and refuses Steps that never had one (TypeError).
 
     All networks are judged with the same probes, so that they are compared on one footing. The trained one is judged first:
     where adapting only does harm, its own result is chosen. Of a network that was adapted by SURE itself, SURE thinks too
