@@ -13,17 +13,28 @@ import numpy as np
 import pytest
 import torch
 
-from dil_course.checks import tasks
+from dil_course.checks import compare, ps01, tasks
 
 BANKS = [importlib.import_module(f"test_{number}").BANK for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps12", "ps13")]
 TASKS = [pytest.param(bank, task, id=f"{bank.name[:4]}-{task}") for bank in BANKS for task in bank.right]
 each_task = pytest.mark.parametrize(("bank", "task"), TASKS)
+SETS = [ps01, *(bank.checks for bank in BANKS)]
+CHECKS = {f"{checks.__name__[-4:]}-{task}": check for checks in SETS for task, check in vars(checks).items() if hasattr(check, "points")}
 RIGHT = [(bank, task, answer, seed) for bank in BANKS for task in bank.right for answer in bank.right[task] for seed in (0, 1, 2357)]
 WRONG = [(bank, task, says, seed) for bank in BANKS for task in bank.wrong for says in bank.wrong[task] for seed in bank.wrong_seeds]
 
 
 def name(case):
     return "-".join((case[0].name[:4], case[1], str(case[3])))
+
+
+def nonsense():
+    return [
+        None, [], {}, "x", math.nan, 10**400, 1j, object(), (None, None), ([], []), [[1], [1, 2]], (object(), [object()]), np.array(["a"]),
+        np.ma.masked, np.ma.masked_array([0.1, 0.2], [True, False]), torch.tensor(0.0), torch.tensor([]),
+        torch.zeros(0, dtype=torch.complex64), torch.eye(2).to_sparse(), torch.zeros((), device="meta"), torch.zeros(2, device="meta"),
+        torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.quint8),
+    ]  # fmt: skip
 
 
 @pytest.fixture
@@ -76,12 +87,40 @@ def test_untouched_exercise_earns_nothing(bank, task, verdict):
     assert "there is no answer yet" in line or task == "causes", line
 
 
-@each_task
-def test_nonsense_earns_nothing_and_stops_no_check(bank, task, verdict):
-    values = [None, [], {}, "x", math.nan, 10**400, 1j, object(), (None, None), torch.tensor([]), torch.tensor(0.0), ([], []), np.array(["a"])]
-    assert verdict(bank, task, values)[0] == 0
-    for value in values:
-        assert verdict(bank, task, lambda *inputs, value=value: value)[0] == 0
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor", "ignore:Warning. converting a masked element")
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_nonsense_earns_nothing_and_stops_no_check(check):
+    assert check(nonsense()) == 0
+    for value in nonsense():
+        assert check(lambda *inputs, value=value: value) == check(lambda *inputs, value=value: (value, value)) == 0
+
+
+def test_what_an_answer_sets_in_torch_is_set_back_for_the_checks_after_it():
+    def answer(fails):
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        if fails:
+            raise ValueError
+
+    tasks.call(answer, False)
+    with pytest.raises(tasks.Wrong):
+        tasks.call(answer, True)
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(("mine", "library", "exact", "approximate", "difference"), [
+    (1.0, torch.tensor(1), True, True, "0.0e+00"),
+    (np.float32([1, 2]), torch.tensor([1, 2.000001]), False, True, "9.5e-07"),
+    ([1 + 1j], torch.tensor([1 - 1j]), False, False, "2.0e+00"),
+    (2**60 + 1, torch.tensor(2**60), False, False, "1.0e+00"),
+    (torch.tensor(2**63 - 1), -1, False, False, "9.2e+18"),
+    (torch.tensor([True]), torch.tensor([False]), False, False, "1.0e+00"),
+    (torch.zeros(0), torch.zeros(1), None, False, "shapes differ: (0,) and (1,)"),
+])  # fmt: skip
+def test_comparison_is_of_the_numbers_as_they_are(mine, library, exact, approximate, difference, capsys):
+    assert compare("numbers", mine, library) is approximate
+    shown = capsys.readouterr().out
+    assert difference in shown and (exact is None or f"exact: {exact}" in shown)
 
 
 @each_task

@@ -37,7 +37,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import dil_course
-from dil_course import adaptation, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.networks.trained import trained
@@ -605,6 +605,8 @@ RECIPES = {
         figures.show_curves,
         {"curves": CURVES, "x_label": TITLE, "y_label": TITLE, "alt": ALT, "title": TITLE, "log_x": flag(False), "log_y": flag(True)},
     ),
+    # checks
+    "checks.compare": (checks.compare, {"name": TITLE, "mine": PICTURE, "library": PICTURE, "tolerance": number(1e-5)}),
     # runtime
     "runtime.device": (runtime.device, {}),
     "runtime.profile": (runtime.profile, {}),
@@ -682,7 +684,7 @@ INFINITE = {"signals.psnr", "signals.nearest"}  # documented: equal pictures, an
 
 MODULES = {"signals": signals, "networks": networks, "trained": importlib.import_module("dil_course.networks.trained")}
 MODULES |= {"fitting": fitting, "stopping": stopping, "risks": risks, "from_scratch": from_scratch, "self_supervised": self_supervised}
-MODULES |= {"adaptation": adaptation, "figures": figures, "runtime": runtime}
+MODULES |= {"adaptation": adaptation, "figures": figures, "checks": checks, "runtime": runtime}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}  # matplotlib takes its time
 counted = collections.Counter()  # cases of each recipe
@@ -702,7 +704,7 @@ def public():
 
 
 def test_every_public_name_has_a_recipe():
-    helpers = {"figures.check_kind", "figures.numbers"}  # not called by readers
+    helpers = {"figures.check_kind", "figures.numbers", "checks.is_plain"}  # not called by readers
     assert set(public()) - set(RECIPES) - RECORDS == helpers
 
 

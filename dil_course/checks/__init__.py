@@ -2,6 +2,8 @@
 
 import torch
 
+from dil_course.signals.validation import check_number, describe
+
 
 def compare(name, mine, library, tolerance=1e-5):
     """Print how two tensors agree: exact, approximate, maximum difference. Returns True when approximate.
@@ -10,12 +12,44 @@ def compare(name, mine, library, tolerance=1e-5):
         name: what is compared, printed first.
         mine, library: tensors, arrays or numbers.
         tolerance: largest absolute difference that counts as approximate.
+
+    Raises:
+        TypeError, ValueError: one of the two is nothing of the kind, or both hold no value; the tolerance is negative or no number.
     """
-    mine, library = torch.as_tensor(mine), torch.as_tensor(library)
+    check_number(tolerance, "tolerance")
+    mine, library = _numbers(mine, "mine"), _numbers(library, "library")
     if mine.shape != library.shape:
-        print(f"{name:24} shapes differ: {tuple(mine.shape)} and {tuple(library.shape)}")
+        print(f"{name!s:24} shapes differ: {tuple(mine.shape)} and {tuple(library.shape)}")
         return False
-    difference = (mine.double().cpu() - library.double().cpu()).abs().max().item()
+    if not mine.numel():
+        raise ValueError(f"mine and library: there is nothing to compare, got {describe(mine)}")
+    difference = _difference(mine, library)
     approximate = difference <= tolerance
-    print(f"{name:24} exact: {difference == 0!s:5}  approximate: {approximate!s:5}  maximum difference: {difference:.1e}")
+    print(f"{name!s:24} exact: {difference == 0!s:5}  approximate: {approximate!s:5}  maximum difference: {difference:.1e}")
     return approximate
+
+
+def _numbers(value, name):
+    """The value as a tensor that can be computed with."""
+    try:
+        x = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise TypeError(f"{name}: expected a tensor, an array or a number, got {describe(value)}") from problem
+    if not is_plain(x):
+        raise TypeError(f"{name}: expected a tensor, an array or a number, got {describe(value)}")
+    return x
+
+
+def _difference(mine, library):
+    """The largest absolute difference."""
+    if mine.is_complex() or library.is_complex():
+        return (mine.cpu().to(torch.complex128) - library.cpu().to(torch.complex128)).abs().max().item()
+    if mine.is_floating_point() or library.is_floating_point():
+        return (mine.cpu().double() - library.cpu().double()).abs().max().item()
+    # Python's whole numbers neither overflow nor lose digits.
+    return max(abs(a - b) for a, b in zip(mine.flatten().tolist(), library.flatten().tolist(), strict=True))
+
+
+def is_plain(x):
+    """Does a tensor hold its values one by one: is it not sparse, not quantized, not the empty shell that torch calls meta?"""
+    return x.layout == torch.strided and not x.is_quantized and not x.is_meta

@@ -8,6 +8,7 @@ import torch
 from dil_course import runtime
 from dil_course.checks.tasks import Wrong, call, choose, match, task
 from dil_course.signals import Blur, BlurDownsample, Identity, Mask, gaussian_kernel, picture
+from dil_course.signals.validation import describe
 
 
 def asymmetric_kernel(rows=3, columns=5):
@@ -120,7 +121,10 @@ def _truth(verdict):
         count = math.prod(verdict.shape)
         if count != 1:
             raise Wrong(f"expected one True or False, got {count} values", "a dot product is one number: is there a sum over all pixels?")
-        value = verdict.item()
+        try:
+            value = verdict.item()
+        except RuntimeError as problem:  # a tensor without values
+            raise Wrong(f"expected True or False, got {describe(verdict)}", "return the outcome of a comparison: `gap < ...`") from problem
     if not isinstance(value, bool | int) or value not in (0, 1):
         raise Wrong(f"expected True or False, got {type(value).__name__}", "return the outcome of a comparison: `gap < ...`")
     return bool(value)

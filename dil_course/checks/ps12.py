@@ -255,11 +255,19 @@ def _two_batches(given, count):
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise Wrong("expected two batches of windows", "what does the network get, and what should it make of that?", "return sources, targets")
     # A list of windows (1,C,side,side) will do as well.
-    batches = [torch.cat([tensor(one) for one in part]) if isinstance(part, list) and part else tensor(part) for part in given]
+    batches = [_joined([tensor(one) for one in part]) if isinstance(part, list) and part else tensor(part) for part in given]
     if batches[0].shape != batches[1].shape or batches[0].ndim != 4 or len(batches[0]) != count:
         shapes = " and ".join(str(tuple(part.shape)) for part in batches)
         raise Wrong(f"your batches have the shapes {shapes}", f"two batches of {count} windows: (N,C,side,side)", "torch.cat of the windows")
     return batches
+
+
+def _joined(windows):
+    try:
+        return torch.cat(windows)
+    except RuntimeError as problem:
+        shapes = ", ".join(str(tuple(window.shape)) for window in windows)
+        raise Wrong(f"the windows of one batch have the shapes {shapes}", "each window is (1,C,side,side)") from problem
 
 
 def _target_mistakes(x, windows, side, sigma, sources, targets, right):

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from dil_course import runtime
-from dil_course.checks import compare
+from dil_course.checks import compare, is_plain
+from dil_course.signals.validation import describe
 
 STEPS = ("a nudge", "a pointer", "nearly there")
 _asked = Counter()  # how often each task has refused an answer for the same reason: the next hint says more
@@ -74,13 +75,21 @@ def _refuse(name, wrong, points):
 def call(answer, *inputs):
     """Call a student's function on copies of the inputs; its own printing and warnings stay out of the verdict.
 
+    Gradients and torch's default dtype are afterwards as before.
+
     Raises:
         Wrong: it is no function, or it stops with an error.
     """
     if not callable(answer):
         raise Wrong(f"expected a function, got {type(answer).__name__}", "hand over the function itself, without calling it: no parentheses")
     copies = [value.clone() if isinstance(value, torch.Tensor) else value for value in inputs]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+    dtype = torch.get_default_dtype()
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+        torch.set_grad_enabled(torch.is_grad_enabled()),
+    ):
         warnings.simplefilter("ignore")
         try:
             return answer(*copies)
@@ -89,6 +98,8 @@ def call(answer, *inputs):
         except (Exception, SystemExit) as problem:
             stopped = f"your function stops with {type(problem).__name__}: {str(problem)[:200]}"
             raise Wrong(stopped, "call it yourself in a new cell, on a small input, to see where", *_about_errors(problem)) from problem
+        finally:
+            torch.set_default_dtype(dtype)
 
 
 def _about_errors(problem):
@@ -112,8 +123,10 @@ def tensor(given):
         given = given.detach().cpu() if isinstance(given, torch.Tensor) else torch.as_tensor(np.array(given, order="C"))
     except (TypeError, ValueError, RuntimeError) as problem:
         raise Wrong(f"expected numbers, got {type(given).__name__}", "what type does your function return? print(type(...))") from problem
+    if not is_plain(given):
+        raise Wrong(f"expected plain numbers, got {describe(given)}", "a sparse or quantized tensor is no answer: is it needed?")
     if given.is_complex():
-        if given.imag.abs().max() > 1e-4 * given.abs().max():
+        if given.numel() and given.imag.abs().max() > 1e-4 * given.abs().max():
             raise Wrong(
                 "your result is complex, and its imaginary part is not just rounding",
                 "a real picture has a real answer. Which step made it complex?",
