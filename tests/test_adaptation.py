@@ -5,6 +5,7 @@ import hashlib
 import re
 
 import bm3d
+import numpy as np
 import pytest
 import torch
 
@@ -20,7 +21,7 @@ from dil_course.from_scratch.self_supervised.blind_spot import grid, neighbour_m
 from dil_course.from_scratch.zero_shot_sr import restore
 from dil_course.networks import Denoiser, ResidualNetwork
 from dil_course.networks.trained import TRAINED, WEIGHTS, trained
-from dil_course.signals import Blur, BlurDownsample, Downsample, Mask, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
 
 SIGMA = 25 / 255
 METHODS = [tune_by_sure, tune_by_masking, tune_on_restored]
@@ -154,6 +155,10 @@ def test_free_refuses_what_it_cannot_free():
         free(ResidualNetwork(1, 4, 2), "norm")
     with pytest.raises(TypeError, match="trained network"):
         free(lambda y, sigma: y, "all")
+    network = small_denoiser()
+    torch.nn.utils.weight_norm(network.body[0])
+    with pytest.raises(ValueError, match="cannot be copied: .*parametrizations.weight_norm"):
+        free(network, "all")
 
 
 # Adapting a denoiser
@@ -168,6 +173,39 @@ def test_adapting_never_changes_the_callers_network(method, what):
         adapted = step.network
     assert same(weights(network), before) and not network.training
     assert not torch.allclose(adapted(y, SIGMA), network(y, SIGMA), atol=1e-5)
+
+
+class Halving(torch.nn.Module):
+    """Half of its input, times one weight. The first factor is written over the input, where it is told to."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.layer, self.in_place = torch.nn.Conv2d(1, 1, 1, bias=False), in_place
+        torch.nn.init.ones_(self.layer.weight)
+
+    def forward(self, x, sigma):
+        return self.layer(x.mul_(0.5) if self.in_place else 0.5 * x)
+
+
+@pytest.mark.parametrize("method", [*METHODS, lambda y, *given, **settings: idbp(y, Identity(), *given, **settings)])
+def test_a_network_that_writes_into_its_input_changes_neither_the_observation_nor_the_result(method):
+    _, y = noisy()
+    before = y.clone()
+    found, expected = (run(method(y, Halving(in_place), SIGMA, iterations=3)).estimate for in_place in (True, False))
+    assert torch.equal(y, before)
+    assert torch.equal(found, expected)
+
+
+def test_idbp_keeps_the_observation_from_a_function_that_writes_into_its_input():
+    _, y = noisy()
+    before = y.clone()
+    run(idbp(y, Identity(), lambda v, s: v.mul_(0.5), iterations=2))
+    assert torch.equal(y, before)
+
+
+def test_iterations_of_eight_bits_do_not_overflow():
+    _, y = noisy(16)
+    assert sum(1 for _ in tune_by_masking(y, Halving(False), SIGMA, iterations=np.uint8(255))) == 255
 
 
 @each_method
@@ -410,6 +448,19 @@ def test_idbp_refuses_bad_input():
     ):
         with pytest.raises(problem, match=text):
             idbp(y, Downsample(2), network, **change)
+
+
+def test_idbp_needs_a_pseudo_inverse_of_the_model_or_one_that_stands_in():
+    class Half(torch.nn.Module):
+        def forward(self, x):
+            return 0.5 * x
+
+        adjoint = forward
+
+    _, y = noisy(32)
+    with pytest.raises(TypeError, match="pinv"):
+        idbp(y, Half(), small_denoiser())
+    assert run(idbp(y, Half(), small_denoiser(), pinv=lambda r: 2 * r, iterations=2)).estimate.shape == y.shape
 
 
 # Super-resolution

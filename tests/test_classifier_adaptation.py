@@ -192,6 +192,79 @@ def test_a_batch_of_no_pictures_is_refused(method, batch, wrong):
         next(method(network(), [batch]))
 
 
+def small(**norm):
+    """A classifier with this kind of batch norm."""
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, **norm), nn.Flatten(), nn.Linear(2 * 22 * 22, 3))
+
+
+class Headless(Classifier):
+    """It has a turn head, but its trunk goes by another name."""
+
+    def __init__(self):
+        super().__init__(turns=True)
+        self.body = self.trunk
+        del self.trunk
+
+
+class Line(Classifier):
+    """A classifier of 28 x 28 pixels."""
+
+    def __init__(self, turns):
+        super().__init__(turns=turns)
+        self.line = nn.Linear(28 * 28, 10)
+
+    def forward(self, x):
+        return self.line(x.flatten(1))
+
+
+class Map(Classifier):
+    def forward(self, x):
+        return x
+
+
+class Pair(Classifier):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+@pytest.mark.parametrize("norm", [{"affine": False}, {"track_running_stats": False}])
+@pytest.mark.parametrize("method", [batch_statistics, tent, memo, cotta])
+def test_a_batch_norm_without_statistics_or_without_scale_is_refused_at_the_call(method, norm):
+    with pytest.raises(ValueError, match="network: .*affine=False or track_running_stats=False"):
+        method(small(**norm), [])
+
+
+def test_a_turn_head_without_a_trunk_is_refused_at_the_call():
+    with pytest.raises(TypeError, match="has no trunk"):
+        ttt(Headless(), [])
+
+
+@each_method
+@pytest.mark.parametrize(("kind", "text"), [(Pair, "no classifier.*tuple"), (Map, r"no classifier.*\(2, 1, 24, 24\)"), (Line, "mat1 and mat2")])
+def test_a_network_that_gives_no_logits_of_such_pictures_is_refused(method, kind, text):
+    with pytest.raises(ValueError, match=f"network: .*{text}"):
+        next(method(kind(turns=True), [X[:3]]))
+
+
+@each_learning
+def test_learning_without_gradients_is_refused_and_a_batch_of_inference_mode_is_not(method):
+    with torch.inference_mode():
+        batch = noisy(2) + 0
+    expected, found = logits(method(network(), [noisy(2)])), logits(method(network(), [batch]))
+    assert torch.equal(expected, found)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode(), pytest.raises(ValueError, match="gradient"):
+            next(method(network(), [batch]))
+
+
+@each_method
+def test_a_network_that_cannot_be_copied_is_refused(method):
+    made = network()
+    nn.utils.weight_norm(made.trunk[0])
+    with pytest.raises(ValueError, match="weight_norm"):
+        next(method(made, [noisy(2)]))
+
+
 @pytest.mark.parametrize(("call", "wrong"), [
     (lambda: batch_statistics(network(), [], trained=1.5), ValueError),
     (lambda: tent(network(), [], learning_rate=-1.0), ValueError),

@@ -196,8 +196,17 @@ def operator(make, *odd):
         make, lambda: signals.Identity, lambda: signals.Identity(), lambda: signals.Mask(torch.ones(1, 1, 8, 8)), lambda: signals.Downsample(3),
         lambda: signals.Downsample((2, 1)), lambda: signals.BlurDownsample(KERNEL, 2), lambda: signals.Radon(16, [0, 45]), lambda: lambda x: x,
         lambda: signals.Fourier(torch.ones(1, 1, 16, 16)), lambda: signals.Blur(torch.ones(30, 30)), lambda: nn.Identity(),
-        lambda: types.SimpleNamespace(scales=(2, 2)), *odd,
+        lambda: types.SimpleNamespace(scales=(2, 2)), Halving, *odd,
     )  # fmt: skip
+
+
+class Halving:
+    """A forward model with the least that is asked for."""
+
+    def __call__(self, x):
+        return 0.5 * x
+
+    adjoint = __call__
 
 
 KERNEL = signals.gaussian_kernel(3, 0.8)
@@ -257,7 +266,9 @@ def used(make):
 
 def answered(function):
     def call(**others):
-        return sound([answer.logits for answer in itertools.islice(function(**others), 2)])
+        logits = [answer.logits for answer in itertools.islice(function(**others), 2)]
+        assert all(each.ndim == 2 for each in logits), "no logits"
+        return sound(logits)
 
     return call
 
@@ -341,7 +352,9 @@ DENOISER = network(norm_denoiser, small_denoiser, lambda: networks.Denoiser(1, 4
 RESIDUAL = network(lambda: networks.ResidualNetwork(3, 4, 2), lambda: networks.ResidualNetwork(1, 4, 2), norm_denoiser)
 CLASSIFIER = network(
     small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True), norm_denoiser,
-    lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)),
+    lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)), lambda: nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(28 * 28, 3)),
+    lambda: nn.Sequential(nn.BatchNorm2d(1, affine=False), nn.Flatten()), lambda: nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten()),
+    lambda: nn.ModuleDict({"turn_head": nn.Linear(3, 4), "norm": nn.BatchNorm2d(1)}), changed(small_classifier, lambda n: nn.utils.weight_norm(n.class_head)),
 )  # fmt: skip
 STEPS = made(
     lambda: from_scratch.deep_image_prior(tensor(), network=small_skip(), iterations=2), lambda: [tensor()], lambda: tensor(),

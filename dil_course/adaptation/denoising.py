@@ -42,7 +42,7 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
     generator = runtime.generator(seed, "probe", y.device)
 
     def objective(iteration):
-        estimate = engine.network(y, sigma)
+        estimate = engine.network(y.clone(), sigma)
         risk = sure(lambda x: engine.network(x, sigma), y, sigma, probe(y, generator), output=estimate)
         return risk + sigma**2, estimate
 
@@ -62,7 +62,7 @@ def tune_by_masking(y, denoiser, sigma, what="gain", iterations=None, learning_r
         hidden = grid(y, int(torch.randint(WIDTH**2, (), generator=generator, device=y.device)))
         blind = engine.network(torch.where(hidden, neighbours, y), sigma)
         with torch.no_grad():
-            estimate = engine.network(y, sigma)
+            estimate = engine.network(y.clone(), sigma)
         return masked_mean((blind - y) ** 2, hidden), estimate
 
     return tune(engine, objective, iterations)
@@ -93,7 +93,7 @@ def tune_on_restored(y, denoiser, sigma, what="all", iterations=None, learning_r
     def objective(iteration):
         nonlocal sources
         with torch.no_grad():
-            estimate = engine.network(y, sigma)
+            estimate = engine.network(y.clone(), sigma)
         sources = sources or sizes(estimate)
         patches = torch.cat([patch(sources, generator) for _ in range(PATCHES)])
         noisy = patches + sigma * torch.randn(patches.shape, generator=generator, device=y.device)
@@ -134,13 +134,13 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     with runtime.seeded(seed):
         network = free(denoiser, what).to(y.device)
-    check_maps(network, (y, sigma), "denoiser")
+    check_maps(network, (y.clone(), sigma), "denoiser")  # of a copy, as everywhere here: a network may write into its input
     return Engine(network, learning_rate)
 
 
 def tune(engine, objective, iterations):
     """Steps down an objective. Unlike `Descent`, each Step comes before its update: the first one is the trained network."""
-    iterations = runtime.pick(quick=100, full=300) if iterations is None else iterations
+    iterations = runtime.pick(quick=100, full=300) if iterations is None else int(iterations)
     first = None
     for iteration in range(1, iterations + 1):
         try:

@@ -47,10 +47,10 @@ def free(network, what):
             convolution; "low-rank", an update of rank 4 for each convolution.
 
     Raises:
-        TypeError, ValueError: network is no module, `what` is none of these, or the network has no such part.
+        TypeError, ValueError: network is no module, `what` is none of these, the network has no such part, or it cannot be copied.
     """
     parts_of(network, what)  # refuses before anything is copied
-    network = copy.deepcopy(network)
+    network = copied(network)
     parts = parts_of(network, what)
     network.eval().requires_grad_(what == "all")
     for part in parts:
@@ -59,6 +59,15 @@ def free(network, what):
         elif what in ("gain", "low-rank"):
             parametrize.register_parametrization(part, "weight", {"gain": Gain, "low-rank": LowRank}[what](part.weight))
     return network
+
+
+def copied(network):
+    """A copy of a network of the caller's (ValueError where that cannot be made)."""
+    try:
+        return copy.deepcopy(network)
+    except Exception as problem:  # whatever it is that this network holds
+        mend = "where it has torch.nn.utils.weight_norm, take torch.nn.utils.parametrizations.weight_norm"
+        raise ValueError(f"network: this {type(network).__name__} cannot be copied: {mend}: {type(problem).__name__}: {problem}") from problem
 
 
 def parts_of(network, what):

@@ -1,12 +1,11 @@
 """IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on the way."""
 
-import copy
 import math
 
 import torch
 
 from dil_course.adaptation.denoising import tune_on_restored
-from dil_course.adaptation.freedom import parts_of
+from dil_course.adaptation.freedom import copied, parts_of
 from dil_course.fitting import Step
 from dil_course.signals.validation import (
     check_function,
@@ -15,6 +14,7 @@ from dil_course.signals.validation import (
     check_module,
     check_number,
     check_operator,
+    check_pinv,
     check_returned,
     check_same_shape,
     check_target,
@@ -53,6 +53,10 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
     """
     check_target(y)
     check_operator(A)
+    if pinv is None:
+        check_pinv(A)
+        pinv = A.pinv
+    check_function(pinv, "pinv")
     check_number(sigma, "sigma", high=10)
     check_integer(iterations, "iterations", 1, 10**6)
     check_number(strongest, "strongest", low=1e-6, high=1)
@@ -63,10 +67,8 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
         parts_of(denoiser, adapt)  # refuses now what `free` would refuse in the middle of the run
     if isinstance(denoiser, torch.nn.Module):
         check_module(denoiser, "denoiser")
-        denoiser = copy.deepcopy(denoiser).eval().to(y.device)
-        check_maps(denoiser, (A.adjoint(y), strongest), "denoiser")
-    pinv = A.pinv if pinv is None else pinv
-    check_function(pinv, "pinv")
+        denoiser = copied(denoiser).eval().to(y.device)
+        check_maps(denoiser, (A.adjoint(y).clone(), strongest), "denoiser")
     return _rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
 
 
@@ -77,7 +79,7 @@ def levels(strongest, weakest, iterations):
 
 
 def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
-    projected, network = pinv(y), None
+    projected, network = pinv(y.clone()), None  # a denoiser may write into its input, which must not be the caller's y
     check_returned(projected, A.adjoint(y), "the result of pinv", "what A sees")
     for iteration, level in enumerate(falling, 1):
         told = math.hypot(level, sigma)

@@ -1,12 +1,12 @@
 """What all methods that adapt a classifier share: pictures come in batches, each is answered in turn, and no truth is ever seen."""
 
-import copy
 import dataclasses
 from collections.abc import Iterable
 
 import torch
 from torch import nn
 
+from dil_course.adaptation.freedom import copied
 from dil_course.signals.validation import check_module, check_number, check_pictures, describe, is_finite
 
 
@@ -32,10 +32,24 @@ class Answer:
 def check_network(network, turns=False):
     """Refuse what is no classifier with batch norm, or, where a method turns pictures, has no head for it (TypeError, ValueError)."""
     check_module(network)
-    if not any(isinstance(part, nn.BatchNorm2d) for part in network.modules() if part is not network):
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d) and part is not network]
+    if not norms:
         raise ValueError(f"network: this {type(network).__name__} has no BatchNorm2d, whose statistics could be adapted")
-    if turns and getattr(network, "turn_head", None) is None:
+    if turns:
+        check_turns(network)
+    elif any(part is None for norm in norms for part in (norm.weight, norm.bias, norm.running_mean)):
+        missing = "scale, shift and trained statistics: it was made with affine=False or track_running_stats=False"
+        raise ValueError(f"network: a BatchNorm2d of this {type(network).__name__} is without its {missing}")
+
+
+def check_turns(network):
+    """Refuse what has no turn head beside its class head, or no trunk that could learn (TypeError, ValueError)."""
+    if getattr(network, "turn_head", None) is None:
         raise ValueError('network: it has no turn head: take trained("digits_rotation"), or train Classifier(turns=True)')
+    check_module(network, attributes=("trunk", "turn_logits"))
+    check_module(network.trunk, "network.trunk")
+    if not list(network.trunk.parameters()):
+        raise ValueError("network: its trunk has no weights that could learn")
 
 
 def check_rate(value):
@@ -55,6 +69,20 @@ def check_batch_of(network, batch, square):
         raise ValueError(f"batch: expected square pictures, which can be turned, got {describe(batch)}")
 
 
+def check_logits(network, batch):
+    """Refuse a network that does not make logits of such pictures (ValueError). It is tried on the first two."""
+    few = batch[:2]
+    try:
+        with torch.no_grad():
+            made = network(few)
+    except Exception as problem:  # whatever it is that this network of the caller's cannot do
+        name = type(network).__name__
+        raise ValueError(f"network: this {name} does not take {describe(batch)}: {type(problem).__name__}: {problem}") from problem
+    if not isinstance(made, torch.Tensor) or made.ndim != 2 or len(made) != len(few):
+        expected = f"expected logits ({len(few)},classes) of {len(few)} pictures"
+        raise ValueError(f"network: this {type(network).__name__} is no classifier: {expected}, got {describe(made)}")
+
+
 def answers(network, batches, begin, reset=False, single=False, square=False):
     """Answer batch after batch.
 
@@ -69,11 +97,12 @@ def answers(network, batches, begin, reset=False, single=False, square=False):
     """
     if not isinstance(batches, Iterable) or isinstance(batches, torch.Tensor):
         raise TypeError(f"batches: expected an iterable of pictures (N,C,H,W), such as [pictures], got {describe(batches)}")
-    source = copy.deepcopy(network).eval()
+    source = copied(network).eval()
     learner = begin()
     for batch in batches:
         check_batch_of(network, batch, square)
-        batch = batch.detach()
+        batch = batch.clone() if batch.is_inference() else batch.detach()  # no gradient passes through pictures of inference mode
+        check_logits(source, batch)
         logits, failed = [], 0
         for pictures in batch.split(1) if single else [batch]:
             learner = begin() if reset else learner
@@ -96,7 +125,10 @@ def descend_once(optimizer, loss):
 
     Raises:
         Diverged: the loss is not finite.
+        ValueError: nothing can be learned from it.
     """
+    if not loss.requires_grad:
+        raise ValueError("network: its loss has no gradient: iterate outside torch.no_grad() and torch.inference_mode(), and detach nothing in forward")
     if not is_finite(loss):
         raise Diverged
     optimizer.zero_grad()
