@@ -148,6 +148,7 @@ def test_a_low_rank_update_has_a_low_rank():
         assert torch.linalg.svdvals(update.double())[4:].max() < 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 def test_free_refuses_what_it_cannot_free():
     with pytest.raises(ValueError, match="expected one of all"):
         free(small_denoiser(), "gains")

@@ -257,6 +257,7 @@ def test_learning_without_gradients_is_refused_and_a_batch_of_inference_mode_is_
             next(method(network(), [batch]))
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 @each_method
 def test_a_network_that_cannot_be_copied_is_refused(method):
     made = network()

@@ -33,7 +33,7 @@ def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, co
 
     Raises:
         TypeError, ValueError: network is no classifier with batch norm, a setting is not of this form; or, when its turn comes, a
-            batch holds no pictures in [0,1].
+            batch holds no pictures in [0,1] that the network can name.
     """
     check_network(network)
     check_rate(learning_rate)

@@ -58,7 +58,7 @@ def batch_statistics(network, batches, trained=0.0):
 
     Raises:
         TypeError, ValueError: network is no classifier with batch norm, trained is not in [0,1]; or, when its turn comes, a batch
-            holds no pictures in [0,1].
+            holds no pictures in [0,1] that the network can name.
     """
     check_network(network)
     check_number(trained, "trained", high=1)

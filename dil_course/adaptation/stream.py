@@ -128,7 +128,8 @@ def descend_once(optimizer, loss):
         ValueError: nothing can be learned from it.
     """
     if not loss.requires_grad:
-        raise ValueError("network: its loss has no gradient: iterate outside torch.no_grad() and torch.inference_mode(), and detach nothing in forward")
+        mend = "iterate outside torch.no_grad() and torch.inference_mode(), and detach nothing in forward"
+        raise ValueError(f"network: its loss has no gradient: {mend}")
     if not is_finite(loss):
         raise Diverged
     optimizer.zero_grad()

@@ -32,7 +32,7 @@ def tent(network, batches, learning_rate=5e-3, reset=False):
 
     Raises:
         TypeError, ValueError: network is no classifier with batch norm, the learning rate is negative, reset is no bool; or, when
-            its turn comes, a batch holds no pictures in [0,1].
+            its turn comes, a batch holds no pictures in [0,1] that the network can name.
     """
     check_network(network)
     check_rate(learning_rate)

@@ -34,7 +34,7 @@ def test_time_training(network, batches, iterations=10, copies=32, learning_rate
 
     Raises:
         TypeError, ValueError: network has no turn head, a setting is not of this form; or, when its turn comes, a batch holds no
-            pictures in [0,1].
+            pictures in [0,1] that the network can name.
     """
     check_network(network, turns=True)
     check_integer(iterations, "iterations", 1)
