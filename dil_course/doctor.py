@@ -140,12 +140,19 @@ def check_data():
 
 
 def probe(iterations=40, warm_up=5):
-    """Median seconds for one iteration of a small deep image prior (64x64 pixels) on this machine's device."""
+    """Median seconds for one iteration of a small deep image prior (64x64 pixels) on this machine's device.
+
+    Raises:
+        TypeError, ValueError: iterations or warm_up is no whole number, or there are no iterations to measure.
+    """
     from dil_course import runtime
     from dil_course.from_scratch import deep_image_prior
     from dil_course.networks import small_skip_network
     from dil_course.signals import picture
+    from dil_course.signals.validation import check_integer
 
+    check_integer(iterations, "iterations", 1)
+    check_integer(warm_up, "warm_up")
     y = picture("coffee", 64).to(runtime.device())
     times = [time.perf_counter()]
     for step in deep_image_prior(y, network=small_skip_network(), iterations=warm_up + iterations):

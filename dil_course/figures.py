@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from dil_course.signals import to_array
 from dil_course.signals.validation import check_flag, check_integer, check_number, describe
 
+TALLEST = 4  # height of a picture's place over its width: the figure of a strip of pixels would take minutes to draw
 # Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on white;
 # line styles say the same in gray.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]
@@ -72,12 +73,14 @@ def draw_boxes(axes, corners, size, index=0, width=1.2):
 
 
 def numbers(values, name):
-    """Values as an array of at least one dimension, refused where they are no numbers (TypeError)."""
+    """Values as an array of at least one dimension, refused where they are no real numbers (TypeError)."""
     try:
         values = values.detach().cpu() if hasattr(values, "detach") else values
+        if np.iscomplexobj(values):
+            raise TypeError("numpy would drop the imaginary part")
         return np.atleast_1d(np.asarray(values if hasattr(values, "shape") else list(values), dtype=float))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
-        raise TypeError(f"{name}: expected numbers, got {describe(values)}") from None
+        raise TypeError(f"{name}: expected real numbers, got {describe(values)}") from None
 
 
 def draw_curves(axes, curves, x_label, y_label):
@@ -106,13 +109,13 @@ def show_images(pictures, alt, columns=4):
         alt: what the figure shows, in a sentence.
     """
     check_kind(pictures, dict, "pictures")
-    check_integer(columns, "columns", 1, 100)
+    columns = check_integer(columns, "columns", 1, 100)
     if not pictures:
         raise ValueError("pictures: there are none to show")
     rows = math.ceil(len(pictures) / columns)
-    columns = min(int(columns), len(pictures))
+    columns = min(columns, len(pictures))
     height, width = to_array(next(iter(pictures.values()))).shape[:2]
-    figure = Figure(figsize=(2.7 * columns, rows * (2.7 * height / width + 0.35)), layout="constrained")
+    figure = Figure(figsize=(2.7 * columns, rows * (2.7 * min(height / width, TALLEST) + 0.35)), layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
         axes.axis("off")

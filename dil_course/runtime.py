@@ -20,7 +20,10 @@ def device():
         return torch.device(available[0])
     if asked.split(":")[0] not in available:
         raise ValueError(f"DIL_DEVICE={asked}: this machine has {', '.join(available)}")
-    return torch.device(asked)
+    try:
+        return torch.device(asked)
+    except RuntimeError:
+        raise ValueError(f"DIL_DEVICE={asked}: expected a device such as cpu or cuda:0") from None
 
 
 def profile():
@@ -40,13 +43,8 @@ def pick(*, quick, full):
     return {"quick": quick, "full": full}[profile()]
 
 
-@contextlib.contextmanager
-def seeded(seed):
-    """Seed torch's global generator of the CPU inside the block, and restore it afterwards.
-
-    Raises:
-        TypeError, ValueError: seed is no whole number from 0 to 2**63 - 1.
-    """
+def _whole_seed(seed):
+    """The seed as Python's own whole number, from 0 to 2**63 - 1 (else TypeError, ValueError)."""
     # Not check_integer of signals.validation: imports go one way, and this is where they begin.
     try:
         seed = operator.index(seed)
@@ -54,6 +52,17 @@ def seeded(seed):
         raise TypeError(f"seed: expected a whole number, got {type(seed).__name__} {seed!r:.60}") from None
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed}")
+    return seed
+
+
+@contextlib.contextmanager
+def seeded(seed):
+    """Seed torch's global generator of the CPU inside the block, and restore it afterwards.
+
+    Raises:
+        TypeError, ValueError: seed is no whole number from 0 to 2**63 - 1.
+    """
+    seed = _whole_seed(seed)
     with torch.random.fork_rng(devices=[]):
         # Only the CPU's generator: manual_seed would reset the GPU's too, and fork_rng would not restore it.
         torch.default_generator.manual_seed(seed)
@@ -67,9 +76,9 @@ def generator(seed, purpose, device="cpu"):
     the same random bits, the input would hold the noise, and the network would fit it at once.
 
     Raises:
-        ValueError: torch makes no random numbers on that device here.
+        TypeError, ValueError: seed is no whole number from 0 to 2**63 - 1, or torch makes no random numbers on that device here.
     """
-    digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
+    digest = hashlib.sha256(f"{purpose} {_whole_seed(seed)}".encode()).digest()
     try:
         drawn = torch.Generator(device)
     except (RuntimeError, TypeError, ValueError) as problem:

@@ -141,6 +141,13 @@ def test_probe_measures_a_real_fit(monkeypatch):
     assert 0 < doctor.probe(iterations=3, warm_up=1) < 5
 
 
+@pytest.mark.parametrize("iterations, wrong", [(0, ValueError), (1.5, TypeError)])
+def test_probe_of_no_iterations_is_refused_before_it_runs(monkeypatch, iterations, wrong):
+    monkeypatch.undo()
+    with pytest.raises(wrong, match="iterations: expected a whole number"):
+        doctor.probe(iterations=iterations)
+
+
 def test_works_where_nothing_is_installed():
     # -S leaves out site-packages: no torch, no jupyter.
     done = subprocess.run([sys.executable, "-S", "-m", "dil_course", "doctor"], cwd=ROOT, capture_output=True, text=True)

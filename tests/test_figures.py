@@ -61,6 +61,18 @@ def test_summary_of_a_run_says_how_it_ended(truth):
     assert figures.png(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("values", [torch.tensor([1j, 2]), ([0, 1], torch.tensor([1j, 2])), (torch.tensor([1j, 2]), [0, 1])])
+def test_curves_of_complex_numbers_are_refused(values):
+    with pytest.raises(TypeError, match="expected real numbers"):
+        figures.draw_curves(Figure().subplots(), {"a": values}, "x", "y")
+
+
+def test_a_strip_of_pixels_makes_no_figure_of_a_thousand_inches(shown):
+    figures.show_images({"a": torch.rand(1, 1, 3000, 2)}, alt="A strip.")
+    [(figure, _)] = shown
+    assert figure.get_size_inches().max() < 12
+
+
 def test_boxes_outline_whole_pixels_in_the_style_asked_for():
     axes = Figure().subplots()
     figures.draw_boxes(axes, [(2, 5), (0, 0)], size=3, index=1)

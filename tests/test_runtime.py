@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,6 +31,24 @@ def test_profile_follows_the_device(monkeypatch):
     monkeypatch.delenv("DIL_PROFILE", raising=False)
     monkeypatch.setenv("DIL_DEVICE", "cpu")
     assert runtime.profile() == "quick"
+
+
+def test_a_device_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("DIL_DEVICE", "cpu:x")
+    with pytest.raises(ValueError, match="DIL_DEVICE=cpu:x"):
+        runtime.device()
+
+
+@pytest.mark.parametrize("seed", [None, 1.0, "0", -1, 2**70, [1]])
+def test_what_is_no_seed_is_refused_by_both(seed):
+    with pytest.raises((TypeError, ValueError), match="seed: expected a whole number"):
+        runtime.generator(seed, "z")
+    with pytest.raises((TypeError, ValueError), match="seed: expected a whole number"), runtime.seeded(seed):
+        pass
+
+
+def test_a_seed_of_numpy_is_the_same_as_pythons():
+    assert runtime.generator(np.uint8(3), "z").initial_seed() == runtime.generator(3, "z").initial_seed() == 26501137151991316  # of sha256("z 3")
 
 
 @pytest.mark.parametrize("profile, value", [("quick", 7), ("full", 18)])
