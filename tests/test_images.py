@@ -112,10 +112,26 @@ def test_save_and_load_give_the_picture_back(tmp_path, x):
     (encode(Image.fromarray(np.full((4, 4), 70000, np.int32)), "TIFF"), ValueError, "expected values"),  # Beyond 16 bits.
     (np.full((4, 4), np.nan), ValueError, "NaN"), (np.zeros((0, 4)), ValueError, "expected a picture"),
     (np.zeros((2, 3, 4, 4)), ValueError, "expected a picture"), (np.zeros((4, 4, 5)), ValueError, "expected a picture"),
+    (np.ma.masked_array(GRAY, GRAY > 9), TypeError, "without a mask"),
 ])  # fmt: skip
 def test_what_is_no_picture_is_refused(source, error, words):
     with pytest.raises(error, match=words):
         load_image(source)
+
+
+def test_a_matrix_of_numpy_is_an_array():
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix(GRAY)
+    assert torch.equal(load_image(matrix), load_image(GRAY))
+
+
+def test_a_decoder_that_gives_up_means_a_damaged_file(monkeypatch):
+    def fail(image):
+        raise RuntimeError("Failed to decode frame 0")  # as that of AVIF does
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    with pytest.raises(ValueError, match="damaged: Failed to decode frame 0"):
+        load_image(FILES["colour"][0])
 
 
 def test_missing_file_folder_and_empty_file_are_refused(tmp_path):
@@ -145,7 +161,8 @@ def test_a_damaged_file_gives_a_value_error_or_a_picture(data, format):
 @pytest.mark.parametrize("call", [
     lambda: picture("lena"), lambda: picture("camera", 513), lambda: load_image(COLOURS, max_side=0),
     lambda: crop(torch.rand(1, 1, 4, 4), 5), lambda: to_array(torch.rand(1, 2, 4, 4)),
-    lambda: save_image(torch.rand(1, 1, 4, 4), "x.nonsense"),
+    lambda: save_image(torch.rand(1, 1, 4, 4), "x.nonsense"), lambda: save_image(torch.rand(1, 1, 4, 4), "x.psd"),
+    lambda: save_image(255 * torch.rand(1, 1, 9, 9), "x.png"),
 ])  # fmt: skip
 def test_bad_arguments_are_refused(call):
     with pytest.raises(ValueError):

@@ -62,6 +62,27 @@ def test_luma_of_black_white_and_gray_pictures():
     assert torch.equal(luma(CLEAN[:, :1]), CLEAN[:, :1])
 
 
+def test_a_small_integer_of_numpy_shaves_as_a_number_of_python_does():
+    wide = torch.zeros(1, 1, 300, 300)
+    assert psnr(wide + 0.1, wide, shave=np.uint8(4)) == pytest.approx(20)
+    assert psnr(torch.nn.functional.pad(wide, [100] * 4, value=1), torch.zeros(1, 1, 500, 500), shave=np.uint8(100)) == math.inf
+
+
+@pytest.mark.parametrize("values", [torch.full((1, 1, 4, 4), 1e39, dtype=torch.float64), torch.full((1, 1, 4, 4), 3e37)])
+def test_values_that_are_too_large_are_not_said_to_be_infinite(values):
+    with pytest.raises(ValueError, match="too large to be added up"):
+        psnr(values, torch.zeros(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("score", [psnr, ssim])
+def test_noise_may_leave_the_scale_but_not_the_truth(score):
+    assert score(1e6 * CLEAN, CLEAN) < 0.1, "a run that diverges"
+    with pytest.raises(ValueError, match="truth.*divide by 255"):
+        score(255 * NOISY, 255 * CLEAN)
+    with pytest.raises(ValueError, match="x.*divide by 255"):
+        luma(255 * CLEAN)
+
+
 @pytest.mark.parametrize("call, error", [
     (lambda: psnr(CLEAN, CLEAN[:, :1]), ValueError), (lambda: psnr(CLEAN[0], CLEAN[0]), ValueError),
     (lambda: psnr(CLEAN, CLEAN.numpy()), TypeError), (lambda: psnr(CLEAN / 0, CLEAN), ValueError),

@@ -40,6 +40,7 @@ import dil_course
 from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
+from dil_course.signals import corruptions, digits
 from dil_course.networks.trained import trained
 
 LIBRARY = str(pathlib.Path(dil_course.__file__).parent)
@@ -471,6 +472,21 @@ RECIPES = {
     "signals.to_array": (signals.to_array, {"x": PICTURE}),
     "signals.to_tensor": (signals.to_tensor, {"array": SOURCE}),
     "signals.benchmark": (signals.benchmark, {"name": value("none", "set5/none.png", "../x", "set5")}),
+    "corruptions.corrupt": (
+        lambda pictures, **a: like(pictures, corruptions.corrupt(pictures, **a)),
+        {"pictures": picture(2, 1, 24, 24), "name": value("blur", *corruptions.CORRUPTIONS, "fog"), "severity": whole(1), "seed": SEED},
+    ),
+    "digits.digits": (digits.digits, {"part": value("test", "Test", "all")}),
+    "digits.jitter": (
+        lambda pictures, generator: like(pictures, digits.jitter(pictures, generator)),
+        {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},
+    ),
+    "digits.quarter_turns": (
+        lambda pictures, numbers: like(pictures, digits.quarter_turns(pictures, numbers)),
+        {"pictures": picture(2, 1, 24, 24), "numbers": made(lambda: torch.tensor([1, 3]), *(lambda n=n: torch.tensor(n) for n in (
+            [0], [0, 4], [-1, 0], [1.0, 2.0], [True, False], [[1, 2]], [1j, 1]
+        )))},
+    ),
     # networks: made, then used on a picture of the right form
     "networks.SkipNetwork": (
         forwarded(networks.SkipNetwork, lambda n: [tensor((1, n.input_channels, *[2 ** (n.scales + 1)] * 2))]),
@@ -697,7 +713,7 @@ INFINITE = {"signals.psnr", "signals.nearest"}  # documented: equal pictures, an
 
 MODULES = {"signals": signals, "networks": networks, "trained": importlib.import_module("dil_course.networks.trained")}
 MODULES |= {"fitting": fitting, "stopping": stopping, "risks": risks, "from_scratch": from_scratch, "self_supervised": self_supervised}
-MODULES |= {"adaptation": adaptation, "figures": figures, "checks": checks, "runtime": runtime}
+MODULES |= {"corruptions": corruptions, "digits": digits, "adaptation": adaptation, "figures": figures, "checks": checks, "runtime": runtime}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}  # matplotlib takes its time
 counted = collections.Counter()  # cases of each recipe
@@ -718,6 +734,7 @@ def public():
 
 def test_every_public_name_has_a_recipe():
     helpers = {"figures.check_kind", "figures.numbers", "checks.is_plain"}  # not called by readers
+    helpers |= {f"corruptions.{function.__name__}" for function, _ in corruptions.CORRUPTIONS.values()}  # `corrupt` calls them
     assert set(public()) - set(RECIPES) - RECORDS == helpers
 
 

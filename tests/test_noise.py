@@ -10,6 +10,7 @@ from skimage.restoration import estimate_sigma as estimate_sigma_of_skimage
 from dil_course.signals import (
     add_correlated, add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg, estimate_sigma, gaussian_kernel, picture, psnr,
 )  # fmt: skip
+from dil_course.signals.corruptions import corrupt
 
 GRAY = torch.full((1, 3, 200, 200), 0.4)
 
@@ -65,6 +66,12 @@ def test_black_stays_black_in_poisson_noise():
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()
+
+
+@pytest.mark.parametrize("compress", [lambda x: compress_jpeg(x, 50), lambda x: corrupt(x, "jpeg", 1)])
+def test_a_side_that_jpeg_cannot_hold_is_refused(compress):
+    with pytest.raises(ValueError, match="at most 65500 pixels a side, got 1x65501"):
+        compress(torch.zeros(1, 1, 1, 65501))
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 1])

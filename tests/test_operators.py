@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, benchmark, consistent, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import Blur, BlurDownsample, Downsample, Fourier, Identity, Mask, benchmark, consistent, enlarge, gaussian_kernel, luma, picture, psnr
 from dil_course.signals.operators import fitting_sides
 
 SCALED, KINDS = ("Downsample", "BlurDownsample"), ("Identity", "Mask", "Blur", "Downsample", "BlurDownsample")
@@ -189,6 +189,65 @@ def test_gaussian_kernel():
 
 
 X = torch.rand(1, 1, 8, 8)
+
+
+@pytest.mark.parametrize("make", [Mask, Fourier, lambda m: Blur(m[0, 0].double())])
+def test_an_operator_keeps_its_own_copy_outside_of_any_graph(make):
+    given = torch.ones(1, 1, 8, 8, requires_grad=True)
+    A = make(given * 1.0)
+    assert not A(X).requires_grad
+    given = torch.ones(1, 1, 8, 8)
+    A = make(given)
+    before = A(X)
+    given[...] = 7
+    assert torch.equal(A(X), before)
+
+
+def test_a_kernel_in_double_precision_is_copied_too():
+    kernel = torch.ones(3, 3, dtype=torch.float64)
+    A = Blur(kernel)
+    kernel[...] = 7
+    assert torch.equal(A.kernel, torch.ones(3, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("make", [Downsample, lambda scale: Downsample((scale, scale)), lambda scale: BlurDownsample(gaussian_kernel(3, 1), scale)])
+def test_a_small_integer_of_numpy_is_a_scale_like_any_other(make):
+    large = torch.zeros(1, 1, 300, 300)
+    assert make(np.uint8(2))(large).shape == (1, 1, 150, 150)
+    assert make(np.uint8(2)).adjoint(large).shape == (1, 1, 600, 600)
+
+
+def test_a_picture_smaller_than_the_scale_is_not_to_be_cut_to_nothing():
+    with pytest.raises(ValueError, match="scale 64: 8x8 pixels are too few"):
+        Downsample(64)(X)
+
+
+class Own:
+    """An operator of the caller's: A is the identity, the others return what they are told to."""
+
+    def __init__(self, **returned):
+        for name, value in returned.items():
+            setattr(self, name, lambda y, value=value: value)
+
+    def __call__(self, x):
+        return x
+
+    def adjoint(self, y):
+        return y
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: consistent(X, X, Own()), TypeError, "this Own has no pinv"),
+    (lambda: consistent(X, X, Own(pinv=X * math.nan)), ValueError, "A.pinv.*NaN"),
+    (lambda: consistent(X, X, Own(pinv=X[..., :1])), ValueError, "A.pinv.*must be equal"),
+    (lambda: consistent(X.half(), X, Own(pinv=X)), TypeError, "x: expected float32"),
+    (lambda: consistent(X, X.bfloat16(), Own(pinv=X)), TypeError, "y: expected float32"),
+    (lambda: enlarge(X, Own(adjoint=None)), TypeError, "A.adjoint"),
+    (lambda: enlarge(X, Own(adjoint=X * math.nan)), ValueError, "A.adjoint.*NaN"),
+])  # fmt: skip
+def test_what_an_own_operator_lacks_or_returns_is_checked(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
 
 
 @pytest.mark.parametrize("call, error", [

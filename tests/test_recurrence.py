@@ -1,5 +1,6 @@
 """Patches and their nearest neighbours against brute force."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,6 +57,11 @@ def test_where_all_is_left_out_the_distance_is_infinite():
     assert torch.isinf(distances).all()
 
 
+def test_a_small_integer_of_numpy_is_a_size_like_any_other():
+    wide = torch.zeros(1, 1, 9, 300)
+    assert places(wide, np.uint8(5)).shape == (5 * 296, 2) and patches(wide, np.uint8(5)).shape == (5 * 296, 25)
+
+
 ROWS, WHERE = patches(GRAY, 3), places(GRAY, 3)
 
 
@@ -66,12 +72,16 @@ ROWS, WHERE = patches(GRAY, 3), places(GRAY, 3)
         (ValueError, "one picture", lambda: patches(X[0], 3)),
         (ValueError, "size", lambda: patches(X, 0)),
         (ValueError, "must fit", lambda: patches(X, 17)),
+        (ValueError, "4407 GB", lambda: patches(torch.zeros(1, 1, 2048, 2048), 1024)),
         (TypeError, "size", lambda: places(X, 3.0)),
         (TypeError, "queries", lambda: nearest(ROWS.numpy(), ROWS)),
         (TypeError, "database", lambda: nearest(ROWS, ROWS.long())),
         (ValueError, "queries", lambda: nearest(X, ROWS)),
         (ValueError, "one size", lambda: nearest(ROWS[:, :4], ROWS)),
         (ValueError, "NaN or infinite", lambda: nearest(ROWS / 0, ROWS)),
+        (ValueError, "too large to be squared", lambda: nearest(1e30 * ROWS, ROWS)),
+        (TypeError, "places", lambda: nearest(ROWS, ROWS, 1, 3, WHERE.to_sparse(), WHERE)),
+        (ValueError, "query_places.*NaN", lambda: nearest(ROWS, ROWS, 1, 3, WHERE * torch.nan, WHERE)),
         (ValueError, "more than the database", lambda: nearest(ROWS, ROWS[:3], k=4)),
         (ValueError, "k", lambda: nearest(ROWS, ROWS, k=0)),
         (TypeError, "places", lambda: nearest(ROWS, ROWS, apart=3)),

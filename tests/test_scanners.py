@@ -100,8 +100,15 @@ def test_large_coefficients_are_no_8_bit_values():
         check_observation(255 * picture("hubble_deep_field", 64))  # as dark as pictures get
 
 
+def test_a_small_integer_of_numpy_is_a_side_like_any_other():
+    x = torch.ones(1, 1, 200, 200)
+    assert torch.equal(Radon(np.uint8(200), [0])(x), Radon(200, [0])(x))
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: Radon(16, []), "at least one"),
+    (lambda: Radon(16, iter([0])), "at least one"),
+    (lambda: Radon(1024, range(180)), "15 GB"),
     (lambda: Radon(1.5, [0]), "whole number"),
     (lambda: Radon(16, [float("nan")]), "angle"),
     (lambda: Radon(16, [0])(rand(1, 1, 16, 12)), "16x16"),

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.signals.validation import check_choice
+from dil_course.signals.validation import check_choice, check_stack, describe
 
 SIDE = 24  # the digits come with 8 pixels a side; at three times that, blur and blocks of JPEG have something to destroy
 TRAINING = 1000  # of the 1797; the others are for tests
@@ -38,7 +38,13 @@ def jitter(pictures, generator):
     """Each picture (N,1,H,W) turned, moved and scaled a little at random: by 15 degrees, a tenth of the side, a tenth in size.
 
     So a digit may change and stay what it is. What comes in from outside repeats the border.
+
+    Raises:
+        TypeError, ValueError: no finite float tensor (N,C,H,W), or no generator of random numbers.
     """
+    check_stack(pictures)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator: expected a torch.Generator, such as runtime.generator(0, \"jitter\"), got {describe(generator)}")
     angle, scale, right, down = (2 * torch.rand(4, len(pictures), generator=generator) - 1).to(pictures)
     angle, scale = math.radians(15) * angle, 1 + 0.1 * scale
     cosine, sine = angle.cos() * scale, angle.sin() * scale
@@ -48,7 +54,18 @@ def jitter(pictures, generator):
 
 
 def quarter_turns(pictures, numbers):
-    """Each square picture (N,C,S,S) turned by its own number (N,) of quarter turns, anticlockwise."""
+    """Each square picture (N,C,S,S) turned by its own number (N,) of quarter turns, anticlockwise.
+
+    Raises:
+        TypeError, ValueError: no finite float tensor (N,C,S,S), or not a whole number from 0 to 3 for each picture.
+    """
+    check_stack(pictures)
+    if pictures.shape[-2] != pictures.shape[-1]:
+        raise ValueError(f"pictures: expected square ones, got {describe(pictures)}")
+    if not isinstance(numbers, torch.Tensor) or numbers.dtype != torch.int64 or numbers.layout != torch.strided or numbers.is_meta:
+        raise TypeError(f"numbers: expected a tensor of int64, one number for each picture, got {describe(numbers)}")
+    if numbers.shape != pictures.shape[:1] or not ((numbers >= 0) & (numbers < 4)).all():
+        raise ValueError(f"numbers: expected one from 0 to 3 for each of {len(pictures)} pictures, got {describe(numbers)}")
     turned = pictures.clone()
     for number in range(1, 4):
         turned[numbers == number] = pictures[numbers == number].rot90(number, (-2, -1))

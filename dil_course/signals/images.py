@@ -9,7 +9,7 @@ import pooch
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dil_course.signals.validation import check_batch, check_choice, check_image, check_integer, describe
+from dil_course.signals.validation import check_batch, check_choice, check_image, check_integer, check_scale, describe
 
 # Name: centre (row, column) of the window that `picture(name, side)` cuts. All ship with scikit-image.
 PICTURES = {
@@ -59,6 +59,9 @@ def to_tensor(array):
     """
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "buf":
         raise TypeError(f"expected an array of unsigned integers, booleans or floats, got {describe(array)}")
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"expected an array without a mask, got a masked one: call array.filled(0)")
+    array = np.asarray(array)  # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that
     if array.ndim not in (2, 3) or array.size == 0 or array.ndim == 3 and array.shape[2] > 4:
         raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")
     array = array[..., None] if array.ndim == 2 else array
@@ -105,16 +108,13 @@ def crop(x, side, centre=None):
             pair of whole numbers.
     """
     check_batch(x, "x")
-    check_integer(side, "side", 1)
-    side = int(side)  # numpy's small whole numbers would overflow below
+    side = check_integer(side, "side", 1)
     if centre is not None and not (isinstance(centre, tuple | list) and len(centre) == 2):
         raise TypeError(f"centre: expected a pair (row, column), got {describe(centre)}")
-    for place in centre or ():
-        check_integer(place, "centre", -(2**31), 2**31)
     height, width = x.shape[-2:]
+    row, column = (check_integer(place, "centre", -(2**31), 2**31) for place in centre or (height // 2, width // 2))
     if side > min(height, width):
         raise ValueError(f"side={side} is more than the picture of {height}x{width} pixels has")
-    row, column = map(int, centre) if centre else (height // 2, width // 2)
     top = min(max(row - side // 2, 0), height - side)
     left = min(max(column - side // 2, 0), width - side)
     return x[..., top : top + side, left : left + side].clone()
@@ -142,7 +142,7 @@ def load_image(source, max_side=None):
         ValueError: empty or damaged file, no picture, or values outside [0,1].
     """
     if max_side is not None:
-        check_integer(max_side, "max_side", 1)
+        max_side = check_integer(max_side, "max_side", 1)
     if isinstance(source, np.ndarray):
         x = to_tensor(source)
     elif isinstance(source, str | os.PathLike):
@@ -166,7 +166,7 @@ def _decode(content, name):
         with Image.open(io.BytesIO(content)) as opened:
             upright = ImageOps.exif_transpose(opened)
             upright.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError) as problem:
+    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, RuntimeError) as problem:  # AVIF's decoder raises the last
         raise ValueError(f"{name} is no picture that can be read, or is damaged: {problem}") from None
     except Image.DecompressionBombError as problem:
         raise ValueError(f"{name} is too large to open: {problem}") from None
@@ -189,13 +189,19 @@ def save_image(x, path):
     """Write a picture (1,C,H,W) with C = 1 or 3 to a file; the ending chooses the format. Clipped to 8 bits.
 
     Raises:
-        TypeError, ValueError: x is no picture to show, or the ending is unknown.
+        TypeError, ValueError: x is no picture to show, or on the scale 0..255, or the ending is unknown.
         OSError: the file cannot be written.
     """
     array = to_array(x)
-    if not isinstance(path, str | os.PathLike) or pathlib.Path(path).suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"path: expected the name of a picture's file, such as estimate.png, got {describe(path)}")
+    check_scale(x, "x")
+    if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
+        raise ValueError(f"path: expected the name of a picture's file that can be written, such as estimate.png, got {describe(path)}")
     Image.fromarray(array).save(path)
+
+
+def _format(path):
+    """Pillow's name of the format that a file's ending stands for, or None. Some of them it can only read."""
+    return Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
 
 
 def benchmark(name):

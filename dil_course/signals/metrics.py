@@ -3,14 +3,15 @@
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from dil_course.signals.validation import check_batch, check_integer, check_same_shape
+from dil_course.signals.validation import check_batch, check_integer, check_same_shape, check_scale
 
 
 def _arrays(estimate, truth, shave):
     check_batch(estimate, "estimate")
     check_batch(truth, "truth")
     check_same_shape(estimate, truth, "estimate", "truth")
-    check_integer(shave, "shave")
+    check_scale(truth, "truth")  # not the estimate: that of a run that diverges may be anywhere, and gets its low score
+    shave = check_integer(shave, "shave")
     if 2 * shave >= min(truth.shape[-2:]):
         raise ValueError(f"shave={shave}: nothing is left of {truth.shape[-2]}x{truth.shape[-1]} pixels")
     rows, columns = (slice(shave, side - shave) for side in truth.shape[-2:])
@@ -27,7 +28,8 @@ def psnr(estimate, truth, shave=0):
         shave: border of that many pixels left out; the field shaves `scale` pixels in super-resolution.
 
     Raises:
-        TypeError, ValueError: not finite tensors of one shape (1,C,H,W), or nothing left inside the border.
+        TypeError, ValueError: not finite tensors of one shape (1,C,H,W), a truth on the scale 0..255, or nothing left
+            inside the border.
     """
     truth, estimate = _arrays(estimate, truth, shave)
     if (truth == estimate).all():
@@ -54,9 +56,10 @@ def luma(x):
         x: (1,3,H,W) RGB, or (1,1,H,W) which comes back as it is.
 
     Raises:
-        TypeError, ValueError: not a finite (1,C,H,W) tensor of 1 or 3 channels.
+        TypeError, ValueError: not a finite (1,C,H,W) tensor of 1 or 3 channels, or on the scale 0..255.
     """
     check_batch(x, "x")
+    check_scale(x, "x")
     if x.shape[1] == 1:
         return x
     if x.shape[1] != 3:

@@ -12,6 +12,9 @@ from dil_course.signals.operators import Blur
 from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
 
 
+LARGEST_JPEG = 65_500  # pixels a side: libjpeg writes no more
+
+
 def add_gaussian(x, sigma, seed=0):
     """x plus white Gaussian noise of standard deviation sigma, not clipped.
 
@@ -117,10 +120,12 @@ def compress_jpeg(x, quality):
         quality: of the file, from 1 to 95, as Pillow counts it.
 
     Raises:
-        TypeError, ValueError: x is no picture in [0,1]; quality is no whole number from 1 to 95.
+        TypeError, ValueError: x is no picture in [0,1], or too large for JPEG; quality is no whole number from 1 to 95.
     """
     check_image(x, "x")
-    check_integer(quality, "quality", 1, 95)
+    if max(x.shape[-2:]) > LARGEST_JPEG:
+        raise ValueError(f"x: JPEG holds at most {LARGEST_JPEG} pixels a side, got {x.shape[-2]}x{x.shape[-1]}")
+    quality = check_integer(quality, "quality", 1, 95)
     file = io.BytesIO()
-    Image.fromarray(to_array(x)).save(file, "JPEG", quality=int(quality))
+    Image.fromarray(to_array(x)).save(file, "JPEG", quality=quality)
     return to_tensor(np.asarray(Image.open(file))).to(x)

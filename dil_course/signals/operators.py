@@ -13,6 +13,8 @@ from dil_course.signals.validation import (
     check_integer,
     check_number,
     check_operator,
+    check_pinv,
+    check_returned,
     check_same_shape,
     describe,
     is_float,
@@ -34,14 +36,14 @@ class Identity:
 
 
 def check_mask(mask, name="mask", marked="known"):
-    """The mask as floats, if it is a tensor (1,C,H,W) of 0 and 1 with at least one 1.
+    """The mask as floats, a copy that nobody else can change, if it is a tensor (1,C,H,W) of 0 and 1 with at least one 1.
 
     Raises:
         TypeError, ValueError: says what came instead.
     """
     if not isinstance(mask, torch.Tensor) or mask.is_complex():
         raise TypeError(f"{name}: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
-    mask = mask.float()
+    mask = mask.detach().to(torch.float32, copy=True)
     check_batch(mask, name)
     if not ((mask == 0) | (mask == 1)).all():
         raise ValueError(f"{name}: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
@@ -101,7 +103,7 @@ def gaussian_kernel(size, sigma, angle=0.0):
     Raises:
         TypeError, ValueError: size is no whole number from 1 to 1001, or a sigma is not above 0.
     """
-    check_integer(size, "size", 1, 1001)
+    size = check_integer(size, "size", 1, 1001)
     along, across = sigma if isinstance(sigma, tuple | list) and len(sigma) == 2 else (sigma, sigma)
     for value in (along, across):
         check_number(value, "sigma", low=1e-2, high=1e6)
@@ -168,7 +170,7 @@ class Blur:
 
     def __init__(self, kernel):
         check_kernel(kernel)
-        self.kernel = kernel.detach().cpu().double()
+        self.kernel = kernel.detach().cpu().double().clone()
 
     def spectrum(self, x):
         check_batch(x, "x")
@@ -228,9 +230,8 @@ class Downsample:
 
     def __init__(self, scale):
         self.scale = scale
-        self.scales = tuple(scale) if isinstance(scale, tuple | list) and len(scale) == 2 else (scale, scale)
-        for value in self.scales:
-            check_number(value, "scale", 1, 64)
+        scales = scale if isinstance(scale, tuple | list) and len(scale) == 2 else (scale, scale)
+        self.scales = tuple(check_number(value, "scale", 1, 64) for value in scales)
 
     def _multiply(self, x, shape, factor):
         smaller = (round(side / scale) for side, scale in zip(shape, self.scales, strict=True))
@@ -266,7 +267,7 @@ class BlurDownsample:
 
     def __init__(self, kernel, scale):
         check_kernel(kernel)
-        check_integer(scale, "scale", 1, 64)
+        scale = check_integer(scale, "scale", 1, 64)
         kernel = kernel.detach().cpu().double()
         for direction in (0, 1):
             if (kernel.shape[direction] - scale) % 2:
@@ -307,7 +308,10 @@ def check_divides(scales, x):
     height, width = fitting_sides(x.shape, scales)
     if (height, width) != x.shape[-2:]:
         scale = f"{scales[0]:g}" if scales[0] == scales[1] else f"{scales[0]:g}x{scales[1]:g}"
-        raise ValueError(f"scale {scale} does not divide a picture of {x.shape[-2]}x{x.shape[-1]} pixels: cut it to {height}x{width} first")
+        pixels = f"{x.shape[-2]}x{x.shape[-1]} pixels"
+        if 0 in (height, width):
+            raise ValueError(f"scale {scale}: {pixels} are too few to be made smaller by that")
+        raise ValueError(f"scale {scale} does not divide a picture of {pixels}: cut it to {height}x{width} first")
 
 
 def enlarged(y, scales):
@@ -319,7 +323,9 @@ def enlarged(y, scales):
 def enlarge(y, A):
     """y (1,C,h,w) by bicubic interpolation at the size of the picture of which A makes y. Not clipped."""
     check_operator(A)
-    size = tuple(A.adjoint(y).shape[-2:])
+    larger = A.adjoint(y)
+    check_batch(larger, "the result of A.adjoint")
+    size = tuple(larger.shape[-2:])
     # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field does.
     return torch.nn.functional.interpolate(exact(y), size=size, mode="bicubic", antialias=True).to(y.dtype)
 
@@ -335,10 +341,16 @@ def consistent(x, y, A):
         A: forward model.
 
     Raises:
-        TypeError, ValueError: x and y do not fit each other by way of A.
+        TypeError, ValueError: x or y is in half precision, A has no `pinv`, or they do not fit each other.
     """
-    check_operator(A)
+    check_pinv(A)
+    for value, name in ((x, "x"), (y, "y")):
+        check_batch(value, name)
+        if value.dtype not in (torch.float32, torch.float64):
+            raise TypeError(f"{name}: expected float32, as A.pinv enlarges rounding errors, got {describe(value)}: call {name}.float()")
     seen = A(x)
-    check_batch(y, "y")
+    check_batch(seen, "A(x)")
     check_same_shape(y, seen, "y", "A(x)")
-    return x + A.pinv(y - seen)
+    correction = A.pinv(y - seen)
+    check_returned(correction, x, "the result of A.pinv", "x")
+    return x + correction

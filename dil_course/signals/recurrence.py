@@ -2,7 +2,7 @@
 
 import torch
 
-from dil_course.signals.validation import check_batch, check_finite, check_integer, check_number, describe, is_float
+from dil_course.signals.validation import check_batch, check_finite, check_integer, check_memory, check_number, describe, is_float
 
 BLOCK = 2**21  # distances held at a time: 16 MB
 
@@ -18,9 +18,12 @@ def patches(x, size):
         (N, C*size*size), with N = (H-size+1) (W-size+1).
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor; size is not from 1 to the picture's shorter side.
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; size is not from 1 to the picture's shorter side; or all
+            windows together would not fit into memory.
     """
-    check_size(x, size)
+    size = check_size(x, size)
+    height, width = (side - size + 1 for side in x.shape[-2:])
+    check_memory(height * width * x.shape[1] * size**2 * x.element_size(), "size", "cut the picture with crop(x, side), or take a smaller window")
     return torch.nn.functional.unfold(x, size)[0].T.contiguous()
 
 
@@ -29,17 +32,18 @@ def places(x, size):
 
     Args, Raises: as `patches`.
     """
-    check_size(x, size)
+    size = check_size(x, size)
     rows, columns = (torch.arange(side - size + 1, device=x.device) for side in x.shape[-2:])
     return torch.cartesian_prod(rows, columns)
 
 
 def check_size(x, size):
-    """Refuse a window that does not fit into the picture (TypeError, ValueError)."""
+    """The size, where a window of it fits into the picture (else TypeError, ValueError)."""
     check_batch(x, "x")
-    check_integer(size, "size", 1)
+    size = check_integer(size, "size", 1)
     if size > min(x.shape[-2:]):
         raise ValueError(f"size={size}: a window must fit into the picture of {x.shape[-2]}x{x.shape[-1]} pixels")
+    return size
 
 
 def nearest(queries, database, k=1, apart=0, query_places=None, database_places=None):
@@ -60,13 +64,14 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
 
     Raises:
         TypeError: queries or database are no float tensors, or a number is of the wrong kind.
-        ValueError: shapes that do not fit, NaN or infinity, k larger than the database, or `apart` without places.
+        ValueError: shapes that do not fit, NaN, infinity or values whose squares would be, k larger than the database, or
+            `apart` without places.
     """
     check_rows(queries, "queries")
     check_rows(database, "database")
     if queries.shape[1] != database.shape[1]:
         raise ValueError(f"queries have {queries.shape[1]} values a row but the database {database.shape[1]}: cut both to one size")
-    check_integer(k, "k", 1)
+    k = check_integer(k, "k", 1)
     if k > len(database):
         raise ValueError(f"k={k} is more than the database has rows: {len(database)}")
     check_number(apart, "apart")
@@ -95,17 +100,20 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
 
 
 def check_rows(rows, name):
-    """Refuse what is not a finite float tensor (N,D) with at least one row and one column (TypeError, ValueError)."""
+    """Refuse what is not a float tensor (N,D) with at least one row and one column, all finite, their squares too (TypeError, ValueError)."""
     if not is_float(rows):
         raise TypeError(f"{name}: expected a float tensor (N,D), got {describe(rows)}: call patches(x, size)")
     if rows.ndim != 2 or rows.numel() == 0:
         raise ValueError(f"{name}: expected one patch a row (N,D), got {describe(rows)}: call patches(x, size)")
     check_finite(rows, name)
+    if rows.abs().max() > torch.finfo(rows.dtype).max ** 0.4:
+        raise ValueError(f"{name}: values up to {rows.abs().max():.0e} are too large to be squared and added up, expected about [0,1]")
 
 
 def check_places(given, count, name):
-    """Refuse places that are not (count,2) (TypeError, ValueError)."""
-    if not isinstance(given, torch.Tensor) or given.is_complex() or given.is_meta:
+    """Refuse places that are not (count,2) real and finite numbers (TypeError, ValueError)."""
+    if not isinstance(given, torch.Tensor) or given.is_complex() or given.is_meta or given.layout != torch.strided:
         raise TypeError(f"{name}: apart needs the places of both, got {describe(given)}: call places(x, size)")
     if given.shape != (count, 2):
         raise ValueError(f"{name}: expected ({count}, 2), one place for each row, got {tuple(given.shape)}")
+    check_finite(given, name)

@@ -4,13 +4,13 @@ The same three calls as in `operators`: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import torch
 
 from dil_course import runtime
 from dil_course.signals.operators import check_mask, exact
-from dil_course.signals.validation import LARGEST_SIDE, check_batch, check_integer, check_number, describe
+from dil_course.signals.validation import LARGEST_SIDE, check_batch, check_integer, check_memory, check_number, describe
 
 
 class Radon:
@@ -22,7 +22,7 @@ class Radon:
 
     Args:
         side: of the square picture, in pixels.
-        angles: of the rays, in degrees; at least one.
+        angles: of the rays, in degrees; a list, a range, an array or a tensor of at least one.
 
     y is (1,C,side,angles): a column for each angle, a row for each place on the detector.
 
@@ -31,13 +31,13 @@ class Radon:
     """
 
     def __init__(self, side, angles):
-        check_integer(side, "side", 2, 1024)
+        side = check_integer(side, "side", 2, 1024)
         angles = angles.tolist() if hasattr(angles, "tolist") else angles
-        if not isinstance(angles, Iterable) or not (angles := list(angles)):
-            raise ValueError(f"angles: at least one is needed, such as range(0, 180, 3), got {describe(angles)}")
-        for angle in angles:
-            check_number(angle, "angles", low=-360, high=360)
-        self.side, self.angles = side, [float(angle) for angle in angles]
+        if not isinstance(angles, Collection) or not len(angles):
+            raise ValueError(f"angles: a list of at least one is needed, such as range(0, 180, 3), got {describe(angles)}")
+        # 20 bytes for each entry of the matrix, of which each pixel has four at an angle.
+        check_memory(80 * side**2 * len(angles), "side and angles", "take fewer angles, or a smaller picture")
+        self.side, self.angles = side, [float(check_number(angle, "angles", low=-360, high=360)) for angle in angles]
         self.rays, self.pixels, self.weights = radon_matrix(side, self.angles)
 
     def _multiply(self, x, taken, given, shape):
@@ -159,8 +159,7 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
     Raises:
         TypeError, ValueError: a number out of range, or the centre alone takes more columns than there are to read.
     """
-    for value, name in ((height, "height"), (width, "width")):
-        check_integer(value, name, 2, LARGEST_SIDE)
+    height, width = check_integer(height, "height", 2, LARGEST_SIDE), check_integer(width, "width", 2, LARGEST_SIDE)
     check_number(acceleration, "acceleration", low=1, high=width)
     check_number(centre, "centre", high=1)
     acceleration, centre = float(acceleration), float(centre)

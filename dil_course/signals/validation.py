@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 LARGEST_SIDE = 2048
+LARGEST_MEMORY = 8e9  # bytes of one result
 LARGEST_WIDTH = 1024  # channels of a network: a mistyped number must not ask for all the memory there is
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -36,7 +37,9 @@ def is_finite(x):
 def check_finite(x, name):
     """Refuse NaN and infinity in a tensor (NotFiniteError)."""
     if not is_finite(x):
-        raise NotFiniteError(f"{name}: {int((~torch.isfinite(x)).sum())} values are NaN or infinite")
+        bad = int((~torch.isfinite(x)).sum())
+        large = f"values up to {x.abs().max():.0e} are too large to be added up, expected about [0,1]"
+        raise NotFiniteError(f"{name}: {bad} values are NaN or infinite" if bad else f"{name}: {large}")
 
 
 def check_range(x, name, mend):
@@ -44,6 +47,13 @@ def check_range(x, name, mend):
     if x.min() < 0 or x.max() > 1:
         low, high = x.min().item(), x.max().item()
         raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: {mend}")
+
+
+def check_scale(x, name):
+    """Refuse a picture on the scale 0..255 (ValueError). Noise may leave [0,1], but no value by so far."""
+    largest = x.detach().abs().max().item()
+    if largest > 16:
+        raise ValueError(f"{name}: expected a picture in [0,1], this looks like values up to 255 (got {largest:.0f}): divide by 255")
 
 
 def check_batch(x, name):
@@ -70,18 +80,27 @@ def check_image(x, name="image"):
     check_range(x, name, "divide 8-bit values by 255")
 
 
-def check_pictures(pictures, name="pictures"):
-    """Refuse what is not a batch of pictures: float (N,C,H,W) in [0,1], N of at least 1.
+def check_stack(pictures, name="pictures"):
+    """Refuse what is not a finite float tensor (N,C,H,W), N of at least 1.
 
     Raises:
         TypeError: not a floating-point torch tensor.
-        ValueError: wrong shape, an empty tensor, NaN or infinity, or values outside [0,1].
+        ValueError: wrong shape, an empty tensor, NaN or infinity.
     """
     if not is_float(pictures):
         raise TypeError(f"{name}: expected a float tensor (N,C,H,W) in [0,1], got {describe(pictures)}")
     if pictures.ndim != 4 or pictures.numel() == 0:
         raise ValueError(f"{name}: expected pictures (N,C,H,W), got {describe(pictures)}: for a single one, write x[None]")
     check_finite(pictures, name)
+
+
+def check_pictures(pictures, name="pictures"):
+    """Refuse what is not a batch of pictures: float (N,C,H,W) in [0,1], N of at least 1.
+
+    Raises:
+        TypeError, ValueError: as `check_stack`; ValueError also for values outside [0,1].
+    """
+    check_stack(pictures, name)
     check_range(pictures, name, "divide 8-bit values by 255, or clip")
 
 
@@ -123,7 +142,9 @@ def check_returned(value, like, name, like_name="its input"):
 
 
 def check_number(value, name, low=0.0, high=1e18):
-    """Refuse what is not a finite real number in [low, high]. Beyond 1e18 torch takes no whole numbers.
+    """The number as Python's own, whose sums do not overflow; refused is what is not a finite real number in [low, high].
+
+    Beyond 1e18 torch takes no whole numbers.
 
     Raises:
         TypeError: not a number.
@@ -133,15 +154,17 @@ def check_number(value, name, low=0.0, high=1e18):
         raise TypeError(f"{name}: expected a number, got {describe(value)}")
     if not low <= value <= high:
         raise ValueError(f"{name}: expected a finite number in [{low:g}, {high:g}], got {value}")
+    return int(value) if isinstance(value, int | np.integer) else float(value)
 
 
 def check_integer(value, name, low=0, high=2**63 - 1):
-    """Refuse what is not a whole number in [low, high] (TypeError, ValueError)."""
+    """The number as Python's own, whose sums do not overflow; refused is what is no whole number in [low, high] (TypeError, ValueError)."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}: expected a whole number, got {describe(value)}")
     if not low <= value <= high:
         limits = f"of at least {low}" if value < low else f"of at most {high}"
         raise ValueError(f"{name}: expected a whole number {limits}, got {value}")
+    return int(value)
 
 
 def check_flag(value, name):
@@ -193,6 +216,19 @@ def check_operator(A):
     """Refuse what is no forward model (TypeError)."""
     if not callable(A) or isinstance(A, type) or not callable(getattr(A, "adjoint", None)):
         raise TypeError(f"A: expected a forward model with A(x) and A.adjoint(y), such as Identity(), got {describe(A)}")
+
+
+def check_pinv(A):
+    """Refuse what is no forward model, or one without a pseudo-inverse (TypeError)."""
+    check_operator(A)
+    if not callable(getattr(A, "pinv", None)):
+        raise TypeError(f"A: expected a forward model with A.pinv(y), its pseudo-inverse, but this {type(A).__name__} has no pinv")
+
+
+def check_memory(needed, name, mend):
+    """Refuse to make what takes more bytes than any lesson needs by far (ValueError)."""
+    if needed > LARGEST_MEMORY:
+        raise ValueError(f"{name}: this would need {needed / 1e9:.0f} GB of memory, the most is {LARGEST_MEMORY / 1e9:.0f} GB: {mend}")
 
 
 def check_side(shape, smallest, name):
