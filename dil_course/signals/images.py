@@ -166,8 +166,11 @@ def _decode(content, name):
         with Image.open(io.BytesIO(content)) as opened:
             upright = ImageOps.exif_transpose(opened)
             upright.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, RuntimeError) as problem:  # AVIF's decoder raises the last
-        raise ValueError(f"{name} is no picture that can be read, or is damaged: {problem}") from None
+    except UnidentifiedImageError:
+        kinds = "such as JPEG, PNG, WebP or TIFF; save a photograph in Apple's HEIC as JPEG first"
+        raise ValueError(f"{name} is no picture that can be read, {kinds}") from None
+    except (OSError, SyntaxError, EOFError, RuntimeError) as problem:  # AVIF's decoder raises the last
+        raise ValueError(f"{name} is damaged: {problem}") from None
     except Image.DecompressionBombError as problem:
         raise ValueError(f"{name} is too large to open: {problem}") from None
     if upright.mode.startswith("I") or upright.mode == "F":
