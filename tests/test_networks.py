@@ -1,10 +1,11 @@
 """The skip network: its size, its output, and that every part learns."""
 
+import numpy as np
 import pytest
 import torch
 
 from dil_course import runtime
-from dil_course.networks import SkipNetwork, small_skip_network
+from dil_course.networks import Classifier, Denoiser, PartialUNet, ResidualNetwork, SkipNetwork, deep_decoder, small_skip_network
 
 
 def parameters(network):
@@ -49,3 +50,20 @@ def test_same_seed_makes_the_same_network():
             return small_skip_network().to_picture.weight
 
     assert torch.equal(make(1), make(1)) and not torch.equal(make(1), make(2))
+
+
+def test_numpys_small_whole_numbers_make_the_same_network():
+    u = np.uint8
+    pairs = [
+        (SkipNetwork(3, 4, 200, 1, 100), SkipNetwork(u(3), u(4), u(200), u(1), u(100))), (PartialUNet(3, 200, 1), PartialUNet(u(3), u(200), u(1))),
+        (Classifier(1, 10, 64), Classifier(u(1), u(10), u(64))), (deep_decoder(3, 4, 8), deep_decoder(u(3), u(4), u(8))),
+        (Denoiser(64, 4, 3), Denoiser(u(64), u(4), u(3))), (ResidualNetwork(3, 4, 2), ResidualNetwork(u(3), u(4), u(2))),
+    ]  # fmt: skip
+    for network, same in pairs:
+        assert [value.shape for value in network.parameters()] == [value.shape for value in same.parameters()]
+    assert pairs[3][1].reduction == 256
+
+
+def test_a_classifier_without_the_second_head_says_so():
+    with pytest.raises(ValueError, match="turns=True"):
+        Classifier(turns=False).turn_logits(torch.rand(1, 1, 24, 24))

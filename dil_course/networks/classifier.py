@@ -23,8 +23,8 @@ class Classifier(nn.Module):
 
     def __init__(self, channels=1, classes=10, width=16, turns=False):
         super().__init__()
-        for value, name in ((channels, "channels"), (classes, "classes"), (width, "width")):
-            check_integer(value, name, 1, LARGEST_WIDTH)
+        numbers = (channels, "channels"), (classes, "classes"), (width, "width")
+        channels, classes, width = (check_integer(value, name, 1, LARGEST_WIDTH) for value, name in numbers)
         check_flag(turns, "turns")
         self.trunk = nn.Sequential(
             *layer(channels, width),
@@ -42,7 +42,13 @@ class Classifier(nn.Module):
         return self.class_head(self.trunk(x))
 
     def turn_logits(self, x):
-        """Logits (N,4) of the turn of each picture (N,C,H,W): number k stands for k quarter turns anticlockwise."""
+        """Logits (N,4) of the turn of each picture (N,C,H,W): number k stands for k quarter turns anticlockwise.
+
+        Raises:
+            ValueError: the network was made without the second head.
+        """
+        if self.turn_head is None:
+            raise ValueError("this Classifier has no head for turns: make it with turns=True")
         return self.turn_head(self.trunk(x))
 
 

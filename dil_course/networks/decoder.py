@@ -26,9 +26,9 @@ class Decoder(nn.Module):
 
     def __init__(self, output_channels, width, scales, size, upsampling):
         super().__init__()
-        for value, name in ((output_channels, "output_channels"), (width, "width")):
-            check_integer(value, name, 1, LARGEST_WIDTH)
-        check_integer(scales, "scales", 1, 8)
+        output_channels = check_integer(output_channels, "output_channels", 1, LARGEST_WIDTH)
+        width = check_integer(width, "width", 1, LARGEST_WIDTH)
+        scales = check_integer(scales, "scales", 1, 8)
         self.input_channels, self.output_channels, self.scales, self.reduction = width, output_channels, scales, 2**scales
 
         def convolution():

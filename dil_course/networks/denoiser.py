@@ -30,9 +30,9 @@ class Denoiser(nn.Module):
 
     def __init__(self, channels=3, width=64, depth=8):
         super().__init__()
-        check_integer(channels, "channels", 1, LARGEST_WIDTH)
-        check_integer(width, "width", 1, LARGEST_WIDTH)
-        check_integer(depth, "depth", 2, 100)
+        channels = check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        width = check_integer(width, "width", 1, LARGEST_WIDTH)
+        depth = check_integer(depth, "depth", 2, 100)
         self.channels = channels
         layers = [nn.Conv2d(4 * channels + 1, width, 3, padding=1), nn.ReLU()]
         for _ in range(depth - 2):

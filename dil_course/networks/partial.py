@@ -48,9 +48,9 @@ class PartialUNet(nn.Module):
 
     def __init__(self, channels=3, width=48, scales=5, dropout=0.3, partial=True):
         super().__init__()
-        check_integer(channels, "channels", 1, LARGEST_WIDTH)
-        check_integer(width, "width", 1, LARGEST_WIDTH)
-        check_integer(scales, "scales", 1, 8)
+        channels = check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        width = check_integer(width, "width", 1, LARGEST_WIDTH)
+        scales = check_integer(scales, "scales", 1, 8)
         check_number(dropout, "dropout", high=0.99)
         check_flag(partial, "partial")
         self.input_channels = self.output_channels = channels

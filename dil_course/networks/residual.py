@@ -23,9 +23,9 @@ class ResidualNetwork(nn.Module):
 
     def __init__(self, channels=3, width=64, depth=8):
         super().__init__()
-        check_integer(channels, "channels", 1, LARGEST_WIDTH)
-        check_integer(width, "width", 1, LARGEST_WIDTH)
-        check_integer(depth, "depth", 2, 100)
+        channels = check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        width = check_integer(width, "width", 1, LARGEST_WIDTH)
+        depth = check_integer(depth, "depth", 2, 100)
         self.channels, self.depth = channels, depth
         sides = [channels, *[width] * (depth - 1), channels]
         layers = []

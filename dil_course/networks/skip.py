@@ -72,10 +72,11 @@ class SkipNetwork(nn.Module):
         norm_of_joined=True,
     ):
         super().__init__()
-        for value, name in ((output_channels, "output_channels"), (input_channels, "input_channels"), (width, "width")):
-            check_integer(value, name, 1, LARGEST_WIDTH)
-        check_integer(scales, "scales", 1, 10)
-        check_integer(skip, "skip", 0, LARGEST_WIDTH)
+        output_channels = check_integer(output_channels, "output_channels", 1, LARGEST_WIDTH)
+        input_channels = check_integer(input_channels, "input_channels", 1, LARGEST_WIDTH)
+        width = check_integer(width, "width", 1, LARGEST_WIDTH)
+        scales = check_integer(scales, "scales", 1, 10)
+        skip = check_integer(skip, "skip", 0, LARGEST_WIDTH)
         check_choice(upsampling, ("bilinear", "nearest"), "upsampling")
         check_choice(padding, ("reflect", "zeros"), "padding")
         check_flag(norm_of_joined, "norm_of_joined")
