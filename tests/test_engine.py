@@ -1,5 +1,6 @@
 """The engine: as fast as it may be, the same fit as the textbook's loop."""
 
+import math
 import statistics
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import torch
 
 from dil_course.fitting import Engine, engine, run
 from dil_course.from_scratch import deep_image_prior
-from dil_course.networks import SkipNetwork, small_skip_network
+from dil_course.networks import SkipNetwork, conv_decoder, small_skip_network
 from dil_course.signals import add_gaussian, picture, psnr
 
 CLEAN = picture("coffee", 48)
@@ -112,3 +113,52 @@ def test_threads_fit_the_share_of_a_container(share, threads, tmp_path, monkeypa
 def test_picture_of_any_network_comes_back_in_float32(in_bfloat16):
     network = torch.nn.Conv2d(2, 1, 3)  # nothing in it leaves autocast
     assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8)).dtype == torch.float32
+
+
+class Returns(torch.nn.Module):
+    """A skip network of which the caller makes something else in the end."""
+
+    input_channels, output_channels, scales, reduction = 3, 3, 1, 1
+
+    def __init__(self, change):
+        super().__init__()
+        self.network, self.change = SkipNetwork(3, 3, width=4, scales=1, skip=2), change
+
+    def forward(self, x):
+        return self.change(self.network(x))
+
+
+@pytest.mark.parametrize("change, error, words", [
+    (lambda x: x[:, :1], ValueError, r"makes \(1, 1, 16, 16\)"), (lambda x: x.mean((2, 3), keepdim=True), ValueError, r"makes \(1, 3, 1, 1\)"),
+    (lambda x: x[..., 1:-1, 1:-1], ValueError, r"must be \(1, 3, 16, 16\)"), (lambda x: x[0], ValueError, r"makes \(3, 16, 16\)"),
+    (lambda x: x * 1j, TypeError, "complex64"), (lambda x: (x, x), TypeError, "tuple"), (lambda x: None, TypeError, "None"),
+    (lambda x: x.detach().numpy(), TypeError, "ndarray"),
+])  # fmt: skip
+def test_a_network_that_makes_something_else_is_refused(change, error, words):
+    # (1,1,H,W) or (1,3,1,1) would be stretched over a target of three channels without a word.
+    with pytest.raises(error, match=words):
+        Engine(Returns(change), 0.01)(torch.rand(1, 3, 16, 16))
+
+
+def test_a_decoder_may_make_larger_pictures():
+    assert Engine(conv_decoder(3, 4, 2), 0.01)(torch.rand(1, 4, 8, 8)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("rate, error", [(math.nan, ValueError), (-1, ValueError), ("x", TypeError), (None, TypeError)])
+def test_learning_rate_is_looked_at_whenever_it_is_set(rate, error):
+    fitting = Engine(SkipNetwork(width=4, scales=1), 0.01)
+    with pytest.raises(error, match="learning_rate"):
+        fitting.learning_rate = rate
+    assert fitting.learning_rate == 0.01
+
+
+def test_a_complex_loss_is_refused():
+    with pytest.raises(TypeError, match="real 0-d tensor .* complex64"):
+        next(deep_image_prior(noisy(0), iterations=1, loss=lambda estimate: estimate.sum() * 1j))
+
+
+def test_a_network_that_works_in_place_leaves_its_input_alone():
+    z = -torch.rand(1, 3, 8, 8)
+    before = z.clone()
+    Engine(torch.nn.Sequential(torch.nn.ReLU(inplace=True), torch.nn.Conv2d(3, 3, 1)), 0.01)(z)
+    assert torch.equal(z, before)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from dil_course.signals.validation import check_flag, check_module, check_number, describe
+from dil_course.signals.validation import check_flag, check_module, check_number, describe, is_float
 
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -66,6 +66,9 @@ class Engine:
         learning_rate: of Adam (Kingma and Ba, ICLR 2015).
         fast: False leaves everything as torch has it: float32, one operation after the other in Adam.
 
+    What the network returns is looked at: a picture of another shape would be stretched over the target without a word. A
+    network that tells its `output_channels` is held to them, and to sides `reduction` times those of its input.
+
     Attributes:
         bfloat16: are convolutions computed in bfloat16? Weights, their updates, batch statistics, the loss and whatever
             a network keeps out of autocast, such as the skip network's last layer, stay in float32.
@@ -75,7 +78,6 @@ class Engine:
         check_module(network, dtypes=(torch.float32, torch.float64))
         if not any(weights.requires_grad for weights in network.parameters()):
             raise ValueError("network: nothing in it can change: it has no weights, or all are frozen (network.requires_grad_() frees them)")
-        check_number(learning_rate, "learning_rate", high=1e3)
         check_flag(fast, "fast")
         self.network = network
         device = next(network.parameters()).device
@@ -83,11 +85,24 @@ class Engine:
             keep_memory()
             limit_threads()
         self.bfloat16 = fast and has_bfloat16(device)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fast and device.type in ("cpu", "cuda"))
+        self.optimizer = torch.optim.Adam(network.parameters(), fused=fast and device.type in ("cpu", "cuda"))
+        self.learning_rate = learning_rate
 
     def __call__(self, z):
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return self.network(z).to(z.dtype)
+            made = self.network(z.clone())  # a network may work in place, and z may be the caller's own picture
+        self._check_made(made, z)
+        return made.to(z.dtype)
+
+    def _check_made(self, made, z):
+        if not is_float(made):
+            raise TypeError(f"network: expected it to return a float tensor, got {describe(made)}")
+        channels = getattr(self.network, "output_channels", None)
+        if channels is None:
+            return
+        expected = (len(z), channels, *(side * getattr(self.network, "reduction", 1) for side in z.shape[-2:]))
+        if made.shape != expected:
+            raise ValueError(f"network: makes {tuple(made.shape)} of {tuple(z.shape)}, but it must be {expected}")
 
     @property
     def learning_rate(self):
@@ -96,12 +111,14 @@ class Engine:
 
     @learning_rate.setter
     def learning_rate(self, value):
+        check_number(value, "learning_rate", high=1e3)
         self.optimizer.param_groups[0]["lr"] = value
 
     def update(self, loss):
         """One step of Adam down the gradient of the loss."""
-        if not isinstance(loss, torch.Tensor) or loss.ndim or not loss.requires_grad:
-            raise TypeError(f"loss: expected a 0-d tensor computed from the estimate, got {describe(loss)} without gradient")
+        if not is_float(loss) or loss.ndim or not loss.requires_grad:
+            gradient = "" if getattr(loss, "requires_grad", False) else " without gradient"
+            raise TypeError(f"loss: expected a real 0-d tensor computed from the estimate, got {describe(loss)}{gradient}")
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
