@@ -7,7 +7,7 @@ import torch
 
 from dil_course.fitting import run
 from dil_course import runtime
-from dil_course.from_scratch import deep_image_prior
+from dil_course.from_scratch import bp_dip, deep_image_prior, dip_tv
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Downsample, Identity, Mask, add_gaussian, gaussian_kernel, picture, psnr
 
@@ -130,3 +130,36 @@ def test_network_input_holds_nothing_of_the_noise_of_the_same_seed(seed):
 def test_a_network_of_other_channels_is_refused():
     with pytest.raises(ValueError, match="3 channels"):
         deep_image_prior(CLEAN[:, :1], network=small_skip_network(3))
+
+
+class Model:
+    """A forward model of the caller's."""
+
+    def __init__(self, forward, adjoint=lambda y: y):
+        self.forward, self.adjoint = forward, adjoint
+
+    def __call__(self, x):
+        return self.forward(x)
+
+
+@pytest.mark.parametrize("A", [
+    Model(lambda x: x[:, :1]), Model(lambda x: x.mean((2, 3), keepdim=True)), Model(lambda x: x.mean()), Model(lambda x: x[..., 1:]),
+    Model(lambda x: None), Model(lambda x: x.numpy()), Model(lambda x: x * 1j), Model(lambda x: x, adjoint=lambda y: None),
+], ids=["gray", "pooled", "scalar", "smaller", "None", "numpy", "complex", "no adjoint"])  # fmt: skip
+@pytest.mark.parametrize("method", [deep_image_prior, dip_tv, lambda y, A: bp_dip(y, A, pinv=lambda r: r)], ids=["DIP", "TV", "BP"])
+def test_a_forward_model_that_does_not_make_y_is_refused_at_the_call(method, A):
+    with pytest.raises((TypeError, ValueError), match=r"A\(x\)|A\.adjoint"):
+        method(CLEAN, A)
+
+
+def test_a_network_of_reduction_zero_is_refused():
+    network = small_skip_network(3)
+    network.reduction = 0
+    with pytest.raises(ValueError, match="network.reduction"):
+        deep_image_prior(CLEAN, network=network)
+
+
+@pytest.mark.parametrize("z", [torch.rand(1, 16, *CLEAN.shape[-2:]).requires_grad_() * 1.0, torch.nn.Parameter(torch.rand(1, 16, *CLEAN.shape[-2:]))])
+def test_the_given_input_is_fixed_also_where_it_is_part_of_a_graph(z):
+    assert len(list(deep_image_prior(CLEAN, z=z, iterations=2))) == 2
+    assert not z.is_leaf or z.grad is None

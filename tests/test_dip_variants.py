@@ -8,8 +8,8 @@ import torch
 from skimage.restoration import denoise_nl_means
 
 from dil_course import runtime
-from dil_course.fitting import run
-from dil_course.from_scratch import Posterior, bp_dip, deep_image_prior, deep_red, dip_tv, sgld_dip, total_variation
+from dil_course.fitting import Step, run
+from dil_course.from_scratch import Posterior, bp_dip, deep_image_prior, deep_red, dip_sure, dip_tv, sgld_dip, total_variation
 from dil_course.networks import conv_decoder, deep_decoder, small_skip_network
 from dil_course.signals import Blur, Downsample, Fourier, Mask, Radon, add_gaussian, gaussian_kernel, line_mask, picture, psnr
 
@@ -201,3 +201,34 @@ def test_other_modalities_are_restored(A):
 def test_bad_settings_are_refused_before_any_compute(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+class WithoutInverse:
+    """The least that a forward model has."""
+
+    def __call__(self, x):
+        return x
+
+    def adjoint(self, y):
+        return y
+
+
+@pytest.mark.parametrize("call", [lambda A, **given: bp_dip(Y, A, **given), lambda A, **given: dip_sure(Y, SIGMA, A, **given)], ids=["BP-DIP", "DIP-SURE"])
+def test_a_forward_model_without_pinv_is_refused_unless_one_is_given(call):
+    with pytest.raises(TypeError, match="pinv"):
+        call(WithoutInverse())
+    first(call(WithoutInverse(), pinv=lambda r: r))
+
+
+def test_dip_sure_refuses_a_forward_model_without_adjoint_picture():
+    A = WithoutInverse()
+    A.adjoint = lambda y: None
+    with pytest.raises(TypeError, match=r"A\.adjoint"):
+        dip_sure(Y, SIGMA, A, pinv=lambda r: r)
+
+
+def test_numpys_small_whole_numbers_do_not_overflow():
+    rule = Posterior(np.uint8(200), every=np.uint8(3))
+    for iteration in range(255, 300):
+        rule.observe(Step(iteration, 300, 0.1, Y), Y)
+    assert rule.pictures == 15

@@ -176,6 +176,26 @@ class Upside(nn.Module):
         return self.layer(x)
 
 
+class Changing(nn.Module):
+    """A network whose attributes are in order, and which makes something else."""
+
+    input_channels, output_channels, channels, scales, reduction = 3, 3, 3, 1, 1
+
+    def __init__(self, change):
+        super().__init__()
+        self.layer, self.change = nn.Conv2d(3, 3, 1), change
+
+    def forward(self, x, sigma=None):
+        return self.change(self.layer(x))
+
+
+CHANGES = [
+    lambda x: x[:, :1], lambda x: x.mean((2, 3), keepdim=True), lambda x: x[..., 1:-1, 1:-1], lambda x: x * 1j, lambda x: (x, x),
+    lambda x: None, lambda x: x.detach().numpy(),
+]  # fmt: skip
+CHANGED = [lambda change=change: Changing(change) for change in CHANGES]
+
+
 def network(make, *odd):
     """A network; frozen, on another device, in other precision, in training mode, a class, and strangers."""
     return made(
@@ -183,6 +203,22 @@ def network(make, *odd):
         changed(make, lambda n: n.half()), changed(make, lambda n: n.train()), changed(make, lambda n: n.eval()), Upside, nn.Identity,
         lambda: Upside, lambda: nn.Linear(3, 3), lambda: nn.Sequential(), lambda: nn.Conv2d(3, 3, 1), lambda: nn.BatchNorm2d(3), *odd,
     )  # fmt: skip
+
+
+class Model:
+    """A forward model with the least it has to have: no pinv. Mostly it makes something else than y."""
+
+    scales = (1, 1)
+
+    def __init__(self, forward, adjoint=lambda y: y):
+        self.forward, self.adjoint = forward, adjoint
+
+    def __call__(self, x):
+        return self.forward(x)
+
+
+MODELS = [lambda: Model(lambda x: x), lambda: Model(lambda x: x, adjoint=lambda y: None)]
+MODELS += [lambda change=change: Model(change) for change in CHANGES]
 
 
 def function(valid, *odd):
@@ -320,7 +356,15 @@ def descended(**others):
 def engine_used(network, learning_rate, fast):
     engine = fitting.Engine(network, learning_rate, fast)
     engine.update(sum(weights.mean() for weights in network.parameters()))
+    engine.load_state_dict(engine.state_dict())
     return sound(list(network.parameters()))
+
+
+def rate_set(value):
+    engine = fitting.Engine(Upside(), 0.01)
+    engine.learning_rate = value
+    engine.update(engine(tensor()).mean())
+    return sound(list(engine.network.parameters()))
 
 
 def objective(iteration):
@@ -346,11 +390,11 @@ def small_classifier():
     return networks.Classifier(1, classes=3, width=4, turns=True).eval()
 
 
-PRIOR = network(small_skip, lambda: small_skip(3, 3), lambda: small_skip(4, 1), lambda: networks.PartialUNet(3, 4, 1), lambda: None)
-MAP = network(lambda: small_skip(3, 3), small_skip, lambda: small_skip(1, 1), lambda: networks.SkipNetwork(3, 3, 4, 4, 2), lambda: None)
+PRIOR = network(small_skip, lambda: small_skip(3, 3), lambda: small_skip(4, 1), lambda: networks.PartialUNet(3, 4, 1), lambda: None, *CHANGED)
+MAP = network(lambda: small_skip(3, 3), small_skip, lambda: small_skip(1, 1), lambda: networks.SkipNetwork(3, 3, 4, 4, 2), lambda: None, *CHANGED)
 PARTIAL = network(lambda: networks.PartialUNet(3, 4, 1), small_skip, lambda: networks.PartialUNet(1, 4, 1), lambda: small_skip(3, 3))
 DENOISER = network(norm_denoiser, small_denoiser, lambda: networks.Denoiser(1, 4, 2), lambda: small_skip(3, 3))
-RESIDUAL = network(lambda: networks.ResidualNetwork(3, 4, 2), lambda: networks.ResidualNetwork(1, 4, 2), norm_denoiser)
+RESIDUAL = network(lambda: networks.ResidualNetwork(3, 4, 2), lambda: networks.ResidualNetwork(1, 4, 2), norm_denoiser, *CHANGED)
 CLASSIFIER = network(
     small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True), norm_denoiser,
     lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)), lambda: nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(28 * 28, 3)),
@@ -421,7 +465,7 @@ RISK = {"f": function(lambda y: 0.9 * y, lambda: torch.sqrt), "y": PICTURE, "sig
 RISK |= {"epsilon": number(0.001)}
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
-SAME = operator(lambda: signals.Blur(KERNEL), lambda: None)
+SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
 
 
@@ -513,9 +557,17 @@ RECIPES = {
         lambda channels, **a: sound(networks.Classifier(channels, **a)(tensor((2, channels, 24, 24)))),
         {"channels": whole(1), "classes": whole(3), "width": whole(4), "turns": flag(True)},
     ),
+    "networks.Classifier.turn_logits": (
+        lambda turns: like(torch.zeros(2, 4), networks.Classifier(1, 3, 4, turns).turn_logits(tensor((2, 1, 24, 24)))), {"turns": flag(True)}
+    ),
     "trained.trained": (trained, {"name": value("digits", "digit", "Digits", "../digits")}),
     # fitting
     "fitting.Engine": (engine_used, {"network": network(Upside), "learning_rate": number(0.01), "fast": flag(True)}),
+    "fitting.Engine.learning_rate": (rate_set, {"value": number(0.01)}),
+    "fitting.Engine.update": (
+        lambda loss: fitting.Engine(Upside(), 0.01).update(loss),
+        {"loss": Kind(lambda: torch.ones((), requires_grad=True) ** 2, st.one_of(tensors(()), tensors((1,)), anything()))},
+    ),
     "fitting.Descent": (
         descended,
         {"engine": made(lambda: fitting.Engine(Upside(), 0.01), Upside), "objective": function(objective), "iterations": whole(2), "memory": value(None, {})},
@@ -546,7 +598,7 @@ RECIPES = {
         PRIOR_FIT | {"A": SAME, "z": made(lambda: None, lambda: tensor((1, 4, 16, 16)), lambda: tensor(GRAY)),
                      "loss": function(lambda x: (x**2).mean(), lambda: None)},
     ),
-    "from_scratch.bp_dip": (method(from_scratch.bp_dip), PRIOR_FIT | {"A": operator(lambda: signals.Blur(KERNEL)), "pinv": INVERSE}),
+    "from_scratch.bp_dip": (method(from_scratch.bp_dip), PRIOR_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE}),
     "from_scratch.dip_tv": (method(from_scratch.dip_tv), PRIOR_FIT | {"A": SAME, "weight": number(0.1)}),
     "from_scratch.total_variation": (from_scratch.total_variation, {"x": PICTURE}),
     "from_scratch.deep_red": (
@@ -566,7 +618,7 @@ RECIPES = {
     ),
     "from_scratch.zero_shot_sr": (
         method(from_scratch.zero_shot_sr, usual=lambda: signals.Downsample(2)),
-        {"y": picture(1, 3, 18, 18), "A": SMALLER, "network": RESIDUAL, "side": whole(12), "every": whole(1), "noise": number(0.0), "gradual": whole(1),
+        {"y": picture(1, 3, 18, 18), "A": operator(lambda: signals.Downsample(2), lambda: None, *MODELS), "network": RESIDUAL, "side": whole(12), "every": whole(1), "noise": number(0.0), "gradual": whole(1),
          "trained": flag(False)} | FIT,
     ),
     "from_scratch.noise2noise": (method(from_scratch.noise2noise), BLIND | {"other": PICTURE}),
@@ -582,7 +634,7 @@ RECIPES = {
     "from_scratch.self2self": (method(from_scratch.self2self), BLIND | {"keep": number(0.7), "network": PARTIAL}),
     "from_scratch.neighbor2neighbor": (method(from_scratch.neighbor2neighbor), BLIND | {"gamma": number(2.0)}),
     "from_scratch.zero_shot_noise2noise": (
-        method(from_scratch.zero_shot_noise2noise), BLIND | {"network": network(lambda: nn.Conv2d(3, 3, 3, padding=1), lambda: nn.Conv2d(1, 1, 1))}
+        method(from_scratch.zero_shot_noise2noise), BLIND | {"network": network(lambda: nn.Conv2d(3, 3, 3, padding=1), lambda: nn.Conv2d(1, 1, 1), *CHANGED)}
     ),
     "from_scratch.noise2fast": (method(from_scratch.noise2fast), BLIND),
     # adaptation

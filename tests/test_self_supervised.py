@@ -15,7 +15,7 @@ from dil_course.from_scratch import (
 )  # fmt: skip
 from dil_course.from_scratch.self_supervised import blind_spot, subsampling
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
-from dil_course.networks import PartialUNet, small_skip_network
+from dil_course.networks import PartialUNet, conv_decoder, small_skip_network
 from dil_course.networks.partial import PartialConvolution
 from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture, psnr
 
@@ -451,3 +451,66 @@ def test_a_loss_without_mask_falls_into_the_identity(seed):
     copied = run(self2self(y, keep=1, network=forgetful(dropout=0), iterations=600, learning_rate=3e-3, seed=seed), average=0)
     assert psnr(copied.estimate, X) < psnr(y, X) + 1.5
     assert psnr(run(self2self(y, iterations=300, seed=seed)).estimate, X) > psnr(y, X) + 4
+
+
+# What a caller may bring along
+
+
+class Changed(torch.nn.Module):
+    """A small network of which the caller makes something else in the end."""
+
+    input_channels, output_channels, scales = 3, 3, 1
+
+    def __init__(self, change):
+        super().__init__()
+        self.layer, self.change = torch.nn.Conv2d(3, 3, 1), change
+
+    def forward(self, x):
+        return self.change(self.layer(x))
+
+
+@pytest.mark.parametrize("change", [lambda x: x[:, :1], lambda x: x.mean((2, 3), keepdim=True), lambda x: x[..., 1:-1, 1:-1], lambda x: (x, x)])
+@pytest.mark.parametrize("method", [method for name, method in METHODS.items() if name != "self2self"])
+def test_a_network_that_makes_something_else_is_refused_at_the_first_step(method, change):
+    with pytest.raises((TypeError, ValueError), match="^network"):
+        next(iter(method(SMALL, network=Changed(change), iterations=2)))
+
+
+@pytest.mark.parametrize("method", [noise2noise, zero_shot_noise2noise, neighbor2neighbor, noise2fast])
+def test_a_network_that_works_in_place_does_not_change_y(method):
+    y, own = SMALL - 0.3, {"other": SMALL} if method is noise2noise else {}
+    before, change = y.clone(), Changed(torch.sigmoid)
+    change.layer = torch.nn.Sequential(torch.nn.ReLU(inplace=True), change.layer)
+    list(method(y, network=change, iterations=2, **own))
+    assert torch.equal(y, before)
+
+
+def test_a_decoder_is_no_network_for_a_picture():
+    with pytest.raises(ValueError, match="4 times larger"):
+        noise2noise(Y, OTHER, network=conv_decoder(3, 3, 2))
+
+
+def test_self2self_asks_for_a_network_that_is_told_what_is_missing():
+    with pytest.raises(TypeError, match="PartialUNet"):
+        self2self(Y, network=network())
+
+
+@pytest.mark.parametrize("change, words", [(lambda x: torch.sigmoid(x) + 1, "sigmoid"), (lambda x: x * float("nan"), "NaN")])
+def test_noise2fast_says_what_its_cross_entropy_cannot_take(change, words):
+    with pytest.raises(ValueError, match=f"the network's output.*{words}"):
+        next(iter(noise2fast(SMALL, network=Changed(change), iterations=2)))
+
+
+def test_noise2self_keeps_its_own_picture():
+    def estimates(change):
+        for step in noise2self(SMALL, iterations=3):
+            yield step.estimate.clone()
+            change(step.estimate)
+
+    runs = list(estimates(lambda x: None)), list(estimates(lambda x: x.zero_()))
+    assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+
+
+def test_calibrate_does_not_count_for_ever():
+    with pytest.raises(TypeError, match="values"):
+        calibrate(non_local_means, Y, itertools.count(1))

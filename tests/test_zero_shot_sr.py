@@ -194,3 +194,28 @@ Y = torch.rand(1, 3, 24, 24)
 def test_bad_arguments_are_refused_before_any_compute(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+class Model:
+    """A forward model of the caller's, whose methods return what the test says."""
+
+    scales = (2, 2)
+
+    def __init__(self, forward=Downsample(2), adjoint=Downsample(2).adjoint):
+        self.forward, self.adjoint = forward, adjoint
+
+    def __call__(self, x):
+        return self.forward(x)
+
+
+@pytest.mark.parametrize("A", [
+    Model(lambda x: None), Model(lambda x: x), Model(lambda x: Downsample(2)(x).numpy()), Model(adjoint=lambda y: None),
+], ids=["None", "size", "numpy", "adjoint"])  # fmt: skip
+def test_a_forward_model_that_does_not_make_y_is_refused(A):
+    with pytest.raises((TypeError, ValueError), match=r"A\(x\)|A\.adjoint"):
+        zero_shot_sr(Y, A)
+
+
+def test_numpys_small_whole_numbers_are_as_pythons():
+    runs = [last(zero_shot_sr(Y, side=side, iterations=4, every=2)).estimate for side in (16, np.uint8(16))]
+    assert torch.equal(*runs)

@@ -1,7 +1,7 @@
 """BP-DIP: the deep image prior with the back-projection loss."""
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
-from dil_course.signals.validation import check_batch, check_function, check_operator
+from dil_course.signals.validation import check_function, check_operator, check_pinv, check_returned
 
 
 def bp_dip(y, A, pinv=None, **settings):
@@ -20,12 +20,14 @@ def bp_dip(y, A, pinv=None, **settings):
     Returns, Raises: as `deep_image_prior`.
     """
     check_operator(A)
-    pinv = A.pinv if pinv is None else pinv
+    if pinv is None:
+        check_pinv(A)
+        pinv = A.pinv
     check_function(pinv, "pinv")
 
     def loss(estimate):
         misfit = pinv(A(estimate) - y)
-        check_batch(misfit, "the result of pinv")
+        check_returned(misfit, estimate, "the result of pinv", "the estimate")
         return misfit.square().mean()
 
     return deep_image_prior(y, A, loss=loss, **settings)

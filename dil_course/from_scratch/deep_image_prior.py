@@ -4,15 +4,14 @@ import torch
 
 from dil_course import runtime
 from dil_course.fitting import Descent, Engine
+from dil_course.from_scratch.given import adjoint_of, check_sizes
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Identity
 from dil_course.signals.validation import (
     check_batch,
     check_function,
     check_integer,
-    check_module,
     check_number,
-    check_operator,
     check_side,
     check_target,
 )
@@ -53,15 +52,14 @@ def deep_image_prior(
     """
     check_target(y)
     A = Identity() if A is None else A
-    check_operator(A)
-    shape = A.adjoint(y).shape
+    shape = adjoint_of(y, A).shape
     iterations = runtime.pick(quick=350, full=1800) if iterations is None else iterations
     check_integer(iterations, "iterations", 1)
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     check_number(input_noise, "input_noise")
     check_integer(seed, "seed")
     network = default_network(shape[1], seed) if network is None else network
-    check_module(network, attributes=("input_channels", "output_channels", "scales", "reduction"))
+    check_sizes(network, "input_channels", "output_channels", "scales", "reduction")
     if network.output_channels != shape[1]:
         raise ValueError(f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}")
     check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
@@ -81,7 +79,7 @@ def deep_image_prior(
     def least_squares(estimate):
         return torch.mean((A(estimate) - y) ** 2)
 
-    loss, engine, z = loss or least_squares, Engine(network.to(y.device), learning_rate, fast), z.to(y)
+    loss, engine, z = loss or least_squares, Engine(network.to(y.device), learning_rate, fast), z.detach().to(y)
 
     def objective(iteration):
         noise = torch.randn(z.shape, generator=generator, device=z.device)

@@ -31,7 +31,7 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
     check_function(denoiser, "denoiser")
     check_number(mu, "mu", low=1e-12)
     check_number(beta, "beta")
-    check_integer(every, "every", 1)
+    every = check_integer(every, "every", 1)
     A = Identity() if A is None else A
     split = {}
 

@@ -5,10 +5,11 @@ import torch
 from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.fitting.risks import gsure, probe
+from dil_course.from_scratch.given import adjoint_of
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.networks import small_skip_network
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_function, check_number, check_observation, check_operator
+from dil_course.signals.validation import check_function, check_number, check_observation, check_pinv
 
 
 def dip_sure(
@@ -49,11 +50,12 @@ def dip_sure(
     check_number(extra_noise, "extra_noise")
     iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
     A = Identity() if A is None else A
-    check_operator(A)
+    start = adjoint_of(y, A)
+    if pinv is None and risk is None:
+        check_pinv(A)
     for function, name in ((pinv, "pinv"), (risk, "risk")):
         if function is not None:
             check_function(function, name)
-    start = A.adjoint(y)
     engine = prepare(start, network, iterations, learning_rate, seed, fast, make=_tiny_network)
     engine.bfloat16 = False
     generator = runtime.generator(seed, "probe", y.device)

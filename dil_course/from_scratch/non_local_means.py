@@ -33,10 +33,10 @@ def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
     """
     check_observation(y)
     check_number(sigma, "sigma", low=1e-6, high=10)
-    check_integer(patch, "patch", 1, 64)
-    check_integer(reach, "reach", 1, 1024)
+    patch = check_integer(patch, "patch", 1, 64)
+    reach = check_integer(reach, "reach", 1, 1024)
     check_number(strength, "strength", low=1e-3, high=1e3)
-    height, width, patch, reach = *y.shape[-2:], int(patch), int(reach)  # numpy's small whole numbers have no negative ones
+    height, width = y.shape[-2:]
     before, after = (patch - 1) // 2, patch // 2
     margin = reach + after
     if margin >= min(height, width):

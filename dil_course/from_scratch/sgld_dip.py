@@ -49,9 +49,7 @@ class Posterior:
     """
 
     def __init__(self, burn_in, every=1):
-        check_integer(burn_in, "burn_in")
-        check_integer(every, "every", 1)
-        self.burn_in, self.every = burn_in, every
+        self.burn_in, self.every = check_integer(burn_in, "burn_in"), check_integer(every, "every", 1)
         self.pictures, self.iteration, self.estimate, self.squares = 0, None, None, None
 
     def observe(self, step, average):

@@ -7,6 +7,7 @@ import torch
 
 from dil_course import runtime
 from dil_course.fitting import Engine, Step
+from dil_course.from_scratch.given import adjoint_of
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import Downsample, enlarge
 from dil_course.signals.operators import fitting_sides
@@ -16,7 +17,6 @@ from dil_course.signals.validation import (
     check_maps,
     check_module,
     check_number,
-    check_operator,
     check_side,
     check_target,
 )
@@ -72,23 +72,22 @@ def zero_shot_sr(
     A = Downsample(2) if A is None else A
     if not hasattr(A, "scales"):
         raise TypeError(f"A: expected an operator that makes pictures smaller, such as Downsample(2), got {type(A).__name__}")
-    check_operator(A)
     smallest = max(18, math.ceil(8 * max(A.scales)))
     if min(y.shape[-2:]) < smallest:
         sizes = f"{y.shape[-2]}x{y.shape[-1]} pixels are too few, this needs at least {smallest}x{smallest}"
         raise ValueError(f"y: {sizes}: the network learns from y and its own smaller version, and too little would be left of that")
-    check_side(A.adjoint(y).shape, smallest, "the enlarged picture")
+    check_side(adjoint_of(y, A).shape, smallest, "the enlarged picture")
     iterations = runtime.pick(quick=2000, full=1500) if iterations is None else iterations
     learning_rate = runtime.pick(quick=3e-3, full=1e-3) if learning_rate is None else learning_rate
     side = runtime.pick(quick=48, full=64) if side is None else side
     every = runtime.pick(quick=40, full=50) if every is None else every
     gradual = (runtime.pick(quick=1, full=3) if isinstance(A, Downsample) else 1) if gradual is None else gradual
-    check_integer(iterations, "iterations", 1)
+    iterations = check_integer(iterations, "iterations", 1)
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
-    check_integer(side, "side", 9)
-    check_integer(every, "every", 1)
+    side = check_integer(side, "side", 9)
+    every = check_integer(every, "every", 1)
     check_number(noise, "noise", high=1)
-    check_integer(gradual, "gradual", 1, 100)
+    gradual = check_integer(gradual, "gradual", 1, 100)
     check_integer(seed, "seed")
     check_flag(trained, "trained")
     if gradual > 1 and not isinstance(A, Downsample):

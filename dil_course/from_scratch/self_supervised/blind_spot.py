@@ -1,6 +1,6 @@
 """Learn to predict pixels from their surroundings: Noise2Void, Noise2Self, and classical denoisers made blind."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import torch
 from torch.nn import functional as F
@@ -121,7 +121,7 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
             with torch.no_grad():
                 estimate = torch.where(grids[-1], engine(torch.where(grids[-1], neighbours, y)), estimate)
         shown["estimate"] = estimate
-        return masked_mean((output - y) ** 2, hidden), estimate
+        return masked_mean((output - y) ** 2, hidden), estimate.clone()  # the caller's to change: the next one is made of our own
 
     return Descent(engine, objective, iterations, {"grids": generator, "shown": shown})
 
@@ -171,7 +171,7 @@ def calibrate(denoiser, y, values):
     """
     check_function(denoiser, "denoiser")
     check_observation(y)
-    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) != 1:
+    if not isinstance(values, Collection) or getattr(values, "ndim", 1) != 1:
         raise TypeError(f"values: expected some to try, such as [0.5, 1.0], got {describe(values)}")
     values = list(values)
     check_integer(len(values), "number of values", 1)

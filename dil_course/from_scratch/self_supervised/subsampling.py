@@ -13,7 +13,16 @@ from dil_course import runtime
 from dil_course.fitting import Descent, Engine
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals.images import quarters
-from dil_course.signals.validation import check_integer, check_maps, check_module, check_number, check_side, check_target
+from dil_course.signals.validation import (
+    check_finite,
+    check_integer,
+    check_maps,
+    check_module,
+    check_number,
+    check_range,
+    check_side,
+    check_target,
+)
 
 PATIENCE = 100  # iterations without a better fit to y after which Noise2Fast ends
 
@@ -110,7 +119,7 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
             network = noise_network(y.shape[1])
     check_module(network)
     network = network.to(y.device)
-    check_maps(network, (y,), "network")
+    check_maps(network, (y.clone(),), "network")  # a network may work in place
     engine = Engine(network, learning_rate, fast)
     y1, y2 = diagonals(y)
 
@@ -167,7 +176,10 @@ def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
         source, target = pairs[int(torch.randint(4, (), generator=generator, device=y.device))]
         with torch.no_grad():
             estimate = engine(stretched)
-        return F.binary_cross_entropy(engine(source), target), darkest + range_ * estimate
+        predicted = engine(source)
+        check_finite(predicted, "the network's output")
+        check_range(predicted, "the network's output", "end the network with a sigmoid")
+        return F.binary_cross_entropy(predicted, target), darkest + range_ * estimate
 
     return _until_it_rests(Descent(engine, objective, iterations), y)
 
