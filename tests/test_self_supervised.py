@@ -98,7 +98,7 @@ def test_bad_settings_are_refused(call):
         call()
 
 
-@pytest.mark.parametrize("method", [method for name, method in METHODS.items() if name != "zero_shot_noise2noise"])
+@pytest.mark.parametrize("method", [method for name, method in METHODS.items() if name not in ("zero_shot_noise2noise", "self2self")])
 def test_a_network_for_other_channels_is_refused(method):
     with pytest.raises(ValueError, match="1 to 1 channels"):
         method(Y, network=network(1))
@@ -493,6 +493,8 @@ def test_a_decoder_is_no_network_for_a_picture():
 def test_self2self_asks_for_a_network_that_is_told_what_is_missing():
     with pytest.raises(TypeError, match="PartialUNet"):
         self2self(Y, network=network())
+    with pytest.raises(ValueError, match="1 to 1 channels"):
+        self2self(Y, network=PartialUNet(1, 8, 1))
 
 
 @pytest.mark.parametrize("change, words", [(lambda x: torch.sigmoid(x) + 1, "sigmoid"), (lambda x: x * float("nan"), "NaN")])

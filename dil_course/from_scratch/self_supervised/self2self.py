@@ -6,7 +6,7 @@ from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.networks.partial import PartialUNet
-from dil_course.signals.validation import check_number, describe
+from dil_course.signals.validation import check_number
 
 
 def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, seed=0, fast=True):
@@ -34,7 +34,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
     learning_rate = runtime.pick(quick=6e-3, full=1e-4) if learning_rate is None else learning_rate
     check_number(keep, "keep", low=1e-6, high=1)
     if not isinstance(network, PartialUNet | None):
-        raise TypeError(f"network: expected a PartialUNet, which is told what is missing, got {describe(network)}")
+        raise TypeError(f"network: expected a PartialUNet, which is told what is missing, got {type(network).__name__}")
     size = runtime.pick(quick={"width": 16, "scales": 2}, full={})
     engine = prepare(y, network, iterations, learning_rate, seed, fast, make=lambda channels: PartialUNet(channels, **size))
     generator = runtime.generator(seed, "kept", y.device)
