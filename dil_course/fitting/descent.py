@@ -28,10 +28,10 @@ class Descent:
         if not isinstance(engine, Engine):
             raise TypeError(f"engine: expected an Engine, got {describe(engine)}: write Engine(network, learning_rate)")
         check_function(objective, "objective")
-        check_integer(iterations, "iterations", 1)
+        iterations = check_integer(iterations, "iterations", 1)
         if not isinstance(memory, dict | None):
             raise TypeError(f"memory: expected a dictionary, got {describe(memory)}")
-        self.engine, self.objective, self.iterations = engine, objective, int(iterations)
+        self.engine, self.objective, self.iterations = engine, objective, iterations
         self.memory, self.after, self.iteration = memory or {}, None, 0
 
     def __iter__(self):

@@ -4,8 +4,10 @@ The mathematics stay the same; `fast=False` is the textbook's loop, so that a le
 lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
 """
 
+import contextlib
 import ctypes
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -37,17 +39,20 @@ def keep_memory():
 
 @functools.cache
 def limit_threads():
-    """Use no more threads than this container's share of the machine has room for.
+    """Leave a core to other programs, unless OMP_NUM_THREADS says how many threads to use, and keep to this container's share.
 
-    torch counts the machine's cores. On a shared server with 64 cores, of which one student may use two, 64 threads
-    would wait for each other. What OMP_NUM_THREADS says stays, where that is less.
+    Threads wait for one another after each operation, and keep their cores busy meanwhile. So one that has to share its core
+    holds up all: beside one busy program, two threads on two cores took over 25 times as long as a single one, which takes
+    a quarter longer where nothing else runs. And torch counts the machine's cores: on a shared server with 64, of which one
+    student may use two, 64 threads would wait for each other.
     """
-    try:
+    room = [torch.get_num_threads()]
+    if "OMP_NUM_THREADS" not in os.environ:
+        room.append(max(1, os.cpu_count() - 1))
+    with contextlib.suppress(OSError, ValueError):  # no container, or no limit: "max 100000"
         quota, period = SHARE.read_text().split()
-        room = max(1, round(int(quota) / int(period)))
-    except (OSError, ValueError):  # No container, or no limit: "max 100000".
-        return
-    torch.set_num_threads(min(room, torch.get_num_threads()))
+        room.append(max(1, round(int(quota) / int(period))))
+    torch.set_num_threads(min(room))
 
 
 def has_bfloat16(device):

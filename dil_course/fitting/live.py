@@ -232,7 +232,7 @@ def summary_figure(result, truth, observed):
         draw_picture(axes, x, title)
     draw_history(below.subplots(1, columns_of(result.history), squeeze=False)[0], result.history)
     above.suptitle(textwrap.fill(result.why, 100), fontsize=10)
-    return figure, f"Pictures: {'; '.join(titles)}. {told_curves(result.history)} {result.why}."
+    return figure, f"Pictures: {'; '.join(titles)}. {told_curves(result.history)} How it ended: {result.why}."
 
 
 def told_curves(history):

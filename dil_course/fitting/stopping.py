@@ -29,10 +29,8 @@ class WindowedVariance:
     """
 
     def __init__(self, window=40, patience=150):
-        check_integer(window, "window", 2)
-        check_integer(patience, "patience", 1)
-        self.patience = int(patience)
-        self.copies, self.least = deque(maxlen=int(window)), None
+        self.copies, self.least = deque(maxlen=check_integer(window, "window", 2)), None
+        self.patience = check_integer(patience, "patience", 1)
         self.iteration = self.estimate = None
 
     def observe(self, step, average):
@@ -94,10 +92,10 @@ class HeldOut:
 
     def __init__(self, y, held_out, patience=200):
         check_observation(y)
-        check_integer(patience, "patience", 1)
+        patience = check_integer(patience, "patience", 1)
         held_out = check_mask(held_out, "held_out", "held out")
         check_same_shape(held_out, y[:, :1], "held_out", "one channel of y")
-        self.y, self.held_out, self.patience = y, held_out, int(patience)
+        self.y, self.held_out, self.patience = y, held_out, patience
         self.least = self.iteration = self.estimate = None
 
     def observe(self, step, average):
@@ -133,10 +131,9 @@ class LeastRisk:
     def __init__(self, y, sigma, every=5, patience=50, seed=0):
         check_target(y)
         check_number(sigma, "sigma")
-        check_integer(every, "every", 1)
-        check_integer(patience, "patience", 1)
+        every, patience = check_integer(every, "every", 1), check_integer(patience, "patience", 1)
         check_integer(seed, "seed")
-        self.y, self.sigma, self.every, self.patience = y, sigma, int(every), int(patience)
+        self.y, self.sigma, self.every, self.patience = y, sigma, every, patience
         generator = runtime.generator(seed, "judge", y.device)
         self.probes = [probe(y, generator) for _ in range(PROBES)]
         self.least = self.first = self.iteration = self.estimate = None
