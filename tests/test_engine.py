@@ -97,29 +97,22 @@ def test_a_float64_network_stays_one():
     assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8, dtype=torch.float64)).dtype == torch.float64
 
 
-@pytest.mark.parametrize(("cores", "threads", "asked"), [(1, 1, ""), (2, 1, ""), (3, 2, ""), (8, 3, ""), (2, 3, "3")])
-def test_a_core_is_left_to_other_programs_unless_the_user_says_otherwise(cores, threads, asked, tmp_path, monkeypatch):
-    before = torch.get_num_threads()
-    monkeypatch.setattr(engine, "SHARE", tmp_path / "no container")
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if asked:
-        monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    try:
-        torch.set_num_threads(3)
-        engine.limit_threads.__wrapped__()
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize(("share", "threads"), [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", 3), (None, 3)])
-def test_threads_fit_the_share_of_a_container(share, threads, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("share", "cores", "asked", "threads"),
+    [
+        ("200000 100000", 8, "", 2), ("150000 100000", 8, "", 2), ("50000 100000", 8, "3", 1), ("max 100000", 8, "", 3),
+        ("", 8, "", 3), ("", 3, "", 2), ("", 2, "", 1), ("", 1, "", 1), ("", 2, "3", 3),
+    ],
+)  # fmt: skip
+def test_threads_leave_a_core_and_fit_the_share_of_a_container(share, cores, asked, threads, tmp_path, monkeypatch):
     before = torch.get_num_threads()
     if share:
         (tmp_path / "cpu.max").write_text(share)
     monkeypatch.setattr(engine, "SHARE", tmp_path / "cpu.max")
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
     try:
         torch.set_num_threads(3)
         engine.limit_threads.__wrapped__()
