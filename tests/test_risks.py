@@ -263,6 +263,16 @@ def test_dip_sure_minimises_gsure_of_a_function_of_y_with_fresh_probes():
     assert not torch.equal(probes[0], probes[1])
 
 
+class NoInverse:
+    """A forward model of a reader's own, with no more than methods must have."""
+
+    def __call__(self, x):
+        return x
+
+    def adjoint(self, y):
+        return y
+
+
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: sure(soft, X[0], SIGMA), ValueError, "y: expected one picture"),
     (lambda: sure(soft, X, -1.0), ValueError, "sigma"),
@@ -271,6 +281,7 @@ def test_dip_sure_minimises_gsure_of_a_function_of_y_with_fresh_probes():
     (lambda: sure(soft, X, SIGMA, b=torch.ones(1, 3, 16, 16)), ValueError, "b is"),
     (lambda: sure(soft, X, SIGMA, epsilon=0), ValueError, "epsilon"),
     (lambda: esure(soft, X, X[..., :16], SIGMA), ValueError, "w is"),
+    (lambda: gsure(soft, X, NoInverse(), SIGMA), TypeError, "NoInverse has no pinv"),
     (lambda: pure(soft, X, 0), ValueError, "peak"),
     (lambda: divergence(soft, X, probes=0), ValueError, "probes"),
     (lambda: sure(soft, X, SIGMA, b=torch.full_like(X, math.nan)), ValueError, "b: .* NaN"),

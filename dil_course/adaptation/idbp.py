@@ -13,11 +13,10 @@ from dil_course.signals.validation import (
     check_maps,
     check_module,
     check_number,
-    check_operator,
-    check_pinv,
     check_returned,
     check_same_shape,
     check_target,
+    pinv_of,
 )
 
 ADAPT_BELOW = 12 / 255  # the denoiser is adapted once for the last rounds, whose levels are below this
@@ -52,11 +51,7 @@ def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 25
         TypeError, ValueError: before any compute, where an argument is not of this form.
     """
     check_target(y)
-    check_operator(A)
-    if pinv is None:
-        check_pinv(A)
-        pinv = A.pinv
-    check_function(pinv, "pinv")
+    pinv = pinv_of(A, pinv)
     check_number(sigma, "sigma", high=10)
     check_integer(iterations, "iterations", 1, 10**6)
     check_number(strongest, "strongest", low=1e-6, high=1)

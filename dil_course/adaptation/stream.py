@@ -70,7 +70,7 @@ def check_batch_of(network, batch, square):
 
 
 def check_logits(network, batch):
-    """Refuse a network that does not make logits of such pictures (ValueError). It is tried on the first two."""
+    """Refuse a network that does not make logits of pictures of such a shape (ValueError). It is tried on the first two."""
     few = batch[:2]
     try:
         with torch.no_grad():
@@ -98,11 +98,13 @@ def answers(network, batches, begin, reset=False, single=False, square=False):
     if not isinstance(batches, Iterable) or isinstance(batches, torch.Tensor):
         raise TypeError(f"batches: expected an iterable of pictures (N,C,H,W), such as [pictures], got {describe(batches)}")
     source = copied(network).eval()
-    learner = begin()
+    learner, tried = begin(), None
     for batch in batches:
         check_batch_of(network, batch, square)
         batch = batch.clone() if batch.is_inference() else batch.detach()  # no gradient passes through pictures of inference mode
-        check_logits(source, batch)
+        if batch.shape[1:] != tried:
+            check_logits(source, batch)
+            tried = batch.shape[1:]
         logits, failed = [], 0
         for pictures in batch.split(1) if single else [batch]:
             learner = begin() if reset else learner

@@ -276,15 +276,12 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
             if view.stopped:
                 why = f"stopped by you at iteration {step.iteration}"
                 break
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except BaseException as end:
         # An interrupted kernel raises the first in a plain cell and the second in an awaited one.
-        if recorder.step is None:
+        if not isinstance(end, KeyboardInterrupt | asyncio.CancelledError) or recorder.step is None:
             view.fail()
             raise
         why = f"interrupted at iteration {recorder.step.iteration}"
-    except BaseException:
-        view.fail()
-        raise
     result = recorder.result(why)
     view.finish(result, recorder, observed)
     return result

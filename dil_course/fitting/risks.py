@@ -14,11 +14,11 @@ from dil_course.signals.validation import (
     check_integer,
     check_number,
     check_observation,
-    check_operator,
     check_returned,
     check_same_shape,
     describe,
     is_float,
+    pinv_of,
 )
 
 LARGEST_SIGMA = 1e6  # on the scale of pictures in [0,1]: sums of its square stay within 32-bit numbers
@@ -136,9 +136,7 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
     Raises:
         TypeError, ValueError: as `sure`; A(f(y)) is not of y's shape.
     """
-    check_operator(A)
-    pinv = A.pinv if pinv is None else pinv
-    check_function(pinv, "pinv")
+    pinv = pinv_of(A, pinv)
     b, output = _probed(f, y, sigma, b, epsilon, output)
     seen = A(output)
     check_same_shape(seen, y, "A(f(y))", "y")

@@ -1,7 +1,7 @@
 """BP-DIP: the deep image prior with the back-projection loss."""
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
-from dil_course.signals.validation import check_function, check_operator, check_pinv, check_returned
+from dil_course.signals.validation import check_returned, pinv_of
 
 
 def bp_dip(y, A, pinv=None, **settings):
@@ -19,11 +19,7 @@ def bp_dip(y, A, pinv=None, **settings):
 
     Returns, Raises: as `deep_image_prior`.
     """
-    check_operator(A)
-    if pinv is None:
-        check_pinv(A)
-        pinv = A.pinv
-    check_function(pinv, "pinv")
+    pinv = pinv_of(A, pinv)
 
     def loss(estimate):
         misfit = pinv(A(estimate) - y)

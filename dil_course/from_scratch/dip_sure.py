@@ -9,7 +9,7 @@ from dil_course.from_scratch.given import adjoint_of
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.networks import small_skip_network
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_function, check_number, check_observation, check_pinv
+from dil_course.signals.validation import check_function, check_number, check_observation, pinv_of
 
 
 def dip_sure(
@@ -51,11 +51,10 @@ def dip_sure(
     iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
     A = Identity() if A is None else A
     start = adjoint_of(y, A)
-    if pinv is None and risk is None:
-        check_pinv(A)
-    for function, name in ((pinv, "pinv"), (risk, "risk")):
-        if function is not None:
-            check_function(function, name)
+    if risk is None or pinv is not None:
+        pinv = pinv_of(A, pinv)
+    if risk is not None:
+        check_function(risk, "risk")
     engine = prepare(start, network, iterations, learning_rate, seed, fast, make=_tiny_network)
     engine.bfloat16 = False
     generator = runtime.generator(seed, "probe", y.device)

@@ -60,7 +60,7 @@ def to_tensor(array):
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "buf":
         raise TypeError(f"expected an array of unsigned integers, booleans or floats, got {describe(array)}")
     if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"expected an array without a mask, got a masked one: call array.filled(0)")
+        raise TypeError("expected an array without a mask, got a masked one: call array.filled(0)")
     array = np.asarray(array)  # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that
     if array.ndim not in (2, 3) or array.size == 0 or array.ndim == 3 and array.shape[2] > 4:
         raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")

@@ -13,11 +13,11 @@ from dil_course.signals.validation import (
     check_integer,
     check_number,
     check_operator,
-    check_pinv,
     check_returned,
     check_same_shape,
     describe,
     is_float,
+    pinv_of,
 )
 
 
@@ -170,7 +170,7 @@ class Blur:
 
     def __init__(self, kernel):
         check_kernel(kernel)
-        self.kernel = kernel.detach().cpu().double().clone()
+        self.kernel = kernel.detach().to("cpu", torch.float64, copy=True)
 
     def spectrum(self, x):
         check_batch(x, "x")
@@ -343,7 +343,7 @@ def consistent(x, y, A):
     Raises:
         TypeError, ValueError: x or y is in half precision, A has no `pinv`, or they do not fit each other.
     """
-    check_pinv(A)
+    pinv = pinv_of(A)
     for value, name in ((x, "x"), (y, "y")):
         check_batch(value, name)
         if value.dtype not in (torch.float32, torch.float64):
@@ -351,6 +351,6 @@ def consistent(x, y, A):
     seen = A(x)
     check_batch(seen, "A(x)")
     check_same_shape(y, seen, "y", "A(x)")
-    correction = A.pinv(y - seen)
+    correction = pinv(y - seen)
     check_returned(correction, x, "the result of A.pinv", "x")
     return x + correction

@@ -218,11 +218,14 @@ def check_operator(A):
         raise TypeError(f"A: expected a forward model with A(x) and A.adjoint(y), such as Identity(), got {describe(A)}")
 
 
-def check_pinv(A):
-    """Refuse what is no forward model, or one without a pseudo-inverse (TypeError)."""
+def pinv_of(A, pinv=None):
+    """The pseudo-inverse of a forward model, or the function that stands in for it (TypeError where there is neither)."""
     check_operator(A)
-    if not callable(getattr(A, "pinv", None)):
+    if pinv is None and not callable(getattr(A, "pinv", None)):
         raise TypeError(f"A: expected a forward model with A.pinv(y), its pseudo-inverse, but this {type(A).__name__} has no pinv")
+    pinv = A.pinv if pinv is None else pinv
+    check_function(pinv, "pinv")
+    return pinv
 
 
 def check_memory(needed, name, mend):
