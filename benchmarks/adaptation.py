@@ -1,8 +1,9 @@
 """Trained networks adapted to one picture: what it gains and loses. Prints markdown tables.
 
 python benchmarks/adaptation.py denoising      every picture, all settings: PSNR before, and what each gains
-python benchmarks/adaptation.py restoration    IDBP with the trained and with the adapted denoiser, super-resolution and deblurring
-python benchmarks/adaptation.py kernel         a super-resolution network meets other kernels
+python benchmarks/adaptation.py restoration    IDBP with the trained and with the adapted denoiser,
+super-resolution and deblurring python benchmarks/adaptation.py kernel         a super-resolution network
+meets other kernels
 
 DIL_PROFILE=quick or full chooses the iterations.
 """
@@ -21,17 +22,41 @@ from denoising import block_matching
 from quality import best_tikhonov, header, say
 
 from dil_course import runtime
-from dil_course.adaptation import adapt_super_resolution, idbp, tune_by_masking, tune_by_sure, tune_on_restored
+from dil_course.adaptation import (
+    adapt_super_resolution,
+    idbp,
+    tune_by_masking,
+    tune_by_sure,
+    tune_on_restored,
+)
 from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch import zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import restore
 from dil_course.networks.trained import trained
-from dil_course.signals import Blur, BlurDownsample, Downsample, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import (
+    Blur,
+    BlurDownsample,
+    Downsample,
+    add_gaussian,
+    enlarge,
+    gaussian_kernel,
+    luma,
+    picture,
+    psnr,
+)
 
 FAMILIAR = ["astronaut", "coffee", "chelsea", "camera"]
-FOREIGN = ["text", "page", "retina", "immunohistochemistry", "hubble_deep_field", "brick", "shepp_logan_phantom"]
+FOREIGN = [
+    "text",
+    "page",
+    "retina",
+    "immunohistochemistry",
+    "hubble_deep_field",
+    "brick",
+    "shepp_logan_phantom",
+]
 SETTINGS = {
     "restored, all": (tune_on_restored, "all"),
     "restored, low-rank": (tune_on_restored, "low-rank"),
@@ -54,8 +79,14 @@ def denoiser_for(x):
 
 
 def denoising(options):
-    print(f"Adapted denoisers, {runtime.profile()} profile: sigma {options.sigma}, windows of {options.side} px, {options.seeds} seeds, PSNR in dB, mean of the seeds.")
-    print("The trained network, and what adapting adds, stopped by LeastRisk, which sees no truth; in brackets the seconds.\n")
+    print(
+        f"Adapted denoisers, {runtime.profile()} profile: sigma {options.sigma}, windows of {options.side} "
+        f"px, {options.seeds} seeds, PSNR in dB, mean of the seeds."
+    )
+    print(
+        "The trained network, and what adapting adds, stopped by LeastRisk, which sees no truth; in brackets "
+        "the seconds.\n"
+    )
     header("picture", "noisy", "BM3D", "trained", *options.settings)
     gains = {setting: {} for setting in options.settings}
     for name in options.pictures:
@@ -67,13 +98,19 @@ def denoising(options):
         cells = []
         for setting in options.settings:
             gains[setting][name] = [row[setting][0] for row in rows]
-            cells.append(f"{statistics.mean(gains[setting][name]):+.2f} ({statistics.mean(row[setting][1] for row in rows):.0f})")
+            cells.append(
+                f"{statistics.mean(gains[setting][name]):+.2f} "
+                f"({statistics.mean(row[setting][1] for row in rows):.0f})"
+            )
         say(name, *before, *cells)
     for kind, names in (("familiar", FAMILIAR), ("foreign", FOREIGN)):
         for setting in options.settings:
             values = [gain for name in names if name in gains[setting] for gain in gains[setting][name]]
             if values:
-                print(f"{kind}, {setting}: mean {statistics.mean(values):+.2f}, least {min(values):+.2f}, most {max(values):+.2f} dB, {len(values)} runs")
+                print(
+                    f"{kind}, {setting}: mean {statistics.mean(values):+.2f}, least {min(values):+.2f}, most "
+                    f"{max(values):+.2f} dB, {len(values)} runs"
+                )
 
 
 def compare(x, y, sigma, seed, settings):
@@ -90,24 +127,66 @@ def compare(x, y, sigma, seed, settings):
 
 
 def restoration(options):
-    print(f"IDBP with the gray denoiser as trained and adapted, luma, windows of {options.side} px, PSNR in dB. Super-resolution: A = Downsample(2), no noise, shaved by 2.")
-    print("Deblurring: Gaussian kernel of 1.6 pixels, noise of sqrt(2)/255; Tikhonov and TV with the best of their parameters, chosen by the truth for each picture; then TV with the weight that suits the six best on average.\n")
-    header("picture", "bicubic", "IDBP-CNN", "IDBP-CNN-IA", "gain", "blurred", "Tikhonov", "TV", "TV, one weight", "IDBP-CNN", "IDBP-CNN-IA", "gain")
+    print(
+        f"IDBP with the gray denoiser as trained and adapted, luma, windows of {options.side} px, PSNR in "
+        "dB. Super-resolution: A = Downsample(2), no noise, shaved by 2."
+    )
+    print(
+        "Deblurring: Gaussian kernel of 1.6 pixels, noise of sqrt(2)/255; Tikhonov and TV with the best of "
+        "their parameters, chosen by the truth for each picture; then TV with the weight that suits the six "
+        "best on average.\n"
+    )
+    header(
+        "picture",
+        "bicubic",
+        "IDBP-CNN",
+        "IDBP-CNN-IA",
+        "gain",
+        "blurred",
+        "Tikhonov",
+        "TV",
+        "TV, one weight",
+        "IDBP-CNN",
+        "IDBP-CNN-IA",
+        "gain",
+    )
     denoiser, wins = trained("denoiser_gray").to(runtime.device()), []
     smaller, blur, noise = Downsample(2), Blur(gaussian_kernel(13, 1.6)), 2**0.5 / 255
     for name in options.pictures:
         x = window(name, options.side).to(runtime.device())
         x = luma(x) if x.shape[1] == 3 else x
         small, blurred = smaller(x), add_gaussian(blur(x), noise)
-        enlarged = [psnr(run(idbp(small, smaller, denoiser, adapt=adapt)).estimate, x, shave=2) for adapt in (None, "all")]
+        enlarged = [
+            psnr(run(idbp(small, smaller, denoiser, adapt=adapt)).estimate, x, shave=2)
+            for adapt in (None, "all")
+        ]
         settings = dict(sigma=noise, weakest=6 / 255, pinv=lambda r: blur.pinv(r, epsilon=5e-3))
-        sharpened = [psnr(run(idbp(blurred, blur, denoiser, adapt=adapt, **settings)).estimate, x) for adapt in (None, "all")]
-        variation = {weight: psnr(total_variation(blurred, blur, weight), x) for weight in (3e-4, ONE_WEIGHT, 3e-3)}
+        sharpened = [
+            psnr(run(idbp(blurred, blur, denoiser, adapt=adapt, **settings)).estimate, x)
+            for adapt in (None, "all")
+        ]
+        variation = {
+            weight: psnr(total_variation(blurred, blur, weight), x) for weight in (3e-4, ONE_WEIGHT, 3e-3)
+        }
         classical = [psnr(best_tikhonov(blurred, blur, x), x), max(variation.values()), variation[ONE_WEIGHT]]
         wins.append((enlarged[1] > enlarged[0], sharpened[1] > sharpened[0]))
-        first = [psnr(enlarge(small, smaller).clamp(0, 1), x, shave=2), *enlarged, f"{enlarged[1] - enlarged[0]:+.2f}"]
-        say(name, *first, psnr(blurred.clamp(0, 1), x), *classical, *sharpened, f"{sharpened[1] - sharpened[0]:+.2f}")
-    print(f"\nThe adapted denoiser is ahead on {sum(a for a, _ in wins)} and {sum(b for _, b in wins)} of {len(wins)} pictures.")
+        first = [
+            psnr(enlarge(small, smaller).clamp(0, 1), x, shave=2),
+            *enlarged,
+            f"{enlarged[1] - enlarged[0]:+.2f}",
+        ]
+        say(
+            name,
+            *first,
+            psnr(blurred.clamp(0, 1), x),
+            *classical,
+            *sharpened,
+            f"{sharpened[1] - sharpened[0]:+.2f}",
+        )
+    print(
+        f"\nThe adapted denoiser is ahead on {sum(a for a, _ in wins)} and {sum(b for _, b in wins)} of "
+        f"{len(wins)} pictures."
+    )
 
 
 def total_variation(y, A, weight):
@@ -120,30 +199,61 @@ def total_variation(y, A, weight):
 
 
 def kernel(options):
-    print(f"A super-resolution network trained on bicubic pictures meets other kernels: scale 2, windows of {options.side} px, all channels, shaved by 6, PSNR in dB.\n")
-    header("picture", "kernel", "bicubic", "trained", "trained, back-projected", "adapted", "seconds", "from scratch", "seconds")
+    print(
+        "A super-resolution network trained on bicubic pictures meets other kernels: scale 2, windows of "
+        f"{options.side} px, all channels, shaved by 6, PSNR in dB.\n"
+    )
+    header(
+        "picture",
+        "kernel",
+        "bicubic",
+        "trained",
+        "trained, back-projected",
+        "adapted",
+        "seconds",
+        "from scratch",
+        "seconds",
+    )
     network = trained("super_resolution").to(runtime.device())
-    kernels = {"slanted 2.5 x 0.8": gaussian_kernel(15, (2.5, 0.8), angle=45), "round 1.6": gaussian_kernel(13, 1.6)}
+    kernels = {
+        "slanted 2.5 x 0.8": gaussian_kernel(15, (2.5, 0.8), angle=45),
+        "round 1.6": gaussian_kernel(13, 1.6),
+    }
     for name in options.pictures:
         for label, blur in kernels.items():
             x, A = picture(name, options.side).to(runtime.device()), BlurDownsample(blur, 2)
             y = A(x)
-            adapted, scratch = run(adapt_super_resolution(y, A, network)), run(zero_shot_sr(y, A, iterations=500, gradual=1))
+            adapted, scratch = (
+                run(adapt_super_resolution(y, A, network)),
+                run(zero_shot_sr(y, A, iterations=500, gradual=1)),
+            )
             with torch.no_grad():
                 estimates = [enlarge(y, A), restore(network, y, A, corrected=False), restore(network, y, A)]
             before = [psnr(z.clamp(0, 1), x, shave=6) for z in estimates]
-            say(name, label, *before, psnr(adapted.estimate, x, shave=6), round(adapted.seconds), psnr(scratch.estimate, x, shave=6), round(scratch.seconds))
+            say(
+                name,
+                label,
+                *before,
+                psnr(adapted.estimate, x, shave=6),
+                round(adapted.seconds),
+                psnr(scratch.estimate, x, shave=6),
+                round(scratch.seconds),
+            )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     side_by_side = commands.add_parser("denoising")
     side_by_side.add_argument("--sigma", type=int, default=25)
     side_by_side.add_argument("--seeds", type=int, default=3, help="how many")
     side_by_side.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     side_by_side.set_defaults(command=denoising, pictures=FAMILIAR + FOREIGN)
-    commands.add_parser("restoration").set_defaults(command=restoration, pictures=["brick", "text", "page", "shepp_logan_phantom", "camera", "coffee"])
+    commands.add_parser("restoration").set_defaults(
+        command=restoration, pictures=["brick", "text", "page", "shepp_logan_phantom", "camera", "coffee"]
+    )
     commands.add_parser("kernel").set_defaults(command=kernel, pictures=["astronaut", "coffee", "chelsea"])
     for part in commands.choices.values():
         part.add_argument("--side", type=int, default=96)

@@ -1,4 +1,5 @@
-"""Adapting a classifier to corrupted digits: lesson 13, measured. Prints markdown tables of errors in percent.
+"""Adapting a classifier to corrupted digits: lesson 13, measured. Prints markdown tables of errors in
+percent.
 
 python benchmarks/classification.py corruptions   severity 5, by corruption; and the mean at every severity
 python benchmarks/classification.py single        one picture at a time
@@ -36,13 +37,19 @@ METHODS = {
     "MEMO": ("digits", memo),
     "source, two heads": ("digits_rotation", lambda *given: batch_statistics(*given, trained=1.0)),
     "TTT, reset": ("digits_rotation", test_time_training),
-    "TTT, carries on": ("digits_rotation", lambda *given: test_time_training(*given, iterations=1, reset=False)),
+    "TTT, carries on": (
+        "digits_rotation",
+        lambda *given: test_time_training(*given, iterations=1, reset=False),
+    ),
 }
 SLOW = ("MEMO", "TTT, reset", "TTT, carries on")
 MORE = {
     "TENT, 20 times the rate": ("digits", lambda *given: tent(*given, learning_rate=0.1)),
     "CoTTA, 20 times the rate": ("digits", lambda *given: cotta(*given, learning_rate=0.02, copies=2)),
-    "CoTTA, 20 times the rate, restore 0.1": ("digits", lambda *given: cotta(*given, learning_rate=0.02, copies=2, restore=0.1)),
+    "CoTTA, 20 times the rate, restore 0.1": (
+        "digits",
+        lambda *given: cotta(*given, learning_rate=0.02, copies=2, restore=0.1),
+    ),
 }
 
 
@@ -54,7 +61,9 @@ def draw(count, seed):
 
 
 def mistakes(method, batches, labels):
-    """100 for each picture of a stream of batches that a method names wrongly, else 0: the mean is the error in percent."""
+    """100 for each picture of a stream of batches that a method names wrongly, else 0: the mean is the error
+    in percent.
+    """
     name, adapt = (METHODS | MORE)[method]
     logits = torch.cat([answer.logits for answer in adapt(trained(name), batches)])
     return 100 * (logits.argmax(1) != labels).float()
@@ -85,7 +94,8 @@ def by_seed(rows):
 
 def corruptions(options):
     print(
-        f"Severity 5, batches of {options.size}, {options.count} digits a seed ({options.few} for {', '.join(SLOW)}), mean of {options.seeds} seeds.",
+        f"Severity 5, batches of {options.size}, {options.count} digits a seed ({options.few} for "
+        f"{', '.join(SLOW)}), mean of {options.seeds} seeds.",
     )
     print("Last column: mean over the corruptions, and the range of the seeds.\n")
     header("method", *CORRUPTIONS, "mean")
@@ -97,7 +107,10 @@ def corruptions(options):
     for method in [method for method in options.methods if method not in SLOW]:
         say(
             method,
-            *(f"{mean([mean(over_seeds(method, name, severity, options, options.size)) for name in CORRUPTIONS]):.1f}" for severity in range(1, 6)),
+            *(
+                f"{mean([mean(over_seeds(method, name, severity, options, options.size)) for name in CORRUPTIONS]):.1f}"
+                for severity in range(1, 6)
+            ),
         )
 
 
@@ -112,7 +125,8 @@ def single(options):
 
 def stream(options):
     print(
-        f"Severity 5, all corruptions one after another, {options.passes} passes of 7 x 128 digits, batches of 16, mean of {options.seeds} seeds.\n",
+        f"Severity 5, all corruptions one after another, {options.passes} passes of 7 x 128 digits, batches "
+        f"of 16, mean of {options.seeds} seeds.\n",
     )
     header("method", *(f"pass {number}" for number in range(1, options.passes + 1)))
     for method in ("batch statistics", "TENT", "CoTTA", *MORE):
@@ -121,7 +135,9 @@ def stream(options):
             batches, truths = [], []
             for number in range(options.passes * len(CORRUPTIONS)):
                 pictures, labels = draw(128, 1000 * seed + number)
-                batches += corrupt(pictures, list(CORRUPTIONS)[number % len(CORRUPTIONS)], 5, 1000 * seed + number).split(16)
+                batches += corrupt(
+                    pictures, list(CORRUPTIONS)[number % len(CORRUPTIONS)], 5, 1000 * seed + number
+                ).split(16)
                 truths.append(labels)
             rows.append(mistakes(method, batches, torch.cat(truths)).view(options.passes, -1).mean(1))
         say(method, *(f"{value:.1f}" for value in torch.stack(rows).mean(0).tolist()))
@@ -143,12 +159,16 @@ def shift(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("command", choices=("corruptions", "single", "stream", "shift"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=64, help="of a batch")
     parser.add_argument("--count", type=int, default=797, help="digits a seed")
-    parser.add_argument("--few", type=int, default=100, help="digits a seed, for methods that treat each picture for itself")
+    parser.add_argument(
+        "--few", type=int, default=100, help="digits a seed, for methods that treat each picture for itself"
+    )
     parser.add_argument("--passes", type=int, default=8)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()

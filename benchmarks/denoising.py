@@ -1,7 +1,8 @@
 """Denoising without a clean picture, side by side. Prints markdown tables.
 
-python benchmarks/denoising.py table     all methods of lessons 06 and 07, non-local means and BM3D, on three pictures and noise levels
-python benchmarks/denoising.py sure      a network fed y: plain squared error collapses, SURE stays; three pictures and seeds
+python benchmarks/denoising.py table     all methods of lessons 06 and 07, non-local means and BM3D, on three
+pictures and noise levels python benchmarks/denoising.py sure      a network fed y: plain squared error
+collapses, SURE stays; three pictures and seeds
 
 DIL_PROFILE=quick or full chooses the settings of the methods.
 """
@@ -23,15 +24,27 @@ from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import HeldOut
 from dil_course.from_scratch import (
-    deep_image_prior, dip_sure, held_out, neighbor2neighbor, noise2fast, noise2noise, noise2self, noise2void, non_local_means,
-    recorrupted2recorrupted, self2self, zero_shot_noise2noise,
+    deep_image_prior,
+    dip_sure,
+    held_out,
+    neighbor2neighbor,
+    noise2fast,
+    noise2noise,
+    noise2self,
+    noise2void,
+    non_local_means,
+    recorrupted2recorrupted,
+    self2self,
+    zero_shot_noise2noise,
 )  # fmt: skip
 from dil_course.signals import add_gaussian, picture, psnr
 
 
 def block_matching(y, sigma):
     array = to_array(y.cpu())
-    return to_tensor(bm3d.bm3d_rgb(array, sigma) if array.shape[2] == 3 else bm3d.bm3d(array[..., 0], sigma)[..., None])
+    return to_tensor(
+        bm3d.bm3d_rgb(array, sigma) if array.shape[2] == 3 else bm3d.bm3d(array[..., 0], sigma)[..., None]
+    )
 
 
 # Of y, sigma, a second noisy picture and a seed: the steps of a method, or a picture.
@@ -62,38 +75,86 @@ def score(method, y, x, sigma, other, seed):
 
 
 def table(options):
-    print(f"Denoising, {runtime.profile()} profile: white Gaussian noise, not clipped, {options.side} px windows, seed {options.seed}, PSNR in dB over all channels")
-    print("of the clipped result; seconds in brackets. The iterations are fixed beforehand, but for N2S (stops by held-out pixels) and N2F (by its own rule).\n")
+    print(
+        f"Denoising, {runtime.profile()} profile: white Gaussian noise, not clipped, {options.side} px "
+        f"windows, seed {options.seed}, PSNR in dB over all channels"
+    )
+    print(
+        "of the clipped result; seconds in brackets. The iterations are fixed beforehand, but for N2S (stops "
+        "by held-out pixels) and N2F (by its own rule).\n"
+    )
     header("picture", "sigma", "noisy", *options.methods)
     for sigma, name in itertools.product(options.sigmas, options.pictures):
         x = picture(name, options.side)
         y, other = (add_gaussian(x, sigma / 255, seed=seed) for seed in (options.seed, options.seed + 1000))
         scores = [score(method, y, x, sigma / 255, other, options.seed) for method in options.methods]
-        say(name, sigma, psnr(y.clamp(0, 1), x), *(f"{decibels:.2f} ({seconds:.0f})" for decibels, seconds in scores))
+        say(
+            name,
+            sigma,
+            psnr(y.clamp(0, 1), x),
+            *(f"{decibels:.2f} ({seconds:.0f})" for decibels, seconds in scores),
+        )
 
 
 def sure(options):
-    print(f"A network fed y: sigma {options.sigma}/255, {options.side} px, {options.iterations} iterations. PSNR in dB of the run's average; for plain")
+    print(
+        f"A network fed y: sigma {options.sigma}/255, {options.side} px, {options.iterations} iterations. "
+        "PSNR in dB of the run's average; for plain"
+    )
     print("squared error of single outputs. The peaks look at the truth.\n")
-    header("picture", "seed", "noisy", "plain peak", "at", "plain end", "fall", "SURE peak", "at", "SURE end", "below its peak")
+    header(
+        "picture",
+        "seed",
+        "noisy",
+        "plain peak",
+        "at",
+        "plain end",
+        "fall",
+        "SURE peak",
+        "at",
+        "SURE end",
+        "below its peak",
+    )
     sigma, falls, gaps = options.sigma / 255, [], []
     for name, seed in itertools.product(options.pictures, range(options.seeds)):
         x = picture(name, options.side)
         y = add_gaussian(x, sigma, seed=seed).to(runtime.device())
         settings = dict(iterations=options.iterations, seed=seed)
-        plain = run(dip_sure(y, sigma, risk=lambda f, y, b, output: (output - y).square().mean(), **settings), truth=x.to(y)).history
+        plain = run(
+            dip_sure(y, sigma, risk=lambda f, y, b, output: (output - y).square().mean(), **settings),
+            truth=x.to(y),
+        ).history
         stein = run(dip_sure(y, sigma, **settings), truth=x.to(y)).history
         curves = [(h["iteration"], h[kind]) for h, kind in ((plain, "psnr"), (stein, "psnr_average"))]
-        (plain_peak, plain_at), (peak, at) = ((max(values), iterations[values.index(max(values))]) for iterations, values in curves)
+        (plain_peak, plain_at), (peak, at) = (
+            (max(values), iterations[values.index(max(values))]) for iterations, values in curves
+        )
         falls.append(plain_peak - plain["psnr"][-1])
         gaps.append(peak - stein["psnr_average"][-1])
-        say(name, seed, psnr(y.to(x), x), plain_peak, plain_at, plain["psnr"][-1], falls[-1], peak, at, stein["psnr_average"][-1], gaps[-1])
-    print(f"\nSURE ends at most {max(gaps):.2f} dB below its own peak; plain squared error falls by {min(falls):.2f} to {max(falls):.2f} dB,")
+        say(
+            name,
+            seed,
+            psnr(y.to(x), x),
+            plain_peak,
+            plain_at,
+            plain["psnr"][-1],
+            falls[-1],
+            peak,
+            at,
+            stein["psnr_average"][-1],
+            gaps[-1],
+        )
+    print(
+        f"\nSURE ends at most {max(gaps):.2f} dB below its own peak; plain squared error falls by "
+        f"{min(falls):.2f} to {max(falls):.2f} dB,"
+    )
     print(f"at least 4 dB in {sum(fall >= 4 for fall in falls)} of {len(falls)} runs.")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     side_by_side = commands.add_parser("table")
     side_by_side.add_argument("--side", type=int, default=256)

@@ -1,9 +1,11 @@
-"""Kill a run at random moments, and see whether it ends with the numbers of one that nobody disturbed. Prints a markdown table.
+"""Kill a run at random moments, and see whether it ends with the numbers of one that nobody disturbed. Prints
+a markdown table.
 
 python benchmarks/kills.py --kills 20
 
-Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process gets SIGKILL a random time after it has
-written its first state, until there were enough kills; the last one may end. Exits with 1 where a number differs.
+Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process gets SIGKILL a random time
+after it has written its first state, until there were enough kills; the last one may end. Exits with 1 where
+a number differs.
 """
 
 import argparse
@@ -45,10 +47,14 @@ def written(file):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--iterations", type=int, default=1500)
-    parser.add_argument("--longest", type=float, default=2.0, help="seconds that a process lives at most after that")
+    parser.add_argument(
+        "--longest", type=float, default=2.0, help="seconds that a process lives at most after that"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)
@@ -59,7 +65,9 @@ def main():
         for number in range(1, options.kills + 1):
             process, lives = student(file, options.iterations), draw.uniform(0, options.longest)
             before = written(file)
-            while written(file) == before and process.poll() is None:  # on a busy machine all kills would come before the first state
+            while (
+                written(file) == before and process.poll() is None
+            ):  # on a busy machine all kills would come before the first state
                 time.sleep(0.01)
             time.sleep(lives)
             process.send_signal(signal.SIGKILL)
@@ -69,7 +77,9 @@ def main():
             at = said.partition("resumed at iteration ")[2].partition(" ")[0]
             print(f"| {number} | {lives:.2f} | {at or 'the beginning'} |", flush=True)
         resumed = student(file, options.iterations).communicate()[0].splitlines()[-1]
-        whole = student(Path(folder) / "other.safetensors", options.iterations).communicate()[0].splitlines()[-1]
+        whole = (
+            student(Path(folder) / "other.safetensors", options.iterations).communicate()[0].splitlines()[-1]
+        )
     print(f"\nThe same final numbers as an unbroken run: {resumed == whole}")
     sys.exit(resumed != whole)
 

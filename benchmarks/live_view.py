@@ -1,7 +1,7 @@
 """How much time the live view costs, measured inside a real Jupyter kernel: python benchmarks/live_view.py
 
-A plain loop, `run` and `await watch` do the same fit in turn. A difference of two runs is as noisy as the machine, so
-the time inside the view is also measured directly.
+A plain loop, `run` and `await watch` do the same fit in turn. A difference of two runs is as noisy as the
+machine, so the time inside the view is also measured directly.
 """
 
 import argparse
@@ -131,34 +131,50 @@ def row(name, values):
 
 
 def report(answer):
-    """Print the tables. The first repeat stands apart: there, matplotlib and the widgets are loaded and warmed up."""
+    """Print the tables. The first repeat stands apart: there, matplotlib and the widgets are loaded and
+    warmed up.
+    """
     times, seen = answer["times"], answer["seen"]
-    print(f"Median of the plain loop {statistics.median(t['plain'] for t in times[1:]):.2f} s, {len(times) - 1} repeats.\n")
+    print(
+        f"Median of the plain loop {statistics.median(t['plain'] for t in times[1:]):.2f} s, "
+        f"{len(times) - 1} repeats.\n"
+    )
     print("| in per cent of the plain loop of the same repeat | median | range |\n| --- | --- | --- |")
     for way, base in (("run", "plain"), ("watch", "plain"), ("watch", "run")):
         row(f"{way} over {base}, interleaved", [100 * (t[way] - t[base]) / t["plain"] for t in times[1:]])
     print("\n| measured inside `watch`, in per cent of its run | median | range |\n| --- | --- | --- |")
     parts = ("recorder", "making the widgets", "pictures", "curves", "kernel's turn")
-    shares = [{part: 100 * s.get(part, 0) / t["watch"] for part in (*parts, "update")} for s, t in zip(seen, times, strict=True)]
+    shares = [
+        {part: 100 * s.get(part, 0) / t["watch"] for part in (*parts, "update")}
+        for s, t in zip(seen, times, strict=True)
+    ]
     for part in parts:
         row(part, [share[part] for share in shares[1:]])
     live = [share["making the widgets"] + share["update"] + share["kernel's turn"] for share in shares]
     row("**the live view: widgets, drawing, kernel's turn**", live[1:])
     print(f"\nThe same in the first run of a fresh kernel: {live[0]:.2f} %.")
     final = statistics.median(s["final figure"] for s in seen[1:])
-    print(f"The static figure and slider at the end, once a run, not counted above: {final:.2f} s ({seen[0]['final figure']:.2f} s the first time).")
+    print(
+        f"The static figure and slider at the end, once a run, not counted above: {final:.2f} s "
+        f"({seen[0]['final figure']:.2f} s the first time)."
+    )
     print(f"The live view takes at most 3 % of the run: {statistics.median(live[1:]) <= 3}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--iterations", type=int, default=400)
     parser.add_argument("--repeats", type=int, default=3, help="beside a first one, which warms up")
     options = parser.parse_args()
     from dil_course.doctor import machine
 
-    print(f"{machine()}\n\nLive view: deep image prior, {options.side} px, {options.iterations} iterations, in a Jupyter kernel.")
+    print(
+        f"{machine()}\n\nLive view: deep image prior, {options.side} px, {options.iterations} iterations, in "
+        "a Jupyter kernel."
+    )
     code = f"""
 import json, sys
 sys.path.insert(0, {str(HERE)!r})

@@ -1,7 +1,8 @@
-"""How long marking takes, and whether every verdict is right: generated submissions of mixed quality, in one command.
+"""How long marking takes, and whether every verdict is right: generated submissions of mixed quality, in one
+command.
 
-python benchmarks/marking.py             200 submissions of problem set 01: right, wrong, untouched and broken answers
-python benchmarks/marking.py --count 20
+python benchmarks/marking.py             200 submissions of problem set 01: right, wrong, untouched and broken
+answers python benchmarks/marking.py --count 20
 
 The submissions, and the marks that each deserves, are those of tests/submissions.py.
 """
@@ -24,7 +25,9 @@ from dil_course.doctor import machine
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
@@ -42,7 +45,13 @@ def main():
             submissions.hand_in(course, student, notebook)
             deserved[student] = points
         started = time.perf_counter()
-        command = [sys.executable, ROOT / "teaching" / "mark.py", submissions.SET, f"--course={course}", f"--jobs={options.jobs}"]
+        command = [
+            sys.executable,
+            ROOT / "teaching" / "mark.py",
+            submissions.SET,
+            f"--course={course}",
+            f"--jobs={options.jobs}",
+        ]
         subprocess.run([*command, "--cell-seconds=30"], check=True)
         minutes = (time.perf_counter() - started) / 60
         with (course / "marks.csv").open() as file:
@@ -50,11 +59,19 @@ def main():
     wrong = {row["student"]: submissions.wrong_verdicts(row, deserved[row["student"]]) for row in rows}
     wrong = {student: verdicts for student, verdicts in wrong.items() if verdicts}
     verdicts = sum(len(points) for points in deserved.values())
-    seconds, memory = ([float(row[column]) for row in rows if float(row["seconds"])] for column in ("seconds", "MiB"))
+    seconds, memory = (
+        [float(row[column]) for row in rows if float(row["seconds"])] for column in ("seconds", "MiB")
+    )
     print(f"\n{machine()}\n")
     print(f"{len(rows)} submissions, {verdicts} verdicts, wrong: {wrong or 'none'}")
-    print(f"{minutes:.1f} minutes with {options.jobs} at once; seconds a submission: median {statistics.median(seconds):.1f}, largest {max(seconds):.1f}")
-    print(f"MiB of the largest process of a submission: median {statistics.median(memory):.0f}, largest {max(memory):.0f}")
+    print(
+        f"{minutes:.1f} minutes with {options.jobs} at once; seconds a submission: median "
+        f"{statistics.median(seconds):.1f}, largest {max(seconds):.1f}"
+    )
+    print(
+        f"MiB of the largest process of a submission: median {statistics.median(memory):.0f}, largest "
+        f"{max(memory):.0f}"
+    )
 
 
 if __name__ == "__main__":

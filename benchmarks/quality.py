@@ -1,12 +1,14 @@
 """How good the results are, beside named references. Prints markdown tables.
 
-python benchmarks/quality.py denoise     deep image prior on bundled photographs, against noisy input and non-local means
-python benchmarks/quality.py stopping    windowed variance, beside the oracle peak, on three pictures, seeds and noise levels
-python benchmarks/quality.py operators    deep image prior for seven inverse problems, beside the classical method of lesson 04
-python benchmarks/quality.py records      the published settings, cut down to what a CPU does in an hour, beside the published values (DIL_DATA)
-python benchmarks/quality.py zssr        zero-shot super-resolution on Set5 by the field's protocol, beside bicubic and the published values (DIL_DATA)
-python benchmarks/quality.py kernels     zero-shot super-resolution told the right kernel, and told the field's bicubic, on bundled photographs
-python benchmarks/quality.py bicubic     bicubic on Set5 against the field's numbers (reads DIL_DATA, else fetches)
+python benchmarks/quality.py denoise     deep image prior on bundled photographs, against noisy input and
+non-local means python benchmarks/quality.py stopping    windowed variance, beside the oracle peak, on three
+pictures, seeds and noise levels python benchmarks/quality.py operators    deep image prior for seven inverse
+problems, beside the classical method of lesson 04 python benchmarks/quality.py records      the published
+settings, cut down to what a CPU does in an hour, beside the published values (DIL_DATA) python
+benchmarks/quality.py zssr        zero-shot super-resolution on Set5 by the field's protocol, beside bicubic
+and the published values (DIL_DATA) python benchmarks/quality.py kernels     zero-shot super-resolution told
+the right kernel, and told the field's bicubic, on bundled photographs python benchmarks/quality.py bicubic
+ bicubic on Set5 against the field's numbers (reads DIL_DATA, else fetches)
 """
 
 import argparse
@@ -27,8 +29,28 @@ from dil_course.fitting import run
 from dil_course.fitting.stopping import WindowedVariance
 from dil_course.from_scratch import bp_dip, deep_image_prior, zero_shot_sr
 from dil_course.networks import SkipNetwork, conv_decoder, small_skip_network
-from dil_course.signals import Blur, BlurDownsample, Downsample, Fourier, Identity, Mask, Radon, consistent, enlarge, gaussian_kernel, line_mask
-from dil_course.signals import add_gaussian, add_poisson, add_salt_and_pepper, benchmark, compress_jpeg, crop, luma, picture, psnr
+from dil_course.signals import (
+    Blur,
+    BlurDownsample,
+    Downsample,
+    Fourier,
+    Identity,
+    Mask,
+    Radon,
+    add_gaussian,
+    add_poisson,
+    add_salt_and_pepper,
+    benchmark,
+    compress_jpeg,
+    consistent,
+    crop,
+    enlarge,
+    gaussian_kernel,
+    line_mask,
+    luma,
+    picture,
+    psnr,
+)
 
 SET5 = ("baby", "bird", "butterfly", "head", "woman")
 FIELD = {2: 33.68, 3: 30.40, 4: 28.43}  # dB on Y, bicubic enlarging, as papers on super-resolution print it
@@ -37,7 +59,10 @@ NETWORKS = {"small": small_skip_network, "paper": SkipNetwork}
 
 def say(*cells):
     """One row of a table, at once: a benchmark is long and may be stopped."""
-    print("| " + " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True)
+    print(
+        "| " + " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |",
+        flush=True,
+    )
 
 
 def header(*cells):
@@ -58,7 +83,9 @@ def denoise_one(name, seed, options):
     y = add_gaussian(x, sigma, seed=seed)
     with runtime.seeded(seed):
         network = NETWORKS[options.setting](x.shape[1])
-    steps = deep_image_prior(y.to(runtime.device()), network=network, iterations=options.iterations, seed=seed)
+    steps = deep_image_prior(
+        y.to(runtime.device()), network=network, iterations=options.iterations, seed=seed
+    )
     result = run(steps, truth=x)
     averages = result.history["psnr_average"]
     peak = max(averages)
@@ -75,9 +102,27 @@ def denoise_one(name, seed, options):
 
 
 def denoise(options):
-    print(f"Denoising: sigma {options.sigma:g}/255 (not clipped), {options.side} px windows, {options.setting} setting. PSNR in dB over all")
-    print("channels, no border shaved. Iterations are fixed beforehand; the oracle column looks at the truth, nothing else does.\n")
-    header("picture", "seed", "noisy", "NLM", "DIP single", "DIP average", "oracle peak of average", "at", "gain", "iterations", "seconds")
+    print(
+        f"Denoising: sigma {options.sigma:g}/255 (not clipped), {options.side} px windows, {options.setting} "
+        "setting. PSNR in dB over all"
+    )
+    print(
+        "channels, no border shaved. Iterations are fixed beforehand; the oracle column looks at the truth, "
+        "nothing else does.\n"
+    )
+    header(
+        "picture",
+        "seed",
+        "noisy",
+        "NLM",
+        "DIP single",
+        "DIP average",
+        "oracle peak of average",
+        "at",
+        "gain",
+        "iterations",
+        "seconds",
+    )
     rows = []
     for name in options.pictures:
         for seed in range(options.seeds):
@@ -88,20 +133,53 @@ def denoise(options):
             say(name, seed, *at_end, gain, row["iterations"], round(row["seconds"]))
     gains = [row["average"] - row["noisy"] for row in rows]
     ahead = [row["average"] - row["NLM"] for row in rows]
-    print(f"\nThe average gains 6 dB or more on {sum(gain >= 6 for gain in gains)} of {len(rows)}: {min(gains):.2f} to {max(gains):.2f} dB.")
-    print(f"It beats NLM with known sigma on {sum(lead > 0 for lead in ahead)} of {len(rows)}: {min(ahead):+.2f} to {max(ahead):+.2f} dB.")
-    print(f"Mean of the averages {statistics.mean(row['average'] for row in rows):.2f} dB, of their oracle peaks", end=" ")
+    print(
+        f"\nThe average gains 6 dB or more on {sum(gain >= 6 for gain in gains)} of {len(rows)}: "
+        f"{min(gains):.2f} to {max(gains):.2f} dB."
+    )
+    print(
+        f"It beats NLM with known sigma on {sum(lead > 0 for lead in ahead)} of {len(rows)}: "
+        f"{min(ahead):+.2f} to {max(ahead):+.2f} dB."
+    )
+    print(
+        f"Mean of the averages {statistics.mean(row['average'] for row in rows):.2f} dB, of their oracle "
+        "peaks",
+        end=" ",
+    )
     print(f"{statistics.mean(row['peak'] for row in rows):.2f} dB.")
 
 
-NOISES = {f"sigma {sigma}": lambda x, seed, sigma=sigma: add_gaussian(x, sigma / 255, seed=seed) for sigma in (15, 25, 50)}
-NOISES |= {"Poisson": lambda x, seed: add_poisson(x, 40, seed=seed), "salt and pepper": lambda x, seed: add_salt_and_pepper(x, 0.1, seed=seed)}
+NOISES = {
+    f"sigma {sigma}": lambda x, seed, sigma=sigma: add_gaussian(x, sigma / 255, seed=seed)
+    for sigma in (15, 25, 50)
+}
+NOISES |= {
+    "Poisson": lambda x, seed: add_poisson(x, 40, seed=seed),
+    "salt and pepper": lambda x, seed: add_salt_and_pepper(x, 0.1, seed=seed),
+}
 
 
 def stopping(options):
-    print(f"Stopping by windowed variance: {options.side} px, small network, window and patience as by default, at most {options.iterations} iterations.")
-    print("PSNR in dB of the average. The peak is that of the same run, continued to the end; it looks at the truth.\n")
-    header("noise", "picture", "seed", "noisy", "at the stop", "iteration", "oracle peak", "at", "difference", "run ended at")
+    print(
+        f"Stopping by windowed variance: {options.side} px, small network, window and patience as by "
+        f"default, at most {options.iterations} iterations."
+    )
+    print(
+        "PSNR in dB of the average. The peak is that of the same run, continued to the end; it looks at the "
+        "truth.\n"
+    )
+    header(
+        "noise",
+        "picture",
+        "seed",
+        "noisy",
+        "at the stop",
+        "iteration",
+        "oracle peak",
+        "at",
+        "difference",
+        "run ended at",
+    )
     for noise in options.noises:
         differences = []
         for name, seed in itertools.product(options.pictures, range(options.seeds)):
@@ -110,23 +188,44 @@ def stopping(options):
             rule = WindowedVariance()
             ended = None
             averages = []
-            for step, average in averaged(deep_image_prior(y.to(runtime.device()), iterations=options.iterations, seed=seed)):
+            for step, average in averaged(
+                deep_image_prior(y.to(runtime.device()), iterations=options.iterations, seed=seed)
+            ):
                 averages.append(psnr(average.to(x), x))
                 if ended is None and rule.observe(step, average):
                     ended = step.iteration
             peak = max(averages)
             at_stop = psnr(rule.estimate.to(x), x)
             differences.append(at_stop - peak)
-            say(noise, name, seed, psnr(y, x), at_stop, rule.iteration, peak, averages.index(peak) + 1, at_stop - peak, ended or "the end")
+            say(
+                noise,
+                name,
+                seed,
+                psnr(y, x),
+                at_stop,
+                rule.iteration,
+                peak,
+                averages.index(peak) + 1,
+                at_stop - peak,
+                ended or "the end",
+            )
         within = sum(difference > -1 for difference in differences)
-        print(f"\n{noise}: within 1 dB of the peak in {within} of {len(differences)} runs; the worst {min(differences):.2f} dB.\n", flush=True)
+        print(
+            f"\n{noise}: within 1 dB of the peak in {within} of {len(differences)} runs; the worst "
+            f"{min(differences):.2f} dB.\n",
+            flush=True,
+        )
 
 
 def averaged(steps):
     """Each step with the run's average, as `run` takes it."""
     average = None
     for step in steps:
-        average = step.estimate if average is None else average.lerp(step.estimate, 1 - min(0.99, step.iteration / (step.iteration + 10)))
+        average = (
+            step.estimate
+            if average is None
+            else average.lerp(step.estimate, 1 - min(0.99, step.iteration / (step.iteration + 10)))
+        )
         yield step, average
 
 
@@ -155,7 +254,9 @@ def filtered_back_projection(y, A):
 
 
 def best_tikhonov(y, A, truth):
-    """Tikhonov's filter with the weight that the truth likes best: no deconvolution of this kind can do better."""
+    """Tikhonov's filter with the weight that the truth likes best: no deconvolution of this kind can do
+    better.
+    """
     restored = [A.pinv(y, epsilon=epsilon).clamp(0, 1) for epsilon in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
     return max(restored, key=lambda x: psnr(x, truth))
 
@@ -169,7 +270,8 @@ def tame(A):
 
 
 COLOUR, SCANS = ("astronaut", "coffee", "chelsea"), ("phantom", "camera", "coins")
-# Of each: operator, sigma of 255, pictures, name and function of the classical method, the run, is y taken at its word?
+# Of each: operator, sigma of 255, pictures, name and function of the classical method, the run, is y taken at
+# its word?
 PROBLEMS = {
     "super-resolution x4": (lambda side: Downsample(4), 0, COLOUR, "bicubic", lambda y, A, x: enlarge(y, A).clamp(0, 1), dict(iterations=350), True),
     "super-resolution x8": (lambda side: Downsample(8), 0, COLOUR, "bicubic", lambda y, A, x: enlarge(y, A).clamp(0, 1), dict(iterations=350), True),
@@ -185,24 +287,61 @@ PROBLEMS = {
 
 
 def operators(options):
-    print(f"Inverse problems: {options.side} px, small network, PSNR in dB over all channels, seed {options.seed}. Noiseless data are put back at the end.\n")
-    header("problem", "picture", "classical", "", "deep image prior", "difference", "oracle peak", "at", "iterations", "seconds")
+    print(
+        f"Inverse problems: {options.side} px, small network, PSNR in dB over all channels, seed "
+        f"{options.seed}. Noiseless data are put back at the end.\n"
+    )
+    header(
+        "problem",
+        "picture",
+        "classical",
+        "",
+        "deep image prior",
+        "difference",
+        "oracle peak",
+        "at",
+        "iterations",
+        "seconds",
+    )
     for problem in options.problems:
         make, sigma, names, classic, restore, settings, finish = PROBLEMS[problem]
         for name in names:
             A = make(options.side)
             x = picture(name, options.side) if names is COLOUR else scan(name, options.side)
-            y = compress_jpeg(x, 10) if "JPEG" in problem else add_gaussian(A(x), sigma / 255, seed=options.seed)
+            y = (
+                compress_jpeg(x, 10)
+                if "JPEG" in problem
+                else add_gaussian(A(x), sigma / 255, seed=options.seed)
+            )
             given = settings | {"seed": options.seed}
             if "network" in given:
                 with runtime.seeded(options.seed):
                     given["network"] = given["network"]()
-            steps = bp_dip(y, A, **given | {"pinv": given["pinv"](A)}) if "pinv" in given else deep_image_prior(y, A, **given)
+            steps = (
+                bp_dip(y, A, **given | {"pinv": given["pinv"](A)})
+                if "pinv" in given
+                else deep_image_prior(y, A, **given)
+            )
             result = run(steps, truth=x)
             estimate = consistent(result.estimate, y, A) if finish else result.estimate
-            ours, theirs, curve = psnr(estimate.clamp(0, 1), x), psnr(restore(y, A, x), x), result.history["psnr_average"]
+            ours, theirs, curve = (
+                psnr(estimate.clamp(0, 1), x),
+                psnr(restore(y, A, x), x),
+                result.history["psnr_average"],
+            )
             at = result.history["iteration"][curve.index(max(curve))]
-            say(problem, name, theirs, classic, ours, f"{ours - theirs:+.2f}", max(curve), at, result.iteration, round(result.seconds))
+            say(
+                problem,
+                name,
+                theirs,
+                classic,
+                ours,
+                f"{ours - theirs:+.2f}",
+                max(curve),
+                at,
+                result.iteration,
+                round(result.seconds),
+            )
 
 
 def shrunk(x, side):
@@ -210,22 +349,56 @@ def shrunk(x, side):
 
 
 def record_runs(setting):
-    """Each published figure: name, picture, observation, operator, settings of the run, how it is scored, and the published dB."""
+    """Each published figure: name, picture, observation, operator, settings of the run, how it is scored, and
+    the published dB.
+    """
     paper = setting == "paper"
     barbara = benchmark("dip/barbara.png")
     barbara = barbara if paper else crop(barbara, 256)
     kept = Mask(torch.rand(barbara.shape, generator=runtime.generator(0, "mask")) < 0.5)
-    yield "Barbara, 50 % of the pixels", barbara, kept(barbara), kept, dict(iterations=11000, learning_rate=1e-3) if paper else dict(iterations=3000, learning_rate=3e-3), psnr, 32.22
+    yield (
+        "Barbara, 50 % of the pixels",
+        barbara,
+        kept(barbara),
+        kept,
+        dict(iterations=11000, learning_rate=1e-3) if paper else dict(iterations=3000, learning_rate=3e-3),
+        psnr,
+        32.22,
+    )
     plane = benchmark("dip/F16_GT.png")
     plane = plane if paper else shrunk(plane, 256)
     noisy = add_gaussian(plane, 25 / 255).clamp(0, 1)
-    yield "F16, sigma 25, clipped", plane, noisy, Identity(), dict(iterations=1800 if paper else 500), psnr, None
+    yield (
+        "F16, sigma 25, clipped",
+        plane,
+        noisy,
+        Identity(),
+        dict(iterations=1800 if paper else 500),
+        psnr,
+        None,
+    )
     for name in SET5:
         x = benchmark(f"set5/{name}.png")
         x = x[..., : x.shape[-2] // 4 * 4, : x.shape[-1] // 4 * 4]
-        yield f"{name}, x4", x, Downsample(4)(x), Downsample(4), dict(iterations=2000 if paper else 1000), on_luma, None
+        yield (
+            f"{name}, x4",
+            x,
+            Downsample(4)(x),
+            Downsample(4),
+            dict(iterations=2000 if paper else 1000),
+            on_luma,
+            None,
+        )
     zebra = benchmark("dip/zebra_GT.png")
-    yield "zebra, x4", zebra, Downsample(4)(zebra), Downsample(4), dict(iterations=2000 if paper else 1000), on_luma, None
+    yield (
+        "zebra, x4",
+        zebra,
+        Downsample(4)(zebra),
+        Downsample(4),
+        dict(iterations=2000 if paper else 1000),
+        on_luma,
+        None,
+    )
 
 
 def on_luma(estimate, x):
@@ -234,8 +407,15 @@ def on_luma(estimate, x):
 
 
 def records(options):
-    cut = "" if options.setting == "paper" else ", cut down: Barbara is a window of 256 px, F16 is halved, iterations are fewer"
-    print(f"Published cases, {options.setting} network{cut}. PSNR in dB of the average, on luma for x4. The paper shrinks by Lanczos, we by the field's bicubic.\n")
+    cut = (
+        ""
+        if options.setting == "paper"
+        else ", cut down: Barbara is a window of 256 px, F16 is halved, iterations are fewer"
+    )
+    print(
+        f"Published cases, {options.setting} network{cut}. PSNR in dB of the average, on luma for x4. The "
+        "paper shrinks by Lanczos, we by the field's bicubic.\n"
+    )
     header("case", "size", "ours", "published", "oracle peak", "iterations", "seconds")
     enlarged = []
     for name, x, y, A, settings, score, published in record_runs(options.setting):
@@ -247,7 +427,15 @@ def records(options):
         ours = score(result.estimate.to(x), x)
         enlarged += [ours] if name.removesuffix(", x4") in SET5 else []
         size = f"{x.shape[-2]}x{x.shape[-1]}"
-        say(name, size, ours, published or "", max(result.history["psnr_average"]), result.iteration, round(result.seconds))
+        say(
+            name,
+            size,
+            ours,
+            published or "",
+            max(result.history["psnr_average"]),
+            result.iteration,
+            round(result.seconds),
+        )
     if len(enlarged) == len(SET5):
         print(f"\nSet5 x4, mean on luma: {statistics.mean(enlarged):.2f} dB; published 29.90.")
 
@@ -269,7 +457,9 @@ def field_psnr(estimate, x, scale):
 
 
 def bicubic_score(name, scale):
-    """PSNR on Y of one picture: its luma shrunk, rounded to 8 bits, enlarged, rounded; `scale` pixels of border shaved."""
+    """PSNR on Y of one picture: its luma shrunk, rounded to 8 bits, enlarged, rounded; `scale` pixels of
+    border shaved.
+    """
     x, A = set5(name, scale)
     return psnr(rounded(enlarge(rounded(A(luma(x))), A)), luma(x), shave=scale)
 
@@ -278,7 +468,10 @@ PUBLISHED_ZSSR = {2: 37.37, 3: 33.42, 4: 31.13}
 
 
 def zssr(options):
-    print(f"Zero-shot super-resolution, {runtime.profile()} profile, seed {options.seed}. PSNR in dB on Y; colour input, 8 bits, shrunk by the field's bicubic.\n")
+    print(
+        f"Zero-shot super-resolution, {runtime.profile()} profile, seed {options.seed}. PSNR in dB on Y; "
+        "colour input, 8 bits, shrunk by the field's bicubic.\n"
+    )
     header("scale", "picture", "bicubic", "ours", "gain", "iterations", "seconds")
     for scale in options.scales:
         scores = []
@@ -286,29 +479,66 @@ def zssr(options):
             x, A = set5(name, scale)
             y = rounded(A(x)).to(runtime.device())
             result = run(zero_shot_sr(y, A, seed=options.seed, gradual=options.gradual))
-            scores.append((field_psnr(enlarge(y, A).to(x), x, scale), field_psnr(result.estimate.to(x), x, scale)))
-            say(f"x{scale}", name, *scores[-1], scores[-1][1] - scores[-1][0], result.iteration, round(result.seconds))
+            scores.append(
+                (field_psnr(enlarge(y, A).to(x), x, scale), field_psnr(result.estimate.to(x), x, scale))
+            )
+            say(
+                f"x{scale}",
+                name,
+                *scores[-1],
+                scores[-1][1] - scores[-1][0],
+                result.iteration,
+                round(result.seconds),
+            )
         means = [statistics.mean(column) for column in zip(*scores, strict=True)]
         say(f"x{scale}", f"mean; published {PUBLISHED_ZSSR[scale]}", *means, means[1] - means[0], "", "")
 
 
 def kernels(options):
-    print("Zero-shot super-resolution x2 of pictures that were blurred by an anisotropic Gaussian kernel, standard deviations 2.5 and 0.8 at 45 degrees,")
-    print(f"and then sampled: {options.side} px, {runtime.profile()} profile. PSNR in dB over all channels, 8 pixels shaved. The misfit is the root mean")
+    print(
+        "Zero-shot super-resolution x2 of pictures that were blurred by an anisotropic Gaussian kernel, "
+        "standard deviations 2.5 and 0.8 at 45 degrees,"
+    )
+    print(
+        f"and then sampled: {options.side} px, {runtime.profile()} profile. PSNR in dB over all channels, 8 "
+        "pixels shaved. The misfit is the root mean"
+    )
     print("square of A(estimate) - y for the true A, times 255.\n")
-    header("picture", "bicubic", "told bicubic", "told the kernel", "difference", "misfit, told bicubic", "misfit, told the kernel", "seconds")
+    header(
+        "picture",
+        "bicubic",
+        "told bicubic",
+        "told the kernel",
+        "difference",
+        "misfit, told bicubic",
+        "misfit, told the kernel",
+        "seconds",
+    )
     A = BlurDownsample(gaussian_kernel(15, (2.5, 0.8), angle=45), 2)
     for name in options.pictures:
         x = picture(name, options.side)
         y = A(x).clamp(0, 1)
-        results = [run(zero_shot_sr(y.to(runtime.device()), told, seed=options.seed)) for told in (Downsample(2), A)]
+        results = [
+            run(zero_shot_sr(y.to(runtime.device()), told, seed=options.seed)) for told in (Downsample(2), A)
+        ]
         assumed, right = (psnr(result.estimate.to(x), x, shave=8) for result in results)
         misfits = [255 * float((A(result.estimate.to(x)) - y).square().mean().sqrt()) for result in results]
-        say(name, psnr(enlarge(y, A).clamp(0, 1), x, shave=8), assumed, right, right - assumed, *misfits, round(results[1].seconds))
+        say(
+            name,
+            psnr(enlarge(y, A).clamp(0, 1), x, shave=8),
+            assumed,
+            right,
+            right - assumed,
+            *misfits,
+            round(results[1].seconds),
+        )
 
 
 def bicubic(options):
-    print("Bicubic on Set5: PSNR in dB on Y, luma rounded to 8 bits before and after, `scale` pixels of border shaved.\n")
+    print(
+        "Bicubic on Set5: PSNR in dB on Y, luma rounded to 8 bits before and after, `scale` pixels of border "
+        "shaved.\n"
+    )
     header("scale", *SET5, "mean", "the field's", "difference")
     for scale, field in FIELD.items():
         scores = [bicubic_score(name, scale) for name in SET5]
@@ -317,7 +547,9 @@ def bicubic(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     denoising = commands.add_parser("denoise")
     denoising.add_argument("--sigma", type=float, default=25, help="of 255")
@@ -340,7 +572,9 @@ def main():
     problems.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     problems.set_defaults(command=operators)
     published = commands.add_parser("records")
-    published.add_argument("--setting", choices=NETWORKS, default="small", help="small also cuts sizes and iterations")
+    published.add_argument(
+        "--setting", choices=NETWORKS, default="small", help="small also cuts sizes and iterations"
+    )
     published.add_argument("--only", nargs="+", help="parts of the names of the cases")
     published.set_defaults(command=records)
     enlarging = commands.add_parser("zssr")

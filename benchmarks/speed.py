@@ -1,10 +1,12 @@
 """How fast we are, beside the textbook's loop, in one run. Prints markdown tables; the plot goes beside them.
 
-python benchmarks/speed.py iterations    seconds an iteration of the same architecture, textbook against ours, and the
+python benchmarks/speed.py iterations    seconds an iteration of the same architecture, textbook against ours,
+and the
                                          share of the measured peak arithmetic
 python benchmarks/speed.py picture       time until the picture is there, three pictures x three seeds
-python benchmarks/speed.py zssr          time until zero-shot super-resolution is there, the paper's settings against the quick ones (DIL_DATA)
-python benchmarks/speed.py growth        seconds an iteration and memory, from 64 to 512 pixels a side; draws speed.png
+python benchmarks/speed.py zssr          time until zero-shot super-resolution is there, the paper's settings
+against the quick ones (DIL_DATA) python benchmarks/speed.py growth        seconds an iteration and memory,
+from 64 to 512 pixels a side; draws speed.png
 
 The time that the live view takes: python benchmarks/live_view.py
 """
@@ -42,7 +44,9 @@ NETWORKS = {"paper's, 5 scales of 128": SkipNetwork, "small, 4 scales of 24": sm
 
 
 def textbook(y, network, iterations, seed):
-    """The loop as everybody writes it: float32, contiguous memory, torch's defaults, the loss read at each iteration."""
+    """The loop as everybody writes it: float32, contiguous memory, torch's defaults, the loss read at each
+    iteration.
+    """
     generator = runtime.generator(seed, "z", y.device)
     z = 0.1 * torch.rand(1, network.input_channels, *y.shape[-2:], generator=generator, device=y.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -86,7 +90,10 @@ def durations(steps, count):
 
 
 def say(*cells):
-    print("| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True)
+    print(
+        "| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |",
+        flush=True,
+    )
 
 
 def header(*cells):
@@ -107,7 +114,11 @@ def peak_arithmetic():
     peaks = {}
     for name, work, operations in (
         ("matrix product", lambda: matrix @ matrix, 2 * 1536**3),
-        ("convolution 3x3, 128 channels", lambda: torch.nn.functional.conv2d(image, kernel, padding=1), 2 * 128**2 * 9 * 128**2),
+        (
+            "convolution 3x3, 128 channels",
+            lambda: torch.nn.functional.conv2d(image, kernel, padding=1),
+            2 * 128**2 * 9 * 128**2,
+        ),
     ):
         times = []
         for _ in range(12):
@@ -137,7 +148,9 @@ def apart(function, *arguments):
 
 
 def one_loop(name, way, side, count):
-    """Median seconds of `count` iterations after three to warm up, and the largest memory of the process in MiB."""
+    """Median seconds of `count` iterations after three to warm up, and the largest memory of the process in
+    MiB.
+    """
     _, y = observed("astronaut", side)
     steps = WAYS[way](y, make(NETWORKS[name], 0), 10**6, 0)
     durations(steps, 3)
@@ -147,9 +160,19 @@ def one_loop(name, way, side, count):
 
 def iterations(options):
     peaks = apart(peak_arithmetic)
-    print("Measured peak: " + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in peaks.items()) + ".\n")
+    print(
+        "Measured peak: " + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in peaks.items()) + ".\n"
+    )
     _, y = observed("coffee", options.side)
-    header("network", "loop", "seconds an iteration", "range", "textbook / this", "GFLOP an iteration", "per cent of peak")
+    header(
+        "network",
+        "loop",
+        "seconds an iteration",
+        "range",
+        "textbook / this",
+        "GFLOP an iteration",
+        "per cent of peak",
+    )
     for name, network in NETWORKS.items():
         times = {way: [] for way in WAYS}
         for _, way in itertools.product(range(options.turns), WAYS):
@@ -158,11 +181,21 @@ def iterations(options):
         for way, values in times.items():
             seconds = statistics.median(values)
             ratio = statistics.median(t / v for t, v in zip(times["textbook"], values, strict=True))
-            say(name, way, seconds, f"{min(values):.3g} to {max(values):.3g}", ratio, work, 100 * work / seconds / max(peaks.values()))
+            say(
+                name,
+                way,
+                seconds,
+                f"{min(values):.3g} to {max(values):.3g}",
+                ratio,
+                work,
+                100 * work / seconds / max(peaks.values()),
+            )
 
 
 def follow(way, network, name, seed, side, iterations, patience=60):
-    """Run until the average has not improved for `patience` iterations: its PSNR by iteration, median seconds of one."""
+    """Run until the average has not improved for `patience` iterations: its PSNR by iteration, median seconds
+    of one.
+    """
     x, y = observed(name, side, seed)
     steps = WAYS[way](y, make(network, seed), iterations, seed)
     average, curve, times = None, [], []
@@ -172,7 +205,11 @@ def follow(way, network, name, seed, side, iterations, patience=60):
         step = next(steps)
         wait()
         times.append(time.perf_counter() - started)
-        average = step.estimate if average is None else average.lerp(step.estimate, 1 - min(0.99, iteration / (iteration + 10)))
+        average = (
+            step.estimate
+            if average is None
+            else average.lerp(step.estimate, 1 - min(0.99, iteration / (iteration + 10)))
+        )
         curve.append(psnr(average, x))
         if len(curve) - curve.index(max(curve)) > patience:
             break
@@ -185,8 +222,23 @@ def first(curve, threshold):
 
 
 def time_to_picture(options):
-    print(f"{options.side} px, sigma 25/255, at most {options.iterations} iterations; aim: the textbook's peak minus {MARGIN} dB.\n")
-    header("picture", "seed", "textbook's peak", "its", "s/it", "seconds", "our peak", "our its", "our s/it", "our seconds", "times sooner")
+    print(
+        f"{options.side} px, sigma 25/255, at most {options.iterations} iterations; aim: the textbook's peak "
+        f"minus {MARGIN} dB.\n"
+    )
+    header(
+        "picture",
+        "seed",
+        "textbook's peak",
+        "its",
+        "s/it",
+        "seconds",
+        "our peak",
+        "our its",
+        "our s/it",
+        "our seconds",
+        "times sooner",
+    )
     ratios = []
     for name, seed in itertools.product(PICTURES, range(3)):
         case = (name, seed, options.side, options.iterations)
@@ -196,12 +248,24 @@ def time_to_picture(options):
         long, short = first(theirs, aim), first(curve, aim)
         ratios.append(long * slow / (short * quick) if short else 0.0)
         reached = (short, quick, short * quick) if short else ("never", quick, "never")
-        say(name, seed, f"{max(theirs):.2f}", long, slow, long * slow, f"{max(curve):.2f}", *reached, ratios[-1])
+        say(
+            name,
+            seed,
+            f"{max(theirs):.2f}",
+            long,
+            slow,
+            long * slow,
+            f"{max(curve):.2f}",
+            *reached,
+            ratios[-1],
+        )
     print(f"\nTimes sooner: median {statistics.median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}.")
 
 
 def textbook_zssr(y, A, iterations, seed):
-    """The paper's settings in a plain loop: 64 channels, windows of 128, a fresh father and its son at each iteration."""
+    """The paper's settings in a plain loop: 64 channels, windows of 128, a fresh father and its son at each
+    iteration.
+    """
     draw = np.random.default_rng(seed)
     with runtime.seeded(seed):
         network = ResidualNetwork(y.shape[1], 64).to(y.device)
@@ -231,7 +295,9 @@ def our_zssr(y, A, iterations, seed):
 
 
 def follow_zssr(way, name, seed, iterations, every):
-    """(seconds, PSNR) at every so many iterations, both ways scored alike: one view, back-projected. Scoring takes no time."""
+    """(seconds, PSNR) at every so many iterations, both ways scored alike: one view, back-projected. Scoring
+    takes no time.
+    """
     x = benchmark(f"set5/{name}.png")
     x = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2].to(runtime.device())
     A, clock, curve = Downsample(2), 0.0, []
@@ -250,19 +316,50 @@ def follow_zssr(way, name, seed, iterations, every):
 
 
 def time_to_large_picture(options):
-    print(f"Set5 x2, luma, the textbook {options.iterations} iterations; aim: so many dB below the textbook's best value, for both.\n")
-    header("picture", "seed", "textbook's best", "its whole run, s", "our best", "our whole run, s", "aim", "textbook, s", "ours, s", "times sooner")
+    print(
+        f"Set5 x2, luma, the textbook {options.iterations} iterations; aim: so many dB below the textbook's "
+        "best value, for both.\n"
+    )
+    header(
+        "picture",
+        "seed",
+        "textbook's best",
+        "its whole run, s",
+        "our best",
+        "our whole run, s",
+        "aim",
+        "textbook, s",
+        "ours, s",
+        "times sooner",
+    )
     ratios = {MARGIN: [], MARGIN / 3: []}
     for name, seed in itertools.product(options.names, range(options.seeds)):
         theirs = apart(follow_zssr, "textbook", name, seed, options.iterations, 25)
         mine = apart(follow_zssr, "ours", name, seed, 2000, 25)
         best, our_best = (max(value for _, value in curve) for curve in (theirs, mine))
         for margin, found in ratios.items():
-            long, short = (next((clock for clock, value in curve if value >= best - margin), None) for curve in (theirs, mine))
+            long, short = (
+                next((clock for clock, value in curve if value >= best - margin), None)
+                for curve in (theirs, mine)
+            )
             found.append(long / short if short else 0.0)
-            say(name, seed, f"{best:.2f}", theirs[-1][0], f"{our_best:.2f}", mine[-1][0], f"-{margin:.1f}", long, short or "never", found[-1])
+            say(
+                name,
+                seed,
+                f"{best:.2f}",
+                theirs[-1][0],
+                f"{our_best:.2f}",
+                mine[-1][0],
+                f"-{margin:.1f}",
+                long,
+                short or "never",
+                found[-1],
+            )
     for margin, found in ratios.items():
-        print(f"\nTimes sooner to the textbook's best less {margin:.1f} dB: median {statistics.median(found):.1f}, {min(found):.1f} to {max(found):.1f}.")
+        print(
+            f"\nTimes sooner to the textbook's best less {margin:.1f} dB: median "
+            f"{statistics.median(found):.1f}, {min(found):.1f} to {max(found):.1f}."
+        )
 
 
 def growth(options):
@@ -292,14 +389,25 @@ def growth(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"iterations": iterations, "picture": time_to_picture, "zssr": time_to_large_picture, "growth": growth}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts = {
+        "iterations": iterations,
+        "picture": time_to_picture,
+        "zssr": time_to_large_picture,
+        "growth": growth,
+    }
     parser.add_argument("part", choices=parts)
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--iterations", type=int, default=800)
     parser.add_argument("--turns", type=int, default=5, help="how often each loop gets its turn")
-    parser.add_argument("--largest", type=int, default=256, help="side up to which the paper's network is timed")
-    parser.add_argument("--names", nargs="+", default=["butterfly", "bird", "head"], help="pictures of Set5, for zssr")
+    parser.add_argument(
+        "--largest", type=int, default=256, help="side up to which the paper's network is timed"
+    )
+    parser.add_argument(
+        "--names", nargs="+", default=["butterfly", "bird", "head"], help="pictures of Set5, for zssr"
+    )
     parser.add_argument("--seeds", type=int, default=1, help="how many, for zssr")
     options = parser.parse_args()
     print(f"{machine()}\n")

@@ -15,7 +15,8 @@ from sphinx import addnodes
 ROOT = pathlib.Path(__file__).parents[1]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 GITHUB = "https://github.com/"
-# "owner/name" on GitHub, or nothing: then there are no launch buttons, and links to files outside the book are plain text.
+# "owner/name" on GitHub, or nothing: then there are no launch buttons, and links to files outside the book
+# are plain text.
 REPOSITORY = os.environ.get("DIL_REPOSITORY", CITATION.get("repository-code", "").removeprefix(GITHUB))
 
 project = "Deep internal learning"
@@ -70,7 +71,9 @@ def add_contents(app, document, source):
     if document != root_doc:
         return
     for part, patterns in PARTS.items():
-        pages = [path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+        pages = [
+            path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(ROOT.glob(pattern))
+        ]
         if pages:  # a part may be still to come
             source[0] += "\n```{toctree}\n" + f":hidden:\n:caption: {part}\n\n" + "\n".join(pages) + "\n```\n"
 
@@ -80,7 +83,9 @@ def link_files_of_the_repository(app, document):
     for link in list(document.findall(addnodes.download_reference)):
         path = os.path.normpath(os.path.join(os.path.dirname(app.env.docname), link["reftarget"]))
         if REPOSITORY:
-            link.replace_self(nodes.reference("", link.astext(), refuri=f"{GITHUB}{REPOSITORY}/blob/main/{path}"))
+            link.replace_self(
+                nodes.reference("", link.astext(), refuri=f"{GITHUB}{REPOSITORY}/blob/main/{path}")
+            )
         else:
             link.replace_self(nodes.inline("", link.astext()))
 
@@ -92,7 +97,9 @@ def describe_figures(app, document):
         return
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    texts = [output["metadata"]["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
+    texts = [
+        output["metadata"]["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})
+    ]
     figures = [
         figure
         for place in document.findall(nodes.container)

@@ -1,4 +1,5 @@
-"""What this machine has, whether the live lessons will run on it, how long they take, and how to mend what is wrong.
+"""What this machine has, whether the live lessons will run on it, how long they take, and how to mend what is
+wrong.
 
 Nothing is imported above but the standard library: the doctor must speak where torch or jupyter are missing.
 """
@@ -15,7 +16,8 @@ import time
 from importlib import metadata
 
 PYTHON = (3, 11)
-# Lowest versions that work, as in pyproject.toml. ipykernel comes with jupyterlab: from version 6 on a cell may await.
+# Lowest versions that work, as in pyproject.toml. ipykernel comes with jupyterlab: from version 6 on a cell
+# may await.
 TORCH = "2.5"
 LIVE_VIEW = {"jupyterlab": "4.2", "ipywidgets": "8.1", "ipykernel": "6"}
 
@@ -25,7 +27,9 @@ LESSONS = {"00 start here": 0.9, "01 inverse problems": 0.4, "03 deep image prio
 REFERENCE_PROBE = 0.018
 TOO_LONG = 10  # minutes for one lesson
 
-INSTALL = "delete the folder .venv and run `make lab` again (with conda: `conda env update -f environment.yml`)"
+INSTALL = (
+    "delete the folder .venv and run `make lab` again (with conda: `conda env update -f environment.yml`)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +85,9 @@ def check_device():
 
         device = runtime.device()
     except (ValueError, RuntimeError) as problem:
-        return Finding(False, f"the device cannot be used: {problem}", "remove the variable: `unset DIL_DEVICE`")
+        return Finding(
+            False, f"the device cannot be used: {problem}", "remove the variable: `unset DIL_DEVICE`"
+        )
     if device.type == "cuda":
         return Finding(True, f"device {device}, {torch.cuda.get_device_name(device)}")
     return Finding(True, f"device {device}, {processor()}")
@@ -99,7 +105,9 @@ def check_memory():
     except (ValueError, OSError):
         free = ", how much of it is free this system does not tell"
     enough = total > 1.8
-    return Finding(enough, f"memory {total:.1f} GB{free}", "" if enough else "use a machine with 4 GB of memory or more")
+    return Finding(
+        enough, f"memory {total:.1f} GB{free}", "" if enough else "use a machine with 4 GB of memory or more"
+    )
 
 
 def check_live_view():
@@ -108,7 +116,9 @@ def check_live_view():
     bad = [finding.text for finding in findings if not finding.ok]
     if bad:
         return Finding(False, f"the live view and its Stop button will not work: {'; '.join(bad)}", INSTALL)
-    return Finding(True, f"the live view and its Stop button will work: {', '.join(f.text for f in findings)}")
+    return Finding(
+        True, f"the live view and its Stop button will work: {', '.join(f.text for f in findings)}"
+    )
 
 
 def check_folder():
@@ -126,16 +136,26 @@ def check_profile():
     # Looked at here, not by runtime.profile(): that one asks for the device as well.
     chosen = os.environ.get("DIL_PROFILE")
     if chosen not in (None, "quick", "full"):
-        return Finding(False, f"DIL_PROFILE={chosen} is neither quick nor full", "`export DIL_PROFILE=quick`, or `unset DIL_PROFILE`")
-    return Finding(True, f"DIL_PROFILE={chosen}" if chosen else "DIL_PROFILE is not set: quick on a CPU, full on a GPU")
+        return Finding(
+            False,
+            f"DIL_PROFILE={chosen} is neither quick nor full",
+            "`export DIL_PROFILE=quick`, or `unset DIL_PROFILE`",
+        )
+    return Finding(
+        True, f"DIL_PROFILE={chosen}" if chosen else "DIL_PROFILE is not set: quick on a CPU, full on a GPU"
+    )
 
 
 def check_data():
     folder = os.environ.get("DIL_DATA")
     if not folder:
-        return Finding(True, "DIL_DATA is not set: no lesson needs it, benchmark pictures are fetched when asked for")
+        return Finding(
+            True, "DIL_DATA is not set: no lesson needs it, benchmark pictures are fetched when asked for"
+        )
     if not pathlib.Path(folder).is_dir():
-        return Finding(False, f"DIL_DATA={folder} is no folder", "name the folder that holds set5/, or `unset DIL_DATA`")
+        return Finding(
+            False, f"DIL_DATA={folder} is no folder", "name the folder that holds set5/, or `unset DIL_DATA`"
+        )
     return Finding(True, f"DIL_DATA={folder}")
 
 
@@ -143,7 +163,8 @@ def probe(iterations=40, warm_up=5):
     """Median seconds for one iteration of a small deep image prior (64x64 pixels) on this machine's device.
 
     Raises:
-        TypeError, ValueError: iterations or warm_up is no whole number, or there are no iterations to measure.
+        TypeError, ValueError: iterations or warm_up is no whole number, or there are no iterations to
+            measure.
     """
     from dil_course import runtime
     from dil_course.from_scratch import deep_image_prior
@@ -158,7 +179,9 @@ def probe(iterations=40, warm_up=5):
     for step in deep_image_prior(y, network=small_skip_network(), iterations=warm_up + iterations):
         float(step.loss)  # A GPU is done only when a number has come back.
         times.append(time.perf_counter())
-    return statistics.median(after - before for before, after in zip(times[warm_up:], times[warm_up + 1 :], strict=False))
+    return statistics.median(
+        after - before for before, after in zip(times[warm_up:], times[warm_up + 1 :], strict=False)
+    )
 
 
 def predicted_minutes(seconds):
@@ -175,14 +198,20 @@ def check_speed():
     lines = [f"a small fit runs, {1000 * seconds:.1f} ms an iteration; expect, in the quick profile, about"]
     lines += [f"{value:6.1f} minutes for lesson {lesson}" for lesson, value in minutes.items()]
     slow = max(minutes.values()) > TOO_LONG
-    mend = "close other programs and plug in the power, then ask again; else use a machine with a GPU" if slow else ""
+    mend = (
+        "close other programs and plug in the power, then ask again; else use a machine with a GPU"
+        if slow
+        else ""
+    )
     return Finding(not slow, "\n      ".join(lines), mend)
 
 
 def processor():
     """The processor's name where the system tells it."""
     try:
-        names = re.findall(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+        names = re.findall(
+            r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        )
     except OSError:
         names = []
     return names[0].strip() if names else platform.processor() or platform.machine()

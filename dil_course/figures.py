@@ -1,6 +1,7 @@
 """Figures of the lessons: pictures side by side and curves, each a static PNG with alternative text.
 
-Drawn on matplotlib's Figure, not pyplot, so that no figure is kept alive or drawn twice, and none needs a screen.
+Drawn on matplotlib's Figure, not pyplot, so that no figure is kept alive or drawn twice, and none needs a
+screen.
 """
 
 import io
@@ -15,8 +16,8 @@ from dil_course.signals import to_array
 from dil_course.signals.validation import check_flag, check_integer, check_number, describe
 
 TALLEST = 4  # height of a picture's place over its width: the figure of a strip of pixels would take minutes to draw
-# Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on white;
-# line styles say the same in gray.
+# Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on
+# white; line styles say the same in gray.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
 
@@ -92,8 +93,13 @@ def draw_curves(axes, curves, x_label, y_label):
         values = numbers(values, f"curves, {label!r}")
         x = np.arange(len(values)) if x is None else numbers(x, f"curves, x of {label!r}")
         if values.ndim != 1 or x.shape != values.shape:
-            raise ValueError(f"curves, {label!r}: expected as many values as places on the axis, got {describe(values)} over {describe(x)}")
-        axes.plot(x, values, color=COLOURS[index % 6], linestyle=STYLES[index % 6], linewidth=1.8, label=label)
+            raise ValueError(
+                f"curves, {label!r}: expected as many values as places on the axis, got {describe(values)} "
+                f"over {describe(x)}"
+            )
+        axes.plot(
+            x, values, color=COLOURS[index % 6], linestyle=STYLES[index % 6], linewidth=1.8, label=label
+        )
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(alpha=0.3)
@@ -115,7 +121,9 @@ def show_images(pictures, alt, columns=4):
     rows = math.ceil(len(pictures) / columns)
     columns = min(columns, len(pictures))
     height, width = to_array(next(iter(pictures.values()))).shape[:2]
-    figure = Figure(figsize=(2.7 * columns, rows * (2.7 * min(height / width, TALLEST) + 0.35)), layout="constrained")
+    figure = Figure(
+        figsize=(2.7 * columns, rows * (2.7 * min(height / width, TALLEST) + 0.35)), layout="constrained"
+    )
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
         axes.axis("off")

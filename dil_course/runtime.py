@@ -72,11 +72,12 @@ def seeded(seed):
 def generator(seed, purpose, device="cpu"):
     """A stream of random numbers of its own for each purpose, such as "noise" or "z".
 
-    One seed for everything would be a trap: the noise on the picture and the network's input would then come from
-    the same random bits, the input would hold the noise, and the network would fit it at once.
+    One seed for everything would be a trap: the noise on the picture and the network's input would then come
+    from the same random bits, the input would hold the noise, and the network would fit it at once.
 
     Raises:
-        TypeError, ValueError: seed is no whole number from 0 to 2**63 - 1, or torch makes no random numbers on that device here.
+        TypeError, ValueError: seed is no whole number from 0 to 2**63 - 1, or torch makes no random numbers
+            on that device here.
     """
     digest = hashlib.sha256(f"{purpose} {_whole_seed(seed)}".encode()).digest()
     try:

@@ -4,9 +4,9 @@
     python sources/build.py 01 ps03    only those whose names start so
 
 A lesson is edited as text in sources/lessons/NN_topic.py; notebooks/NN_topic.ipynb is made from it.
-A problem set is edited in sources/problem_sets/psNN_topic.py, with its solutions; solutions/ is made from it, and
-exercises/ from solutions/ by nbgrader, which takes the solutions out. What is written depends on the source alone,
-apart from the outputs, so that a difference between two commits is one that somebody made.
+A problem set is edited in sources/problem_sets/psNN_topic.py, with its solutions; solutions/ is made from it,
+and exercises/ from solutions/ by nbgrader, which takes the solutions out. What is written depends on the
+source alone, apart from the outputs, so that a difference between two commits is one that somebody made.
 """
 
 import hashlib
@@ -37,7 +37,9 @@ METADATA = {
 
 
 def convert(source):
-    """Read a source as a notebook without outputs, its metadata and cell ids depending on nothing but its text."""
+    """Read a source as a notebook without outputs, its metadata and cell ids depending on nothing but its
+    text.
+    """
     notebook = jupytext.read(source, fmt="py:percent")
     seen = Counter()
     for cell in notebook.cells:
@@ -54,9 +56,17 @@ def convert(source):
 
 
 def role(given):
-    """nbgrader's metadata in full: a source says only whether a cell is a solution, is graded, for how many points."""
+    """nbgrader's metadata in full: a source says only whether a cell is a solution, is graded, for how many
+    points.
+    """
     graded, solution = given.get("grade", False), given.get("solution", False)
-    return given | {"grade": graded, "solution": solution, "locked": graded and not solution, "task": False, "schema_version": 3}
+    return given | {
+        "grade": graded,
+        "solution": solution,
+        "locked": graded and not solution,
+        "task": False,
+        "schema_version": 3,
+    }
 
 
 def execute(notebook, folder):
@@ -90,7 +100,9 @@ def write(notebook, path):
     text = nbformat.writes(notebook) + "\n"
     size = len(text.encode())
     if size > LARGEST:
-        raise ValueError(f"{path.name}: {size / 1e6:.1f} MB, the limit is {LARGEST / 1e6} MB: make its figures smaller")
+        raise ValueError(
+            f"{path.name}: {size / 1e6:.1f} MB, the limit is {LARGEST / 1e6} MB: make its figures smaller"
+        )
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -102,11 +114,27 @@ def generate(name, course, release):
         course: folder that holds solutions/NAME/NAME.ipynb.
         release: folder to write to.
     """
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic by its name
+    path = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )  # nbgrader calls alembic by its name
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--force", "--create", f"--course-dir={course}"]
-        command += [f"--CourseDirectory.release_directory={release}", f"--db=sqlite:///{scratch}/gradebook.db"]
-        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "nbgrader",
+            "generate_assignment",
+            name,
+            "--force",
+            "--create",
+            f"--course-dir={course}",
+        ]
+        command += [
+            f"--CourseDirectory.release_directory={release}",
+            f"--db=sqlite:///{scratch}/gradebook.db",
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True
+        )
     if done.returncode:
         raise ValueError(f"nbgrader could not make {name}:\n{done.stderr}")
     target = Path(release) / name / f"{name}.ipynb"
@@ -129,8 +157,8 @@ def build_problem_set(source):
 
 def main(names):
     """Build what is named, or all."""
-    sources = {source: build_lesson for source in sorted(SOURCES.glob("*.py"))}
-    sources |= {source: build_problem_set for source in sorted(PROBLEM_SETS.glob("ps*.py"))}
+    sources = dict.fromkeys(sorted(SOURCES.glob("*.py")), build_lesson)
+    sources |= dict.fromkeys(sorted(PROBLEM_SETS.glob("ps*.py")), build_problem_set)
     for name in names:
         if not any(source.stem.startswith(name) for source in sources):
             raise ValueError(f"no lesson and no problem set starts with {name!r}")

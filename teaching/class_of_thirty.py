@@ -1,9 +1,11 @@
-"""A class on one machine: many students run the deep image prior of lesson 03 live at the same time, each in a kernel of its own.
+"""A class on one machine: many students run the deep image prior of lesson 03 live at the same time, each in
+a kernel of its own.
 
     python teaching/class_of_thirty.py --students 30 --side 64 --iterations 100
 
-Every student has a picture and a seed of their own. Printed are seconds and memory for one student alone, and for the whole
-class; what a class of another size needs can be told from these. The exit code is not zero when a student failed.
+Every student has a picture and a seed of their own. Printed are seconds and memory for one student alone, and
+for the whole class; what a class of another size needs can be told from these. The exit code is not zero when
+a student failed.
 """
 
 import argparse
@@ -44,7 +46,9 @@ print(json.dumps([time.perf_counter() - started, result.iteration]))
 
 @dataclasses.dataclass
 class Student:
-    """A kernel, and what came of it: seconds of the run, MiB in all and as a fair share of what kernels have in common, or a failure."""
+    """A kernel, and what came of it: seconds of the run, MiB in all and as a fair share of what kernels have
+    in common, or a failure.
+    """
 
     number: int
     manager: AsyncKernelManager
@@ -57,7 +61,9 @@ class Student:
 
     async def start(self, environment, seconds):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        await self.manager.start_kernel(env=environment, cwd=str(ROOT), extra_arguments=["--HistoryManager.enabled=False"], **quiet)
+        await self.manager.start_kernel(
+            env=environment, cwd=str(ROOT), extra_arguments=["--HistoryManager.enabled=False"], **quiet
+        )
         self.client = self.manager.client()
         self.client.start_channels()
         await self.client.wait_for_ready(timeout=seconds)
@@ -65,7 +71,9 @@ class Student:
 
     async def work(self, side, iterations, seconds):
         name = list(PICTURES)[self.number % len(PICTURES)]
-        told = await self.ask(LESSON.format(name=name, side=side, iterations=iterations, seed=self.number), seconds)
+        told = await self.ask(
+            LESSON.format(name=name, side=side, iterations=iterations, seed=self.number), seconds
+        )
         self.seconds, reached = json.loads(told.splitlines()[-1])
         if reached != iterations:
             raise RuntimeError(f"the run ended at iteration {reached}")
@@ -90,7 +98,10 @@ class Student:
 
     def weigh(self):
         memory = psutil.Process(self.pid).memory_full_info()
-        self.resident, self.share = memory.rss / 2**20, getattr(memory, "pss", 0) / 2**20 or None  # only Linux tells the share
+        self.resident, self.share = (
+            memory.rss / 2**20,
+            getattr(memory, "pss", 0) / 2**20 or None,
+        )  # only Linux tells the share
 
     async def end(self):
         if self.client is not None:
@@ -102,7 +113,9 @@ class Student:
 async def teach(students, side, iterations, threads, together, seconds):
     """Let so many students start, a few at a time, and then work all at once. Returns them."""
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    environment |= {"DIL_PROFILE": "quick", "DIL_DEVICE": "cpu"} | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    environment |= {"DIL_PROFILE": "quick", "DIL_DEVICE": "cpu"} | (
+        {"OMP_NUM_THREADS": str(threads)} if threads else {}
+    )
     room = [Student(number, AsyncKernelManager(kernel_name="python3")) for number in range(students)]
     door = asyncio.Semaphore(together)
 
@@ -119,7 +132,9 @@ async def teach(students, side, iterations, threads, together, seconds):
     try:
         await asyncio.gather(*(attempt(enter, student) for student in room))
         ready = [student for student in room if not student.failure]
-        await asyncio.gather(*(attempt(lambda student: student.work(side, iterations, seconds), student) for student in ready))
+        await asyncio.gather(
+            *(attempt(lambda student: student.work(side, iterations, seconds), student) for student in ready)
+        )
         for student in ready:
             if not student.failure:
                 student.weigh()
@@ -143,17 +158,31 @@ def row(room):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--students", type=int, default=30, help="how many work at once")
     parser.add_argument("--side", type=int, default=64, help="of each picture, in pixels")
     parser.add_argument("--iterations", type=int, default=100, help="of each run")
-    parser.add_argument("--threads", type=int, default=1, help="OMP_NUM_THREADS of each kernel; 0 leaves it to torch")
-    parser.add_argument("--together", type=int, default=4, help="kernels that start at a time: importing torch is the heaviest moment")
-    parser.add_argument("--seconds", type=int, default=1800, help="limit for one student's start, and for one student's run")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="OMP_NUM_THREADS of each kernel; 0 leaves it to torch"
+    )
+    parser.add_argument(
+        "--together",
+        type=int,
+        default=4,
+        help="kernels that start at a time: importing torch is the heaviest moment",
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=1800, help="limit for one student's start, and for one student's run"
+    )
     given = parser.parse_args(arguments)
     settings = (given.side, given.iterations, given.threads, given.together, given.seconds)
     print(f"{doctor.machine()}; load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print(f"deep image prior, {given.side}x{given.side} pixels, {given.iterations} iterations, threads of each kernel: {given.threads or 'as torch chooses'}")
+    print(
+        f"deep image prior, {given.side}x{given.side} pixels, {given.iterations} iterations, threads of each "
+        f"kernel: {given.threads or 'as torch chooses'}"
+    )
     print("                      seconds of the run  MiB of a student    GiB in all")
     print("students  failed    median   slowest resident    share  (of shares)", flush=True)
     failures = []
@@ -161,7 +190,11 @@ def main(arguments=None):
         started = time.perf_counter()
         room = asyncio.run(teach(students, *settings))
         print(f"{row(room)}   (all in all {time.perf_counter() - started:.0f} s)", flush=True)
-        failures += [f"student {student.number} of {students}: {student.failure}" for student in room if student.failure]
+        failures += [
+            f"student {student.number} of {students}: {student.failure}"
+            for student in room
+            if student.failure
+        ]
     print("\n".join(failures) if failures else "No student failed.")
     return 1 if failures else 0
 

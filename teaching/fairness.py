@@ -1,7 +1,9 @@
-"""Two steps that nbgrader's autograder lacks: mend what students break by accident, and survive what kills a kernel.
+"""Two steps that nbgrader's autograder lacks: mend what students break by accident, and survive what kills a
+kernel.
 
-Both are named in nbgrader_config.py, so that a plain `nbgrader autograde` has them too. What they did to a notebook
-they say in the log, in lines that begin with MARK; `teaching/mark.py` collects these for the lecturer.
+Both are named in nbgrader_config.py, so that a plain `nbgrader autograde` has them too. What they did to a
+notebook they say in the log, in lines that begin with MARK; `teaching/mark.py` collects these for the
+lecturer.
 """
 
 from collections import Counter
@@ -21,9 +23,9 @@ LONGEST_NOTEBOOK = 400  # cells
 class MendCells(NbGraderPreprocessor):
     """Bring a submission's cells back to the released ones; comes first.
 
-    A missing check cell is put back at the end, where all that the student has defined is known. nbgrader's own
-    `add_missing_cells` puts it behind its neighbour, and stops with KeyError where that is missing, too. A missing
-    answer cell needs no replacement, unless it is marked by hand.
+    A missing check cell is put back at the end, where all that the student has defined is known. nbgrader's
+    own `add_missing_cells` puts it behind its neighbour, and stops with KeyError where that is missing, too.
+    A missing answer cell needs no replacement, unless it is marked by hand.
     """
 
     def preprocess(self, nb, resources):
@@ -37,7 +39,9 @@ class MendCells(NbGraderPreprocessor):
             present = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells}
             for name in points:
                 if name not in present:
-                    self.log.warning(MARK + f"the graded cell {name} was missing and has been put back at the end")
+                    self.log.warning(
+                        MARK + f"the graded cell {name} was missing and has been put back at the end"
+                    )
                     nb.cells.append(released_cell(sources[name], points[name], name in by_hand))
         if len(nb.cells) > LONGEST_NOTEBOOK:
             raise ValueError(f"{len(nb.cells)} cells, at most {LONGEST_NOTEBOOK} are marked")
@@ -46,8 +50,11 @@ class MendCells(NbGraderPreprocessor):
     def _say_what_changed(self, nb, sources):
         count = Counter()
         for cell in reversed(nb.cells):
-            cell.metadata.pop("tags", None)  # "skip-execution" would skip a check, and what prints no error has full marks
-            # Pasting or another tool may leave half of nbgrader's metadata: what has no known name is an ordinary cell.
+            cell.metadata.pop(
+                "tags", None
+            )  # "skip-execution" would skip a check, and what prints no error has full marks
+            # Pasting or another tool may leave half of nbgrader's metadata: what has no known name is an
+            # ordinary cell.
             given = cell.metadata.get("nbgrader")
             name = given.get("grade_id") if isinstance(given, dict) else None
             if name not in sources:
@@ -55,9 +62,15 @@ class MendCells(NbGraderPreprocessor):
                 continue
             count[name] += 1
             if count[name] > 1:
-                cell.metadata.pop("nbgrader")  # nbgrader empties it, and then refuses the notebook for what it emptied
+                cell.metadata.pop(
+                    "nbgrader"
+                )  # nbgrader empties it, and then refuses the notebook for what it emptied
                 continue
-            if sources[name].locked and cell.source != sources[name].source and not is_release_of(cell.source, sources[name].source):
+            if (
+                sources[name].locked
+                and cell.source != sources[name].source
+                and not is_release_of(cell.source, sources[name].source)
+            ):
                 self.log.warning(MARK + f"the check cell {name} was edited; the original was run")
         for name, times in count.items():
             if times > 1:
@@ -91,8 +104,8 @@ def released_cell(source, points, by_hand):
 class ExecuteFairly(Execute):
     """Run a submission; a cell that ends the kernel or hangs costs itself, not the whole notebook.
 
-    nbgrader gives up on a notebook whose kernel dies. Here the guilty cell is left out and the notebook runs again.
-    nbgrader also gives full marks to a check that says nothing; here a check must return its points.
+    nbgrader gives up on a notebook whose kernel dies. Here the guilty cell is left out and the notebook runs
+    again. nbgrader also gives full marks to a check that says nothing; here a check must return its points.
     """
 
     def preprocess(self, nb, resources):
@@ -111,7 +124,9 @@ class ExecuteFairly(Execute):
                 self._index = self._late
                 raise UnresponsiveKernelError("it does not answer to an interrupt")
             self._late = index
-            self.log.warning(MARK + f"a cell ran for more than {self.timeout} s and was stopped: {label(cell)}")
+            self.log.warning(
+                MARK + f"a cell ran for more than {self.timeout} s and was stopped: {label(cell)}"
+            )
         if cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell):
             only_the_points(cell)
         return cell, resources
@@ -120,7 +135,9 @@ class ExecuteFairly(Execute):
         super().on_cell_executed(**what)
         reply = what["execute_reply"]["content"]
         if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", [])):
-            raise DeadKernelError("exit() was called")  # the kernel would end during the next cell, which is not guilty
+            raise DeadKernelError(
+                "exit() was called"
+            )  # the kernel would end during the next cell, which is not guilty
 
     def _leave_out(self, cell, problem):
         if cell.source.startswith("raise RuntimeError"):
@@ -133,7 +150,9 @@ class ExecuteFairly(Execute):
         before, self._size = self._size, self._size + len(str(msg["content"]))
         important = msg["msg_type"] in ("error", "execute_result")
         if before <= LARGEST_OUTPUT < self._size:
-            self.log.warning(MARK + f"a cell printed more than {LARGEST_OUTPUT} characters; the rest was dropped")
+            self.log.warning(
+                MARK + f"a cell printed more than {LARGEST_OUTPUT} characters; the rest was dropped"
+            )
         if important or self._size <= LARGEST_OUTPUT:
             return super().output(outs, msg, display_id, cell_index)
         return None
@@ -154,5 +173,9 @@ def only_the_points(cell):
         float(results[-1].data["text/plain"])
     except (IndexError, KeyError, ValueError):
         if not errors:
-            errors = [nbformat.v4.new_output("error", ename="NoPoints", evalue="this check returned no points", traceback=[])]
+            errors = [
+                nbformat.v4.new_output(
+                    "error", ename="NoPoints", evalue="this check returned no points", traceback=[]
+                )
+            ]
     cell.outputs = said + errors + results[-1:]

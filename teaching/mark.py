@@ -2,12 +2,13 @@
 
     python teaching/mark.py ps01_inverse_problems
 
-Submissions lie where nbgrader wants them: submitted/STUDENT/SET/SET.ipynb. Each is marked by `nbgrader autograde` in a
-process of its own with limits on time, memory and files, so that one that loops, floods or crashes ends as a mark and a
-message. Marks go to marks.csv and to nbgrader's gradebook.db, where Formgrader in JupyterLab finds them.
+Submissions lie where nbgrader wants them: submitted/STUDENT/SET/SET.ipynb. Each is marked by `nbgrader
+autograde` in a process of its own with limits on time, memory and files, so that one that loops, floods or
+crashes ends as a mark and a message. Marks go to marks.csv and to nbgrader's gradebook.db, where Formgrader
+in JupyterLab finds them.
 
-The limits keep accidents small. They are no sandbox: run this as a user, or in a container, that owns nothing else
-(docs/teaching.md).
+The limits keep accidents small. They are no sandbox: run this as a user, or in a container, that owns nothing
+else (docs/teaching.md).
 """
 
 import argparse
@@ -51,7 +52,9 @@ def environment():
 
 
 def register(course, name):
-    """Tell the gradebook what the problem set looks like: its cells, their points, the hidden lines of its checks."""
+    """Tell the gradebook what the problem set looks like: its cells, their points, the hidden lines of its
+    checks.
+    """
     command = nbgrader(course, "generate_assignment", name, "--create", "--force")
     command.append(f"--CourseDirectory.release_directory={course}/released")
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
@@ -63,7 +66,9 @@ def unreadable(path):
     """Why a submission cannot be marked at all, or None."""
     if not path.is_file():
         found = sorted(file.name for file in path.parent.glob("*")) if path.parent.is_dir() else []
-        return f"no file {path.name}" + (f"; there is: {', '.join(found[:5])}" if found else "; the folder is empty or missing")
+        return f"no file {path.name}" + (
+            f"; there is: {', '.join(found[:5])}" if found else "; the folder is empty or missing"
+        )
     if path.stat().st_size > LARGEST_FILE:
         return f"the file has {path.stat().st_size / 2**20:.0f} MiB, at most {LARGEST_FILE / 2**20:.0f} are opened"
     try:
@@ -74,7 +79,9 @@ def unreadable(path):
 
 
 def autograde(course, name, student, seconds, cell_seconds, memory):
-    """Run nbgrader on one submission within limits: (its log, the reason why it failed or None, seconds, MiB)."""
+    """Run nbgrader on one submission within limits: (its log, the reason why it failed or None, seconds,
+    MiB).
+    """
 
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -85,8 +92,17 @@ def autograde(course, name, student, seconds, cell_seconds, memory):
     log.parent.mkdir(exist_ok=True)
     started, reason = time.perf_counter(), None
     with log.open("w") as file:
-        command = nbgrader(course, "autograde", name, f"--student={student}", "--force", f"--ExecuteFairly.timeout={cell_seconds}")
-        process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=file, stderr=file, preexec_fn=limit)
+        command = nbgrader(
+            course,
+            "autograde",
+            name,
+            f"--student={student}",
+            "--force",
+            f"--ExecuteFairly.timeout={cell_seconds}",
+        )
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(), stdout=file, stderr=file, preexec_fn=limit
+        )
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
@@ -98,8 +114,12 @@ def autograde(course, name, student, seconds, cell_seconds, memory):
             time.sleep(0.05)
     text = log.read_text(errors="replace")
     if process.returncode and reason is None:
-        told = re.findall(r"^\w*(?:Error|Exception)\b.*|^.*(?:MemoryError|Killed).*", text, flags=re.MULTILINE)
-        reason = "nbgrader could not mark it: " + (told[-1] if told else f"exit code {process.returncode}")[:200]
+        told = re.findall(
+            r"^\w*(?:Error|Exception)\b.*|^.*(?:MemoryError|Killed).*", text, flags=re.MULTILINE
+        )
+        reason = (
+            "nbgrader could not mark it: " + (told[-1] if told else f"exit code {process.returncode}")[:200]
+        )
     return text, reason, time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
@@ -124,7 +144,10 @@ def grades(course, name, student, failed):
             for grade in submission.grades:
                 grade.auto_score, grade.needs_manual_grade = 0, False
             gradebook.db.commit()
-        return {grade.name: grade.score if grade.manual_score is not None else grade.auto_score for grade in submission.grades}
+        return {
+            grade.name: grade.score if grade.manual_score is not None else grade.auto_score
+            for grade in submission.grades
+        }
 
 
 def mark(course, name, student, *limits):
@@ -142,9 +165,16 @@ def mark(course, name, student, *limits):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", help="of the problem set, as in ps01_inverse_problems")
-    parser.add_argument("--course", type=Path, default=ROOT, help="folder that holds submitted/ and gets gradebook.db and marks.csv")
+    parser.add_argument(
+        "--course",
+        type=Path,
+        default=ROOT,
+        help="folder that holds submitted/ and gets gradebook.db and marks.csv",
+    )
     parser.add_argument("--seconds", type=int, default=900, help="limit for one submission")
     parser.add_argument("--cell-seconds", type=int, default=90, help="limit for one cell")
     parser.add_argument("--memory", type=float, default=6, help="limit for one submission in GiB")
@@ -157,8 +187,14 @@ def main(arguments=None):
     register(course, options.name)
 
     def work(student):
-        row = mark(course, options.name, student, options.seconds, options.cell_seconds, int(options.memory * 2**30))
-        print(f"{student:24} {row['sum']:5.4g} points  {row['seconds']:6.1f} s {row['MiB']:5d} MiB  {row['remarks']}", flush=True)
+        row = mark(
+            course, options.name, student, options.seconds, options.cell_seconds, int(options.memory * 2**30)
+        )
+        print(
+            f"{student:24} {row['sum']:5.4g} points  {row['seconds']:6.1f} s {row['MiB']:5d} MiB  "
+            f"{row['remarks']}",
+            flush=True,
+        )
         return row
 
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -168,7 +204,10 @@ def main(arguments=None):
         writer.writeheader()
         writer.writerows(rows)
     times = statistics.median(row["seconds"] for row in rows)
-    print(f"{len(rows)} submissions, median {times:.1f} s, at most {max(row['MiB'] for row in rows)} MiB; marks in {course / 'marks.csv'}")
+    print(
+        f"{len(rows)} submissions, median {times:.1f} s, at most {max(row['MiB'] for row in rows)} MiB; "
+        f"marks in {course / 'marks.csv'}"
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ class AnswerBank:
         return register
 
     def add_wrong_causes(self, nonsense):
-        """Register the wrong answers to the diagnosis of failing runs: no dictionary, gaps, a word that is no cause, and each wrong cause."""
+        """Register the wrong answers to the diagnosis of failing runs: no dictionary, gaps, a word that is no
+        cause, and each wrong cause.
+        """
         runs = self.checks.RUNS
         first, second = list(runs)[:2]
         self.wrong["causes"] = {

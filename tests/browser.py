@@ -1,4 +1,5 @@
-"""What the tests in a real browser share: Chromium, a Jupyter server of a folder, and a reader's moves on a notebook's page.
+"""What the tests in a real browser share: Chromium, a Jupyter server of a folder, and a reader's moves on a
+notebook's page.
 
 Screenshots are kept in artifacts/, which git ignores.
 """
@@ -78,10 +79,14 @@ def serving(command, address, log_path, **options):
 
 @contextlib.contextmanager
 def jupyter(folder, app="jupyterlab"):
-    """A server of `folder` on a free port of this machine only, JupyterLab's or Notebook 7's ("notebook"); yields its address."""
+    """A server of `folder` on a free port of this machine only, JupyterLab's or Notebook 7's ("notebook");
+    yields its address.
+    """
     port, private = free_port(), folder / ".jupyter"
     # Asks whether to fetch news otherwise, in a window above the page.
-    settings = private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    settings = (
+        private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    )
     settings.parent.mkdir(parents=True)
     settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
     environment = os.environ | {
@@ -90,10 +95,20 @@ def jupyter(folder, app="jupyterlab"):
         "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
     }
-    command = [sys.executable, "-m", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    command = [
+        sys.executable,
+        "-m",
+        app,
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+    ]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
     address = f"http://127.0.0.1:{port}"
-    with serving(command, f"{address}/api/status?token={TOKEN}", folder / "server.log", cwd=folder, env=environment):
+    with serving(
+        command, f"{address}/api/status?token={TOKEN}", folder / "server.log", cwd=folder, env=environment
+    ):
         yield address
 
 
@@ -106,13 +121,18 @@ def _answers(address):
 
 def write_notebook(path, cells):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+    }
     nbformat.write(notebook, path)
 
 
 @contextlib.contextmanager
 def page_of(browser, name, allowed=(), width=1200, height=1000, **options):
-    """A page that must stay without errors in the browser's console, but for those that hold a text in `allowed`.
+    """A page that must stay without errors in the browser's console, but for those that hold a text in
+    `allowed`.
 
     A failure leaves artifacts/NAME_failed.png. Options are those of playwright's new_page.
     """
@@ -124,7 +144,12 @@ def page_of(browser, name, allowed=(), width=1200, height=1000, **options):
         if not any(part in text for part in allowed):
             complaints.append(text)
 
-    page.on("console", lambda message: complain(f"{message.text} {message.location['url']}") if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: (
+            complain(f"{message.text} {message.location['url']}") if message.type == "error" else None
+        ),
+    )
     page.on("pageerror", lambda error: complain(str(error)))
     try:
         yield page
@@ -146,7 +171,9 @@ def open_notebook(page, address, name):
 
 
 def wait_for_kernel(page, address):
-    """Wait until the page is connected to its kernel. Now and then the page starts two at once, and gives up the first."""
+    """Wait until the page is connected to its kernel. Now and then the page starts two at once, and gives up
+    the first.
+    """
 
     def connected():
         kernels = page.request.get(f"{address}/api/kernels?token={TOKEN}").json()
@@ -178,14 +205,18 @@ def run_by_hand(cell):
 
 
 def until_it_runs(cell, start):
-    """Start a cell, again if that came before the page was connected to its kernel: then the cell's star goes as it came, if it came."""
+    """Start a cell, again if that came before the page was connected to its kernel: then the cell's star goes
+    as it came, if it came.
+    """
     prompt, dialog = cell.locator(".jp-InputPrompt"), cell.page.locator("dialog.jp-Dialog")
     for _ in range(10):
         start()
         starred = 0
         for _ in range(50):
             cell.page.wait_for_timeout(200)
-            if dialog.count():  # JupyterLab asks for the kernel when a command comes while it is still starting
+            if (
+                dialog.count()
+            ):  # JupyterLab asks for the kernel when a command comes while it is still starting
                 dialog.first.get_by_text("Select", exact=True).click()
             text = prompt.text_content().strip()  # inner_text is empty for a cell that is scrolled away
             if text == "[ ]:" and starred:
@@ -208,7 +239,9 @@ def outputs(cell):
 
 
 def tracebacks(place):
-    """What errors a cell, or a page, shows. JupyterLab marks them as it marks warnings, so their first words tell them apart."""
+    """What errors a cell, or a page, shows. JupyterLab marks them as it marks warnings, so their first words
+    tell them apart.
+    """
     return outputs(place).filter(has_text="Traceback (most recent call last)")
 
 

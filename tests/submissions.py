@@ -1,4 +1,6 @@
-"""Submissions of problem set 01 as students hand them in: right, wrong and broken, each with the marks that it deserves."""
+"""Submissions of problem set 01 as students hand them in: right, wrong and broken, each with the marks that
+it deserves.
+"""
 
 import json
 import random
@@ -82,7 +84,8 @@ def smooth_deblur(y, kernel, weight):
 """,
     ],
     "noise_after_tikhonov": [
-        "def noise_after_tikhonov(K, sigma, weight):\n    filter = K.conj() / (K * K.conj() + weight)\n    return sigma ** 2 * (filter * filter.conj()).real.mean()",
+        "def noise_after_tikhonov(K, sigma, weight):\n    filter = K.conj() / (K * K.conj() + weight)\n    "
+        "return sigma ** 2 * (filter * filter.conj()).real.mean()",
         """
 def noise_after_tikhonov(K, s, lam):
     total = 0.0
@@ -92,12 +95,14 @@ def noise_after_tikhonov(K, s, lam):
 """,
     ],
     "make_consistent": [
-        "def make_consistent(guess, y, A):\n    missing = y - A(guess)\n    guess += A.pinv(missing)\n    return guess",
+        "def make_consistent(guess, y, A):\n    missing = y - A(guess)\n    guess += A.pinv(missing)\n    "
+        "return guess",
         "def make_consistent(g, y, A):\n    unseen = g - A.pinv(A(g))\n    return A.pinv(y) + unseen",
     ],
     "causes": [
         "causes = dict(A='step too large', B='fits the noise', C='wrong kernel', D='wrong adjoint')",
-        "causes = {}\ncauses['D'] = 'wrong adjoint'\ncauses['C'] = 'wrong kernel'\ncauses['B'] = 'fits the noise'\ncauses['A'] = 'step too large'",
+        "causes = {}\ncauses['D'] = 'wrong adjoint'\ncauses['C'] = 'wrong kernel'\ncauses['B'] = 'fits the "
+        "noise'\ncauses['A'] = 'step too large'",
     ],
 }
 
@@ -145,7 +150,9 @@ def exercise():
 
 
 def find(notebook, grade_id):
-    return next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+    return next(
+        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+    )
 
 
 def filled(answers):
@@ -191,7 +198,9 @@ def with_cell(code, before=2):
 
 def without(*names):
     notebook = good()
-    notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") not in names]
+    notebook.cells = [
+        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") not in names
+    ]
     return notebook
 
 
@@ -240,32 +249,50 @@ def all_but(*names):
 
 NOTHING = dict.fromkeys(POINTS, 0)
 
-# name: (submission: a notebook, the text of a file, or None for no file; the marks deserved; what the list must say of it)
+# name: (submission: a notebook, the text of a file, or None for no file; the marks deserved; what the list
+# must say of it)
 BROKEN = {
-    "syntax_error": (lambda: answer_with("psnr_of_noise", "def psnr_of_noise(sigma)\n    return"), all_but("psnr_of_noise"), ""),
+    "syntax_error": (
+        lambda: answer_with("psnr_of_noise", "def psnr_of_noise(sigma)\n    return"),
+        all_but("psnr_of_noise"),
+        "",
+    ),
     "infinite_loop": (
         lambda: answer_with("smooth_deblur", "def smooth_deblur(y, kernel, weight):\n    while True: pass"),
         all_but("smooth_deblur"),
         "ran for more than",
     ),
     "loop_that_resists": (
-        lambda: answer_with("smooth_deblur", "while True:\n    try:\n        import time; time.sleep(1)\n    except BaseException: pass"),
+        lambda: answer_with(
+            "smooth_deblur",
+            "while True:\n    try:\n        import time; time.sleep(1)\n    except BaseException: pass",
+        ),
         all_but("smooth_deblur"),
         "ended the kernel",
     ),
     "deleted_check": (lambda: without("make_consistent"), POINTS, "put back"),
     "deleted_answer": (lambda: without("make_consistent_answer"), all_but("make_consistent"), ""),
-    "deleted_both": (lambda: without("psnr_of_noise_answer", "psnr_of_noise"), all_but("psnr_of_noise"), "put back"),
+    "deleted_both": (
+        lambda: without("psnr_of_noise_answer", "psnr_of_noise"),
+        all_but("psnr_of_noise"),
+        "put back",
+    ),
     "duplicated_check": (lambda: duplicated("causes"), POINTS, "2 times"),
     "duplicated_answer": (lambda: duplicated("interlaced_adjoint_answer"), POINTS, "2 times"),
     "changed_check": (lambda: changed("causes", source="3"), POINTS, "was edited"),
     "changed_check_to_win": (
-        lambda: (lambda notebook: find(notebook, "causes").update(source="3") or notebook)(answer_with("causes", "causes = 0")),
+        lambda: (lambda notebook: find(notebook, "causes").update(source="3") or notebook)(
+            answer_with("causes", "causes = 0")
+        ),
         all_but("causes"),
         "was edited",
     ),
     "check_as_text": (lambda: changed("make_consistent", cell_type="raw"), POINTS, ""),
-    "huge_output": (lambda: with_cell("for i in range(10**6): print('all work and no play', i)"), POINTS, "printed more than"),
+    "huge_output": (
+        lambda: with_cell("for i in range(10**6): print('all work and no play', i)"),
+        POINTS,
+        "printed more than",
+    ),
     "one_huge_line": (lambda: with_cell("print('x' * 10**8)"), POINTS, "printed more than"),
     "exit": (lambda: with_cell("exit()"), POINTS, ""),
     "hard_exit": (lambda: with_cell("import os\nos._exit(0)"), POINTS, "ended the kernel"),
@@ -279,7 +306,10 @@ BROKEN = {
     "silent_kernel": (
         lambda: (
             lambda notebook: (
-                notebook.cells.insert(2, nbformat.v4.new_code_cell("get_ipython().ast_node_interactivity = 'none'")) or notebook
+                notebook.cells.insert(
+                    2, nbformat.v4.new_code_cell("get_ipython().ast_node_interactivity = 'none'")
+                )
+                or notebook
             )
         )(filled({})),
         NOTHING,

@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from dil_course import runtime
-from dil_course.adaptation import adapt_super_resolution, free, idbp, tune_by_masking, tune_by_sure, tune_on_restored
+from dil_course.adaptation import (
+    adapt_super_resolution,
+    free,
+    idbp,
+    tune_by_masking,
+    tune_by_sure,
+    tune_on_restored,
+)
 from dil_course.adaptation.denoising import patch, sizes
 from dil_course.adaptation.freedom import FREEDOMS, count
 from dil_course.adaptation.idbp import levels
@@ -21,7 +28,19 @@ from dil_course.from_scratch.self_supervised.blind_spot import grid, neighbour_m
 from dil_course.from_scratch.zero_shot_sr import restore
 from dil_course.networks import Denoiser, ResidualNetwork
 from dil_course.networks.trained import TRAINED, WEIGHTS, trained
-from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import (
+    Blur,
+    BlurDownsample,
+    Downsample,
+    Identity,
+    Mask,
+    add_gaussian,
+    enlarge,
+    gaussian_kernel,
+    luma,
+    picture,
+    psnr,
+)
 
 SIGMA = 25 / 255
 METHODS = [tune_by_sure, tune_by_masking, tune_on_restored]
@@ -121,7 +140,9 @@ def test_what_is_free_is_what_was_asked_for():
     assert count(free(network, "all")) == sum(p.numel() for p in network.parameters())
     assert count(free(network, "norm")) == sum(2 * m.num_features for m in norms)
     assert count(free(network, "gain")) == sum(m.out_channels for m in convolutions)
-    assert count(free(network, "low-rank")) == sum(4 * (m.out_channels + 9 * m.in_channels) for m in convolutions)
+    assert count(free(network, "low-rank")) == sum(
+        4 * (m.out_channels + 9 * m.in_channels) for m in convolutions
+    )
 
 
 def test_a_gain_multiplies_a_channel():
@@ -188,11 +209,15 @@ class Halving(torch.nn.Module):
         return self.layer(x.mul_(0.5) if self.in_place else 0.5 * x)
 
 
-@pytest.mark.parametrize("method", [*METHODS, lambda y, *given, **settings: idbp(y, Identity(), *given, **settings)])
+@pytest.mark.parametrize(
+    "method", [*METHODS, lambda y, *given, **settings: idbp(y, Identity(), *given, **settings)]
+)
 def test_a_network_that_writes_into_its_input_changes_neither_the_observation_nor_the_result(method):
     _, y = noisy()
     before = y.clone()
-    found, expected = (run(method(y, Halving(in_place), SIGMA, iterations=3)).estimate for in_place in (True, False))
+    found, expected = (
+        run(method(y, Halving(in_place), SIGMA, iterations=3)).estimate for in_place in (True, False)
+    )
     assert torch.equal(y, before)
     assert torch.equal(found, expected)
 
@@ -222,7 +247,9 @@ def test_same_seed_same_numbers(method):
     network, (_, y) = small_denoiser(), noisy()
 
     def end(seed):
-        return run(method(y, network, SIGMA, "low-rank", iterations=4, learning_rate=0.01, seed=seed)).estimate
+        return run(
+            method(y, network, SIGMA, "low-rank", iterations=4, learning_rate=0.01, seed=seed)
+        ).estimate
 
     assert torch.equal(end(0), end(0))
     assert not torch.equal(end(0), end(1))
@@ -233,12 +260,16 @@ def test_a_failed_adaptation_returns_the_trained_networks_result(method):
     network, (_, y) = small_denoiser(), noisy()
     result = run(method(y, network, SIGMA, "all", iterations=20, learning_rate=1e3))
     assert torch.isfinite(result.estimate).all()
-    failing = run(method(y, breaks_after_some_updates(network), SIGMA, "all", iterations=20, learning_rate=0.01))
+    failing = run(
+        method(y, breaks_after_some_updates(network), SIGMA, "all", iterations=20, learning_rate=0.01)
+    )
     assert torch.allclose(failing.estimate, network(y, SIGMA), atol=1e-6)
 
 
 class breaks_after_some_updates(torch.nn.Module):
-    """A network that gives missing numbers as soon as one of its weights has moved by 0.025: at the third step of 0.01."""
+    """A network that gives missing numbers as soon as one of its weights has moved by 0.025: at the third
+    step of 0.01.
+    """
 
     def __init__(self, network):
         super().__init__()
@@ -291,7 +322,9 @@ def test_patches_are_windows_of_the_picture_turned_and_mirrored():
             for turns in range(4)
             for flipped in (False, True)
             for left in range(13)
-            if torch.equal(x[..., left : left + 40].rot90(turns, (-2, -1)).flip([-1] if flipped else []), window)
+            if torch.equal(
+                x[..., left : left + 40].rot90(turns, (-2, -1)).flip([-1] if flipped else []), window
+            )
         ]
         assert len(found) == 1
         ways.add(found[0][:2])
@@ -301,7 +334,9 @@ def test_patches_are_windows_of_the_picture_turned_and_mirrored():
 def test_patches_of_a_small_picture_fit_its_smaller_copy():
     sources = sizes(torch.rand(1, 3, 32, 48))
     assert [tuple(x.shape[-2:]) for x in sources] == [(32, 48), (28, 43)]
-    assert all(patch(sources, runtime.generator(seed, "patches")).shape == (1, 3, 28, 28) for seed in range(8))
+    assert all(
+        patch(sources, runtime.generator(seed, "patches")).shape == (1, 3, 28, 28) for seed in range(8)
+    )
 
 
 def test_restored_patches_get_fresh_noise_of_the_right_strength():
@@ -355,7 +390,13 @@ def steps_of(networks, y):
 def test_least_risk_chooses_the_network_with_the_least_error():
     x, y = noisy(96, name="coffee")
     good, idle = trained("denoiser_gray"), small_denoiser()
-    networks = [idle, lambda y, sigma: good(y, 2.5 * sigma), good, idle, lambda y, sigma: good(y, 0.4 * sigma)]
+    networks = [
+        idle,
+        lambda y, sigma: good(y, 2.5 * sigma),
+        good,
+        idle,
+        lambda y, sigma: good(y, 0.4 * sigma),
+    ]
     rule = LeastRisk(y, SIGMA, every=1)
     assert run(steps_of(networks, y), stop=rule).iteration == 3
     assert rule.least == pytest.approx((good(y, SIGMA) - x).square().mean().item(), abs=0.15 * SIGMA**2)
@@ -405,7 +446,11 @@ def test_idbp_is_denoising_and_back_projection_in_turn(sigma):
     assert torch.allclose(last, (estimate if sigma else projected).clamp(0, 1), atol=1e-5)
 
 
-@pytest.mark.parametrize("A", [Downsample(2), Blur(gaussian_kernel(9, 1.2)), Mask((torch.rand(1, 1, 48, 48) < 0.6).float())], ids=lambda A: type(A).__name__)
+@pytest.mark.parametrize(
+    "A",
+    [Downsample(2), Blur(gaussian_kernel(9, 1.2)), Mask((torch.rand(1, 1, 48, 48) < 0.6).float())],
+    ids=lambda A: type(A).__name__,
+)
 def test_the_result_of_idbp_explains_clean_data(A):
     x, _ = noisy(48)
     y = A(x)
@@ -461,7 +506,9 @@ def test_idbp_needs_a_pseudo_inverse_of_the_model_or_one_that_stands_in():
     _, y = noisy(32)
     with pytest.raises(TypeError, match="pinv"):
         idbp(y, Half(), small_denoiser())
-    assert run(idbp(y, Half(), small_denoiser(), pinv=lambda r: 2 * r, iterations=2)).estimate.shape == y.shape
+    assert (
+        run(idbp(y, Half(), small_denoiser(), pinv=lambda r: 2 * r, iterations=2)).estimate.shape == y.shape
+    )
 
 
 # Super-resolution
@@ -480,7 +527,9 @@ def test_an_adapted_super_resolution_network_begins_as_the_trained_one():
 
 def test_a_failed_adaptation_of_super_resolution_returns_the_trained_networks_result():
     class breaks_at_the_46th_step(ResidualNetwork):
-        """Gives missing numbers then: a first result of the adapted network was shown before, at iteration 40."""
+        """Gives missing numbers then: a first result of the adapted network was shown before, at iteration
+        40.
+        """
 
         steps = 0
 
@@ -534,7 +583,9 @@ def gain(name, seed):
 
 @pytest.mark.slow
 def test_foreign_pictures_gain_half_a_decibel_and_familiar_ones_lose_nothing():
-    foreign = [gain(name, seed) for name in ("text", "page", "brick", "shepp_logan_phantom") for seed in range(2)]
+    foreign = [
+        gain(name, seed) for name in ("text", "page", "brick", "shepp_logan_phantom") for seed in range(2)
+    ]
     assert sum(foreign) / len(foreign) > 0.4 and min(foreign) > 0
     assert min(gain("camera", seed) for seed in range(2)) > -0.1
 
@@ -555,9 +606,17 @@ def test_an_adapted_denoiser_restores_better_inside_idbp():
     for seed in (0, 1):
         x, A = picture("brick", 96), Downsample(2)
         y, blurred = A(x), add_gaussian(blur(x), noise, seed=seed)
-        plain, adapted = (psnr(run(idbp(y, A, network, adapt=adapt, seed=seed)).estimate, x, shave=2) for adapt in (None, "all"))
+        plain, adapted = (
+            psnr(run(idbp(y, A, network, adapt=adapt, seed=seed)).estimate, x, shave=2)
+            for adapt in (None, "all")
+        )
         assert adapted > plain > psnr(enlarge(y, A), x, shave=2) + 1
         settings = dict(sigma=noise, weakest=6 / 255, pinv=lambda r: blur.pinv(r, epsilon=5e-3))
-        plain, adapted = (psnr(run(idbp(blurred, blur, network, adapt=adapt, **settings)).estimate, x) for adapt in (None, "all"))
-        tikhonov = max(psnr(blur.pinv(blurred, epsilon=epsilon).clamp(0, 1), x) for epsilon in (1e-3, 3e-3, 1e-2, 3e-2))
+        plain, adapted = (
+            psnr(run(idbp(blurred, blur, network, adapt=adapt, **settings)).estimate, x)
+            for adapt in (None, "all")
+        )
+        tikhonov = max(
+            psnr(blur.pinv(blurred, epsilon=epsilon).clamp(0, 1), x) for epsilon in (1e-3, 3e-3, 1e-2, 3e-2)
+        )
         assert adapted > plain > tikhonov

@@ -1,6 +1,8 @@
-"""What the checks of every problem set do with the answers of its bank: right ones in many forms earn full points, wrong ones are refused, each with its own diagnosis.
+"""What the checks of every problem set do with the answers of its bank: right ones in many forms earn full
+points, wrong ones are refused, each with its own diagnosis.
 
-The banks stand in the files of the sets, beside the tests that one set alone needs. Problem set 01 has its own file for all of it.
+The banks stand in the files of the sets, beside the tests that one set alone needs. Problem set 01 has its
+own file for all of it.
 """
 
 import contextlib
@@ -15,13 +17,33 @@ import torch
 
 from dil_course.checks import compare, ps01, tasks
 
-BANKS = [importlib.import_module(f"test_{number}").BANK for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps12", "ps13")]
+BANKS = [
+    importlib.import_module(f"test_{number}").BANK
+    for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps12", "ps13")
+]
 TASKS = [pytest.param(bank, task, id=f"{bank.name[:4]}-{task}") for bank in BANKS for task in bank.right]
 each_task = pytest.mark.parametrize(("bank", "task"), TASKS)
 SETS = [ps01, *(bank.checks for bank in BANKS)]
-CHECKS = {f"{checks.__name__[-4:]}-{task}": check for checks in SETS for task, check in vars(checks).items() if hasattr(check, "points")}
-RIGHT = [(bank, task, answer, seed) for bank in BANKS for task in bank.right for answer in bank.right[task] for seed in (0, 1, 2357)]
-WRONG = [(bank, task, says, seed) for bank in BANKS for task in bank.wrong for says in bank.wrong[task] for seed in bank.wrong_seeds]
+CHECKS = {
+    f"{checks.__name__[-4:]}-{task}": check
+    for checks in SETS
+    for task, check in vars(checks).items()
+    if hasattr(check, "points")
+}
+RIGHT = [
+    (bank, task, answer, seed)
+    for bank in BANKS
+    for task in bank.right
+    for answer in bank.right[task]
+    for seed in (0, 1, 2357)
+]
+WRONG = [
+    (bank, task, says, seed)
+    for bank in BANKS
+    for task in bank.wrong
+    for says in bank.wrong[task]
+    for seed in bank.wrong_seeds
+]
 
 
 def name(case):
@@ -54,7 +76,11 @@ def test_every_problem_set_has_a_bank_and_every_task_its_answers():
     assert {bank.name for bank in BANKS} == sets - {"ps01_inverse_problems"}
     for bank in BANKS:
         notebook = build.convert(build.PROBLEM_SETS / f"{bank.name}.py")
-        graded = [cell.metadata.nbgrader.grade_id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+        graded = [
+            cell.metadata.nbgrader.grade_id
+            for cell in notebook.cells
+            if cell.metadata.get("nbgrader", {}).get("grade")
+        ]
         assert list(bank.right) == graded[:-1]  # the last one is the open question
         assert [task for task in bank.right if len(bank.right[task]) < 2 or len(bank.wrong[task]) < 6] == []
 
@@ -72,13 +98,17 @@ def test_wrong_answer_is_refused_with_its_own_diagnosis(case, verdict):
     points, line = verdict(bank, task, bank.wrong[task][says], seed)
     assert points == bank.points(says), line
     assert says in line
-    assert [phrase for phrase in bank.wrong[task] if phrase in line] == [says], "two mistakes get one diagnosis"
+    assert [phrase for phrase in bank.wrong[task] if phrase in line] == [says], (
+        "two mistakes get one diagnosis"
+    )
 
 
 @each_task
 def test_untouched_exercise_earns_nothing(bank, task, verdict):
     exercise = nbformat.read(build.EXERCISES / bank.name / f"{bank.name}.ipynb", as_version=4)
-    cells = {cell.metadata.nbgrader.grade_id: cell.source for cell in exercise.cells if "nbgrader" in cell.metadata}
+    cells = {
+        cell.metadata.nbgrader.grade_id: cell.source for cell in exercise.cells if "nbgrader" in cell.metadata
+    }
     names = {"torch": torch}
     with contextlib.suppress(NotImplementedError):
         exec(cells[f"{task}_answer"], names)
@@ -92,7 +122,11 @@ def test_untouched_exercise_earns_nothing(bank, task, verdict):
 def test_nonsense_earns_nothing_and_stops_no_check(check):
     assert check(nonsense()) == 0
     for value in nonsense():
-        assert check(lambda *inputs, value=value: value) == check(lambda *inputs, value=value: (value, value)) == 0
+        assert (
+            check(lambda *inputs, value=value: value)
+            == check(lambda *inputs, value=value: (value, value))
+            == 0
+        )
 
 
 def test_what_an_answer_sets_in_torch_is_set_back_for_the_checks_after_it():

@@ -1,4 +1,5 @@
-"""The web book that `make book` makes: complete, no dead link, every figure described, readable offline, in the dark and on a phone.
+"""The web book that `make book` makes: complete, no dead link, every figure described, readable offline, in
+the dark and on a phone.
 
 Screenshots are kept in artifacts/, which git ignores.
 """
@@ -14,7 +15,9 @@ import build
 import pytest
 from browser import ARTIFACTS, chromium, page_of  # noqa: F401  (a fixture)
 
-pytest.importorskip("sphinx_book_theme", reason="the tools of the web book are not installed: pip install -e '.[book]'")
+pytest.importorskip(
+    "sphinx_book_theme", reason="the tools of the web book are not installed: pip install -e '.[book]'"
+)
 bs4 = pytest.importorskip("bs4", reason="beautifulsoup4 is not installed: pip install -e '.[test]'")
 
 ADDRESS = "https://github.com/someone/something"
@@ -22,7 +25,20 @@ LESSON = "notebooks/03_deep_image_prior.html"
 
 
 def make(folder, repository):
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", "book", "-d", folder / "doctrees", ".", folder / "html"]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-c",
+        "book",
+        "-d",
+        folder / "doctrees",
+        ".",
+        folder / "html",
+    ]
     environment = os.environ | {"DIL_REPOSITORY": repository}
     done = subprocess.run(command, cwd=build.ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -30,7 +46,9 @@ def make(folder, repository):
 
 
 def parse(html):
-    paths = [path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts]  # there lie templates of the theme
+    paths = [
+        path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts
+    ]  # there lie templates of the theme
     return {path: bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
 
 
@@ -62,7 +80,10 @@ def test_every_lesson_and_problem_set_is_in_the_table_of_contents(html, pages):
 
 
 def test_no_link_or_picture_inside_the_book_is_dead(html, pages):
-    names = {path: {tag["id"] for tag in page.select("[id]")} | {tag["name"] for tag in page.select("a[name]")} for path, page in pages.items()}
+    names = {
+        path: {tag["id"] for tag in page.select("[id]")} | {tag["name"] for tag in page.select("a[name]")}
+        for path, page in pages.items()
+    }
     dead, seen = [], 0
     for path, page in pages.items():
         for tag in page.select("[href], [src]"):
@@ -70,7 +91,11 @@ def test_no_link_or_picture_inside_the_book_is_dead(html, pages):
             if address.scheme or address.netloc:
                 continue
             seen += 1
-            target = pathlib.Path(os.path.normpath(path.parent / urllib.parse.unquote(address.path))) if address.path else path
+            target = (
+                pathlib.Path(os.path.normpath(path.parent / urllib.parse.unquote(address.path)))
+                if address.path
+                else path
+            )
             fragment = urllib.parse.unquote(address.fragment)
             if not target.is_file() or (fragment and fragment not in names.get(target, ())):
                 dead.append(f"{path.relative_to(html)}: {address.geturl()}")
@@ -78,21 +103,33 @@ def test_no_link_or_picture_inside_the_book_is_dead(html, pages):
 
 
 def test_the_first_page_leads_to_the_front_page(html, pages):
-    assert pages[html / "index.html"].select_one("meta[http-equiv=refresh]")["content"].endswith("url=README.html")
+    assert (
+        pages[html / "index.html"]
+        .select_one("meta[http-equiv=refresh]")["content"]
+        .endswith("url=README.html")
+    )
 
 
 def test_a_page_loads_nothing_from_elsewhere(html, pages):
     for path, page in pages.items():
-        loaded = [tag.get("src", tag.get("href")) for tag in page.select("script[src], img[src], link[rel=stylesheet][href], iframe[src]")]
+        loaded = [
+            tag.get("src", tag.get("href"))
+            for tag in page.select("script[src], img[src], link[rel=stylesheet][href], iframe[src]")
+        ]
         assert not [address for address in loaded if urllib.parse.urlsplit(address).netloc], path
 
 
 def test_every_figure_of_a_lesson_is_there_with_its_alternative_text(html, pages):
     for path, page in pages.items():
-        assert all(image.get("alt", "").strip() for image in page.select("img")), f"a picture without alternative text: {path}"
+        assert all(image.get("alt", "").strip() for image in page.select("img")), (
+            f"a picture without alternative text: {path}"
+        )
     for source in build.NOTEBOOKS.glob("*.ipynb"):
         stored = re.findall(r'"alt": "(.*)"', source.read_text(encoding="utf-8"))
-        shown = [image["alt"] for image in pages[html / "notebooks" / f"{source.stem}.html"].select(".cell_output img")]
+        shown = [
+            image["alt"]
+            for image in pages[html / "notebooks" / f"{source.stem}.html"].select(".cell_output img")
+        ]
         assert stored and [text.replace('\\"', '"') for text in stored] == shown
 
 
@@ -104,7 +141,9 @@ def test_formulae_are_formulae(html, pages):
     for path, page in pages.items():
         for code in page.select("pre, code, .math, script, style"):
             code.extract()
-        assert "$$" not in page.get_text() and "$\\" not in page.get_text(), f"a formula was left as text: {path}"
+        assert "$$" not in page.get_text() and "$\\" not in page.get_text(), (
+            f"a formula was left as text: {path}"
+        )
 
 
 def test_the_search_knows_a_word_of_a_lesson(html):
@@ -129,7 +168,9 @@ def test_without_a_repository_there_are_no_launch_buttons_and_no_links_to_it(htm
     assert "LICENSE" in pages[html / "README.html"].get_text()
 
 
-@pytest.mark.parametrize("page", ["notebooks/03_deep_image_prior", "exercises/ps03_deep_image_prior/ps03_deep_image_prior"])
+@pytest.mark.parametrize(
+    "page", ["notebooks/03_deep_image_prior", "exercises/ps03_deep_image_prior/ps03_deep_image_prior"]
+)
 def test_a_notebook_of_a_repository_starts_in_binder_and_colab(published, page):
     assert launches(published[f"{page}.html"]) == [
         f"https://mybinder.org/v2/gh/someone/something/main?urlpath=lab/tree/{page}.ipynb",
@@ -150,11 +191,19 @@ def test_links_to_files_outside_the_book_lead_to_the_repository(published):
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    "name, width, scheme", [("desktop_light", 1400, "light"), ("desktop_dark", 1400, "dark"), ("phone", 390, "light"), ("phone_dark", 390, "dark")]
+    "name, width, scheme",
+    [
+        ("desktop_light", 1400, "light"),
+        ("desktop_dark", 1400, "dark"),
+        ("phone", 390, "light"),
+        ("phone_dark", 390, "dark"),
+    ],
 )
 def test_a_lesson_is_readable_without_a_network(chromium, html, name, width, scheme):  # noqa: F811
     asked = []
-    with page_of(chromium, f"book_{name}", width=width, height=900, color_scheme=scheme, offline=True) as page:
+    with page_of(
+        chromium, f"book_{name}", width=width, height=900, color_scheme=scheme, offline=True
+    ) as page:
         page.on("request", lambda request: asked.append(request.url))
         page.goto((html / LESSON).as_uri(), timeout=120_000)
         page.locator("mjx-container").first.wait_for(timeout=120_000)
@@ -164,11 +213,19 @@ def test_a_lesson_is_readable_without_a_network(chromium, html, name, width, sch
         assert formulae > 10 and page.locator("mjx-container").count() == formulae
         assert page.locator("mjx-merror").count() == 0
         assert all(address.startswith(("file:", "data:")) for address in asked), asked
-        for address in [LESSON, "README.html", "benchmarks/RESULTS.html", "docs/teaching.html", "notebooks/06_sure.html"]:
+        for address in [
+            LESSON,
+            "README.html",
+            "benchmarks/RESULTS.html",
+            "docs/teaching.html",
+            "notebooks/06_sure.html",
+        ]:
             page.goto((html / address).as_uri(), timeout=120_000)
             page.wait_for_timeout(500)
             page.screenshot(path=ARTIFACTS / f"book_{name}_{pathlib.Path(address).stem}.png")
-            filters = page.locator("article img").evaluate_all("images => images.map(image => getComputedStyle(image).filter)")
+            filters = page.locator("article img").evaluate_all(
+                "images => images.map(image => getComputedStyle(image).filter)"
+            )
             assert set(filters) <= {"none"}, "the theme changes pictures that are to be compared"
 
 
@@ -177,13 +234,17 @@ def test_no_page_is_wider_than_a_phone(chromium, html, pages):  # noqa: F811
     with page_of(chromium, "book_width", width=390, height=900, offline=True) as page:
         for address in pages.keys() - {html / "index.html"}:  # which leads on to another at once
             page.goto(address.as_uri(), timeout=120_000)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{address.relative_to(html)} scrolls sideways"
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, (
+                f"{address.relative_to(html)} scrolls sideways"
+            )
 
 
 @pytest.mark.browser
 def test_the_search_finds_the_lesson_about_stein(chromium, html):  # noqa: F811
     # From a file, the browser does not let the page fetch the summaries of what it found.
-    with page_of(chromium, "book_search", allowed=["CORS", "net::ERR_FAILED", "Failed to fetch"], offline=True) as page:
+    with page_of(
+        chromium, "book_search", allowed=["CORS", "net::ERR_FAILED", "Failed to fetch"], offline=True
+    ) as page:
         page.goto((html / "search.html").as_uri() + "?q=stein", timeout=120_000)
         results = page.locator("ul.search li a")
         results.first.wait_for(timeout=120_000)

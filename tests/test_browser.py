@@ -11,8 +11,25 @@ import time
 
 import numpy as np
 import pytest
-from browser import ARTIFACTS, LOADED, PIXELS, TOKEN, chromium, iteration, jupyter, open_notebook, outputs, page_of
-from browser import run_all, run_by_hand, tracebacks, wait_for_kernel, wait_for_live_picture, wait_until, write_notebook
+from browser import (
+    ARTIFACTS,
+    LOADED,
+    PIXELS,
+    TOKEN,
+    chromium,
+    iteration,
+    jupyter,
+    open_notebook,
+    outputs,
+    page_of,
+    run_all,
+    run_by_hand,
+    tracebacks,
+    wait_for_kernel,
+    wait_for_live_picture,
+    wait_until,
+    write_notebook,
+)
 from PIL import Image
 
 __all__ = ["chromium"]  # a fixture
@@ -28,7 +45,8 @@ LIVE = [
     "y = add_gaussian(truth, 25 / 255)",
     "result = await watch(deep_image_prior(y, iterations=4000), truth=truth, observed=y)",
     "print(result.why)",
-    "print(json.dumps({i: hashlib.sha256(snapshot.tobytes()).hexdigest() for i, snapshot in result.snapshots}))",
+    "print(json.dumps({i: hashlib.sha256(snapshot.tobytes()).hexdigest() for i, snapshot in "
+    "result.snapshots}))",
 ]
 # Iterations so long that the way of a message through a busy machine does not count.
 SLOW = [
@@ -52,7 +70,9 @@ def printed(cell):
 
 
 def digest(image, side):
-    """Of the picture on the page, shrunk back to the pixels that it had before `watch` enlarged it; "" while it is being exchanged."""
+    """Of the picture on the page, shrunk back to the pixels that it had before `watch` enlarged it; "" while
+    it is being exchanged.
+    """
     png = base64.b64decode(image.evaluate(PIXELS).split(",")[1])
     if not png:
         return ""
@@ -89,11 +109,17 @@ def test_run_all_then_stop_then_slider(chromium, tmp_path):
 
         # The page shows the very snapshot that the kernel keeps of the iteration beside the slider.
         kept = printed(snapshots)
-        handle, readout = running.locator(".widget-slider .noUi-handle"), running.locator(".widget-slider .widget-readout")
+        handle, readout = (
+            running.locator(".widget-slider .noUi-handle"),
+            running.locator(".widget-slider .widget-readout"),
+        )
         shown = set()
         for key in ["End", *["ArrowLeft"] * 5, "Home", "ArrowRight", "End"]:
             handle.press(key)
-            wait_until(lambda: kept.get(readout.inner_text()) == digest(live, side=64), "the slider to show the kernel's snapshot")
+            wait_until(
+                lambda: kept.get(readout.inner_text()) == digest(live, side=64),
+                "the slider to show the kernel's snapshot",
+            )
             shown.add(readout.inner_text())
             if key == "Home":
                 live.scroll_into_view_if_needed()
@@ -112,7 +138,8 @@ def test_stop_ends_a_run_within_two_iterations(chromium, tmp_path):
 def test_notebook_7_runs_live_and_stops(chromium, tmp_path):
     pytest.importorskip("notebook", reason="Notebook 7 is not installed")
     write_notebook(tmp_path / "slow.ipynb", SLOW)
-    # Notebook 7.6 says this once on every start, before any cell has run: its keyboard shortcuts load before their settings.
+    # Notebook 7.6 says this once on every start, before any cell has run: its keyboard shortcuts load before
+    # their settings.
     own = ["Cannot read properties of undefined (reading 'schema')"]
     with jupyter(tmp_path, "notebook") as address, page_of(chromium, "notebook_7", allowed=own) as page:
         page.goto(f"{address}/notebooks/slow.ipynb?token={TOKEN}")
@@ -139,7 +166,10 @@ def press_stop_during_slow_run(page):
     wait_for_live_picture(running)
     stop = running.locator(".widget-button", has_text="Stop")
     # The page's own clock tells when the button was pressed: playwright may take its time before it presses.
-    stop.evaluate("button => button.addEventListener('click', () => { window.pressed = Date.now() / 1000 }, { capture: true })")
+    stop.evaluate(
+        "button => button.addEventListener('click', () => { window.pressed = Date.now() / 1000 }, { capture: "
+        "true })"
+    )
     stop.click()
     why, last, _, begun = printed(following)
     before = sum(moment < page.evaluate("window.pressed") for moment in begun)
@@ -161,6 +191,8 @@ def test_an_interrupt_of_the_kernel_keeps_the_estimate(chromium, tmp_path):
         run_by_hand(following)
         why, last, mean, begun = printed(following)
         assert why == f"interrupted at iteration {last}" and len(begun) - last in (0, 1)
-        assert mean == pytest.approx(last % 10 / 10, abs=1e-6), "the estimate is not that of the last whole iteration"
+        assert mean == pytest.approx(last % 10 / 10, abs=1e-6), (
+            "the estimate is not that of the last whole iteration"
+        )
         assert running.locator(".jp-RenderedImage img").evaluate(LOADED)
         page.screenshot(path=ARTIFACTS / "interrupt.png")

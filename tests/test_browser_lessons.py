@@ -1,6 +1,7 @@
 """The course in a real browser: whole lessons, a reader's own photograph, web pages made of lessons.
 
-A file of its own beside test_browser.py, so that two workers share them. Screenshots are kept in artifacts/, which git ignores.
+A file of its own beside test_browser.py, so that two workers share them. Screenshots are kept in artifacts/,
+which git ignores.
 """
 
 import io
@@ -13,8 +14,21 @@ import nbformat
 import numpy as np
 import pytest
 import skimage.data
-from browser import ARTIFACTS, LOADED, choose, chromium, iteration, jupyter, open_notebook, outputs, page_of
-from browser import run_all, tracebacks, wait_for_live_picture, wait_until
+from browser import (
+    ARTIFACTS,
+    LOADED,
+    choose,
+    chromium,
+    iteration,
+    jupyter,
+    open_notebook,
+    outputs,
+    page_of,
+    run_all,
+    tracebacks,
+    wait_for_live_picture,
+    wait_until,
+)
 from PIL import Image
 
 from dil_course.signals import add_gaussian, load_image, psnr
@@ -26,7 +40,9 @@ LESSONS = pathlib.Path(__file__).parents[1] / "notebooks"
 
 
 def copy_lesson(name, folder):
-    """The lesson without its outputs, so that everything seen on the page is new; returns its code cells' texts."""
+    """The lesson without its outputs, so that everything seen on the page is new; returns its code cells'
+    texts.
+    """
     notebook = nbformat.read(LESSONS / f"{name}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in code:
@@ -47,7 +63,11 @@ def run_lesson(page, address, name, count):
 def wait_for_the_end(page, seconds):
     """Wait until all cells have run, none with an error."""
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
-    wait_until(lambda: all(re.fullmatch(r"\s*\[\d+\]:\s*", text) for text in prompts.all_text_contents()), "all cells to end", seconds)
+    wait_until(
+        lambda: all(re.fullmatch(r"\s*\[\d+\]:\s*", text) for text in prompts.all_text_contents()),
+        "all cells to end",
+        seconds,
+    )
     assert tracebacks(page).count() == 0, tracebacks(page).all_inner_texts()
 
 
@@ -90,7 +110,9 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
 
         with page.expect_file_chooser() as chooser:
             code.nth(upload).locator(".jupyter-button").click()
-        chooser.value.set_files({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": photograph.getvalue()})
+        chooser.value.set_files(
+            {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": photograph.getvalue()}
+        )
         code.nth(upload).get_by_text("(1)").wait_for(timeout=60_000)
         page.screenshot(path=ARTIFACTS / "lesson_00_upload.png")
         (tmp_path / "my_picture_restored.png").unlink()  # the cat's
@@ -134,7 +156,18 @@ def test_lesson_03_runs_live_and_goes_on_after_stop(chromium, tmp_path):
 
 @pytest.mark.parametrize("name", ["00_start_here", "03_deep_image_prior"])
 def test_a_lesson_as_a_web_page_shows_its_figures_and_formulae(name, chromium, tmp_path):
-    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", f"--output-dir={tmp_path}", LESSONS / f"{name}.ipynb"], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "nbconvert",
+            "--to",
+            "html",
+            f"--output-dir={tmp_path}",
+            LESSONS / f"{name}.ipynb",
+        ],
+        check=True,
+    )
     notebook = nbformat.read(LESSONS / f"{name}.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     # MathJax comes from a server that need not be within reach; then formulae stay as they were written.
@@ -142,7 +175,11 @@ def test_a_lesson_as_a_web_page_shows_its_figures_and_formulae(name, chromium, t
         page.goto((tmp_path / f"{name}.html").as_uri())
         page.wait_for_timeout(1000)
         pictures = page.locator("img")
-        stored = sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+        stored = sum(
+            "image/png" in output.get("data", {})
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+        )
         assert pictures.count() == stored and all(pictures.evaluate_all(f"images => images.map({LOADED})"))
         assert all(picture.is_visible() for picture in pictures.all())
         words = page.locator("body").inner_text()
@@ -150,5 +187,7 @@ def test_a_lesson_as_a_web_page_shows_its_figures_and_formulae(name, chromium, t
             assert broken not in words
         if not page.locator("mjx-container, .MathJax").count():
             for formula in re.findall(r"\$\$.*?\$\$", text, re.DOTALL):
-                assert "".join(formula.split()) in "".join(words.split()), f"this formula is broken: {formula}"
+                assert "".join(formula.split()) in "".join(words.split()), (
+                    f"this formula is broken: {formula}"
+                )
         page.screenshot(path=ARTIFACTS / f"html_{name}.png", full_page=True)

@@ -1,4 +1,6 @@
-"""A run that dies, and goes on from its checkpoint: the same numbers, whatever is resumed, and plain words where it cannot be."""
+"""A run that dies, and goes on from its checkpoint: the same numbers, whatever is resumed, and plain words
+where it cannot be.
+"""
 
 import errno
 import os
@@ -15,8 +17,21 @@ from safetensors.torch import save_file
 from dil_course.fitting import checkpoint, run
 from dil_course.fitting.stopping import Discrepancy, HeldOut, WindowedVariance
 from dil_course.from_scratch import (
-    deep_image_prior, deep_red, dip_sure, held_out, neighbor2neighbor, noise2fast, noise2noise, noise2self, noise2void,
-    non_local_means, recorrupted2recorrupted, self2self, sgld_dip, zero_shot_noise2noise, zero_shot_sr,
+    deep_image_prior,
+    deep_red,
+    dip_sure,
+    held_out,
+    neighbor2neighbor,
+    noise2fast,
+    noise2noise,
+    noise2self,
+    noise2void,
+    non_local_means,
+    recorrupted2recorrupted,
+    self2self,
+    sgld_dip,
+    zero_shot_noise2noise,
+    zero_shot_sr,
 )  # fmt: skip
 from dil_course.from_scratch.sgld_dip import Posterior
 from dil_course.signals import Identity, add_gaussian, picture
@@ -53,7 +68,9 @@ class Killed(Exception):
 
 
 def dying_at(steps, iteration):
-    """Make the method raise in the middle of an iteration, when its random numbers are drawn and its weights not yet updated."""
+    """Make the method raise in the middle of an iteration, when its random numbers are drawn and its weights
+    not yet updated.
+    """
     update = steps.engine.update
 
     def last(loss):
@@ -96,7 +113,12 @@ def test_the_rule_goes_on_too(rule, tmp_path):
 
     file = tmp_path / "run.safetensors"
     with pytest.raises(Killed):
-        run(dying_at(deep_image_prior(Y, iterations=TOTAL), 12), truth=TRUTH, stop=RULES[rule](), checkpoint=file)
+        run(
+            dying_at(deep_image_prior(Y, iterations=TOTAL), 12),
+            truth=TRUTH,
+            stop=RULES[rule](),
+            checkpoint=file,
+        )
     same(result(checkpoint=file), result())
     same(result(checkpoint=file), result())  # the finished run, read again
 
@@ -109,12 +131,22 @@ def test_a_wrong_call_is_refused_and_the_file_stays(tmp_path):
         "iterations was int 5, not int 6": lambda: run(deep_image_prior(Y, iterations=6), checkpoint=file),
         "another run": lambda: run(deep_image_prior(OTHER, iterations=5), checkpoint=file),
         "another run,": lambda: run(deep_image_prior(Y, iterations=5, seed=1), checkpoint=file),
-        "learning_rate was float 0.01, not float 1.0": lambda: run(deep_image_prior(Y, iterations=5, learning_rate=1.0), checkpoint=file),
-        "average was float 0.99, not float 0.5": lambda: run(deep_image_prior(Y, iterations=5), average=0.5, checkpoint=file),
-        "truth was NoneType None, not Tensor": lambda: run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file),
-        "stop was NoneType None, not str 'HeldOut'": lambda: run(deep_image_prior(Y, iterations=5), stop=RULES["held out"](), checkpoint=file),
+        "learning_rate was float 0.01, not float 1.0": lambda: run(
+            deep_image_prior(Y, iterations=5, learning_rate=1.0), checkpoint=file
+        ),
+        "average was float 0.99, not float 0.5": lambda: run(
+            deep_image_prior(Y, iterations=5), average=0.5, checkpoint=file
+        ),
+        "truth was NoneType None, not Tensor": lambda: run(
+            deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file
+        ),
+        "stop was NoneType None, not str 'HeldOut'": lambda: run(
+            deep_image_prior(Y, iterations=5), stop=RULES["held out"](), checkpoint=file
+        ),
         "memory was": lambda: run(sgld_dip(Y, iterations=5), checkpoint=file),
-        "memory was .*split": lambda: run(METHODS["deep_red"](iterations=5, learning_rate=0.01), checkpoint=file),
+        "memory was .*split": lambda: run(
+            METHODS["deep_red"](iterations=5, learning_rate=0.01), checkpoint=file
+        ),
     }
     for words, call in wrong.items():
         with pytest.raises(ValueError, match=words):
@@ -126,7 +158,10 @@ def other_rules():
     """Pairs of rules that are not the same, and what is said."""
     pixels = held_out(Y)
     return {
-        "stop.sigma was float 0.001, not float 0.5": (Discrepancy(Y, Identity(), 1e-3), Discrepancy(Y, Identity(), 0.5)),
+        "stop.sigma was float 0.001, not float 0.5": (
+            Discrepancy(Y, Identity(), 1e-3),
+            Discrepancy(Y, Identity(), 0.5),
+        ),
         "stop.y had other values": (Discrepancy(Y, Identity(), 1e-3), Discrepancy(OTHER, Identity(), 1e-3)),
         "stop.held_out had other values": (HeldOut(Y, pixels), HeldOut(Y, ~pixels)),
         "stop.patience was int 100, not int 9": (WindowedVariance(4, 100), WindowedVariance(4, 9)),
@@ -204,7 +239,9 @@ def test_a_file_that_is_no_checkpoint_is_refused(content, tmp_path):
         run(deep_image_prior(Y, iterations=2), checkpoint=file)
 
 
-@pytest.mark.parametrize("steps", [lambda: noise2fast(LARGER), lambda: zero_shot_sr(Y, iterations=2), lambda: iter([])])
+@pytest.mark.parametrize(
+    "steps", [lambda: noise2fast(LARGER), lambda: zero_shot_sr(Y, iterations=2), lambda: iter([])]
+)
 def test_methods_that_cannot_be_taken_up_again_say_so_before_compute(steps, tmp_path):
     with pytest.raises(TypeError, match="cannot be taken up again"):
         run(steps(), checkpoint=tmp_path / "run.safetensors")
@@ -230,7 +267,9 @@ def test_a_folder_in_the_way_costs_the_file_and_not_the_run(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("problem", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_disk_that_is_full_or_read_only_costs_the_file_and_not_the_run(problem, tmp_path, monkeypatch, capsys):
+def test_a_disk_that_is_full_or_read_only_costs_the_file_and_not_the_run(
+    problem, tmp_path, monkeypatch, capsys
+):
     def refuse(*arguments):
         raise OSError(problem, os.strerror(problem))
 
@@ -239,11 +278,17 @@ def test_a_disk_that_is_full_or_read_only_costs_the_file_and_not_the_run(problem
     result = run(deep_image_prior(Y, iterations=5), checkpoint=file)
     same(result, run(deep_image_prior(Y, iterations=5)))
     said = capsys.readouterr().out
-    assert said.count("no checkpoint") == said.count("after iteration 1: ") == 1 and os.strerror(problem) in said and str(file) in said
+    assert (
+        said.count("no checkpoint") == said.count("after iteration 1: ") == 1
+        and os.strerror(problem) in said
+        and str(file) in said
+    )
     assert not list(tmp_path.iterdir()), "half a file was left"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full, a file on a disk that is full")
+@pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="only Linux has /dev/full, a file on a disk that is full"
+)
 def test_a_disk_that_is_really_full(tmp_path, capsys):
     (tmp_path / "run.safetensors.part").symlink_to("/dev/full")
     assert run(deep_image_prior(Y, iterations=5), checkpoint=tmp_path / "run.safetensors").iteration == 5
@@ -268,9 +313,19 @@ def test_a_run_that_diverges_leaves_the_last_good_state(tmp_path):
 
 
 def test_a_process_that_is_killed_goes_on():
-    """SIGKILL at random moments of one run, a new process each time. More of them: python benchmarks/kills.py."""
-    command = [sys.executable, build.ROOT / "benchmarks" / "kills.py", "--kills=3", "--iterations=200", "--longest=0.3"]
+    """SIGKILL at random moments of one run, a new process each time. More of them: python
+    benchmarks/kills.py.
+    """
+    command = [
+        sys.executable,
+        build.ROOT / "benchmarks" / "kills.py",
+        "--kills=3",
+        "--iterations=200",
+        "--longest=0.3",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^\| [23] \| [\d.]+ \| \d+ \|$", done.stdout, re.MULTILINE)) == 2, "the second and third process went on"
+    assert len(re.findall(r"^\| [23] \| [\d.]+ \| \d+ \|$", done.stdout, re.MULTILINE)) == 2, (
+        "the second and third process went on"
+    )
     assert "The same final numbers as an unbroken run: True" in done.stdout

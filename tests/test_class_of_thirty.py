@@ -10,7 +10,9 @@ pytestmark = pytest.mark.slow
 
 def test_three_students_work_at_once_and_are_measured(capsys):
     assert class_of_thirty.main(SMALL) == 0
-    alone, together = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()[:1] in ("1", "3")]
+    alone, together = [
+        line.split() for line in capsys.readouterr().out.splitlines() if line.strip()[:1] in ("1", "3")
+    ]
     for line, students in ((alone, "1"), (together, "3")):
         assert line[:2] == [students, "0"]
         median, slowest, resident = map(float, line[2:5])
@@ -32,7 +34,9 @@ def test_one_student_that_fails_is_told_and_the_others_go_on(fault, capsys, monk
     ask = class_of_thirty.Student.ask
 
     async def stumble(student, asked, seconds):
-        return await ask(student, code if student.number == 1 and asked != class_of_thirty.IMPORTS else asked, seconds)
+        return await ask(
+            student, code if student.number == 1 and asked != class_of_thirty.IMPORTS else asked, seconds
+        )
 
     monkeypatch.setattr(class_of_thirty.Student, "ask", stumble)
     assert class_of_thirty.main(["--students=2", *SMALL[1:]]) == 1

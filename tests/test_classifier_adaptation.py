@@ -1,4 +1,6 @@
-"""Adapting a classifier: pictures, corruptions, and five methods that never touch the caller's network, each against formulas by hand."""
+"""Adapting a classifier: pictures, corruptions, and five methods that never touch the caller's network, each
+against formulas by hand.
+"""
 
 import copy
 import math
@@ -23,7 +25,9 @@ X, LABELS = digits("test")
 METHODS = {
     "batch_statistics": batch_statistics,
     "tent": tent,
-    "test_time_training": lambda network, batches, **settings: ttt(network, batches, iterations=2, copies=4, **settings),
+    "test_time_training": lambda network, batches, **settings: ttt(
+        network, batches, iterations=2, copies=4, **settings
+    ),
     "memo": lambda network, batches, **settings: memo(network, batches, copies=4, **settings),
     "cotta": lambda network, batches, **settings: cotta(network, batches, copies=2, **settings),
 }
@@ -80,7 +84,9 @@ def test_corruption_is_seeded_stays_in_range_and_grows_with_severity(name):
 
 def test_corruptions_do_what_they_say():
     x = 0.4 + 0.2 * X[:8]
-    assert (corrupt(torch.full((1, 1, 200, 200), 0.5), "gaussian noise", 1) - 0.5).std().item() == pytest.approx(0.08, rel=0.02)
+    assert (
+        corrupt(torch.full((1, 1, 200, 200), 0.5), "gaussian noise", 1) - 0.5
+    ).std().item() == pytest.approx(0.08, rel=0.02)
     changed = corrupt(torch.full((1, 1, 200, 200), 0.5), "impulse noise", 5) != 0.5
     assert changed.float().mean().item() == pytest.approx(CORRUPTIONS["impulse noise"][1][4], rel=0.05)
     torch.testing.assert_close(corrupt(x, "contrast", 5).mean((1, 2, 3)), x.mean((1, 2, 3)))
@@ -120,7 +126,9 @@ def test_quarter_turns_are_those_of_torch_and_jitter_moves_by_a_tenth_of_the_sid
     moved = jitter(dots, generator)
     centres = (moved.sum(2) * (torch.arange(25) - 12.0)).sum((1, 2)) / moved.sum((1, 2, 3))
     assert 2 < centres.abs().max() < 3.2 and abs(centres.mean()) < 0.3
-    torch.testing.assert_close(jitter(torch.full((3, 1, 9, 9), 0.25), generator), torch.full((3, 1, 9, 9), 0.25))
+    torch.testing.assert_close(
+        jitter(torch.full((3, 1, 9, 9), 0.25), generator), torch.full((3, 1, 9, 9), 0.25)
+    )
 
 
 # The trained networks
@@ -134,7 +142,9 @@ def test_trained_networks_name_clean_digits_and_fail_on_corrupted_ones(name, tur
         mean = sum(error(made(corrupt(X, kind, 5)), LABELS) for kind in CORRUPTIONS) / len(CORRUPTIONS)
         assert 0.25 < mean < 0.6
         if turns:
-            wrong = [error(made.turn_logits(X.rot90(k, (-2, -1))), torch.full((len(X),), k)) for k in range(4)]
+            wrong = [
+                error(made.turn_logits(X.rot90(k, (-2, -1))), torch.full((len(X),), k)) for k in range(4)
+            ]
             assert max(wrong) < 0.2
     assert (made.turn_head is not None) == turns
 
@@ -158,7 +168,9 @@ def test_same_seed_gives_the_same_answers_one_a_batch_and_leaves_the_global_rand
     first, again = (list(method(made, [noisy(3), noisy(2)])) for _ in range(2))
     assert [answer.logits.shape for answer in first] == [(3, 10), (2, 10)]
     assert all(torch.equal(a.logits, b.logits) for a, b in zip(first, again, strict=True))
-    assert not any(answer.logits.requires_grad for answer in first) and torch.equal(torch.get_rng_state(), state)
+    assert not any(answer.logits.requires_grad for answer in first) and torch.equal(
+        torch.get_rng_state(), state
+    )
 
 
 @each_method
@@ -194,7 +206,9 @@ def test_a_batch_of_no_pictures_is_refused(method, batch, wrong):
 
 def small(**norm):
     """A classifier with this kind of batch norm."""
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, **norm), nn.Flatten(), nn.Linear(2 * 22 * 22, 3))
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, **norm), nn.Flatten(), nn.Linear(2 * 22 * 22, 3)
+    )
 
 
 class Headless(Classifier):
@@ -240,7 +254,10 @@ def test_a_turn_head_without_a_trunk_is_refused_at_the_call():
 
 
 @each_method
-@pytest.mark.parametrize(("kind", "text"), [(Pair, "no classifier.*tuple"), (Map, r"no classifier.*\(2, 1, 24, 24\)"), (Line, "mat1 and mat2")])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(Pair, "no classifier.*tuple"), (Map, r"no classifier.*\(2, 1, 24, 24\)"), (Line, "mat1 and mat2")],
+)
 def test_a_network_that_gives_no_logits_of_such_pictures_is_refused(method, kind, text):
     with pytest.raises(ValueError, match=f"network: .*{text}"):
         next(method(kind(turns=True), [X[:3]]))
@@ -287,7 +304,9 @@ def test_bad_settings_are_refused_at_the_call(call, wrong):
 
 
 @each_learning
-def test_an_adaptation_that_fails_gives_the_answers_of_the_trained_network_and_the_next_batch_starts_afresh(method):
+def test_an_adaptation_that_fails_gives_the_answers_of_the_trained_network_and_the_next_batch_starts_afresh(
+    method,
+):
     made, clean = network(), noisy(2)
 
     class Spoiled(type(made)):
@@ -309,7 +328,9 @@ def test_an_adaptation_that_fails_gives_the_answers_of_the_trained_network_and_t
     assert [answer.failed for answer in answered] == [0, 2, 0]
     torch.testing.assert_close(answered[1].logits, network()(white).detach())
     assert torch.isfinite(answered[2].logits).all()
-    if method is tent:  # which draws no random numbers, so that a fresh start can be told from what was learned before
+    if (
+        method is tent
+    ):  # which draws no random numbers, so that a fresh start can be told from what was learned before
         assert torch.equal(answered[2].logits, answered[0].logits)
 
 
@@ -331,7 +352,9 @@ def test_reset_forgets_and_carrying_on_remembers(method):
 
 
 def test_entropy_is_the_closed_form():
-    probabilities = torch.tensor([[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3], [0.9, 0.05, 0.05]], dtype=torch.float64)
+    probabilities = torch.tensor(
+        [[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3], [0.9, 0.05, 0.05]], dtype=torch.float64
+    )
     expected = torch.distributions.Categorical(probs=probabilities).entropy()
     torch.testing.assert_close(entropy(probabilities.log() + 5), expected)
     assert entropy(torch.zeros(1, 10)).item() == pytest.approx(math.log(10))
@@ -342,7 +365,9 @@ def test_marginal_entropy_is_that_of_the_mean_not_the_mean_of_the_entropies():
     sure = torch.tensor([[50.0, 0], [0, 50.0]])
     assert marginal_entropy(sure).item() == pytest.approx(math.log(2), rel=1e-5)
     made = torch.randn(7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    torch.testing.assert_close(marginal_entropy(made), torch.distributions.Categorical(probs=made.softmax(1).mean(0)).entropy())
+    torch.testing.assert_close(
+        marginal_entropy(made), torch.distributions.Categorical(probs=made.softmax(1).mean(0)).entropy()
+    )
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
@@ -354,13 +379,19 @@ def test_mixed_norm_is_batch_norm_with_the_mixed_statistics(weight):
         norm.running_var.fill_(2.5)
     x = 3 + 2 * torch.rand(4, 3, 5, 6, generator=torch.Generator().manual_seed(2))
     mean = weight * norm.running_mean + (1 - weight) * torch.stack([x[:, c].mean() for c in range(3)])
-    variance = weight * norm.running_var + (1 - weight) * torch.stack([x[:, c].var(correction=0) for c in range(3)])
-    torch.testing.assert_close(MixedNorm(norm, weight)(x), F.batch_norm(x, mean, variance, norm.weight, norm.bias, eps=norm.eps))
+    variance = weight * norm.running_var + (1 - weight) * torch.stack(
+        [x[:, c].var(correction=0) for c in range(3)]
+    )
+    torch.testing.assert_close(
+        MixedNorm(norm, weight)(x), F.batch_norm(x, mean, variance, norm.weight, norm.bias, eps=norm.eps)
+    )
 
 
 def test_batch_statistics_are_those_of_training_mode_and_weight_one_is_evaluation_mode():
     made = network()
-    torch.testing.assert_close(logits(batch_statistics(made, [noisy(16)])), copy.deepcopy(made).train()(noisy(16)))
+    torch.testing.assert_close(
+        logits(batch_statistics(made, [noisy(16)])), copy.deepcopy(made).train()(noisy(16))
+    )
     torch.testing.assert_close(logits(batch_statistics(made, [noisy(16)], trained=1.0)), made(noisy(16)))
 
 
@@ -385,7 +416,9 @@ def test_test_time_training_is_sgd_on_the_trunk_down_the_cross_entropy_of_the_tu
     reference, generator = network(), runtime.generator(5, "turned copies")
     numbers = torch.tensor([0, 1, 2, 3] * 2)
     copies = jitter(noisy(1).expand(8, -1, -1, -1), generator)
-    turned = torch.stack([picture.rot90(int(k), (-2, -1)) for picture, k in zip(copies, numbers, strict=True)])
+    turned = torch.stack(
+        [picture.rot90(int(k), (-2, -1)) for picture, k in zip(copies, numbers, strict=True)]
+    )
     chosen = reference.turn_logits(turned).log_softmax(1)[torch.arange(8), numbers]
     (-chosen.mean()).backward()
     with torch.no_grad():
@@ -408,7 +441,14 @@ def test_memo_is_sgd_down_the_marginal_entropy_with_mixed_statistics():
 
 
 def learner(**changes):
-    settings = dict(learning_rate=0.01, momentum=0.9, restore=0.0, copies=2, certain=0.0, generator=runtime.generator(0, "a test"))
+    settings = dict(
+        learning_rate=0.01,
+        momentum=0.9,
+        restore=0.0,
+        copies=2,
+        certain=0.0,
+        generator=runtime.generator(0, "a test"),
+    )
     return Cotta(trained("digits"), **(settings | changes))
 
 
@@ -417,9 +457,14 @@ def test_the_teacher_of_cotta_is_the_moving_average_of_its_student_and_gives_the
     before = [weights.clone() for weights in made.network.parameters()]
     expected = mix_statistics(trained("digits"))(batch).log_softmax(-1)
     torch.testing.assert_close(made(batch), expected.detach())
-    for start, teacher, student in zip(before, made.network.parameters(), made.student.parameters(), strict=True):
+    for start, teacher, student in zip(
+        before, made.network.parameters(), made.student.parameters(), strict=True
+    ):
         torch.testing.assert_close(teacher.detach(), 0.9 * start + 0.1 * student.detach())
-    assert any(not torch.equal(a, b) for a, b in zip(made.network.parameters(), made.student.parameters(), strict=True))
+    assert any(
+        not torch.equal(a, b)
+        for a, b in zip(made.network.parameters(), made.student.parameters(), strict=True)
+    )
 
 
 def test_an_unsure_teacher_of_cotta_averages_the_probabilities_of_moved_copies():
@@ -444,7 +489,10 @@ def test_cotta_sets_back_the_share_of_weights_that_it_is_told(share):
 def test_each_step_of_cotta_ends_with_setting_back():
     made = learner(restore=1.0)
     made(noisy(16))
-    assert all(torch.equal(student, trained_one) for student, trained_one in zip(made.student.parameters(), made.source.parameters(), strict=True))
+    assert all(
+        torch.equal(student, trained_one)
+        for student, trained_one in zip(made.student.parameters(), made.source.parameters(), strict=True)
+    )
 
 
 # The claims, over three seeds
@@ -456,7 +504,9 @@ def errors(method, made, count, size, seed, names=tuple(CORRUPTIONS)):
     found = []
     for name in names:
         bad = corrupt(X[chosen], name, 5, seed)
-        found.append((error(logits(method(made, bad.split(size))), LABELS[chosen]), error(made(bad), LABELS[chosen])))
+        found.append(
+            (error(logits(method(made, bad.split(size))), LABELS[chosen]), error(made(bad), LABELS[chosen]))
+        )
     return [sum(values) / len(values) for values in zip(*found, strict=True)]
 
 

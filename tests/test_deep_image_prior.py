@@ -5,15 +5,20 @@ import math
 import pytest
 import torch
 
-from dil_course.fitting import run
 from dil_course import runtime
+from dil_course.fitting import run
 from dil_course.from_scratch import bp_dip, deep_image_prior, dip_tv
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Downsample, Identity, Mask, add_gaussian, gaussian_kernel, picture, psnr
 
 CLEAN = picture("chelsea", 36)
 MASK = torch.rand(1, 1, 36, 36, generator=torch.Generator().manual_seed(0)) > 0.5
-MODELS = {"denoising": Identity(), "inpainting": Mask(MASK), "deblurring": Blur(gaussian_kernel(5, 1.0)), "x2": Downsample(2)}
+MODELS = {
+    "denoising": Identity(),
+    "inpainting": Mask(MASK),
+    "deblurring": Blur(gaussian_kernel(5, 1.0)),
+    "x2": Downsample(2),
+}
 each_model = pytest.mark.parametrize("A", MODELS.values(), ids=MODELS)
 
 
@@ -35,10 +40,20 @@ def by_hand(y, A, iterations, learning_rate, input_noise, seed):
 
 
 @each_model
-@pytest.mark.parametrize("settings", [dict(learning_rate=0.01, input_noise=1 / 30, seed=0), dict(learning_rate=0.003, input_noise=0.1, seed=5)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(learning_rate=0.01, input_noise=1 / 30, seed=0),
+        dict(learning_rate=0.003, input_noise=0.1, seed=5),
+    ],
+)
 def test_equals_the_loop_by_hand_bit_for_bit(A, settings):
     y = A(add_gaussian(CLEAN, 0.1))
-    for step, (loss, estimate) in zip(deep_image_prior(y, A, iterations=6, fast=False, **settings), by_hand(y, A, 6, **settings), strict=True):
+    for step, (loss, estimate) in zip(
+        deep_image_prior(y, A, iterations=6, fast=False, **settings),
+        by_hand(y, A, 6, **settings),
+        strict=True,
+    ):
         assert torch.equal(step.loss, loss) and torch.equal(step.estimate, estimate), step.iteration
         assert step.total == 6 and not step.estimate.requires_grad
 
@@ -146,7 +161,9 @@ class Model:
     Model(lambda x: x[:, :1]), Model(lambda x: x.mean((2, 3), keepdim=True)), Model(lambda x: x.mean()), Model(lambda x: x[..., 1:]),
     Model(lambda x: None), Model(lambda x: x.numpy()), Model(lambda x: x * 1j), Model(lambda x: x, adjoint=lambda y: None),
 ], ids=["gray", "pooled", "scalar", "smaller", "None", "numpy", "complex", "no adjoint"])  # fmt: skip
-@pytest.mark.parametrize("method", [deep_image_prior, dip_tv, lambda y, A: bp_dip(y, A, pinv=lambda r: r)], ids=["DIP", "TV", "BP"])
+@pytest.mark.parametrize(
+    "method", [deep_image_prior, dip_tv, lambda y, A: bp_dip(y, A, pinv=lambda r: r)], ids=["DIP", "TV", "BP"]
+)
 def test_a_forward_model_that_does_not_make_y_is_refused_at_the_call(method, A):
     with pytest.raises((TypeError, ValueError), match=r"A\(x\)|A\.adjoint"):
         method(CLEAN, A)
@@ -159,7 +176,13 @@ def test_a_network_of_reduction_zero_is_refused():
         deep_image_prior(CLEAN, network=network)
 
 
-@pytest.mark.parametrize("z", [torch.rand(1, 16, *CLEAN.shape[-2:]).requires_grad_() * 1.0, torch.nn.Parameter(torch.rand(1, 16, *CLEAN.shape[-2:]))])
+@pytest.mark.parametrize(
+    "z",
+    [
+        torch.rand(1, 16, *CLEAN.shape[-2:]).requires_grad_() * 1.0,
+        torch.nn.Parameter(torch.rand(1, 16, *CLEAN.shape[-2:])),
+    ],
+)
 def test_the_given_input_is_fixed_also_where_it_is_part_of_a_graph(z):
     assert len(list(deep_image_prior(CLEAN, z=z, iterations=2))) == 2
     assert not z.is_leaf or z.grad is None

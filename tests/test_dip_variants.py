@@ -1,4 +1,6 @@
-"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and the decoders: each does what its formula says, and none is the plain method."""
+"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and the decoders: each does what its formula says, and none is the
+plain method.
+"""
 
 import math
 
@@ -9,9 +11,29 @@ from skimage.restoration import denoise_nl_means
 
 from dil_course import runtime
 from dil_course.fitting import Step, run
-from dil_course.from_scratch import Posterior, bp_dip, deep_image_prior, deep_red, dip_sure, dip_tv, sgld_dip, total_variation
+from dil_course.from_scratch import (
+    Posterior,
+    bp_dip,
+    deep_image_prior,
+    deep_red,
+    dip_sure,
+    dip_tv,
+    sgld_dip,
+    total_variation,
+)
 from dil_course.networks import conv_decoder, deep_decoder, small_skip_network
-from dil_course.signals import Blur, Downsample, Fourier, Mask, Radon, add_gaussian, gaussian_kernel, line_mask, picture, psnr
+from dil_course.signals import (
+    Blur,
+    Downsample,
+    Fourier,
+    Mask,
+    Radon,
+    add_gaussian,
+    gaussian_kernel,
+    line_mask,
+    picture,
+    psnr,
+)
 
 X = picture("coffee", 32)
 SIGMA = 25 / 255
@@ -41,7 +63,11 @@ def test_tame_pseudo_inverse_is_tikhonovs():
 
 def test_back_projection_is_least_squares_where_the_operator_only_selects():
     A = Mask(torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) > 0.5)
-    for bp, ls in zip(bp_dip(A(Y), A, iterations=3, fast=False), deep_image_prior(A(Y), A, iterations=3, fast=False), strict=True):
+    for bp, ls in zip(
+        bp_dip(A(Y), A, iterations=3, fast=False),
+        deep_image_prior(A(Y), A, iterations=3, fast=False),
+        strict=True,
+    ):
         torch.testing.assert_close(bp.estimate, ls.estimate)
 
 
@@ -55,7 +81,9 @@ def test_total_variation_counts_jumps():
 
 def test_total_variation_is_paid_for():
     step = first(dip_tv(Y, weight=0.3))
-    torch.testing.assert_close(step.loss, (step.estimate - Y).square().mean() + 0.3 * total_variation(step.estimate))
+    torch.testing.assert_close(
+        step.loss, (step.estimate - Y).square().mean() + 0.3 * total_variation(step.estimate)
+    )
     plain, priced = (run(dip_tv(Y, weight=weight, iterations=150)).estimate for weight in (0.0, 0.1))
     assert total_variation(priced) < 0.8 * total_variation(plain)
 
@@ -81,7 +109,9 @@ def test_deep_red_is_the_plain_method_until_its_denoiser_is_called():
 
 def nlm(x):
     array = x[0].permute(1, 2, 0).numpy()
-    array = denoise_nl_means(array, h=0.8 * SIGMA, sigma=SIGMA, patch_size=5, patch_distance=6, channel_axis=-1)
+    array = denoise_nl_means(
+        array, h=0.8 * SIGMA, sigma=SIGMA, patch_size=5, patch_distance=6, channel_axis=-1
+    )
     return torch.from_numpy(array).permute(2, 0, 1)[None].float()
 
 
@@ -104,7 +134,9 @@ def test_weights_walk_by_the_noise_that_was_asked_for():
     next(walk := sgld_dip(Y, network=moved, weight_noise=3, fast=False, iterations=2))
     before = [parameter.detach().clone() for parameter in moved.parameters()]
     reference = [parameter.detach().clone() for parameter in still.parameters()]
-    for a, b in zip(before, reference, strict=True):  # The noise comes when the caller asks for the next step.
+    for a, b in zip(
+        before, reference, strict=True
+    ):  # The noise comes when the caller asks for the next step.
         if b.ndim < 4:
             assert torch.equal(a, b)
     difference = torch.cat([(a - b).flatten() for a, b in zip(before, reference, strict=True) if b.ndim == 4])
@@ -135,7 +167,8 @@ def test_posterior_is_numpys_mean_and_standard_deviation():
 
 
 def test_deep_decoder_has_the_papers_number_of_weights():
-    # k (k + 1) for each 1x1 convolution and its batch norm's scale and shift, and the last layer: table 1 has k = 64, 6 layers.
+    # k (k + 1) for each 1x1 convolution and its batch norm's scale and shift, and the last layer: table 1 has
+    # k = 64, 6 layers.
     k = 64
     weights = sum(parameter.numel() for parameter in deep_decoder(3, width=k, scales=5).parameters())
     assert weights == 6 * (k * k + 2 * k) + 3 * k + 3
@@ -150,17 +183,26 @@ def test_decoders_enlarge_and_every_part_learns(make, channels, scales):
     assert made.shape == (1, channels, 4 * network.reduction, 6 * network.reduction)
     assert 0 <= made.min() < made.max() <= 1
     (made * torch.rand_like(made)).sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters() if parameter.ndim == 4)
+    assert all(
+        parameter.grad is not None and parameter.grad.any()
+        for parameter in network.parameters()
+        if parameter.ndim == 4
+    )
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_narrow_deep_decoder_needs_no_stopping_where_the_skip_network_does(seed):
     y = add_gaussian(X, SIGMA, seed=seed)
     falls = []
-    for make, noise in ((lambda: deep_decoder(width=8, scales=3), 0), (lambda: small_skip_network(3), 1 / 30)):
+    for make, noise in (
+        (lambda: deep_decoder(width=8, scales=3), 0),
+        (lambda: small_skip_network(3), 1 / 30),
+    ):
         with runtime.seeded(seed):
             network = make()
-        history = run(deep_image_prior(y, network=network, input_noise=noise, iterations=900, seed=seed), truth=X).history["psnr_average"]
+        history = run(
+            deep_image_prior(y, network=network, input_noise=noise, iterations=900, seed=seed), truth=X
+        ).history["psnr_average"]
         falls.append(max(history) - history[-1])
     assert falls[0] < 0.5 < falls[1]
 
@@ -182,7 +224,9 @@ def test_decoder_says_which_sides_it_can_make():
         deep_image_prior(picture("coffee", 36), network=deep_decoder(scales=3))
 
 
-@pytest.mark.parametrize("A", [Radon(32, range(0, 180, 6)), Fourier(line_mask(32, 32, 3))], ids=["Radon", "Fourier"])
+@pytest.mark.parametrize(
+    "A", [Radon(32, range(0, 180, 6)), Fourier(line_mask(32, 32, 3))], ids=["Radon", "Fourier"]
+)
 def test_other_modalities_are_restored(A):
     x = picture("camera", 32)
     y = add_gaussian(A(x), 0.01) if isinstance(A, Radon) else A(x)
@@ -213,7 +257,11 @@ class WithoutInverse:
         return y
 
 
-@pytest.mark.parametrize("call", [lambda A, **given: bp_dip(Y, A, **given), lambda A, **given: dip_sure(Y, SIGMA, A, **given)], ids=["BP-DIP", "DIP-SURE"])
+@pytest.mark.parametrize(
+    "call",
+    [lambda A, **given: bp_dip(Y, A, **given), lambda A, **given: dip_sure(Y, SIGMA, A, **given)],
+    ids=["BP-DIP", "DIP-SURE"],
+)
 def test_a_forward_model_without_pinv_is_refused_unless_one_is_given(call):
     with pytest.raises(TypeError, match="pinv"):
         call(WithoutInverse())

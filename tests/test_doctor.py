@@ -44,7 +44,16 @@ def report(capsys):
 def test_healthy_machine(capsys):
     code, text = report(capsys)
     assert code == 0 and "MEND" not in text and text.endswith("All is well: `make lab` opens the course.\n")
-    for part in ("Python 3.", "torch", "threads", "device", "memory", "Stop button will work", "DIL_PROFILE", "DIL_DATA"):
+    for part in (
+        "Python 3.",
+        "torch",
+        "threads",
+        "device",
+        "memory",
+        "Stop button will work",
+        "DIL_PROFILE",
+        "DIL_DATA",
+    ):
         assert part in text
     assert all(lesson in text for lesson in doctor.LESSONS)
 
@@ -112,7 +121,9 @@ def test_memory_unknown(monkeypatch):
 
 
 def test_small_memory(monkeypatch):
-    monkeypatch.setattr(doctor.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096}.get(name, 2**18), raising=False)
+    monkeypatch.setattr(
+        doctor.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096}.get(name, 2**18), raising=False
+    )
     finding = doctor.check_memory()
     assert not finding.ok and finding.text.startswith("memory 1.0 GB") and "4 GB" in finding.mend
 
@@ -150,7 +161,9 @@ def test_probe_of_no_iterations_is_refused_before_it_runs(monkeypatch, iteration
 
 def test_works_where_nothing_is_installed():
     # -S leaves out site-packages: no torch, no jupyter.
-    done = subprocess.run([sys.executable, "-S", "-m", "dil_course", "doctor"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "dil_course", "doctor"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 1, done.stderr
     assert "torch is missing" in done.stdout and "ipywidgets is missing" in done.stdout and done.stderr == ""
 

@@ -1,8 +1,8 @@
 """The engine: as fast as it may be, the same fit as the textbook's loop."""
 
 import math
-import statistics
 import os
+import statistics
 import subprocess
 import sys
 
@@ -22,12 +22,16 @@ def noisy(seed):
 
 
 def fitted(fast, seed, iterations=120, average=0.99):
-    return run(deep_image_prior(noisy(seed), iterations=iterations, seed=seed, fast=fast), average=average).estimate
+    return run(
+        deep_image_prior(noisy(seed), iterations=iterations, seed=seed, fast=fast), average=average
+    ).estimate
 
 
 def test_first_iterations_agree_with_the_textbook_to_rounding():
     # Later, roundings grow into other runs: no two summation orders agree for long.
-    for step, plain in zip(*(deep_image_prior(noisy(0), iterations=4, fast=fast) for fast in (True, False)), strict=True):
+    for step, plain in zip(
+        *(deep_image_prior(noisy(0), iterations=4, fast=fast) for fast in (True, False)), strict=True
+    ):
         torch.testing.assert_close(step.estimate, plain.estimate, atol=2e-3, rtol=0)
         torch.testing.assert_close(step.loss, plain.loss, atol=1e-4, rtol=0)
 
@@ -51,7 +55,9 @@ def in_bfloat16(monkeypatch):
 def test_bfloat16_keeps_picture_loss_weights_and_norms_in_float32(in_bfloat16):
     network = small_skip_network()
     kinds = {}
-    network.body.up[0][0].register_forward_hook(lambda layer, given, made: kinds.update(convolution=made.dtype))
+    network.body.up[0][0].register_forward_hook(
+        lambda layer, given, made: kinds.update(convolution=made.dtype)
+    )
     step = next(deep_image_prior(noisy(0), network=network, iterations=1))
     assert kinds["convolution"] == torch.bfloat16
     assert step.estimate.dtype == step.loss.dtype == torch.float32
@@ -70,7 +76,9 @@ def test_textbook_path_never_leaves_float32(in_bfloat16):
     assert not Engine(small_skip_network(), 0.01, fast=False).bfloat16
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted and mended on Linux only")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="page faults are counted and mended on Linux only"
+)
 def test_memory_is_kept_from_iteration_to_iteration():
     script = """
 import resource
@@ -104,7 +112,9 @@ def test_a_float64_network_stays_one():
         ("", 8, "", 3), ("", 3, "", 2), ("", 2, "", 1), ("", 1, "", 1), ("", 2, "3", 3),
     ],
 )  # fmt: skip
-def test_threads_leave_a_core_and_fit_the_share_of_a_container(share, cores, asked, threads, tmp_path, monkeypatch):
+def test_threads_leave_a_core_and_fit_the_share_of_a_container(
+    share, cores, asked, threads, tmp_path, monkeypatch
+):
     before = torch.get_num_threads()
     if share:
         (tmp_path / "cpu.max").write_text(share)
@@ -155,7 +165,9 @@ def test_a_decoder_may_make_larger_pictures():
     assert Engine(conv_decoder(3, 4, 2), 0.01)(torch.rand(1, 4, 8, 8)).shape == (1, 3, 32, 32)
 
 
-@pytest.mark.parametrize("rate, error", [(math.nan, ValueError), (-1, ValueError), ("x", TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    "rate, error", [(math.nan, ValueError), (-1, ValueError), ("x", TypeError), (None, TypeError)]
+)
 def test_learning_rate_is_looked_at_whenever_it_is_set(rate, error):
     fitting = Engine(SkipNetwork(width=4, scales=1), 0.01)
     with pytest.raises(error, match="learning_rate"):

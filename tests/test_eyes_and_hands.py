@@ -1,4 +1,6 @@
-"""For readers who see colours otherwise, who hear the page, or who use no mouse: palette, contrast, words, keyboard."""
+"""For readers who see colours otherwise, who hear the page, or who use no mouse: palette, contrast, words,
+keyboard.
+"""
 
 import itertools
 
@@ -7,8 +9,19 @@ import matplotlib.text
 import numpy as np
 import pytest
 import torch
-from browser import ARTIFACTS, PIXELS, chromium, jupyter, open_notebook, outputs, page_of, run_all, wait_for_live_picture, wait_until
-from browser import write_notebook
+from browser import (
+    ARTIFACTS,
+    PIXELS,
+    chromium,
+    jupyter,
+    open_notebook,
+    outputs,
+    page_of,
+    run_all,
+    wait_for_live_picture,
+    wait_until,
+    write_notebook,
+)
 from skimage.color import rgb2lab
 
 from dil_course import figures
@@ -17,13 +30,26 @@ from dil_course.fitting.live import summary_figure
 
 __all__ = ["chromium"]  # a fixture
 
-# How dichromats see a linear RGB colour: G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, A Physiologically-based Model
-# for Simulation of Color Vision Deficiency, IEEE Transactions on Visualization and Computer Graphics 2009, severity 1.
+# How dichromats see a linear RGB colour: G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, A
+# Physiologically-based Model for Simulation of Color Vision Deficiency, IEEE Transactions on Visualization
+# and Computer Graphics 2009, severity 1.
 SIGHT = {
     "colour vision": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 PAIRS = list(itertools.combinations(range(len(figures.COLOURS)), 2))
 
@@ -49,7 +75,9 @@ def contrast_with_white(colour):
 def test_curve_colours_stay_apart(sight):
     # In CIE Lab 2.3 is just noticeable side by side; thin curves that lie apart need several times as much.
     distance = {
-        (figures.COLOURS[a], figures.COLOURS[b]): np.linalg.norm(seen(figures.COLOURS[a], sight) - seen(figures.COLOURS[b], sight))
+        (figures.COLOURS[a], figures.COLOURS[b]): np.linalg.norm(
+            seen(figures.COLOURS[a], sight) - seen(figures.COLOURS[b], sight)
+        )
         for a, b in PAIRS
     }
     closest = min(distance, key=distance.get)
@@ -73,7 +101,9 @@ def test_text_of_figures_stands_out_from_white(truth):
     texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text().strip()]
     assert len(texts) > 10
     for text in texts:
-        assert contrast_with_white(text.get_color()) >= 4.5, f"{text.get_text()!r} is written in {text.get_color()}"
+        assert contrast_with_white(text.get_color()) >= 4.5, (
+            f"{text.get_text()!r} is written in {text.get_color()}"
+        )
 
 
 CELLS = [
@@ -109,7 +139,11 @@ def test_live_view_has_names_and_works_by_keyboard_alone(chromium, tmp_path):
         curves = running.get_by_role("img", name="Curves of the run over iterations")
         stop = running.get_by_role("button", name="Stop")
         wait_for_live_picture(running)
-        assert live.is_visible() and curves.is_visible() and stop.get_attribute("title") == "End the run and keep its estimate"
+        assert (
+            live.is_visible()
+            and curves.is_visible()
+            and stop.get_attribute("title") == "End the run and keep its estimate"
+        )
 
         # Run All leaves the last cell active: an arrow leads up to the one that runs.
         page.keyboard.press("Escape")
@@ -119,13 +153,20 @@ def test_live_view_has_names_and_works_by_keyboard_alone(chromium, tmp_path):
         page.keyboard.press("Space")
         outputs(following).get_by_text("stopped by you").wait_for(timeout=90_000)
 
-        # ipywidgets 8 gives the slider no name of its own that could be asked for; its description is text right before it.
+        # ipywidgets 8 gives the slider no name of its own that could be asked for; its description is text
+        # right before it.
         slider, readout = running.get_by_role("slider"), running.locator(".widget-readout")
         assert running.locator(".widget-slider .widget-label").inner_text() == "iteration"
         tab_to(page, slider)
         last, picture = int(readout.inner_text()), live.evaluate(PIXELS)
         page.keyboard.press("ArrowLeft")
-        wait_until(lambda: int(readout.inner_text()) == last - 1 and live.evaluate(PIXELS) != picture, "the slider to go back one")
+        wait_until(
+            lambda: int(readout.inner_text()) == last - 1 and live.evaluate(PIXELS) != picture,
+            "the slider to go back one",
+        )
         page.screenshot(path=ARTIFACTS / "keyboard_slider.png")
         page.keyboard.press("ArrowRight")
-        wait_until(lambda: int(readout.inner_text()) == last and live.evaluate(PIXELS) == picture, "the slider to return")
+        wait_until(
+            lambda: int(readout.inner_text()) == last and live.evaluate(PIXELS) == picture,
+            "the slider to return",
+        )

@@ -17,7 +17,9 @@ GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
 def shown(monkeypatch):
     """Everything that is displayed: pairs (figure, output)."""
     shown, made, draw = [], [], figures.png
-    monkeypatch.setattr(figures, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1])
+    monkeypatch.setattr(
+        figures, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1]
+    )
     monkeypatch.setattr(IPython.display, "display", lambda output: shown.append((made[-1], output)))
     return shown
 
@@ -30,7 +32,9 @@ def words(output):
 
 def test_pictures_have_titles_and_alternative_text(shown):
     titles = ["clean", "noisy", "one", "two", "three"]
-    figures.show_images(dict(zip(titles, [GRAY, COLOUR, 2 * GRAY - 0.5, GRAY, GRAY], strict=True)), alt="Five pictures.")
+    figures.show_images(
+        dict(zip(titles, [GRAY, COLOUR, 2 * GRAY - 0.5, GRAY, GRAY], strict=True)), alt="Five pictures."
+    )
     [(figure, output)] = shown
     assert words(output) == "Five pictures."
     assert [axes.get_title() for axes in figure.axes if axes.images] == titles
@@ -39,7 +43,9 @@ def test_pictures_have_titles_and_alternative_text(shown):
 
 def test_curves_differ_in_colour_and_in_line_style(shown):
     curves = {"a": [3, 2, 1], "b": ([1, 10, 100], [1, 2, 3])} | {name: [1, 2] for name in "cdef"}
-    figures.show_curves(curves, "iteration", "loss", alt="Six curves.", title="Losses", log_x=True, log_y=True)
+    figures.show_curves(
+        curves, "iteration", "loss", alt="Six curves.", title="Losses", log_x=True, log_y=True
+    )
     [(figure, output)] = shown
     [axes] = figure.axes
     assert words(output) == "Six curves."
@@ -61,7 +67,9 @@ def test_summary_of_a_run_says_how_it_ended(truth):
     assert figures.png(figure).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("values", [torch.tensor([1j, 2]), ([0, 1], torch.tensor([1j, 2])), (torch.tensor([1j, 2]), [0, 1])])
+@pytest.mark.parametrize(
+    "values", [torch.tensor([1j, 2]), ([0, 1], torch.tensor([1j, 2])), (torch.tensor([1j, 2]), [0, 1])]
+)
 def test_curves_of_complex_numbers_are_refused(values):
     with pytest.raises(TypeError, match="expected real numbers"):
         figures.draw_curves(Figure().subplots(), {"a": values}, "x", "y")
@@ -77,6 +85,13 @@ def test_boxes_outline_whole_pixels_in_the_style_asked_for():
     axes = Figure().subplots()
     figures.draw_boxes(axes, [(2, 5), (0, 0)], size=3, index=1)
     first, second = axes.patches
-    assert (first.get_xy(), first.get_width(), first.get_height()) == ((4.5, 1.5), 3, 3)  # pixel centres are whole numbers
+    assert (first.get_xy(), first.get_width(), first.get_height()) == (
+        (4.5, 1.5),
+        3,
+        3,
+    )  # pixel centres are whole numbers
     assert second.get_xy() == (-0.5, -0.5)
-    assert first.get_linestyle() == "--" and matplotlib.colors.to_hex(first.get_edgecolor()) == figures.COLOURS[1].lower()
+    assert (
+        first.get_linestyle() == "--"
+        and matplotlib.colors.to_hex(first.get_edgecolor()) == figures.COLOURS[1].lower()
+    )

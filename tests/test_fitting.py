@@ -42,7 +42,9 @@ def test_estimate_is_the_moving_average(drain):
     result = drain(steps(1200))
     torch.testing.assert_close(result.estimate, average, atol=1e-6, rtol=0)
     assert result.iteration == 1200 and result.why == "finished 1200 iterations" and result.seconds > 0
-    assert psnr(result.estimate, TRUTH) > psnr(step.estimate, TRUTH) + 15, "averaging quiets independent errors"
+    assert psnr(result.estimate, TRUTH) > psnr(step.estimate, TRUTH) + 15, (
+        "averaging quiets independent errors"
+    )
 
 
 def test_run_and_watch_give_the_same_numbers():
@@ -100,7 +102,11 @@ def test_first_step_not_finite_is_an_error(drain):
 def test_a_network_that_breaks_in_the_middle_leaves_the_last_good_estimate(drain, method):
     # There the operator or the risk is the first to meet the NaN, and refuses it.
     y = add_gaussian(picture("camera", 32), 25 / 255)
-    network = ResidualNetwork(1, 8) if method == "zero-shot" else small_skip_network(*((1, 1) if method == "SURE" else (1,)))
+    network = (
+        ResidualNetwork(1, 8)
+        if method == "zero-shot"
+        else small_skip_network(*((1, 1) if method == "SURE" else (1,)))
+    )
     calls = []
 
     def broken(module, inputs, output):
@@ -129,7 +135,10 @@ def test_too_large_a_learning_rate_is_noticed(name):
     assert torch.isfinite(result.estimate).all()
 
 
-@pytest.mark.parametrize("drain, problem", [(run, KeyboardInterrupt), (run_watch, KeyboardInterrupt), (run_watch, asyncio.CancelledError)])
+@pytest.mark.parametrize(
+    "drain, problem",
+    [(run, KeyboardInterrupt), (run_watch, KeyboardInterrupt), (run_watch, asyncio.CancelledError)],
+)
 def test_interrupt_keeps_the_estimate(drain, problem):
     result = drain(steps(100, 40, problem()))
     assert result.iteration == 39 and "interrupted at iteration 39" in result.why

@@ -1,4 +1,6 @@
-"""The live view in a real kernel: pictures arrive during the run, and Stop and interrupts end it without a traceback."""
+"""The live view in a real kernel: pictures arrive during the run, and Stop and interrupts end it without a
+traceback.
+"""
 
 import base64
 import collections
@@ -25,7 +27,8 @@ y = add_gaussian(truth, 25 / 255)
 
 started = []
 def slowly(steps):
-    "Iterations of at least a fifth of a second, so long that the way of a message through the machine does not count."
+    "Iterations of at least a fifth of a second, so long that the way of a message through the machine does "
+    "not count."
     for step in steps:
         started.append(time.time())
         time.sleep(0.2)
@@ -100,7 +103,11 @@ class Kernel:
 
     def pictures(self, since=0):
         """The changes of pictures, as (id, PNG bytes)."""
-        return [(name, state["value"]) for name, state in self.changes[since:] if isinstance(state.get("value"), bytes)]
+        return [
+            (name, state["value"])
+            for name, state in self.changes[since:]
+            if isinstance(state.get("value"), bytes)
+        ]
 
     def send_to_widget(self, name, data):
         """A message as the browser sends it when a widget is used."""
@@ -154,7 +161,11 @@ def test_the_picture_changes_during_the_run_and_an_interrupt_keeps_the_estimate(
     assert running not in kernel.replies
     for _, value in kernel.pictures(seen):
         Image.open(io.BytesIO(value)).verify()
-    assert any("iterations/s" in state.get("value", "") for state in kernel.widgets.values() if state["_model_name"] == "HTMLModel")
+    assert any(
+        "iterations/s" in state.get("value", "")
+        for state in kernel.widgets.values()
+        if state["_model_name"] == "HTMLModel"
+    )
     kernel.manager.interrupt_kernel()
     kernel.succeed(running)
     why, iteration, shape = outcome(kernel, following)
@@ -173,11 +184,16 @@ def test_an_interrupt_of_plain_run_keeps_the_estimate(kernel):
 
 
 def test_stop_ends_the_run_within_two_iterations_and_run_all_goes_on(kernel):
-    running = kernel.queue("started.clear()\nresult = await watch(slowly(deep_image_prior(y, iterations=100000)))")
+    running = kernel.queue(
+        "started.clear()\nresult = await watch(slowly(deep_image_prior(y, iterations=100000)))"
+    )
     following = kernel.queue(OUTCOME)
     wait_for_pictures(kernel)
     clicked = time.time()
-    kernel.send_to_widget(kernel.widget("ButtonModel", description="Stop")[-1], {"method": "custom", "content": {"event": "click"}})
+    kernel.send_to_widget(
+        kernel.widget("ButtonModel", description="Stop")[-1],
+        {"method": "custom", "content": {"event": "click"}},
+    )
     kernel.succeed(running)
     why, iteration, _ = outcome(kernel, following)
     assert why == f"stopped by you at iteration {iteration}"
@@ -188,15 +204,27 @@ def test_stop_ends_the_run_within_two_iterations_and_run_all_goes_on(kernel):
 
 
 def test_a_static_figure_and_a_slider_remain(kernel):
-    request = kernel.queue("result = await watch(deep_image_prior(y, iterations=30), truth=truth, observed=y)")
-    figures = [content for kind, content in kernel.succeed(request) if kind == "display_data" and "image/png" in content["data"]]
+    request = kernel.queue(
+        "result = await watch(deep_image_prior(y, iterations=30), truth=truth, observed=y)"
+    )
+    figures = [
+        content
+        for kind, content in kernel.succeed(request)
+        if kind == "display_data" and "image/png" in content["data"]
+    ]
     assert len(figures) == 1
     Image.open(io.BytesIO(base64.b64decode(figures[0]["data"]["image/png"]))).verify()
     # IPython writes the alternative text either at the top or under the type.
     metadata = figures[0]["metadata"]
     alt = metadata.get("alt") or metadata["image/png"]["alt"]
-    psnr = kernel.printed(kernel.queue("from dil_course.signals import psnr\nprint(f'{psnr(result.estimate, truth):.2f}')"))
-    assert f"estimate, {psnr.strip()} dB; truth" in alt and "at iteration 30" in alt and "finished 30 iterations" in alt
+    psnr = kernel.printed(
+        kernel.queue("from dil_course.signals import psnr\nprint(f'{psnr(result.estimate, truth):.2f}')")
+    )
+    assert (
+        f"estimate, {psnr.strip()} dB; truth" in alt
+        and "at iteration 30" in alt
+        and "finished 30 iterations" in alt
+    )
 
     slider = kernel.widget("SelectionSliderModel")[-1]
     state = kernel.widgets[slider]
@@ -213,7 +241,9 @@ def test_a_static_figure_and_a_slider_remain(kernel):
 
 
 def test_an_error_in_the_run_takes_stop_away_and_is_told(kernel):
-    broken = "def broken():\n    yield from deep_image_prior(y, iterations=3)\n    raise OSError('out of paper')\n"
+    broken = (
+        "def broken():\n    yield from deep_image_prior(y, iterations=3)\n    raise OSError('out of paper')\n"
+    )
     request = kernel.queue(broken + "await watch(broken())")
     errors = [content for kind, content in kernel.finish(request) if kind == "error"]
     assert [error["evalue"] for error in errors] == ["out of paper"]
@@ -223,7 +253,11 @@ def test_an_error_in_the_run_takes_stop_away_and_is_told(kernel):
 
 def test_the_live_view_says_in_words_that_it_needs_its_kernel(kernel):
     shown = kernel.succeed(kernel.queue("await watch(deep_image_prior(y, iterations=3))"))
-    views = [content["data"] for _, content in shown if "application/vnd.jupyter.widget-view+json" in content.get("data", {})]
+    views = [
+        content["data"]
+        for _, content in shown
+        if "application/vnd.jupyter.widget-view+json" in content.get("data", {})
+    ]
     assert [view["text/plain"] for view in views] == ["A live view, which needs its kernel."]
 
 
@@ -237,7 +271,10 @@ def test_curves_keep_their_size_with_and_without_a_truth(kernel):
 
 
 def test_long_reasons_are_wrapped_in_the_static_figure_and_nothing_is_cut_off():
-    reason = "diverged: at iteration 6 the loss is 0.179. " + "The learning rate may be too large for this network. " * 3
+    reason = (
+        "diverged: at iteration 6 the loss is 0.179. "
+        + "The learning rate may be too large for this network. " * 3
+    )
     reason += "The estimate is the last good one, of iteration 4"
     x, history = torch.full((1, 1, 16, 16), 0.5), {"iteration": [1, 6], "loss": [0.01, 0.179]}
     figure, alt = summary_figure(Result(x, 4, history, [], reason, 1.0), None, x)
@@ -259,7 +296,9 @@ def _children(kernel):
     return found
 
 
-@pytest.mark.parametrize("cell", ["result = await watch(deep_image_prior({}))", "result = run(deep_image_prior({}))"])
+@pytest.mark.parametrize(
+    "cell", ["result = await watch(deep_image_prior({}))", "result = run(deep_image_prior({}))"]
+)
 @pytest.mark.parametrize(("bad", "problem"), [("y[0]", "(1,C,H,W)"), ("y * torch.nan", "NaN")])
 def test_bad_input_is_told_in_the_cell(kernel, cell, bad, problem):
     request = kernel.queue(cell.format(bad))

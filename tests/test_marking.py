@@ -1,4 +1,6 @@
-"""Marking by a real `nbgrader autograde`: right, wrong and broken submissions get what they deserve, and a message."""
+"""Marking by a real `nbgrader autograde`: right, wrong and broken submissions get what they deserve, and a
+message.
+"""
 
 import csv
 import subprocess
@@ -20,7 +22,13 @@ def marks(tmp_path_factory):
         submissions.hand_in(course, name, make())
     for name, seed in MIXED.items():
         submissions.hand_in(course, name, submissions.mixed(seed)[0])
-    command = [sys.executable, build.ROOT / "teaching" / "mark.py", submissions.SET, f"--course={course}", "--jobs=2"]
+    command = [
+        sys.executable,
+        build.ROOT / "teaching" / "mark.py",
+        submissions.SET,
+        f"--course={course}",
+        "--jobs=2",
+    ]
     done = subprocess.run([*command, "--cell-seconds=12", "--seconds=240"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     print(done.stdout)
@@ -64,7 +72,14 @@ def test_downloads_from_moodle_and_canvas_are_sorted_into_nbgraders_layout(tmp_p
     for number, (path, _) in enumerate(names.items()):
         (archive / path).parent.mkdir(parents=True, exist_ok=True)
         (archive / path).write_text(str(number))
-    command = [sys.executable, "-m", "nbgrader", "zip_collect", submissions.SET, f"--CourseDirectory.root={tmp_path}"]
+    command = [
+        sys.executable,
+        "-m",
+        "nbgrader",
+        "zip_collect",
+        submissions.SET,
+        f"--CourseDirectory.root={tmp_path}",
+    ]
     done = subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for number, student in enumerate(names.values()):

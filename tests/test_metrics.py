@@ -34,9 +34,15 @@ def test_scores_equal_scikit_image(shave, channels):
     clean, noisy = CLEAN[:, :channels], NOISY[:, :channels]
     inside = slice(shave, 64 - shave)
     a, b = (x[0, :, inside, inside].permute(1, 2, 0).double().numpy() for x in (clean, noisy))
-    assert psnr(noisy, clean, shave) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1), abs=1e-9)
-    settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1, channel_axis=2)
-    assert ssim(noisy, clean, shave) == pytest.approx(skimage.metrics.structural_similarity(a, b, **settings), abs=1e-9)
+    assert psnr(noisy, clean, shave) == pytest.approx(
+        skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1), abs=1e-9
+    )
+    settings = dict(
+        gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1, channel_axis=2
+    )
+    assert ssim(noisy, clean, shave) == pytest.approx(
+        skimage.metrics.structural_similarity(a, b, **settings), abs=1e-9
+    )
 
 
 def test_shave_leaves_the_border_out():
@@ -65,10 +71,19 @@ def test_luma_of_black_white_and_gray_pictures():
 def test_a_small_integer_of_numpy_shaves_as_a_number_of_python_does():
     wide = torch.zeros(1, 1, 300, 300)
     assert psnr(wide + 0.1, wide, shave=np.uint8(4)) == pytest.approx(20)
-    assert psnr(torch.nn.functional.pad(wide, [100] * 4, value=1), torch.zeros(1, 1, 500, 500), shave=np.uint8(100)) == math.inf
+    assert (
+        psnr(
+            torch.nn.functional.pad(wide, [100] * 4, value=1),
+            torch.zeros(1, 1, 500, 500),
+            shave=np.uint8(100),
+        )
+        == math.inf
+    )
 
 
-@pytest.mark.parametrize("values", [torch.full((1, 1, 4, 4), 1e39, dtype=torch.float64), torch.full((1, 1, 4, 4), 3e37)])
+@pytest.mark.parametrize(
+    "values", [torch.full((1, 1, 4, 4), 1e39, dtype=torch.float64), torch.full((1, 1, 4, 4), 3e37)]
+)
 def test_values_that_are_too_large_are_not_said_to_be_infinite(values):
     with pytest.raises(ValueError, match="too large to be added up"):
         psnr(values, torch.zeros(1, 1, 4, 4))

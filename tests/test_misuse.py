@@ -1,12 +1,16 @@
-"""Misuse: every public function and class gets odd arguments, and either refuses them on purpose or gives a right result.
+"""Misuse: every public function and class gets odd arguments, and either refuses them on purpose or gives a
+right result.
 
-"On purpose" is meant literally: the innermost line of a refusal is a `raise` of ValueError or TypeError in this library, and its
-text names an argument of the call or says what is wanted. Whatever torch, numpy or Python itself say when they stumble is a defect.
+"On purpose" is meant literally: the innermost line of a refusal is a `raise` of ValueError or TypeError in
+this library, and its text names an argument of the call or says what is wanted. Whatever torch, numpy or
+Python itself say when they stumble is a defect.
 
 Where the line is drawn:
-- A network's own `forward`, called by hand, may answer with torch's error: it stands inside every loop, and checks would be paid for
+- A network's own `forward`, called by hand, may answer with torch's error: it stands inside every loop, and
+checks would be paid for
   at each iteration. The methods that are given a network check what they hand it.
-- A function that the caller wrote (a denoiser, a loss, an objective) may raise what it likes, and that arrives as it is. What it
+- A function that the caller wrote (a denoiser, a loss, an objective) may raise what it likes, and that
+arrives as it is. What it
   returns is checked by the methods. A network in place of such a function is tried out first.
 - `Step` and `Result` are plain records. `run` and `watch` look at the first Step that they are given.
 - An existing file that cannot be read or written is an OSError, as documented.
@@ -40,15 +44,16 @@ import dil_course
 from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
-from dil_course.signals import corruptions, digits
 from dil_course.networks.trained import trained
+from dil_course.signals import corruptions, digits
 
 LIBRARY = str(pathlib.Path(dil_course.__file__).parent)
 CASES = 10_000  # at least so many in all
 COLOUR, GRAY = (1, 3, 16, 16), (1, 1, 16, 16)
 
 
-# What arguments are made of. A kind has a valid value, made anew each time, and odd ones, as functions that make them.
+# What arguments are made of. A kind has a valid value, made anew each time, and odd ones, as functions that
+# make them.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +122,19 @@ def tensors(shape):
         return lambda: tensor(shape, dtype, values, layout)
 
     usual, none = st.just(shape), st.none()
-    odd = (st.sampled_from(SIDES), st.sampled_from(DTYPES), st.sampled_from(sorted(VALUES)), st.sampled_from(sorted(LAYOUTS)))
-    one = [st.builds(made, *(odd[i] if i == chosen else (usual, none, none, none)[i] for i in range(4))) for chosen in range(4)]
-    return st.one_of(*one, st.builds(made, st.one_of(usual, odd[0]), *(st.one_of(none, trait) for trait in odd[1:])))
+    odd = (
+        st.sampled_from(SIDES),
+        st.sampled_from(DTYPES),
+        st.sampled_from(sorted(VALUES)),
+        st.sampled_from(sorted(LAYOUTS)),
+    )
+    one = [
+        st.builds(made, *(odd[i] if i == chosen else (usual, none, none, none)[i] for i in range(4)))
+        for chosen in range(4)
+    ]
+    return st.one_of(
+        *one, st.builds(made, st.one_of(usual, odd[0]), *(st.one_of(none, trait) for trait in odd[1:]))
+    )
 
 
 def picture(*shape):
@@ -128,16 +143,37 @@ def picture(*shape):
 
 
 def mask(*shape):
-    return Kind(lambda: (tensor(shape) > 0.5).float(), st.one_of(tensors(shape), anything(), st.just(lambda: torch.zeros(shape))))
+    return Kind(
+        lambda: (tensor(shape) > 0.5).float(),
+        st.one_of(tensors(shape), anything(), st.just(lambda: torch.zeros(shape))),
+    )
 
 
 def value(valid, *odd):
     """A number, a word or a flag, with the odd values that suit the argument."""
-    return Kind(lambda: valid, st.one_of(anything(), st.sampled_from([lambda o=o: o for o in odd]) if odd else anything()))
+    return Kind(
+        lambda: valid,
+        st.one_of(anything(), st.sampled_from([lambda o=o: o for o in odd]) if odd else anything()),
+    )
 
 
 def number(valid):
-    return value(valid, -1.0, 0.0, 1e-12, 0.999, 1.0, 1.001, 2.0, 10.1, 1e4, math.nan, math.inf, "0.5", np.float16(0.25))
+    return value(
+        valid,
+        -1.0,
+        0.0,
+        1e-12,
+        0.999,
+        1.0,
+        1.001,
+        2.0,
+        10.1,
+        1e4,
+        math.nan,
+        math.inf,
+        "0.5",
+        np.float16(0.25),
+    )
 
 
 def whole(valid):
@@ -223,7 +259,14 @@ MODELS += [lambda change=change: Model(change) for change in CHANGES]
 
 def function(valid, *odd):
     """A function of the caller; not one, or one that returns something else."""
-    strangers = [lambda: None, lambda: math.nan, lambda: torch.zeros(2, 2), lambda: tensor(GRAY), lambda: tensor(values="a NaN"), lambda: "x"]
+    strangers = [
+        lambda: None,
+        lambda: math.nan,
+        lambda: torch.zeros(2, 2),
+        lambda: tensor(GRAY),
+        lambda: tensor(values="a NaN"),
+        lambda: "x",
+    ]
     odd = [*odd, *((lambda stranger=stranger: lambda *a, **k: stranger()) for stranger in strangers)]
     return made(lambda: valid, *odd, lambda: lambda *a, **k: tensor(layout="on another device"))
 
@@ -257,7 +300,9 @@ OBSERVED = Kind(PICTURE.valid, st.one_of(PICTURE.odd, st.just(lambda: tensor(HUG
 def sound(result, infinite=False):
     """Assert that all numbers in a result are finite."""
     if isinstance(result, torch.Tensor):
-        assert infinite and not result.isnan().any() or torch.isfinite(result).all(), f"not finite: {result.flatten()[:8]}"
+        assert infinite and not result.isnan().any() or torch.isfinite(result).all(), (
+            f"not finite: {result.flatten()[:8]}"
+        )
     elif isinstance(result, np.ndarray):
         assert np.isfinite(result).all()
     elif isinstance(result, float):
@@ -270,7 +315,9 @@ def sound(result, infinite=False):
 
 def like(x, result):
     """Assert a finite result of the shape and the dtype of x."""
-    assert result.shape == x.shape and result.dtype == x.dtype, f"{result.dtype} {result.shape} from {x.dtype} {x.shape}"
+    assert result.shape == x.shape and result.dtype == x.dtype, (
+        f"{result.dtype} {result.shape} from {x.dtype} {x.shape}"
+    )
     return sound(result)
 
 
@@ -390,11 +437,37 @@ def small_classifier():
     return networks.Classifier(1, classes=3, width=4, turns=True).eval()
 
 
-PRIOR = network(small_skip, lambda: small_skip(3, 3), lambda: small_skip(4, 1), lambda: networks.PartialUNet(3, 4, 1), lambda: None, *CHANGED)
-MAP = network(lambda: small_skip(3, 3), small_skip, lambda: small_skip(1, 1), lambda: networks.SkipNetwork(3, 3, 4, 4, 2), lambda: None, *CHANGED)
-PARTIAL = network(lambda: networks.PartialUNet(3, 4, 1), small_skip, lambda: networks.PartialUNet(1, 4, 1), lambda: small_skip(3, 3))
-DENOISER = network(norm_denoiser, small_denoiser, lambda: networks.Denoiser(1, 4, 2), lambda: small_skip(3, 3))
-RESIDUAL = network(lambda: networks.ResidualNetwork(3, 4, 2), lambda: networks.ResidualNetwork(1, 4, 2), norm_denoiser, *CHANGED)
+PRIOR = network(
+    small_skip,
+    lambda: small_skip(3, 3),
+    lambda: small_skip(4, 1),
+    lambda: networks.PartialUNet(3, 4, 1),
+    lambda: None,
+    *CHANGED,
+)
+MAP = network(
+    lambda: small_skip(3, 3),
+    small_skip,
+    lambda: small_skip(1, 1),
+    lambda: networks.SkipNetwork(3, 3, 4, 4, 2),
+    lambda: None,
+    *CHANGED,
+)
+PARTIAL = network(
+    lambda: networks.PartialUNet(3, 4, 1),
+    small_skip,
+    lambda: networks.PartialUNet(1, 4, 1),
+    lambda: small_skip(3, 3),
+)
+DENOISER = network(
+    norm_denoiser, small_denoiser, lambda: networks.Denoiser(1, 4, 2), lambda: small_skip(3, 3)
+)
+RESIDUAL = network(
+    lambda: networks.ResidualNetwork(3, 4, 2),
+    lambda: networks.ResidualNetwork(1, 4, 2),
+    norm_denoiser,
+    *CHANGED,
+)
 CLASSIFIER = network(
     small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True), norm_denoiser,
     lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)), lambda: nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(28 * 28, 3)),
@@ -417,7 +490,16 @@ STOP = made(
 
 
 def batches(*odd):
-    shapes = [(4, 3, 24, 24), (1, 1, 24, 24), (4, 1, 24, 20), (4, 1, 1, 1), (4, 24, 24), (0, 1, 24, 24), (4, 1, 0, 24), (4, 2, 24, 24)]
+    shapes = [
+        (4, 3, 24, 24),
+        (1, 1, 24, 24),
+        (4, 1, 24, 20),
+        (4, 1, 1, 1),
+        (4, 24, 24),
+        (0, 1, 24, 24),
+        (4, 1, 0, 24),
+        (4, 2, 24, 24),
+    ]
     return made(
         lambda: [tensor((4, 1, 24, 24))], *((lambda s=s: [tensor(s)]) for s in shapes), *((lambda v=v: [tensor((4, 1, 24, 24), values=v)]) for v in VALUES),
         *((lambda d=d: [tensor((4, 1, 24, 24), dtype=d)]) for d in DTYPES), *((lambda v=v: [tensor((4, 1, 24, 24), layout=v)]) for v in LAYOUTS),
@@ -443,9 +525,24 @@ SOURCE = value(
     np.zeros((8, 8), "uint16"), np.full((8, 8), 300.0), np.zeros((8, 8), complex), np.zeros((8, 8), object), np.zeros((8, 8, 2), bool),
 )  # fmt: skip
 PATH = value(
-    FOLDER / "saved.png", FOLDER / "saved.xyz", FOLDER / "saved", str(FOLDER / "saved.jpg"), FOLDER, FOLDER / "none" / "saved.png"
+    FOLDER / "saved.png",
+    FOLDER / "saved.xyz",
+    FOLDER / "saved",
+    str(FOLDER / "saved.jpg"),
+    FOLDER,
+    FOLDER / "none" / "saved.png",
 )
-CHECKPOINT = value(None, FOLDER, FOLDER / "none" / "checkpoint", FOLDER / "text.png", str(FOLDER / "empty.png"), "a\0b", "a\ud800", 252 * "a", 300 * "a")
+CHECKPOINT = value(
+    None,
+    FOLDER,
+    FOLDER / "none" / "checkpoint",
+    FOLDER / "text.png",
+    str(FOLDER / "empty.png"),
+    "a\0b",
+    "a\ud800",
+    252 * "a",
+    300 * "a",
+)
 PLACES = made(
     lambda: signals.places(tensor(), 5)[:7], lambda: torch.zeros(7, 2), lambda: torch.zeros(7, 3), lambda: torch.full((7, 2), math.nan),
     lambda: torch.zeros(7, 2, device="meta"), lambda: torch.zeros(7, 2, dtype=torch.complex64),
@@ -456,7 +553,12 @@ PLACES = made(
 
 FIT = {"iterations": whole(2), "learning_rate": number(0.01), "seed": SEED, "fast": flag(True)}
 BLIND = {"y": OBSERVED, "network": MAP} | FIT
-TUNE = {"y": OBSERVED, "denoiser": DENOISER, "sigma": number(0.1), "what": value("gain", "all", "norm", "low-rank", "none")}
+TUNE = {
+    "y": OBSERVED,
+    "denoiser": DENOISER,
+    "sigma": number(0.1),
+    "what": value("gain", "all", "norm", "low-rank", "none"),
+}
 TUNE |= {"iterations": whole(2), "learning_rate": number(0.001), "seed": SEED}
 PRIOR_FIT = {"y": OBSERVED, "network": PRIOR, "input_noise": number(0.03)} | FIT
 STREAM = {"network": CLASSIFIER, "batches": batches(), "learning_rate": number(0.001), "reset": flag(False)}
@@ -679,7 +781,7 @@ RECIPES = {
     "figures.draw_curves": (figures.draw_curves, {"axes": AXES, "curves": CURVES, "x_label": TITLE, "y_label": TITLE}),
     "figures.show_images": (
         figures.show_images,
-        {"pictures": made(lambda: {"a": tensor()}, lambda: {}, lambda: {1: tensor()}, lambda: {"a": None}, lambda: {"a": np.zeros((4, 4))}), "alt": ALT,
+        {"pictures": made(lambda: {"a": tensor()}, dict, lambda: {1: tensor()}, lambda: {"a": None}, lambda: {"a": np.zeros((4, 4))}), "alt": ALT,
          "columns": value(2, 0, -1, 1, 1.5)},
     ),
     "figures.show_curves": (
@@ -707,7 +809,11 @@ RECORDS = {"fitting.Step", "fitting.Result", "signals.PICTURES"}  # hold what th
 @st.composite
 def cases(draw, arguments):
     """Functions that make the arguments of a call, one or two of them odd."""
-    odd = draw(st.lists(st.sampled_from(sorted(arguments)), min_size=1, max_size=2, unique=True)) if arguments else []
+    odd = (
+        draw(st.lists(st.sampled_from(sorted(arguments)), min_size=1, max_size=2, unique=True))
+        if arguments
+        else []
+    )
     return {name: draw(kind.odd) if name in odd else kind.valid for name, kind in arguments.items()}
 
 
@@ -730,7 +836,27 @@ def complaint(problem, arguments, files):
         return None
     if not file.startswith(LIBRARY) or not linecache.getline(file, line).strip().startswith("raise "):
         return f"was not raised on purpose, but by {linecache.getline(file, line).strip()!r} in {file}:{line}"
-    if not re.search("|".join([rf"\b{name}\b" for name in arguments] + ["expected", "got", "need", "must", "there are", "larger than", "but", "is (?:no|a|empty)", "NaN or infinite", "does not divide", "are too", "made no step", "has no"]), str(problem)):
+    if not re.search(
+        "|".join(
+            [rf"\b{name}\b" for name in arguments]
+            + [
+                "expected",
+                "got",
+                "need",
+                "must",
+                "there are",
+                "larger than",
+                "but",
+                "is (?:no|a|empty)",
+                "NaN or infinite",
+                "does not divide",
+                "are too",
+                "made no step",
+                "has no",
+            ]
+        ),
+        str(problem),
+    ):
         return "neither names an argument nor says what is wanted"
     return None
 
@@ -763,11 +889,32 @@ INFINITE = {"signals.psnr", "signals.nearest"}  # documented: equal pictures, an
 
 # The tests.
 
-MODULES = {"signals": signals, "networks": networks, "trained": importlib.import_module("dil_course.networks.trained")}
-MODULES |= {"fitting": fitting, "stopping": stopping, "risks": risks, "from_scratch": from_scratch, "self_supervised": self_supervised}
-MODULES |= {"corruptions": corruptions, "digits": digits, "adaptation": adaptation, "figures": figures, "checks": checks, "runtime": runtime}
+MODULES = {
+    "signals": signals,
+    "networks": networks,
+    "trained": importlib.import_module("dil_course.networks.trained"),
+}
+MODULES |= {
+    "fitting": fitting,
+    "stopping": stopping,
+    "risks": risks,
+    "from_scratch": from_scratch,
+    "self_supervised": self_supervised,
+}
+MODULES |= {
+    "corruptions": corruptions,
+    "digits": digits,
+    "adaptation": adaptation,
+    "figures": figures,
+    "checks": checks,
+    "runtime": runtime,
+}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
-FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}  # matplotlib takes its time
+FEWER = {
+    "figures.show_curves": 30,
+    "figures.show_images": 60,
+    "figures.draw_picture": 60,
+}  # matplotlib takes its time
 counted = collections.Counter()  # cases of each recipe
 
 
@@ -776,7 +923,9 @@ def public():
     found = {}
     for room, module in MODULES.items():
         names = getattr(module, "__all__", None) or [
-            name for name, value in vars(module).items() if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
         ]
         for name in names:
             if callable(getattr(module, name)) and getattr(module, name) not in found.values():
@@ -786,21 +935,27 @@ def public():
 
 def test_every_public_name_has_a_recipe():
     helpers = {"figures.check_kind", "figures.numbers", "checks.is_plain"}  # not called by readers
-    helpers |= {f"corruptions.{function.__name__}" for function, _ in corruptions.CORRUPTIONS.values()}  # `corrupt` calls them
+    helpers |= {
+        f"corruptions.{function.__name__}" for function, _ in corruptions.CORRUPTIONS.values()
+    }  # `corrupt` calls them
     assert set(public()) - set(RECIPES) - RECORDS == helpers
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name in public()])
 def test_every_argument_is_tried(name):
     parameters = inspect.signature(public()[name]).parameters.values()
-    assert {parameter.name for parameter in parameters if parameter.kind != parameter.VAR_KEYWORD} <= set(RECIPES[name][1])
+    assert {parameter.name for parameter in parameters if parameter.kind != parameter.VAR_KEYWORD} <= set(
+        RECIPES[name][1]
+    )
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_odd_arguments_are_refused_on_purpose_or_give_a_right_result(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # "text" is a fine name for a checkpoint
 
-    @settings(max_examples=FEWER.get(name, EACH), suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(
+        max_examples=FEWER.get(name, EACH), suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+    )
     @given(cases(RECIPES[name][1]))
     def tried(makers):
         counted[name] += 1
@@ -820,7 +975,9 @@ def test_cases_of_other_random_numbers_stay_mended(name, odd):
     judge(name, {argument: kind.valid for argument, kind in RECIPES[name][1].items()} | odd)
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "signals.benchmark"])  # whose valid call needs a network
+@pytest.mark.parametrize(
+    "name", [name for name in RECIPES if name != "signals.benchmark"]
+)  # whose valid call needs a network
 def test_the_recipe_itself_is_right(name):
     call, arguments = RECIPES[name]
     sound(call(**{argument: kind.valid() for argument, kind in arguments.items()}), infinite=name in INFINITE)

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from dil_course import runtime
-from dil_course.networks import Classifier, Denoiser, PartialUNet, ResidualNetwork, SkipNetwork, deep_decoder, small_skip_network
+from dil_course.networks import (
+    Classifier,
+    Denoiser,
+    PartialUNet,
+    ResidualNetwork,
+    SkipNetwork,
+    deep_decoder,
+    small_skip_network,
+)
 
 
 def parameters(network):

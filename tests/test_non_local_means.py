@@ -37,14 +37,21 @@ def test_agrees_with_the_formula_written_pixel_by_pixel(patch):
 
 @pytest.mark.parametrize("name", ["coffee", "camera"])
 def test_agrees_with_scikit_image(name):
-    # Its fast mode sums over 4x4 pixels where it is told 5, and divides by 25. So its h of 0.8 sigma is our 0.8 * 5/4
-    # for a 4x4 patch. It also drops weights below exp(-5) and computes a fast, rough exp: that is the tolerance.
+    # Its fast mode sums over 4x4 pixels where it is told 5, and divides by 25. So its h of 0.8 sigma is our
+    # 0.8 * 5/4 for a 4x4 patch. It also drops weights below exp(-5) and computes a fast, rough exp: that is
+    # the tolerance.
     y = add_gaussian(picture(name, 64), SIGMA)
-    settings = dict(patch_size=5, patch_distance=6, h=0.8 * SIGMA, sigma=SIGMA, channel_axis=0 if y.shape[1] > 1 else None)
+    settings = dict(
+        patch_size=5, patch_distance=6, h=0.8 * SIGMA, sigma=SIGMA, channel_axis=0 if y.shape[1] > 1 else None
+    )
     array = y[0].squeeze(0).double().numpy()
     theirs = torch.from_numpy(denoise_nl_means(array, **settings)).reshape(y.shape).float()
     differences = {
-        strength: (non_local_means(y, SIGMA, patch=4, reach=6, strength=strength) - theirs).square().mean().sqrt().item()
+        strength: (non_local_means(y, SIGMA, patch=4, reach=6, strength=strength) - theirs)
+        .square()
+        .mean()
+        .sqrt()
+        .item()
         for strength in (0.9, 1.0, 1.1)
     }
     assert differences[1.0] < 1.5e-3
@@ -57,7 +64,9 @@ def test_a_constant_picture_stays():
 
 
 def test_weights_sum_to_one():
-    torch.testing.assert_close(non_local_means(Y + 0.2, SIGMA), non_local_means(Y, SIGMA) + 0.2, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        non_local_means(Y + 0.2, SIGMA), non_local_means(Y, SIGMA) + 0.2, atol=1e-5, rtol=0
+    )
 
 
 def test_turning_and_mirroring_the_picture_turns_and_mirrors_the_result():
@@ -81,11 +90,16 @@ def test_where_everything_recurs_the_noise_goes_as_with_a_mean_over_all_copies()
 
 
 def test_strength_decides_how_much_is_averaged():
-    changes = [(non_local_means(Y, SIGMA, strength=strength) - Y).square().mean().item() for strength in (0.1, 0.5, 1.0, 2.0)]
+    changes = [
+        (non_local_means(Y, SIGMA, strength=strength) - Y).square().mean().item()
+        for strength in (0.1, 0.5, 1.0, 2.0)
+    ]
     assert changes == sorted(changes)
     strong = non_local_means(Y, SIGMA, strength=1000.0)
     pixels = torch.nn.functional.pad(Y, (6, 6, 6, 6), mode="reflect")
-    torch.testing.assert_close(strong, torch.nn.functional.avg_pool2d(pixels, 13, stride=1), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        strong, torch.nn.functional.avg_pool2d(pixels, 13, stride=1), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""The course without a network: the test command blocks it in every process, and nothing that lessons need is fetched.
+"""The course without a network: the test command blocks it in every process, and nothing that lessons need is
+fetched.
 
-The lessons themselves run in the test command (nbval), the problem sets' solutions in their own tests and in marking: all of them
-behind the block of tests/offline. Here stands that the block works, and that an empty home folder is enough.
+The lessons themselves run in the test command (nbval), the problem sets' solutions in their own tests and in
+marking: all of them behind the block of tests/offline. Here stands that the block works, and that an empty
+home folder is enough.
 """
 
 import os
@@ -46,17 +48,33 @@ print(len(digits("training")[0]), len(digits("test")[0]))
 
 @pytest.fixture
 def environment(tmp_path):
-    """As on a machine that was just installed, cable out: an empty home folder, no cache, no settings of the course."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIL_", "XDG_", "MPL", "SKIMAGE_"))}
-    return kept | {"HOME": str(tmp_path), "PYTHONPATH": str(OFFLINE), "OMP_NUM_THREADS": "1", "DIL_PROFILE": "quick", "DIL_DEVICE": "cpu"}
+    """As on a machine that was just installed, cable out: an empty home folder, no cache, no settings of the
+    course.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DIL_", "XDG_", "MPL", "SKIMAGE_"))
+    }
+    return kept | {
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(OFFLINE),
+        "OMP_NUM_THREADS": "1",
+        "DIL_PROFILE": "quick",
+        "DIL_DEVICE": "cpu",
+    }
 
 
 def python(environment, folder, *arguments):
-    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
 
 
 def test_the_test_command_blocks_the_network():
-    recipe = (build.ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest:")[2].partition("\n\n")[0]
+    recipe = (
+        (build.ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest:")[2].partition("\n\n")[0]
+    )
     assert "PYTHONPATH=$(CURDIR)/tests/offline " in recipe, "lessons would be tested with the network on"
 
 
@@ -64,9 +82,18 @@ def test_a_kernel_reaches_its_own_machine_and_nothing_else(environment):
     manager, client = start_new_kernel(kernel_name="python3", env=environment, startup_timeout=300)
     try:
         for attempt in ATTEMPTS.values():
-            reply = client.execute_interactive(attempt, timeout=300, output_hook=lambda message: None)["content"]
-            assert reply["status"] == "error" and "offline: socket." in "".join(reply["traceback"]), f"{attempt}\n{reply}"
-        assert client.execute_interactive(LOOPBACK, timeout=300, output_hook=lambda message: None)["content"]["status"] == "ok"
+            reply = client.execute_interactive(attempt, timeout=300, output_hook=lambda message: None)[
+                "content"
+            ]
+            assert reply["status"] == "error" and "offline: socket." in "".join(reply["traceback"]), (
+                f"{attempt}\n{reply}"
+            )
+        assert (
+            client.execute_interactive(LOOPBACK, timeout=300, output_hook=lambda message: None)["content"][
+                "status"
+            ]
+            == "ok"
+        )
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -81,4 +108,6 @@ def test_pictures_networks_and_digits_are_there_without_a_network_and_a_cache(en
 
 def test_the_doctor_works_without_a_network(environment, tmp_path):
     done = python(environment, tmp_path, "-m", "dil_course", "doctor")
-    assert "a small fit runs" in done.stdout and "offline" not in done.stdout + done.stderr, done.stdout + done.stderr
+    assert "a small fit runs" in done.stdout and "offline" not in done.stdout + done.stderr, (
+        done.stdout + done.stderr
+    )

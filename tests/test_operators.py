@@ -1,4 +1,6 @@
-"""Forward models: adjoint, pseudo-inverse and geometry, against their definitions and against other libraries."""
+"""Forward models: adjoint, pseudo-inverse and geometry, against their definitions and against other
+libraries.
+"""
 
 import math
 import os
@@ -12,7 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dil_course.signals import Blur, BlurDownsample, Downsample, Fourier, Identity, Mask, benchmark, consistent, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import (
+    Blur,
+    BlurDownsample,
+    Downsample,
+    Fourier,
+    Identity,
+    Mask,
+    benchmark,
+    consistent,
+    enlarge,
+    gaussian_kernel,
+    luma,
+    picture,
+    psnr,
+)
 from dil_course.signals.operators import fitting_sides
 
 SCALED, KINDS = ("Downsample", "BlurDownsample"), ("Identity", "Mask", "Blur", "Downsample", "BlurDownsample")
@@ -28,7 +44,9 @@ def problems(draw, kind, well_posed=False):
     scale = draw(st.integers(1, 4)) if kind in SCALED else 1
     scale = draw(st.sampled_from([scale, 1.5, 2.7, (1, 3)])) if kind == "Downsample" else scale
     scales = scale if isinstance(scale, tuple) else (scale, scale)
-    height, width = (round(side * draw(st.integers(math.ceil(6 / side), int(20 / side) + 2))) for side in scales)
+    height, width = (
+        round(side * draw(st.integers(math.ceil(6 / side), int(20 / side) + 2))) for side in scales
+    )
     channels, seed = draw(st.integers(1, 3)), draw(st.integers(0, 10**6))
     kernel = rand(draw(st.integers(1, 5)), draw(st.integers(1, 5)), seed=seed) - 0.2
     if well_posed:
@@ -87,7 +105,9 @@ def test_pinv_of_any_operator(kind, data):
     # A A^+ A = A up to the frequencies that are dropped, those weaker than a thousandth of the strongest.
     assert relative(A(A.pinv(Ax)), Ax) < 3e-3
     u, v = rand(*Ax.shape, seed=1), rand(*Ax.shape, seed=2)
-    assert (inner(A(A.pinv(u)), v) - inner(u, A(A.pinv(v)))).abs() < 1e-3 * u.norm() * v.norm(), "A A^+ is symmetric"
+    assert (inner(A(A.pinv(u)), v) - inner(u, A(A.pinv(v)))).abs() < 1e-3 * u.norm() * v.norm(), (
+        "A A^+ is symmetric"
+    )
 
 
 @pytest.mark.parametrize("kind", ["Mask", "Downsample", "BlurDownsample"])
@@ -97,7 +117,8 @@ def test_consistent_explains_the_data_and_moves_no_more_than_it_must(kind, data)
     truth, estimate = rand(*shape), rand(*shape, seed=1)
     projected = consistent(estimate, A(truth), A)
     assert relative(A(projected), A(truth)) < 1e-3
-    # The way there is at right angles to all that A cannot see; so no other picture that explains y is nearer.
+    # The way there is at right angles to all that A cannot see; so no other picture that explains y is
+    # nearer.
     unseen = (other := rand(*shape, seed=2)) - A.pinv(A(other))
     assert abs(inner(projected - estimate, unseen)) < 1e-3 * estimate.norm() * other.norm()
     assert (projected - truth).norm() <= (estimate - truth).norm() * 1.001
@@ -107,7 +128,8 @@ def test_consistent_explains_the_data_and_moves_no_more_than_it_must(kind, data)
 def test_blur_is_convolution(rows, columns):
     x, kernel = rand(1, 2, 13, 10, dtype=torch.float64), rand(rows, columns, seed=1, dtype=torch.float64)
     wanted = [scipy.ndimage.convolve(channel, kernel.numpy(), mode="wrap") for channel in x[0].numpy()]
-    # scipy centres an even kernel on the pixel after its middle, the library on the one before: a shift by one.
+    # scipy centres an even kernel on the pixel after its middle, the library on the one before: a shift by
+    # one.
     wanted = np.roll(wanted, [1 - rows % 2, 1 - columns % 2], (1, 2))
     torch.testing.assert_close(Blur(kernel)(x)[0], torch.from_numpy(wanted))
 
@@ -116,17 +138,22 @@ def test_blur_is_convolution(rows, columns):
 @pytest.mark.parametrize("name", ["astronaut", "camera"])
 def test_downsample_is_the_fields_bicubic(name, scale):
     x = picture(name, 12 * 11)
-    # Pillow does not mirror at the borders, so it gets a picture that is mirrored already, and its rim is cut off.
+    # Pillow does not mirror at the borders, so it gets a picture that is mirrored already, and its rim is cut
+    # off.
     padded = np.pad(x[0].numpy(), [(0, 0), (2 * scale,) * 2, (2 * scale,) * 2], mode="symmetric")
     size = (padded.shape[2] // scale, padded.shape[1] // scale)
-    shrunk = np.stack([np.asarray(Image.fromarray(channel).resize(size, Image.BICUBIC)) for channel in padded])
+    shrunk = np.stack(
+        [np.asarray(Image.fromarray(channel).resize(size, Image.BICUBIC)) for channel in padded]
+    )
     y = Downsample(scale)(x)
     torch.testing.assert_close(y[0], torch.from_numpy(shrunk[:, 2:-2, 2:-2]), atol=1e-5, rtol=0)
     other = torch.nn.functional.interpolate(x, size=y.shape[-2:], mode="bicubic", antialias=True)
     torch.testing.assert_close(y[..., 2:-2, 2:-2], other[..., 2:-2, 2:-2], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("scale, shape", [(1.5, (60, 45)), (2.7, (81, 54)), ((2, 3), (48, 60)), (1.01, (101, 101))])
+@pytest.mark.parametrize(
+    "scale, shape", [(1.5, (60, 45)), (2.7, (81, 54)), ((2, 3), (48, 60)), (1.01, (101, 101))]
+)
 def test_downsample_by_any_scale_covers_the_same_field(scale, shape):
     x, A = picture("coffee", 128)[..., : shape[0], : shape[1]], Downsample(scale)
     y = A(x)
@@ -210,7 +237,14 @@ def test_a_kernel_in_double_precision_is_copied_too():
     assert torch.equal(A.kernel, torch.ones(3, 3, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("make", [Downsample, lambda scale: Downsample((scale, scale)), lambda scale: BlurDownsample(gaussian_kernel(3, 1), scale)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        Downsample,
+        lambda scale: Downsample((scale, scale)),
+        lambda scale: BlurDownsample(gaussian_kernel(3, 1), scale),
+    ],
+)
 def test_a_small_integer_of_numpy_is_a_scale_like_any_other(make):
     large = torch.zeros(1, 1, 300, 300)
     assert make(np.uint8(2))(large).shape == (1, 1, 150, 150)

@@ -1,4 +1,6 @@
-"""Problem sets: solutions equal their sources, exercises are what nbgrader makes of the solutions, and give nothing away."""
+"""Problem sets: solutions equal their sources, exercises are what nbgrader makes of the solutions, and give
+nothing away.
+"""
 
 import importlib
 import re
@@ -33,13 +35,15 @@ def checks(notebook):
 
 def test_every_source_has_its_solution_and_its_exercise():
     assert SETS
-    assert SETS == sorted(path.stem for path in build.SOLUTIONS.glob("*/*.ipynb")), "run: make notebooks"
-    assert SETS == sorted(path.stem for path in build.EXERCISES.glob("*/*.ipynb")), "run: make notebooks"
+    assert sorted(path.stem for path in build.SOLUTIONS.glob("*/*.ipynb")) == SETS, "run: make notebooks"
+    assert sorted(path.stem for path in build.EXERCISES.glob("*/*.ipynb")) == SETS, "run: make notebooks"
 
 
 @each_set
 def test_solution_equals_its_source(name):
-    assert essence(solution(name)) == essence(build.convert(build.PROBLEM_SETS / f"{name}.py")), "run: make notebooks"
+    assert essence(solution(name)) == essence(build.convert(build.PROBLEM_SETS / f"{name}.py")), (
+        "run: make notebooks"
+    )
 
 
 @each_set
@@ -64,7 +68,12 @@ def test_exercise_gives_nothing_away(name):
 def test_every_check_of_the_solution_gives_full_points(name):
     for cell in checks(solution(name)):
         points = cell.metadata.nbgrader.points
-        assert "".join(output.get("text", "") for output in cell.outputs).count(f"right: {points} of {points} points") >= 1, cell.source
+        assert (
+            "".join(output.get("text", "") for output in cell.outputs).count(
+                f"right: {points} of {points} points"
+            )
+            >= 1
+        ), cell.source
         assert float(cell.outputs[-1].data["text/plain"]) == points
 
 
@@ -77,7 +86,11 @@ def test_points_of_a_cell_are_those_of_its_check(name):
         assert f".{given.grade_id}({given.grade_id}" in cell.source
         # Marks are given on other numbers than the student saw. The failing runs are the same for all.
         hidden = re.findall("### BEGIN HIDDEN TESTS\n(.*)\n### END HIDDEN TESTS", cell.source)
-        assert hidden == ([] if given.grade_id == "causes" else [f"{name[:4]}.{given.grade_id}({given.grade_id}, seed=2357)"])
+        assert hidden == (
+            []
+            if given.grade_id == "causes"
+            else [f"{name[:4]}.{given.grade_id}({given.grade_id}, seed=2357)"]
+        )
 
 
 @each_set
@@ -88,7 +101,9 @@ def test_set_has_its_parts(name):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     tasks = re.findall(r"^## (?:Task \d+|Open question).*", text, flags=re.MULTILINE)
     assert len(tasks) == len(graded(notebook))
-    assert all(re.search(r"\(\d+ points?, \d+ minutes\)", task) for task in tasks), "each task says its points and minutes"
+    assert all(re.search(r"\(\d+ points?, \d+ minutes\)", task) for task in tasks), (
+        "each task says its points and minutes"
+    )
     assert "| points | for |" in text, "the open question has a rubric"
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

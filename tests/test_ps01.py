@@ -1,4 +1,6 @@
-"""Problem set 01's checks: a bank of answers as students write them, right and wrong, and what each wrong one is told."""
+"""Problem set 01's checks: a bank of answers as students write them, right and wrong, and what each wrong one
+is told.
+"""
 
 import contextlib
 import io
@@ -459,7 +461,11 @@ def waves(y, kernel):
     dot = torch.zeros(1, 1, h, w, dtype=torch.float64)
     dot[0, 0, 0, 0] = 1
     fy, fx = torch.meshgrid(torch.fft.fftfreq(h), torch.fft.fftfreq(w), indexing="ij")
-    return torch.fft.fft2(Blur(kernel)(dot)), 4 * torch.sin(torch.pi * fy) ** 2, 4 * torch.sin(torch.pi * fx) ** 2
+    return (
+        torch.fft.fft2(Blur(kernel)(dot)),
+        4 * torch.sin(torch.pi * fy) ** 2,
+        4 * torch.sin(torch.pi * fx) ** 2,
+    )
 
 
 @right("smooth_deblur")
@@ -485,8 +491,15 @@ def numpy_rolled(y, kernel, lam):
 def half_of_the_waves(y, kernel, weight):
     point = torch.zeros_like(y)
     point[..., 0, 0] = 1
-    K, R, C = (torch.fft.rfft2(z) for z in (Blur(kernel)(point), point - point.roll(1, 2), point - point.roll(1, 3)))
-    y.copy_(torch.fft.irfft2(K.conj() * torch.fft.rfft2(y) / (K.abs() ** 2 + weight * (R.abs() ** 2 + C.abs() ** 2)), s=y.shape[-2:]))
+    K, R, C = (
+        torch.fft.rfft2(z) for z in (Blur(kernel)(point), point - point.roll(1, 2), point - point.roll(1, 3))
+    )
+    y.copy_(
+        torch.fft.irfft2(
+            K.conj() * torch.fft.rfft2(y) / (K.abs() ** 2 + weight * (R.abs() ** 2 + C.abs() ** 2)),
+            s=y.shape[-2:],
+        )
+    )
     return y.squeeze()
 
 
@@ -823,7 +836,10 @@ def clipped(guess, y, A):
     return (guess + A.pinv(y - A(guess))).clamp(0.2, 0.8)
 
 
-@wrong("make_consistent", "stops with RuntimeError: The size of tensor a (12) must match the size of tensor b (6)")
+@wrong(
+    "make_consistent",
+    "stops with RuntimeError: The size of tensor a (12) must match the size of tensor b (6)",
+)
 def parenthesis_forgotten(guess, y, A):
     return guess + A.pinv(y) - A(guess)
 
@@ -866,7 +882,11 @@ RIGHT += [
 ]
 OTHERS = {letter: [cause for cause in ps01.CAUSES if cause != TRUE[letter]] for letter in TRUE}
 # Every wrong cause of every run alone: what is refused is said, and what speaks against it.
-WRONG += [("causes", TRUE | {letter: cause}, f"run {letter} is not '{cause}'") for letter in TRUE for cause in OTHERS[letter]]
+WRONG += [
+    ("causes", TRUE | {letter: cause}, f"run {letter} is not '{cause}'")
+    for letter in TRUE
+    for cause in OTHERS[letter]
+]
 WRONG += [
     ("causes", {}, "run A has no cause yet"),
     ("causes", {"A": "step too large", "C": "wrong kernel", "D": "wrong adjoint"}, "run B has no cause yet"),
@@ -936,7 +956,11 @@ def test_right_answer_earns_all_points_with_any_seed(task, answer):
 
 @each_wrong
 def test_wrong_answer_is_refused_and_told_its_mistake(task, answer, says):
-    earned = 0.75 * sum(answer.get(letter) == cause for letter, cause in TRUE.items()) if task == "causes" and isinstance(answer, dict) else 0
+    earned = (
+        0.75 * sum(answer.get(letter) == cause for letter, cause in TRUE.items())
+        if task == "causes" and isinstance(answer, dict)
+        else 0
+    )
     for seed in SEEDS[:2]:
         points, text = asked(task, answer, seed)
         assert points == earned < full(task)
@@ -960,8 +984,12 @@ def test_no_two_mistakes_are_told_the_same(task):
 
 def solution_lines(task):
     """What the lines of the source's solution compute: behind `return`, behind `x =`, and inside `bool(...)`."""
-    code = re.search(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", CELLS[f"{task}_answer"].source, flags=re.DOTALL)[1]
-    values = [re.sub(r"^(return|[\w\[\].:, ]+ =) ", "", line.strip()) for line in code.splitlines() if line.strip()]
+    code = re.search(
+        r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", CELLS[f"{task}_answer"].source, flags=re.DOTALL
+    )[1]
+    values = [
+        re.sub(r"^(return|[\w\[\].:, ]+ =) ", "", line.strip()) for line in code.splitlines() if line.strip()
+    ]
     return values + [value[5:-1] for value in values if value.startswith("bool(")]
 
 
@@ -976,7 +1004,9 @@ def test_hints_come_one_by_one_and_the_last_one_stays_and_none_is_the_answer(tas
     count = int(re.search(r"hint 1 of (\d)", texts[0])[1])
     texts += [asked(task, answer)[1] for _ in range(count)]
     shown = [re.findall(r"hint (\d) of (\d), (.*?): (.*)", text)[0] for text in texts]
-    assert [(int(step), int(of)) for step, of, *_ in shown] == [(min(step, count), count) for step in range(1, count + 2)]
+    assert [(int(step), int(of)) for step, of, *_ in shown] == [
+        (min(step, count), count) for step in range(1, count + 2)
+    ]
     assert len({text.removesuffix(". Run this cell again for more.") for *_, text in shown}) == count
     assert [name for _, _, name, _ in shown[:count]] == list(tasks.STEPS[:count])
     lines = solution_lines(task)
@@ -1000,7 +1030,15 @@ def test_solution_in_the_source_is_right(task):
 @each_function
 def test_untouched_exercise_earns_nothing(task):
     names = names_of_the_exercise()
-    exec(re.sub(r"### BEGIN SOLUTION.*### END SOLUTION", "raise NotImplementedError()", CELLS[f"{task}_answer"].source, flags=re.DOTALL), names)
+    exec(
+        re.sub(
+            r"### BEGIN SOLUTION.*### END SOLUTION",
+            "raise NotImplementedError()",
+            CELLS[f"{task}_answer"].source,
+            flags=re.DOTALL,
+        ),
+        names,
+    )
     points, text = asked(task, names[task])
     assert points == 0
     assert diagnosis(text) == "there is no answer yet"
@@ -1015,7 +1053,13 @@ def test_template_of_causes_without_its_comment_sign_has_no_cause_yet():
 
 
 def fingerprint(value):
-    return value.numpy().tobytes() if isinstance(value, torch.Tensor) else repr(value) if isinstance(value, float) else None
+    return (
+        value.numpy().tobytes()
+        if isinstance(value, torch.Tensor)
+        else repr(value)
+        if isinstance(value, float)
+        else None
+    )
 
 
 @each_function
@@ -1025,7 +1069,9 @@ def test_answer_that_only_knows_the_visible_numbers_earns_nothing_when_marked(ta
     seen, order = {}, []
 
     def learn(*inputs):
-        order.append(names[task](*(value.clone() if isinstance(value, torch.Tensor) else value for value in inputs)))
+        order.append(
+            names[task](*(value.clone() if isinstance(value, torch.Tensor) else value for value in inputs))
+        )
         seen[tuple(map(fingerprint, inputs))] = order[-1]
         return order[-1]
 
@@ -1038,7 +1084,9 @@ def test_answer_that_only_knows_the_visible_numbers_earns_nothing_when_marked(ta
     def from_a_table():
         return lambda *inputs: seen[tuple(map(fingerprint, inputs))]
 
-    for by_heart in (in_their_order, from_a_table)[: 1 if task == "passes_dot_product_test" else 2]:  # functions are no key to a table
+    for by_heart in (in_their_order, from_a_table)[
+        : 1 if task == "passes_dot_product_test" else 2
+    ]:  # functions are no key to a table
         assert asked(task, by_heart())[0] == full(task), "the visible check asks the same at every run"
         for seed in SEEDS[1:]:
             assert asked(task, by_heart(), seed)[0] == 0
@@ -1059,7 +1107,11 @@ def test_right_answer_is_right_with_any_seed(task, seed):
 
 @each_function
 @settings(max_examples=10)
-@given(seed=st.integers(0, 2**40), scale=st.sampled_from([1e-6, 0.01, 1.0, 30.0, 1e6]), around=st.sampled_from([0.0, 0.5, 20.0]))
+@given(
+    seed=st.integers(0, 2**40),
+    scale=st.sampled_from([1e-6, 0.01, 1.0, 30.0, 1e6]),
+    around=st.sampled_from([0.0, 0.5, 20.0]),
+)
 def test_random_numbers_of_the_right_shape_are_never_right(task, seed, scale, around):
     random = torch.Generator().manual_seed(seed)
 
@@ -1105,7 +1157,11 @@ def test_adjoint_of_run_d_fails_the_dot_product_test():
 
 
 def test_points_of_each_cell_are_those_of_its_check_and_twenty_in_all():
-    points = {name: cell.metadata["nbgrader"]["points"] for name, cell in CELLS.items() if cell.metadata["nbgrader"]["grade"]}
+    points = {
+        name: cell.metadata["nbgrader"]["points"]
+        for name, cell in CELLS.items()
+        if cell.metadata["nbgrader"]["grade"]
+    }
     assert {task: points[task] for task in CHECKED} == {task: full(task) for task in CHECKED}
     assert set(points) == {*CHECKED, "open_question"}
     assert sum(points.values()) == 20

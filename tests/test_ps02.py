@@ -1,4 +1,6 @@
-"""Problem set 02: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 02: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import math
 
@@ -23,7 +25,9 @@ def looped(y, row, column, reach, size, of=lambda d: (d**2).mean(), half=None):
     half = size // 2 if half is None else half
     cut = lambda a, b: y[..., a - half : a - half + size, b - half : b - half + size]  # noqa: E731
     shifts = range(-reach, reach + 1)
-    return torch.tensor([[of(cut(row + down, column + across) - cut(row, column)) for across in shifts] for down in shifts])
+    return torch.tensor(
+        [[of(cut(row + down, column + across) - cut(row, column)) for across in shifts] for down in shifts]
+    )
 
 
 right("distance_map")(looped)
@@ -36,7 +40,11 @@ def by_a_box_filter(y, row, column, reach, size):
     here = y[..., row - half : row + half + 1, column - half : column + half + 1].copy()
     for down in range(-reach, reach + 1):
         for across in range(-reach, reach + 1):
-            there = y[..., row + down - half : row + down + half + 1, column + across - half : column + across + half + 1]
+            there = y[
+                ...,
+                row + down - half : row + down + half + 1,
+                column + across - half : column + across + half + 1,
+            ]
             result[reach + down, reach + across] = np.mean((there - here) ** 2)
     return result
 
@@ -59,8 +67,12 @@ WRONG["distance_map"] = {
     "this compares single pixels": lambda y, row, column, reach, size: looped(y, row, column, reach, 1),
     "this is the map of the shifts the other way": lambda *given: looped(*given).flip(0, 1),
     "rows and columns of the map are exchanged": lambda *given: looped(*given).T,
-    "rows and columns of y are exchanged": lambda y, row, column, reach, size: looped(y.mT, row, column, reach, size),
-    "this looks at the first channel only": lambda y, row, column, reach, size: looped(y[:, :1], row, column, reach, size),
+    "rows and columns of y are exchanged": lambda y, row, column, reach, size: looped(
+        y.mT, row, column, reach, size
+    ),
+    "this looks at the first channel only": lambda y, row, column, reach, size: looped(
+        y[:, :1], row, column, reach, size
+    ),
     "your result has the shape": lambda *given: looped(*given)[1:],
     "your function returns None": lambda *given: None,
 }
@@ -75,7 +87,9 @@ def by_variances(sigma, numbers):
 
 
 right("noise_distance")(lambda sigma, numbers: np.array([2, math.sqrt(8 / numbers)]) * sigma**2)
-right("noise_distance")(lambda sigma, numbers: [torch.tensor(2 * sigma**2), torch.tensor([8 * sigma**4 / numbers]).sqrt()])
+right("noise_distance")(
+    lambda sigma, numbers: [torch.tensor(2 * sigma**2), torch.tensor([8 * sigma**4 / numbers]).sqrt()]
+)
 
 WRONG["noise_distance"] = {
     "only one of the two copies is noisy here": lambda s, n: (s**2, s**2 * math.sqrt(2 / n)),
@@ -86,7 +100,10 @@ WRONG["noise_distance"] = {
     "the spread does not fall": lambda s, n: (2 * s**2, 2 * s**2 * math.sqrt(2)),
     "falls with n, and should with its root": lambda s, n: (2 * s**2, 2 * s**2 * math.sqrt(2) / n),
     "the spread lacks the root of 2": lambda s, n: (2 * s**2, 2 * s**2 / math.sqrt(n)),
-    "a mean of Gaussian numbers, not of their squares": lambda s, n: (2 * s**2, math.sqrt(2) * s / math.sqrt(n)),
+    "a mean of Gaussian numbers, not of their squares": lambda s, n: (
+        2 * s**2,
+        math.sqrt(2) * s / math.sqrt(n),
+    ),
     "the spread takes one noisy copy": lambda s, n: (2 * s**2, s**2 * math.sqrt(2 / n)),
     "spread and mean are exchanged": lambda s, n: by_variances(s, n)[::-1],
     "your result has the shape": lambda s, n: 2 * s**2,
@@ -110,7 +127,12 @@ def by_softmax(squared, sigma, strength):
     return torch.softmax(-squared.clamp(min=0) / strength**2 / sigma**2, dim=0).tolist()
 
 
-right("vote_weights")(lambda d, s, c: np.exp(-np.maximum(d.numpy() / s**2 - 2, 0) / c**2) / np.exp(-np.maximum(d.numpy() / s**2 - 2, 0) / c**2).sum())
+right("vote_weights")(
+    lambda d, s, c: (
+        np.exp(-np.maximum(d.numpy() / s**2 - 2, 0) / c**2)
+        / np.exp(-np.maximum(d.numpy() / s**2 - 2, 0) / c**2).sum()
+    )
+)
 
 WRONG["vote_weights"] = {
     "do not add up to one": lambda d, s, c: torch.exp(-(d - 2 * s**2).clamp(min=0) / (c * s) ** 2),
@@ -121,7 +143,9 @@ WRONG["vote_weights"] = {
     "strength is missing": lambda d, s, c: voting(d, s, c, h=s**2),
     "sigma is missing": lambda d, s, c: voting(d, s, c, h=c**2),
     "the less alike, the more weight": lambda d, s, c: voting(d, s, c, h=-((c * s) ** 2)),
-    "the distances are squared once more": lambda d, s, c: torch.softmax(-(d**2 - 2 * s**2).clamp(min=0) / (c * s) ** 2, 0),
+    "the distances are squared once more": lambda d, s, c: torch.softmax(
+        -(d**2 - 2 * s**2).clamp(min=0) / (c * s) ** 2, 0
+    ),
     "there is a 2 too many": lambda d, s, c: voting(d, s, c, h=2 * (c * s) ** 2),
     "your result holds nan": lambda d, s, c: voting(d, s, c) / 0,
 }
@@ -209,7 +233,15 @@ def below(y, size, apart):
 
 
 right("causes")(dict(ps02.RUNS))
-right("causes")({"D": "sigma too small", "C": "noise that neighbours share", "B": "strength far too large", "A": "patches of one pixel", "E": 3})
+right("causes")(
+    {
+        "D": "sigma too small",
+        "C": "noise that neighbours share",
+        "B": "strength far too large",
+        "A": "patches of one pixel",
+        "E": 3,
+    }
+)
 
 BANK.add_wrong_causes("noise")
 
@@ -238,7 +270,9 @@ def test_votes_are_those_of_the_estimate(runs):
         for row, column in ((10, 10), (24, 42)):
             votes = run["votes"](row, column)
             mean = (votes * run["y"][0, 0, row - 6 : row + 7, column - 6 : column + 7]).sum() / votes.sum()
-            assert votes.shape == (13, 13) and mean.item() == pytest.approx(run["estimate"][0, 0, row, column].item(), abs=1e-5)
+            assert votes.shape == (13, 13) and mean.item() == pytest.approx(
+                run["estimate"][0, 0, row, column].item(), abs=1e-5
+            )
 
 
 def test_only_the_votes_of_run_b_are_all_the_same(runs):
@@ -262,7 +296,10 @@ def test_only_in_run_a_equal_values_mean_equal_votes(runs):
 
 def test_only_run_c_has_noise_that_neighbours_share(runs):
     noise = {letter: run["y"] - run["truth"] for letter, run in runs.items()}
-    alike = {letter: torch.corrcoef(torch.stack([n[..., 1:].flatten(), n[..., :-1].flatten()]))[0, 1].item() for letter, n in noise.items()}
+    alike = {
+        letter: torch.corrcoef(torch.stack([n[..., 1:].flatten(), n[..., :-1].flatten()]))[0, 1].item()
+        for letter, n in noise.items()
+    }
     assert alike.pop("C") > 0.5 and max(map(abs, alike.values())) < 0.05
     assert all(n.std().item() == pytest.approx(20 / 255, rel=0.03) for n in noise.values())
 
@@ -276,14 +313,18 @@ def test_noise_distance_is_that_of_simulated_patches(numbers):
     a, b = (sigma * torch.randn(40_000, numbers, generator=draw) for _ in range(2))
     measured = (a - b).square().mean(1)
     mean, spread = by_variances(sigma, numbers)
-    assert measured.mean().item() == pytest.approx(mean, rel=0.01) and measured.std().item() == pytest.approx(spread, rel=0.02)
+    assert measured.mean().item() == pytest.approx(mean, rel=0.01) and measured.std().item() == pytest.approx(
+        spread, rel=0.02
+    )
 
 
 def test_error_of_a_mean_is_that_of_simulated_means():
     draw, sigma = torch.Generator().manual_seed(0), 0.3
     delta, weights = torch.randn(5, generator=draw), torch.tensor([0.4, 0.3, 0.1, 0.1, 0.1])
     means = ((delta + sigma * torch.randn(100_000, 5, generator=draw)) * weights).sum(1)
-    assert means.square().mean().item() == pytest.approx(bias_and_noise(delta, weights, sigma).item(), rel=0.02)
+    assert means.square().mean().item() == pytest.approx(
+        bias_and_noise(delta, weights, sigma).item(), rel=0.02
+    )
 
 
 def test_every_forgery_can_be_found():

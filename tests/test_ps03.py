@@ -1,4 +1,6 @@
-"""Problem set 03: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 03: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import functools
 import math
@@ -265,8 +267,16 @@ def by_a_loop(losses, sigma):
     return i + 1
 
 
-right("stop")(lambda losses, sigma: next((i for i, loss in enumerate(losses, 1) if math.sqrt(loss) < sigma), len(losses)))
-right("stop")(lambda losses, sigma: int(np.argmax(np.array(losses + [0]) <= sigma**2)) + 1 if min(losses) <= sigma**2 else len(losses))
+right("stop")(
+    lambda losses, sigma: next(
+        (i for i, loss in enumerate(losses, 1) if math.sqrt(loss) < sigma), len(losses)
+    )
+)
+right("stop")(
+    lambda losses, sigma: (
+        int(np.argmax(np.array(losses + [0]) <= sigma**2)) + 1 if min(losses) <= sigma**2 else len(losses)
+    )
+)
 
 
 @right("stop")
@@ -281,14 +291,19 @@ def first_below(losses, bound):
 
 
 def smoothed(losses, width=25):
-    return [sum(losses[max(0, i - width) : i + 1]) / len(losses[max(0, i - width) : i + 1]) for i in range(len(losses))]
+    return [
+        sum(losses[max(0, i - width) : i + 1]) / len(losses[max(0, i - width) : i + 1])
+        for i in range(len(losses))
+    ]
 
 
 WRONG["stop"] = {
     "compared with sigma": lambda losses, sigma: first_below(losses, sigma),
     "counted from 0": lambda losses, sigma: first_below(losses, sigma**2) - 1,
     "one too many": lambda losses, sigma: first_below(losses, sigma**2) + 1,
-    "the last such iteration": lambda losses, sigma: max([i for i, loss in enumerate(losses, 1) if loss <= sigma**2], default=len(losses)),
+    "the last such iteration": lambda losses, sigma: max(
+        [i for i, loss in enumerate(losses, 1) if loss <= sigma**2], default=len(losses)
+    ),
     "how many such iterations": lambda losses, sigma: int((np.array(losses) <= sigma**2).sum()),
     "the smallest loss": lambda losses, sigma: int(np.argmin(losses)) + 1,
     "this never stops": lambda losses, sigma: first_below(losses, (sigma / 255) ** 2),
@@ -298,8 +313,12 @@ WRONG["stop"] = {
     "not its number": lambda losses, sigma: losses[first_below(losses, sigma**2) - 1],
     "and sigma squared is 0.0096": lambda losses, sigma: first_below(smoothed(losses), sigma**2),
     "there is no iteration 301": lambda losses, sigma: len(losses) + 1,
-    "one number is asked for": lambda losses, sigma: [i for i, loss in enumerate(losses, 1) if loss <= sigma**2],
-    "no loss is small enough here": lambda losses, sigma: next((i for i, loss in enumerate(losses, 1) if loss <= sigma**2), None),
+    "one number is asked for": lambda losses, sigma: [
+        i for i, loss in enumerate(losses, 1) if loss <= sigma**2
+    ],
+    "no loss is small enough here": lambda losses, sigma: next(
+        (i for i, loss in enumerate(losses, 1) if loss <= sigma**2), None
+    ),
     "where no loss is small enough, your function stops with StopIteration": lambda losses, sigma: next(
         i for i, loss in enumerate(losses, 1) if loss <= sigma**2
     ),
@@ -399,21 +418,31 @@ def probabilities(mask, share, seed):
 
 
 WRONG["hold_out"] = {
-    "are held out that nobody has seen": lambda mask, share, seed: (mask * (1 - drawn(mask, share, seed)), drawn(mask, share, seed)),
+    "are held out that nobody has seen": lambda mask, share, seed: (
+        mask * (1 - drawn(mask, share, seed)),
+        drawn(mask, share, seed),
+    ),
     "fitted and held out at once": lambda mask, share, seed: (mask, mask * drawn(mask, share, seed)),
-    "to be fitted that nobody": lambda mask, share, seed: (1 - mask * drawn(mask, share, seed), mask * drawn(mask, share, seed)),
+    "to be fitted that nobody": lambda mask, share, seed: (
+        1 - mask * drawn(mask, share, seed),
+        mask * drawn(mask, share, seed),
+    ),
     "in neither mask": some_forgotten,
     "the two masks are exchanged": lambda mask, share, seed: multiplied(mask, share, seed)[::-1],
     "expected 0.1": twice_the_share,
     "nothing is held out": lambda mask, share, seed: (mask, mask * (drawn(mask, share, seed) < 0)),
     "another seed gives the same split": lambda mask, share, seed: multiplied(mask, share, 0),
     "the same seed gives another split": from_the_global_stream,
-    "a regular pattern": lambda mask, share, seed: chosen_among_seen(mask, lambda seen: seen[seed :: round(1 / share)]),
+    "a regular pattern": lambda mask, share, seed: chosen_among_seen(
+        mask, lambda seen: seen[seed :: round(1 / share)]
+    ),
     "lies in one region": a_block,
     "whole columns": whole_columns,
     "other values than 0 and 1": probabilities,
     "expected two masks": lambda mask, share, seed: multiplied(mask, share, seed)[1],
-    "another size than the mask": lambda mask, share, seed: [part[mask > 0] for part in multiplied(mask, share, seed)],
+    "another size than the mask": lambda mask, share, seed: [
+        part[mask > 0] for part in multiplied(mask, share, seed)
+    ],
     "is 0.26, expected 0.3": drawn_with_replacement,
     "your function stops with TypeError": lambda mask, share, seed: (mask & ~mask, mask),
 }
@@ -422,7 +451,15 @@ WRONG["hold_out"] = {
 # Task 6: causes
 
 right("causes")(dict(ps03.RUNS))
-right("causes")({"D": "learning rate too high", "C": "y has another range", "B": "weights never change", "A": "z holds the noise", "E": 3})
+right("causes")(
+    {
+        "D": "learning rate too high",
+        "C": "y has another range",
+        "B": "weights never change",
+        "A": "z holds the noise",
+        "E": 3,
+    }
+)
 
 BANK.add_wrong_causes("noise")
 
@@ -434,7 +471,12 @@ def test_mistake_that_only_a_blur_shows_is_refused_on_other_numbers_too():
 # Is the evidence in the failing runs what the causes and the refutations say?
 
 
-LENGTHS = {"A": 200, "B": 40, "C": 80, "D": 100}  # as long as the evidence needs; a run begins like a shorter one
+LENGTHS = {
+    "A": 200,
+    "B": 40,
+    "C": 80,
+    "D": 100,
+}  # as long as the evidence needs; a run begins like a shorter one
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Problem set 04: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 04: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import math
 
@@ -62,8 +64,12 @@ def power_filter(K, epsilon):
 
 
 right("truth_loss")(lambda K, sigma, epsilon: sigma**2 * power_filter(K, epsilon).mean())
-right("truth_loss")(lambda K, s, e: float(np.mean(np.abs(s * np.conj(K.numpy()) / (np.abs(K.numpy()) ** 2 + e)) ** 2)))
-right("truth_loss")(lambda K, s, e: s**2 * torch.fft.ifft2(K.conj() / (K * K.conj() + e)).abs().square().sum())
+right("truth_loss")(
+    lambda K, s, e: float(np.mean(np.abs(s * np.conj(K.numpy()) / (np.abs(K.numpy()) ** 2 + e)) ** 2))
+)
+right("truth_loss")(
+    lambda K, s, e: s**2 * torch.fft.ifft2(K.conj() / (K * K.conj() + e)).abs().square().sum()
+)
 
 
 WRONG["truth_loss"] = {
@@ -76,7 +82,9 @@ WRONG["truth_loss"] = {
     "for sigma in place of sigma squared": lambda K, s, e: s * power_filter(K, e).mean(),
     "the root of the loss": lambda K, s, e: s * power_filter(K, e).mean().sqrt(),
     "a sum over all waves": lambda K, s, e: s**2 * power_filter(K, e).sum(),
-    "divides a mean by a mean": lambda K, s, e: s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2,
+    "divides a mean by a mean": lambda K, s, e: (
+        s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2
+    ),
     "only the real part": lambda K, s, e: s**2 * power_filter(K.real, e).mean(),
     "the weakest wave alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
     "a complex number was squared": lambda K, s, e: s**2 * ((K.conj() / (K.abs() ** 2 + e)) ** 2).mean(),
@@ -120,8 +128,12 @@ WRONG["waits"] = {
     "the last iteration is missing": lambda k, e: two(k, e, wait=lambda f: int(math.log(0.01) / math.log(f))),
     "one iteration too many": lambda k, e: [t + 1 for t in two(k, e)],
     "no whole numbers": lambda k, e: two(k, e, wait=lambda f: math.log(0.01) / math.log(f)),
-    "1 % of the squared error": lambda k, e: two(k, e, wait=lambda f: math.ceil(math.log(0.01) / math.log(f * f))),
-    "an exponential stands for the power": lambda k, e: two(k, e, wait=lambda f: math.ceil(math.log(100) / (1 - f))),
+    "1 % of the squared error": lambda k, e: two(
+        k, e, wait=lambda f: math.ceil(math.log(0.01) / math.log(f * f))
+    ),
+    "an exponential stands for the power": lambda k, e: two(
+        k, e, wait=lambda f: math.ceil(math.log(100) / (1 - f))
+    ),
     "twice too large": lambda k, e: two(k, e, lambda k: 1 - 2 * k * k, lambda p: 1 - 2 * p * p),
     "that of least squares in both": lambda k, e: (two(k, e)[0],) * 2,
     "expected two numbers, got 1": lambda k, e: two(k, e)[1],
@@ -195,7 +207,11 @@ def residual(c, angles, unit=math.pi / 180, waves=(torch.cos, torch.sin)):
 
 
 right("moved")(lambda sinogram, angles: residual(centres(sinogram), angles).argmax())
-right("moved")(lambda s, a: int(residual(centres(s, middle=False), a, waves=(torch.cos, torch.sin, torch.ones_like)).argmax()))
+right("moved")(
+    lambda s, a: int(
+        residual(centres(s, middle=False), a, waves=(torch.cos, torch.sin, torch.ones_like)).argmax()
+    )
+)
 
 
 @right("moved")
@@ -232,7 +248,15 @@ WRONG["moved"] = {
 # Task 6: causes
 
 right("causes")(dict(ps04.RUNS))
-right("causes")({"D": "A looks aside", "C": "holes taken for black", "B": "loss amplifies noise", "A": "kernel too wide", "E": 3})
+right("causes")(
+    {
+        "D": "A looks aside",
+        "C": "holes taken for black",
+        "B": "loss amplifies noise",
+        "A": "kernel too wide",
+        "E": 3,
+    }
+)
 
 BANK.add_wrong_causes("blur")
 
@@ -240,7 +264,12 @@ BANK.add_wrong_causes("blur")
 # Is the evidence in the failing runs what the causes and the refutations say?
 
 
-LENGTHS = {"A": 120, "B": 60, "C": 60, "D": 200}  # as long as the evidence needs; a run begins like a shorter one
+LENGTHS = {
+    "A": 120,
+    "B": 60,
+    "C": 60,
+    "D": 200,
+}  # as long as the evidence needs; a run begins like a shorter one
 
 
 @pytest.fixture(scope="module")
@@ -251,12 +280,17 @@ def runs():
 def at_the_truth(run):
     """Mean square of A(x) - y, and the loss of x, in units of sigma squared."""
     x = picture("coffee", 48)
-    return [float(value) / run["sigma"] ** 2 for value in ((run["A"](x) - run["y"]).square().mean(), run["loss_of"](x))]
+    return [
+        float(value) / run["sigma"] ** 2
+        for value in ((run["A"](x) - run["y"]).square().mean(), run["loss_of"](x))
+    ]
 
 
 def gain_when_moved(run):
     x, estimate = picture("coffee", 48), run["estimate"]
-    return max(psnr(estimate.roll((a, b), (2, 3)), x) for a in range(-4, 5) for b in range(-4, 5)) - psnr(estimate, x)
+    return max(psnr(estimate.roll((a, b), (2, 3)), x) for a in range(-4, 5) for b in range(-4, 5)) - psnr(
+        estimate, x
+    )
 
 
 def test_only_the_a_of_run_b_explains_the_truth(runs):
@@ -266,7 +300,9 @@ def test_only_the_a_of_run_b_explains_the_truth(runs):
 
 def test_only_the_loss_of_run_b_enlarges_the_noise(runs):
     assert at_the_truth(runs["B"])[1] > 1e4
-    assert all(at_the_truth(runs[letter])[1] == pytest.approx(at_the_truth(runs[letter])[0]) for letter in "ACD")
+    assert all(
+        at_the_truth(runs[letter])[1] == pytest.approx(at_the_truth(runs[letter])[0]) for letter in "ACD"
+    )
 
 
 def test_only_run_c_has_holes_and_its_a_leaves_pictures_alone(runs):
@@ -298,6 +334,6 @@ def test_the_same_seed_gives_the_same_scan_and_only_one_angle_is_out_of_line():
     for seed in range(20):
         _, sinogram, angles, index = ps04.scan(seed)
         assert torch.equal(sinogram, ps04.scan(seed)[1])
-        assert angles == sorted(angles) and 0 <= angles[0] and angles[-1] < 180
+        assert angles == sorted(angles) and angles[0] >= 0 and angles[-1] < 180
         far = residual(centres(sinogram), angles)
         assert far.argmax() == index and far[index] > 1.3 * far[torch.arange(len(angles)) != index].max()

@@ -1,4 +1,6 @@
-"""Problem set 05: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 05: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import math
 
@@ -48,7 +50,12 @@ def changing_its_input(outputs, window):
 
 
 def growing(outputs, window):
-    return torch.stack([outputs[max(0, end - window) : end].var(dim=0, correction=0).mean() for end in range(1, len(outputs) + 1)])
+    return torch.stack(
+        [
+            outputs[max(0, end - window) : end].var(dim=0, correction=0).mean()
+            for end in range(1, len(outputs) + 1)
+        ]
+    )
 
 
 def squared_changes(part):
@@ -56,12 +63,24 @@ def squared_changes(part):
 
 
 WRONG["windowed_variance"] = {
-    "divides by window - 1": lambda outputs, window: over_windows(outputs, window, lambda part: part.var(dim=0).mean()),
-    "the standard deviation": lambda outputs, window: over_windows(outputs, window, lambda part: part.std(dim=0, correction=0).mean()),
-    "over the pixels, not": lambda outputs, window: over_windows(outputs, window, lambda part: part[-1].var(correction=0)),
-    "averaged first": lambda outputs, window: over_windows(outputs, window, lambda part: part.mean((1, 2, 3)).var(correction=0)),
-    "adds the variances": lambda outputs, window: over_windows(outputs, window, lambda part: part.var(dim=0, correction=0).sum()),
-    "the mean square, not": lambda outputs, window: over_windows(outputs, window, lambda part: part.square().mean()),
+    "divides by window - 1": lambda outputs, window: over_windows(
+        outputs, window, lambda part: part.var(dim=0).mean()
+    ),
+    "the standard deviation": lambda outputs, window: over_windows(
+        outputs, window, lambda part: part.std(dim=0, correction=0).mean()
+    ),
+    "over the pixels, not": lambda outputs, window: over_windows(
+        outputs, window, lambda part: part[-1].var(correction=0)
+    ),
+    "averaged first": lambda outputs, window: over_windows(
+        outputs, window, lambda part: part.mean((1, 2, 3)).var(correction=0)
+    ),
+    "adds the variances": lambda outputs, window: over_windows(
+        outputs, window, lambda part: part.var(dim=0, correction=0).sum()
+    ),
+    "the mean square, not": lambda outputs, window: over_windows(
+        outputs, window, lambda part: part.square().mean()
+    ),
     "squared change": lambda outputs, window: over_windows(outputs, window, squared_changes),
     "one too short": lambda outputs, window: over_windows(outputs, window - 1),
     "one too long": lambda outputs, window: over_windows(outputs, window + 1),
@@ -78,7 +97,9 @@ WRONG["windowed_variance"] = {
 # Task 2: the expected error
 
 
-def error_of(t, eta, eigenvalues, signal, sigma, of=lambda left, x, s: (left * x) ** 2 + s**2 * (1 - left) ** 2):
+def error_of(
+    t, eta, eigenvalues, signal, sigma, of=lambda left, x, s: (left * x) ** 2 + s**2 * (1 - left) ** 2
+):
     """The sum over modes, with one place to change for each wrong answer."""
     return of((1 - eta * eigenvalues) ** t, signal, sigma).sum()
 
@@ -173,7 +194,10 @@ WRONG["best_moment"] = {
 @right("largest_width")
 def by_building_decoders(share, side, scales, channels):
     k = 1
-    while sum(p.numel() for p in deep_decoder(channels, k + 1, scales).parameters()) <= share * channels * side**2:
+    while (
+        sum(p.numel() for p in deep_decoder(channels, k + 1, scales).parameters())
+        <= share * channels * side**2
+    ):
         k += 1
     return k, sum(p.numel() for p in deep_decoder(channels, k, scales).parameters())
 
@@ -202,15 +226,22 @@ def counted(k, scales, channels):
 right("largest_width")(widest(counted))
 
 WRONG["largest_width"] = {
-    "one channel too many": lambda *given: (one_more := widest(counted)(*given)[0] + 1, counted(one_more, *given[2:])),
+    "one channel too many": lambda *given: (
+        one_more := widest(counted)(*given)[0] + 1,
+        counted(one_more, *given[2:]),
+    ),
     "not their count": lambda *given: (widest(counted)(*given)[0], given[0] * given[3] * given[1] ** 2),
     "are exchanged": lambda *given: widest(counted)(*given)[::-1],
     "one layer is missing": widest(lambda k, scales, channels: counted(k, scales - 1, channels)),
-    "batch norm's weights": widest(lambda k, scales, channels: counted(k, scales, channels) - 2 * k * (scales + 1)),
+    "batch norm's weights": widest(
+        lambda k, scales, channels: counted(k, scales, channels) - 2 * k * (scales + 1)
+    ),
     "the last layer is not counted": widest(lambda k, scales, channels: (scales + 1) * (k * k + 2 * k)),
     "the share is forgotten": widest(counted, lambda share, side, channels: channels * side**2),
     "pixels are counted": widest(counted, lambda share, side, channels: share * side**2),
-    "3x3 convolutions": widest(lambda k, scales, channels: counted(k, scales, channels) + 8 * k * k * (scales + 1)),
+    "3x3 convolutions": widest(
+        lambda k, scales, channels: counted(k, scales, channels) + 8 * k * k * (scales + 1)
+    ),
     "only one layer": widest(lambda k, scales, channels: counted(k, 0, channels)),
     "times what is asked for": lambda *given: [5 * number for number in widest(counted)(*given)],
     "has the shape": lambda *given: widest(counted)(*given)[0],
@@ -231,7 +262,9 @@ right("coverage")(share_of(lambda error, spread, z: (error / spread) ** 2 < z**2
 
 @right("coverage")
 def number_by_number(mean, spread, truth, z):
-    triples = list(zip(mean.flatten().tolist(), spread.flatten().tolist(), truth.flatten().tolist(), strict=True))
+    triples = list(
+        zip(mean.flatten().tolist(), spread.flatten().tolist(), truth.flatten().tolist(), strict=True)
+    )
     return sum(m - z * s <= t <= m + z * s for m, s, t in triples) / len(triples)
 
 
@@ -269,7 +302,9 @@ BANK.add_wrong_causes("window")
 
 def test_what_a_student_is_told_of_the_decoder_is_so():
     for channels, width, scales in ((1, 5, 2), (3, 16, 3), (3, 9, 4)):
-        assert ps05.decoder_weights(width, scales, channels) == sum(p.numel() for p in deep_decoder(channels, width, scales).parameters())
+        assert ps05.decoder_weights(width, scales, channels) == sum(
+            p.numel() for p in deep_decoder(channels, width, scales).parameters()
+        )
 
 
 def test_formula_of_the_expected_error_is_the_mean_of_simulated_runs():
@@ -280,12 +315,17 @@ def test_formula_of_the_expected_error_is_the_mean_of_simulated_runs():
     for t in range(1, 31):
         f = f - eta * eigenvalues * (f - noisy)
         if t in (1, 5, 30):
-            assert ((f - signal) ** 2).sum(1).mean().item() == pytest.approx(error_of(t, eta, eigenvalues, signal, sigma).item(), rel=0.02)
+            assert ((f - signal) ** 2).sum(1).mean().item() == pytest.approx(
+                error_of(t, eta, eigenvalues, signal, sigma).item(), rel=0.02
+            )
 
 
 def test_best_moment_is_the_least_of_the_expected_error():
     eta, eigenvalue, x, sigma = 0.3, 0.01, 2.0, 0.7
-    errors = [error_of(t, eta, torch.tensor([eigenvalue]).double(), torch.tensor([x]), sigma).item() for t in range(2000)]
+    errors = [
+        error_of(t, eta, torch.tensor([eigenvalue]).double(), torch.tensor([x]), sigma).item()
+        for t in range(2000)
+    ]
     assert abs(errors.index(min(errors)) - closed_form(eta, eigenvalue, x, sigma)) < 1
 
 

@@ -1,4 +1,6 @@
-"""Problem set 06: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 06: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import functools
 import math
@@ -37,7 +39,11 @@ def by_its_answer_to_one_bright_pixel(kernel, shape):
     kernel = kernel.numpy()
 
     def k(y):
-        return sum(kernel[half + a, half + b] * np.roll(y, (a, b), (0, 1)) for a in range(-half, half + 1) for b in range(-half, half + 1))
+        return sum(
+            kernel[half + a, half + b] * np.roll(y, (a, b), (0, 1))
+            for a in range(-half, half + 1)
+            for b in range(-half, half + 1)
+        )
 
     return n * (2 * k(dot) - k(k(dot)))[2 * half, 2 * half]
 
@@ -45,7 +51,9 @@ def by_its_answer_to_one_bright_pixel(kernel, shape):
 @right("filter_divergence")
 def by_its_waves(kernel, shape):
     """The divergence is the sum of the eigenvalues, one for each wave."""
-    waves = torch.fft.fft2(torch.nn.functional.pad(kernel, (0, shape[-1] - len(kernel), 0, shape[-2] - len(kernel))))
+    waves = torch.fft.fft2(
+        torch.nn.functional.pad(kernel, (0, shape[-1] - len(kernel), 0, shape[-2] - len(kernel)))
+    )
     half = len(kernel) // 2
     down, across = torch.fft.fftfreq(shape[-2])[:, None], torch.fft.fftfreq(shape[-1])
     waves = waves * torch.exp(2j * math.pi * half * (down + across))
@@ -56,13 +64,19 @@ def by_its_waves(kernel, shape):
 WRONG["filter_divergence"] = {
     "this is one pixel's part": lambda k, s: by_hand(k, (1, 1, 1, 1)),
     "over the weights of the kernel, not over the picture": lambda k, s: by_hand(k, k.shape),
-    "this adds up all derivatives of each output pixel": lambda k, s: math.prod(s) * (2 * k.sum() - k.sum() ** 2),
-    "filtering twice is not squaring the middle weight": lambda k, s: math.prod(s) * (1 - (1 - k[len(k) // 2, len(k) // 2]) ** 2),
+    "this adds up all derivatives of each output pixel": lambda k, s: (
+        math.prod(s) * (2 * k.sum() - k.sum() ** 2)
+    ),
+    "filtering twice is not squaring the middle weight": lambda k, s: (
+        math.prod(s) * (1 - (1 - k[len(k) // 2, len(k) // 2]) ** 2)
+    ),
     "light that leaves by t has to come back by -t": lambda k, s: by_hand(k, s, back=lambda k: k),
     "one k*y is lost": lambda k, s: by_hand(k, s, first=1),
     "the second filtering is left out": lambda k, s: by_hand(k, s, second=0),
     "the second filtering has the wrong sign": lambda k, s: by_hand(k, s, second=-1),
-    "this takes the kernel's corner for its middle": lambda k, s: math.prod(s) * (2 * k[0, 0] - (k * k.flip(0, 1)).sum()),
+    "this takes the kernel's corner for its middle": lambda k, s: (
+        math.prod(s) * (2 * k[0, 0] - (k * k.flip(0, 1)).sum())
+    ),
     "this counts one channel": lambda k, s: by_hand(k, s[2:]) if s[1] > 1 else by_hand(k, s),
     "times what is asked for": lambda k, s: 1.7 * by_hand(k, s),
     "your function returns None": lambda k, s: None,
@@ -80,21 +94,35 @@ def looped(f, y, probes, epsilon):
 
 
 right("probe_divergence")(looped)
-right("probe_divergence")(lambda f, y, probes, e: ((f(y + e * probes) - f(y)) * probes).flatten(1).sum(1).mean() / e)
+right("probe_divergence")(
+    lambda f, y, probes, e: ((f(y + e * probes) - f(y)) * probes).flatten(1).sum(1).mean() / e
+)
 right("probe_divergence")(lambda f, y, probes, e: (looped(f, y, probes, e) + looped(f, y, probes, -e)) / 2)
-right("probe_divergence")(lambda f, y, probes, e: sum((b * torch.func.jvp(f, (y,), (b[None],))[1]).sum() for b in probes) / len(probes))
+right("probe_divergence")(
+    lambda f, y, probes, e: (
+        sum((b * torch.func.jvp(f, (y,), (b[None],))[1]).sum() for b in probes) / len(probes)
+    )
+)
 
 WRONG["probe_divergence"] = {
     "the step's length is not divided out": lambda f, y, probes, e: looped(f, y, probes, e) * e,
     "the step's length is divided out twice": lambda f, y, probes, e: looped(f, y, probes, e) / e,
     "f(y) is not taken away": lambda f, y, probes, e: (probes * f(y + e * probes)).sum() / e / len(probes),
     "the step has the length of b, not epsilon": lambda f, y, probes, e: looped(f, y, probes, 1.0),
-    "this is the mean over the pixels": lambda f, y, probes, e: (probes * (f(y + e * probes) - f(y))).mean() / e,
+    "this is the mean over the pixels": lambda f, y, probes, e: (
+        (probes * (f(y + e * probes) - f(y))).mean() / e
+    ),
     "the probes are added up": lambda f, y, probes, e: looped(f, y, probes, e) * len(probes),
     "this uses the first probe only": lambda f, y, probes, e: looped(f, y, probes[:1], e),
-    "the probes are averaged before f sees them": lambda f, y, probes, e: looped(f, y, probes.mean(0, keepdim=True), e),
-    "the inner product with b is missing": lambda f, y, probes, e: (f(y + e * probes) - f(y)).sum() / e / len(probes),
-    "this is the squared length of the change": lambda f, y, probes, e: ((f(y + e * probes) - f(y)) / e).square().sum() / len(probes),
+    "the probes are averaged before f sees them": lambda f, y, probes, e: looped(
+        f, y, probes.mean(0, keepdim=True), e
+    ),
+    "the inner product with b is missing": lambda f, y, probes, e: (
+        (f(y + e * probes) - f(y)).sum() / e / len(probes)
+    ),
+    "this is the squared length of the change": lambda f, y, probes, e: (
+        ((f(y + e * probes) - f(y)) / e).square().sum() / len(probes)
+    ),
     "this is minus the divergence": lambda f, y, probes, e: -looped(f, y, probes, e),
     "your function stops with": lambda f, y, probes: 0,
 }
@@ -119,7 +147,10 @@ def by_the_divergence_of_f(r, divergence, sigma):
 @right("residual_risk")
 def by_one_sum_over_the_numbers(r, divergence, sigma):
     values = r.flatten().tolist()
-    return torch.tensor([sum(v * v + sigma**2 * (1 - 2 * divergence / len(values)) for v in values) / len(values)], dtype=torch.float32)
+    return torch.tensor(
+        [sum(v * v + sigma**2 * (1 - 2 * divergence / len(values)) for v in values) / len(values)],
+        dtype=torch.float32,
+    )
 
 
 WRONG["residual_risk"] = {
@@ -132,7 +163,9 @@ WRONG["residual_risk"] = {
     "the price of f lacks the factor 2": lambda r, d, s: collected(r, d, s, 0, 1),
     "sigma is not squared": lambda r, d, s: collected(r, d, s**0.5),
     "the divergence is not divided by n": lambda r, d, s: collected(r, d * r.numel(), s),
-    "the squares are added up, and the rest is a mean": lambda r, d, s: collected(r, d, s) - r.square().mean() + r.square().sum(),
+    "the squares are added up, and the rest is a mean": lambda r, d, s: (
+        collected(r, d, s) - r.square().mean() + r.square().sum()
+    ),
     "this is n times what is asked for": lambda r, d, s: collected(r, d, s) * r.numel(),
     "the root is taken": lambda r, d, s: abs(collected(r, d, s)) ** 0.5,
     "this is the distance to y alone": lambda r, d, s: collected(r, d, s, 0, 0),
@@ -144,10 +177,20 @@ WRONG["residual_risk"] = {
 # Task 4: the threshold that SURE chooses
 
 
-def tried(c, sigma, price=2, misfit=lambda v, t: min(abs(v), t) ** 2, survives=lambda v, t: abs(v) > t, pick=lambda risk, t: t):
+def tried(
+    c,
+    sigma,
+    price=2,
+    misfit=lambda v, t: min(abs(v), t) ** 2,
+    survives=lambda v, t: abs(v) > t,
+    pick=lambda risk, t: t,
+):
     """A loop over all candidates."""
     values = c.flatten().tolist()
-    risks = {t: sum(misfit(v, t) + price * sigma**2 * survives(v, t) for v in values) for t in [0.0, *map(abs, values)]}
+    risks = {
+        t: sum(misfit(v, t) + price * sigma**2 * survives(v, t) for v in values)
+        for t in [0.0, *map(abs, values)]
+    }
     best = min(risks, key=risks.get)
     return pick(risks[best] - len(values) * sigma**2, best)
 
@@ -178,7 +221,9 @@ WRONG["sure_threshold"] = {
     "this is the threshold for a picture of noise alone": lambda c, s: s * np.sqrt(2 * np.log(c.numel())),
     "a survivor costs half of what it should": lambda c, s: tried(c, s, price=1),
     "sigma is not squared": lambda c, s: tried(c, s, price=2 / s),
-    "this is the distance of a hard threshold": lambda c, s: tried(c, s, misfit=lambda v, t: v**2 * (abs(v) <= t)),
+    "this is the distance of a hard threshold": lambda c, s: tried(
+        c, s, misfit=lambda v, t: v**2 * (abs(v) <= t)
+    ),
     "the distance is not squared": lambda c, s: tried(c, s, misfit=lambda v, t: min(abs(v), t)),
     "negative survivors are forgotten": lambda c, s: tried(c, s, survives=lambda v, t: v > t),
     "this is the risk at the best threshold": lambda c, s: tried(c, s, pick=lambda risk, t: risk),
@@ -191,7 +236,9 @@ WRONG["sure_threshold"] = {
 # Task 5: photons and holes
 
 
-def judged(output, y, slopes, seen, peak, sigma, constant=1, factor=2, v=lambda y, peak, sigma: y / peak + sigma**2):
+def judged(
+    output, y, slopes, seen, peak, sigma, constant=1, factor=2, v=lambda y, peak, sigma: y / peak + sigma**2
+):
     at, v = seen.expand_as(y), v(y, peak, sigma)
     return ((output - y) ** 2 - constant * v + factor * v * slopes)[at].mean()
 
@@ -228,8 +275,12 @@ def with_seen(change):
 WRONG["photon_risk"] = {
     "this judges the hidden pixels, too": with_seen(torch.ones_like),
     "this judges the hidden pixels alone": with_seen(torch.logical_not),
-    "hidden pixels count as pixels without an error": lambda *given: judged(*given) * given[3].double().mean(),
-    "this is the sum over the seen pixels": lambda *given: judged(*given) * given[3].sum() * given[1].shape[1],
+    "hidden pixels count as pixels without an error": lambda *given: (
+        judged(*given) * given[3].double().mean()
+    ),
+    "this is the sum over the seen pixels": lambda *given: (
+        judged(*given) * given[3].sum() * given[1].shape[1]
+    ),
     "one variance is used for all pixels": lambda o, y, d, seen, *rest: judged(
         o, y, d, seen, *rest, v=lambda y, p, s: torch.full_like(y, (y[seen.expand_as(y)] / p).mean() + s**2)
     ),
@@ -239,7 +290,9 @@ WRONG["photon_risk"] = {
     "the photons' variance is not divided by peak": with_v(lambda y, p, s: y + s**2),
     "the photons' variance is multiplied by peak": with_v(lambda y, p, s: y * p + s**2),
     "the photons' variance is divided by peak twice": with_v(lambda y, p, s: y / p**2 + s**2),
-    "the variance is taken from f(y), not from y": lambda *given: judged(*given, v=lambda y, p, s: given[0] / p + s**2),
+    "the variance is taken from f(y), not from y": lambda *given: judged(
+        *given, v=lambda y, p, s: given[0] / p + s**2
+    ),
     "the factor 2 is missing": lambda *given: judged(*given, factor=1),
     "the variance is not taken off": lambda *given: judged(*given, constant=0),
     "the price of letting noise through is missing": lambda *given: judged(*given, factor=0),
@@ -254,7 +307,9 @@ WRONG["photon_risk"] = {
 
 
 right("causes")(dict(ps06.RUNS))
-right("causes")({"D": "wrong sign", "C": "epsilon too small", "B": "sigma too large", "A": "input without y", "E": 3})
+right("causes")(
+    {"D": "wrong sign", "C": "epsilon too small", "B": "sigma too large", "A": "input without y", "E": 3}
+)
 
 BANK.add_wrong_causes("sigma")
 
@@ -283,14 +338,23 @@ def test_a_good_run_is_good_and_none_of_these_is(runs):
 
 
 def test_only_run_a_does_not_look_at_y(runs):
-    reacts = {letter: (run["f"](1 - run["y"]) - run["f"](run["y"])).abs().max().item() for letter, run in runs.items()}
+    reacts = {
+        letter: (run["f"](1 - run["y"]) - run["f"](run["y"])).abs().max().item()
+        for letter, run in runs.items()
+    }
     assert reacts.pop("A") == 0 and min(reacts.values()) > 0.02
     assert set(runs["A"]["divergence"]) == {0.0} and noise_and_share(runs["A"])[1] > 0.3
 
 
 def test_run_c_looks_at_y_and_measures_no_divergence(runs):
     assert set(runs["C"]["divergence"]) == {0.0}
-    true = sure(runs["C"]["f"], runs["C"]["y"], 1.0, b=probe(runs["C"]["y"], runtime.generator(0, "probe")), epsilon=1e-2)
+    true = sure(
+        runs["C"]["f"],
+        runs["C"]["y"],
+        1.0,
+        b=probe(runs["C"]["y"], runtime.generator(0, "probe")),
+        epsilon=1e-2,
+    )
     without = (runs["C"]["estimate"] - runs["C"]["y"]).square().mean() - 1
     assert abs(true - without) > 1e-5
 
@@ -310,7 +374,9 @@ def test_a_small_sigma_leaves_the_part_of_the_noise_that_its_divergence_says():
 def test_noise_of_the_failing_runs_is_white_and_as_strong_as_they_say(runs):
     for run in runs.values():
         noise = run["y"] - run["truth"]
-        assert abs(neighbours_alike(noise)) < 0.06 and noise.std().item() == pytest.approx(run["sigma"], rel=0.04)
+        assert abs(neighbours_alike(noise)) < 0.06 and noise.std().item() == pytest.approx(
+            run["sigma"], rel=0.04
+        )
     shared = ps06._run("noise that neighbours share")
     assert neighbours_alike(shared["y"] - shared["truth"]) > 0.5
 
@@ -329,7 +395,9 @@ def test_divergence_by_hand_is_the_trace_of_the_jacobian():
     kernel = torch.rand(3, 3, dtype=torch.float64)
     kernel /= kernel.sum()
     k, shape = Blur(kernel), (1, 1, 7, 8)
-    jacobian = torch.func.jacrev(lambda y: 2 * k(y) - k(k(y)))(torch.rand(shape, dtype=torch.float64)).reshape(56, 56)
+    jacobian = torch.func.jacrev(lambda y: 2 * k(y) - k(k(y)))(
+        torch.rand(shape, dtype=torch.float64)
+    ).reshape(56, 56)
     assert jacobian.trace().item() == pytest.approx(by_hand(kernel, shape).item(), rel=1e-5)
 
 
@@ -338,17 +406,24 @@ def test_residual_risk_is_sure_of_what_is_left():
     b = probe(y, torch.Generator().manual_seed(0))
     r = 0.3 * torch.tanh(y)
     said = sure(lambda y: y - 0.3 * torch.tanh(y), y, 0.2, b=b, epsilon=1e-5)
-    assert said.item() == pytest.approx(collected(r, (b * b * 0.3 * (1 - torch.tanh(y) ** 2)).sum(), 0.2).item(), rel=1e-4)
+    assert said.item() == pytest.approx(
+        collected(r, (b * b * 0.3 * (1 - torch.tanh(y) ** 2)).sum(), 0.2).item(), rel=1e-4
+    )
 
 
 def test_photon_risk_is_pure_where_all_pixels_are_seen():
     y = torch.rand(1, 1, 8, 8, dtype=torch.float64)
     said = pure(lambda y: y**2, y, peak=20, sigma=0.1, b=torch.ones_like(y), epsilon=1e-6)
-    assert said.item() == pytest.approx(judged(y**2, y, 2 * y, torch.ones(1, 1, 8, 8, dtype=torch.bool), 20, 0.1).item(), rel=1e-4)
+    assert said.item() == pytest.approx(
+        judged(y**2, y, 2 * y, torch.ones(1, 1, 8, 8, dtype=torch.bool), 20, 0.1).item(), rel=1e-4
+    )
 
 
 def test_photon_risk_is_right_in_the_mean():
-    draw, x = torch.Generator().manual_seed(0), torch.tensor([0.1, 0.5, 0.9]).repeat(100_000).view(1, 1, -1, 3)
+    draw, x = (
+        torch.Generator().manual_seed(0),
+        torch.tensor([0.1, 0.5, 0.9]).repeat(100_000).view(1, 1, -1, 3),
+    )
     y = torch.poisson(30 * x, generator=draw) / 30 + 0.1 * torch.randn(x.shape, generator=draw)
     f, slope = 0.7 * y + 0.1 * y**2, 0.7 + 0.2 * y
     said = judged(f, y, slope, torch.ones_like(y, dtype=torch.bool), 30, 0.1)
@@ -391,22 +466,42 @@ def test_claims_of_the_open_question():
     losses, signs = {}, {}
     for name, z in noisy.items():
         b = probe(z, runtime.generator(0, "probe"))
-        for kind, told in {"right": sigma, "estimated": estimate_sigma(z), "half": sigma / 2, "twice": 2 * sigma}.items():
-            denoisers = [functools.partial(non_local_means, sigma=told, strength=s, reach=4) for s in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)]
+        for kind, told in {
+            "right": sigma,
+            "estimated": estimate_sigma(z),
+            "half": sigma / 2,
+            "twice": 2 * sigma,
+        }.items():
+            denoisers = [
+                functools.partial(non_local_means, sigma=told, strength=s, reach=4)
+                for s in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
+            ]
             outputs = [f(z) for f in denoisers]
-            risks = [sure(f, z, told, b=b, output=output).item() for f, output in zip(denoisers, outputs, strict=True)]
+            risks = [
+                sure(f, z, told, b=b, output=output).item()
+                for f, output in zip(denoisers, outputs, strict=True)
+            ]
             chosen = outputs[risks.index(min(risks))]
             reached = [psnr(output, truths[name]) for output in outputs]
             best = max(reached) if kind == "right" else best
             losses[name, kind] = best - psnr(chosen, truths[name])
             signs[name, kind] = alarms(z, chosen, told, min(risks))
-            assert kind != "twice" or max(reached) < best - 0.8  # the harm is in the denoiser, at every strength
+            assert (
+                kind != "twice" or max(reached) < best - 0.8
+            )  # the harm is in the denoiser, at every strength
             assert kind != "half" or max(reached) > best - 0.4  # the harm is in the choice
     shared = "camera, shared noise"
     assert max(losses[name, kind] for name in ("camera", "grass") for kind in ("right", "estimated")) < 0.7
-    assert losses["camera", "half"] > 4 and losses["camera", "twice"] > 2 and losses[shared, "estimated"] > 1.5
-    assert not any(any(signs[name, kind].values()) for name in ("camera", "grass") for kind in ("right", "estimated"))
-    assert all(signs[name, "twice"]["SURE below zero"] for name in noisy) and signs[shared, "right"]["SURE below zero"]
+    assert (
+        losses["camera", "half"] > 4 and losses["camera", "twice"] > 2 and losses[shared, "estimated"] > 1.5
+    )
+    assert not any(
+        any(signs[name, kind].values()) for name in ("camera", "grass") for kind in ("right", "estimated")
+    )
+    assert (
+        all(signs[name, "twice"]["SURE below zero"] for name in noisy)
+        and signs[shared, "right"]["SURE below zero"]
+    )
     assert signs["camera", "half"]["noise left"] and signs["grass", "half"]["noise left"]
     assert signs[shared, "half"]["removed noise alike"] and signs[shared, "estimated"]["removed noise alike"]
     assert estimate_sigma(noisy[shared]) < 0.5 * sigma and estimate_sigma(noisy["grass"]) > 1.1 * sigma

@@ -1,4 +1,6 @@
-"""Problem set 07: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 07: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import numpy as np
 import pytest
@@ -39,7 +41,9 @@ def summed_in_loops(estimate, y, hidden):
     return sum(errors) / len(errors)
 
 
-right("hidden_loss")(lambda f, y, h: np.mean((f.numpy() - y.numpy())[np.broadcast_to(h.numpy(), y.shape)] ** 2))
+right("hidden_loss")(
+    lambda f, y, h: np.mean((f.numpy() - y.numpy())[np.broadcast_to(h.numpy(), y.shape)] ** 2)
+)
 
 WRONG["hidden_loss"] = {
     "this judges all pixels": lambda f, y, h: (f - y).square().mean(),
@@ -59,7 +63,16 @@ WRONG["hidden_loss"] = {
 # Task 2: a stranger in each hidden pixel's place
 
 
-def redrawn(y, hidden, radius, generator, reach=None, back=None, every=False, fits=lambda down, across: (down, across) != (0, 0)):
+def redrawn(
+    y,
+    hidden,
+    radius,
+    generator,
+    reach=None,
+    back=None,
+    every=False,
+    fits=lambda down, across: (down, across) != (0, 0),
+):
     """A loop that draws again until the place will do, with one place to change for each wrong answer.
 
     Args:
@@ -75,7 +88,9 @@ def redrawn(y, hidden, radius, generator, reach=None, back=None, every=False, fi
             place = (row + down, column + across)
             if back:
                 place = [back(index, side) for index, side in zip(place, sides, strict=True)]
-            if fits(down, across) and all(0 <= index < side for index, side in zip(place, sides, strict=True)):
+            if fits(down, across) and all(
+                0 <= index < side for index, side in zip(place, sides, strict=True)
+            ):
                 break
         result[..., row, column] = y[..., place[0], place[1]]
     return result
@@ -91,7 +106,10 @@ def mirrored(y, hidden, radius, generator):
     drawn = torch.randint(side**2 - 1, (height, width), generator=generator)
     drawn = drawn + (drawn >= side**2 // 2)
     own_row, own_column = torch.arange(height)[:, None], torch.arange(width)
-    row, column = mirror(own_row + drawn // side - radius, height), mirror(own_column + drawn % side - radius, width)
+    row, column = (
+        mirror(own_row + drawn // side - radius, height),
+        mirror(own_column + drawn % side - radius, width),
+    )
     itself = (row == own_row) & (column == own_column)
     return torch.where(hidden, y[..., row, torch.where(itself, mirror(column + 1, width), column)], y)
 
@@ -101,7 +119,10 @@ def listed(y, hidden, radius, generator):
     picture, result = y.numpy(), y.numpy().copy()
     height, width = picture.shape[-2:]
     for row, column in zip(*np.nonzero(hidden.numpy()[0, 0]), strict=True):
-        rows, columns = range(max(row - radius, 0), min(row + radius + 1, height)), range(max(column - radius, 0), min(column + radius + 1, width))
+        rows, columns = (
+            range(max(row - radius, 0), min(row + radius + 1, height)),
+            range(max(column - radius, 0), min(column + radius + 1, width)),
+        )
         others = [(a, b) for a in rows for b in columns if (a, b) != (row, column)]
         a, b = others[torch.randint(len(others), (), generator=generator)]
         result[..., row, column] = picture[..., a, b]
@@ -113,7 +134,10 @@ def one_direction(y, hidden, radius, generator):
     down, across = 0, 0
     while (down, across) == (0, 0):
         down, across = torch.randint(-radius, radius + 1, (2,), generator=generator).tolist()
-    row, column = mirror(torch.arange(y.shape[-2]) + down, y.shape[-2]), mirror(torch.arange(y.shape[-1]) + across, y.shape[-1])
+    row, column = (
+        mirror(torch.arange(y.shape[-2]) + down, y.shape[-2]),
+        mirror(torch.arange(y.shape[-1]) + across, y.shape[-1]),
+    )
     itself = (row[:, None] == torch.arange(y.shape[-2])[:, None]) & (column == torch.arange(y.shape[-1]))
     other = torch.where(itself, mirror(column + 1, y.shape[-1]), column)
     return torch.where(hidden, y[..., row[:, None], other], y)
@@ -121,29 +145,51 @@ def one_direction(y, hidden, radius, generator):
 
 def channel_by_channel(y, hidden, radius, generator):
     # A picture of one channel comes back in an answer of its own, so that the first inputs find this mistake.
-    return torch.cat([redrawn(y[:, [channel]], hidden, radius, generator) for channel in range(y.shape[1])], 1)
+    return torch.cat(
+        [redrawn(y[:, [channel]], hidden, radius, generator) for channel in range(y.shape[1])], 1
+    )
 
 
 WRONG["disguise"] = {
     "no hidden pixel is replaced": lambda y, hidden, radius, generator: y,
     "pixels that are not hidden have changed": lambda *given: redrawn(*given, every=True),
-    "hidden and visible pixels are exchanged": lambda y, hidden, radius, generator: redrawn(y, ~hidden, radius, generator),
+    "hidden and visible pixels are exchanged": lambda y, hidden, radius, generator: redrawn(
+        y, ~hidden, radius, generator
+    ),
     "hidden pixels are black here": lambda y, hidden, radius, generator: y * ~hidden,
-    "a value that no pixel of y has": lambda y, hidden, radius, generator: torch.where(hidden, neighbour_mean(y), y),
+    "a value that no pixel of y has": lambda y, hidden, radius, generator: torch.where(
+        hidden, neighbour_mean(y), y
+    ),
     "come from different pixels": channel_by_channel,
-    "at the border a hidden pixel sometimes shows itself": lambda *given: redrawn(*given, back=lambda index, side: min(max(index, 0), side - 1)),
-    "at the border a stranger comes from farther away": lambda *given: redrawn(*given, back=lambda index, side: index % side),
-    "a stranger comes from 3 pixels away, and the radius is 2": lambda y, h, radius, g: redrawn(y, h, radius + 1, g),
-    "each call gives the same strangers": lambda y, h, radius, g: redrawn(y, h, radius, torch.Generator().manual_seed(0)),
+    "at the border a hidden pixel sometimes shows itself": lambda *given: redrawn(
+        *given, back=lambda index, side: min(max(index, 0), side - 1)
+    ),
+    "at the border a stranger comes from farther away": lambda *given: redrawn(
+        *given, back=lambda index, side: index % side
+    ),
+    "a stranger comes from 3 pixels away, and the radius is 2": lambda y, h, radius, g: redrawn(
+        y, h, radius + 1, g
+    ),
+    "each call gives the same strangers": lambda y, h, radius, g: redrawn(
+        y, h, radius, torch.Generator().manual_seed(0)
+    ),
     "all hidden pixels look in the same direction": one_direction,
-    "strangers come from the same row or column only": lambda *given: redrawn(*given, fits=lambda down, across: (down == 0) != (across == 0)),
-    "not all of the window's rim can come": lambda y, h, radius, g: redrawn(y, h, radius, g, reach=(-radius, radius)),
-    "not all of the window can come": lambda *given: redrawn(*given, fits=lambda down, across: down != 0 and across != 0),
+    "strangers come from the same row or column only": lambda *given: redrawn(
+        *given, fits=lambda down, across: (down == 0) != (across == 0)
+    ),
+    "not all of the window's rim can come": lambda y, h, radius, g: redrawn(
+        y, h, radius, g, reach=(-radius, radius)
+    ),
+    "not all of the window can come": lambda *given: redrawn(
+        *given, fits=lambda down, across: down != 0 and across != 0
+    ),
     "generators of the same seed give other strangers": lambda y, h, radius, g: redrawn(y, h, radius, None),
     "your result has the shape": lambda y, h, radius, g: redrawn(y, h, radius, g)[0, 0],
     "your function stops with": lambda y, h, radius, g: y[..., y.shape[-1]],
 }
-WRONG["disguise"]["not yet: a hidden pixel sometimes shows itself"] = lambda *given: redrawn(*given, fits=lambda down, across: True)
+WRONG["disguise"]["not yet: a hidden pixel sometimes shows itself"] = lambda *given: redrawn(
+    *given, fits=lambda down, across: True
+)
 
 
 # Task 3: does a pixel look at itself
@@ -203,25 +249,36 @@ def piled_up(f, y, places, step):
 
 
 def set_to_the_step(f, y, places, step):
-    return [((f(torch.where(at(y, place) > 0, step, y)) - f(y)) * at(y, place)).sum() / step for place in places]
+    return [
+        ((f(torch.where(at(y, place) > 0, step, y)) - f(y)) * at(y, place)).sum() / step for place in places
+    ]
 
 
 def differentiated(f, y, places, step):
     y.requires_grad_(True)
     output = f(y)
-    return [torch.autograd.grad(output[0, 0, row, column], y, retain_graph=True)[0][0, 0, row, column] for row, column in places]
+    return [
+        torch.autograd.grad(output[0, 0, row, column], y, retain_graph=True)[0][0, 0, row, column]
+        for row, column in places
+    ]
 
 
 WRONG["self_influence"] = {
     "the growth is not divided by the step": lambda *given: one_by_one(*given, size=1),
     "the sign is lost": lambda *given: np.abs(one_by_one(*given)),
     "this is how much the pixel falls": lambda *given: -np.array(one_by_one(*given)),
-    "all pixels of y are changed at once": lambda f, y, places, step: [(f(y + step) - f(y))[0, 0, row, column] / step for row, column in places],
+    "all pixels of y are changed at once": lambda f, y, places, step: [
+        (f(y + step) - f(y))[0, 0, row, column] / step for row, column in places
+    ],
     "this adds up the growth of all pixels": lambda *given: grown(*given, of=torch.sum),
     "this is the mean growth of all pixels": lambda *given: grown(*given, of=torch.mean),
-    "this is the largest growth of any pixel": lambda *given: np.abs(grown(*given, of=lambda growth: growth.abs().max())),
+    "this is the largest growth of any pixel": lambda *given: np.abs(
+        grown(*given, of=lambda growth: growth.abs().max())
+    ),
     "f(y) is not taken off": lambda *given: one_by_one(*given, before=0),
-    "y is forgotten": lambda *given: one_by_one(*given, before=torch.zeros(1, 1, 1, 1).expand(1, 1, 5, 6), begin=torch.zeros_like),
+    "y is forgotten": lambda *given: one_by_one(
+        *given, before=torch.zeros(1, 1, 1, 1).expand(1, 1, 5, 6), begin=torch.zeros_like
+    ),
     "the pixel is set to the step": set_to_the_step,
     "stay changed": piled_up,
     "this is the derivative": differentiated,
@@ -248,7 +305,10 @@ def as_one_covariance(d, w, alike, rho, s):
     """The target as one more number, with the weight -1."""
     whole = np.block([[alike.numpy(), rho.numpy()[:, None]], [rho.numpy()[None], np.ones((1, 1))]])
     fixed, extended = float(w @ d), np.append(w.numpy(), -1)
-    return [fixed**2 + s**2 * extended @ whole @ extended, fixed**2 + s**2 * extended[:-1] @ whole[:-1, :-1] @ extended[:-1]]
+    return [
+        fixed**2 + s**2 * extended @ whole @ extended,
+        fixed**2 + s**2 * extended[:-1] @ whole[:-1, :-1] @ extended[:-1],
+    ]
 
 
 @right("loss_and_risk")
@@ -269,10 +329,14 @@ WRONG["loss_and_risk"] = {
     "the loss is given as the risk, too": lambda *given: both(*given)[:1] * 2,
     "the risk is given as the loss, too": lambda *given: both(*given)[1:] * 2,
     "loss and risk are exchanged": lambda *given: both(*given)[::-1],
-    "taken for independent of each other": lambda d, w, alike, rho, s: both(d, w, alike, rho, s, kept=(w**2).sum()),
+    "taken for independent of each other": lambda d, w, alike, rho, s: both(
+        d, w, alike, rho, s, kept=(w**2).sum()
+    ),
     "the fixed part is missing": lambda *given: both(*given, fixed=0),
     "the fixed part is not squared": lambda d, w, *rest: both(d, w, *rest, fixed=(w * d).sum()),
-    "differences of opposite sign cannot cancel": lambda d, w, *rest: both(d, w, *rest, fixed=(w * d**2).sum()),
+    "differences of opposite sign cannot cancel": lambda d, w, *rest: both(
+        d, w, *rest, fixed=(w * d**2).sum()
+    ),
     "what the noises have in common lacks sigma^2": lambda *given: both(*given, unit=1),
     "the risk of the loss is added twice": lambda *given: (sum(both(*given)), both(*given)[1]),
     "your result has the shape": lambda *given: both(*given)[0],
@@ -283,7 +347,11 @@ WRONG["loss_and_risk"] = {
 
 
 def by_hand(sigma, told, alpha, common=None):
-    return sigma**2 + alpha**2 * told**2, sigma**2 + told**2 / alpha**2, sigma**2 - told**2 if common is None else common
+    return (
+        sigma**2 + alpha**2 * told**2,
+        sigma**2 + told**2 / alpha**2,
+        sigma**2 - told**2 if common is None else common,
+    )
 
 
 right("recorrupted")(by_hand)
@@ -296,7 +364,9 @@ def by_matrices(sigma, told, alpha):
     return covariance[0, 0], covariance[1, 1], covariance[0, 1]
 
 
-right("recorrupted")(lambda s, t, a: torch.tensor([s * s + (a * t) ** 2, s * s + (t / a) ** 2, (s - t) * (s + t)]))
+right("recorrupted")(
+    lambda s, t, a: torch.tensor([s * s + (a * t) ** 2, s * s + (t / a) ** 2, (s - t) * (s + t)])
+)
 
 WRONG["recorrupted"] = {
     "the covariance has the wrong sign": lambda s, t, a: by_hand(s, t, a, t**2 - s**2),
@@ -305,8 +375,14 @@ WRONG["recorrupted"] = {
     "the covariance lacks the noise of y itself": lambda s, t, a: by_hand(s, t, a, -(t**2)),
     "the covariance lacks z": lambda s, t, a: by_hand(s, t, a, s**2),
     "alpha stays in the covariance": lambda s, t, a: by_hand(s, t, a, s**2 - (a * t) ** 2),
-    "this is the correlation": lambda s, t, a: by_hand(s, t, a, (s**2 - t**2) / (by_hand(s, t, a)[0] * by_hand(s, t, a)[1]) ** 0.5),
-    "these are standard deviations": lambda s, t, a: (by_hand(s, t, a)[0] ** 0.5, by_hand(s, t, a)[1] ** 0.5, s**2 - t**2),
+    "this is the correlation": lambda s, t, a: by_hand(
+        s, t, a, (s**2 - t**2) / (by_hand(s, t, a)[0] * by_hand(s, t, a)[1]) ** 0.5
+    ),
+    "these are standard deviations": lambda s, t, a: (
+        by_hand(s, t, a)[0] ** 0.5,
+        by_hand(s, t, a)[1] ** 0.5,
+        s**2 - t**2,
+    ),
     "source and target are exchanged": lambda s, t, a: by_hand(s, t, 1 / a),
     "alpha is not squared": lambda s, t, a: by_hand(s, t, a**0.5),
     "the target's noise falls": lambda s, t, a: (by_hand(s, t, a)[0], s**2 - t**2 / a**2, s**2 - t**2),
@@ -340,15 +416,24 @@ def test_a_good_run_is_good_and_none_of_these_is(runs):
 
 
 def test_only_in_run_a_hidden_pixels_show_themselves(runs):
-    shown = {letter: (run["source"] == run["y"])[run["judged"]].double().mean().item() for letter, run in runs.items()}
+    shown = {
+        letter: (run["source"] == run["y"])[run["judged"]].double().mean().item()
+        for letter, run in runs.items()
+    }
     assert shown == {"A": 1, "B": 0, "C": 0, "D": pytest.approx(0.9, abs=0.03)}
 
 
 def test_only_run_b_has_noise_that_neighbours_share(runs):
     noise = {letter: run["y"] - run["truth"] for letter, run in runs.items()}
-    alike = {letter: torch.corrcoef(torch.stack([n[..., 1:].flatten(), n[..., :-1].flatten()]))[0, 1].item() for letter, n in noise.items()}
+    alike = {
+        letter: torch.corrcoef(torch.stack([n[..., 1:].flatten(), n[..., :-1].flatten()]))[0, 1].item()
+        for letter, n in noise.items()
+    }
     assert alike.pop("B") > 0.6 and max(map(abs, alike.values())) < 0.05
-    assert all(n.std().item() == pytest.approx(run["sigma"], rel=1e-3) for n, run in zip(noise.values(), runs.values(), strict=True))
+    assert all(
+        n.std().item() == pytest.approx(run["sigma"], rel=1e-3)
+        for n, run in zip(noise.values(), runs.values(), strict=True)
+    )
 
 
 def test_only_run_c_has_a_target_that_is_not_y_and_it_tells_what_sigma_was_told(runs):
@@ -358,7 +443,12 @@ def test_only_run_c_has_a_target_that_is_not_y_and_it_tells_what_sigma_was_told(
 
 
 def test_loss_looks_at_all_pixels_in_runs_c_and_d_alone(runs):
-    assert {letter: round(run["judged"].double().mean().item(), 1) for letter, run in runs.items()} == {"A": 0.1, "B": 0.1, "C": 1, "D": 1}
+    assert {letter: round(run["judged"].double().mean().item(), 1) for letter, run in runs.items()} == {
+        "A": 0.1,
+        "B": 0.1,
+        "C": 1,
+        "D": 1,
+    }
 
 
 def test_no_target_moved_and_no_run_was_stopped_early(runs):
@@ -372,16 +462,22 @@ def test_no_target_moved_and_no_run_was_stopped_early(runs):
 
 def test_loss_and_risk_are_those_of_simulated_noise():
     """The mean of eight neighbours, in noise that they share, against y and against a second picture."""
-    noise, other = (ps07.shared_noise((1, 1, 512, 512), torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    noise, other = (
+        ps07.shared_noise((1, 1, 512, 512), torch.Generator().manual_seed(seed)) for seed in (0, 1)
+    )
     shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
-    alike = torch.tensor([[max(3 - abs(a - c), 0) * max(3 - abs(b - d), 0) / 9 for c, d in shifts] for a, b in shifts])
+    alike = torch.tensor(
+        [[max(3 - abs(a - c), 0) * max(3 - abs(b - d), 0) / 9 for c, d in shifts] for a, b in shifts]
+    )
     rho = torch.tensor([(3 - abs(a)) * (3 - abs(b)) / 9 for a, b in shifts])
     estimate = sum(noise.roll(shift, (-2, -1)) for shift in shifts) / 8
     weights, none = torch.full((8,), 1 / 8), torch.zeros(8)
     loss, risk = both(none, weights, alike, rho, 1.0)
     assert (estimate - noise).square().mean().item() == pytest.approx(loss.item(), rel=0.03)
     assert estimate.square().mean().item() == pytest.approx(risk.item(), rel=0.03)
-    assert (estimate - other).square().mean().item() == pytest.approx(both(none, weights, alike, none, 1.0)[0].item(), rel=0.03)
+    assert (estimate - other).square().mean().item() == pytest.approx(
+        both(none, weights, alike, none, 1.0)[0].item(), rel=0.03
+    )
 
 
 @pytest.mark.parametrize("told", [0.1, 0.2, 0.4])
@@ -398,10 +494,16 @@ def test_blind_denoiser_has_no_self_influence_and_the_mean_of_nine_has_a_ninth()
     places = [(0, 0), (3, 5), (8, 8), (15, 2)]
 
     def mean_of_nine(z):
-        return torch.nn.functional.avg_pool2d(torch.nn.functional.pad(z, [1] * 4, mode="reflect"), 3, stride=1)
+        return torch.nn.functional.avg_pool2d(
+            torch.nn.functional.pad(z, [1] * 4, mode="reflect"), 3, stride=1
+        )
 
     assert one_by_one(mean_of_nine, y, places, 0.1) == pytest.approx([1 / 9] * 4, abs=1e-5)
-    assert one_by_one(neighbour_mean, y, places, 0.1) == one_by_one(blind(mean_of_nine), y, places, 0.1) == [0.0] * 4
+    assert (
+        one_by_one(neighbour_mean, y, places, 0.1)
+        == one_by_one(blind(mean_of_nine), y, places, 0.1)
+        == [0.0] * 4
+    )
 
 
 # Does the open question's answer hold?
@@ -431,20 +533,30 @@ def test_blind_spot_gains_in_white_noise_alone_and_a_second_picture_in_all():
     x = ps07.gray("camera")
     for name, (first, second) in ps07.three_noises(0).items():
         y = x + first
-        gain = [psnr(run(steps).estimate, x) - psnr(y, x) for steps in (noise2self(y, iterations=120), noise2noise(y, x + second, iterations=100))]
+        gain = [
+            psnr(run(steps).estimate, x) - psnr(y, x)
+            for steps in (noise2self(y, iterations=120), noise2noise(y, x + second, iterations=100))
+        ]
         assert gain[0] > 3 if name == "white" else gain[0] < 1.5
         assert gain[1] > max(gain[0] + 1, 1.8), (name, gain)
-    # The stripes came last: what Noise2Noise gains there is no more than the mean of both pictures; the rows above and below gain something.
+    # The stripes came last: what Noise2Noise gains there is no more than the mean of both pictures; the rows
+    # above and below gain something.
     rows = torch.nn.functional.pad(y, (0, 0, 1, 1), mode="reflect")
     assert gain[1] == pytest.approx(psnr(x + (first + second) / 2, x) - psnr(y, x), abs=0.5)
     assert psnr((rows[..., :-2, :] + rows[..., 2:, :]) / 2, x) - psnr(y, x) > 0.5
 
 
 def test_loss_to_y_prefers_the_wrong_blind_mean_where_neighbours_share_noise():
-    apart = [(torch.arange(9)[:, None] // 3 - torch.arange(9) // 3).abs(), (torch.arange(9)[:, None] % 3 - torch.arange(9) % 3).abs()]
+    apart = [
+        (torch.arange(9)[:, None] // 3 - torch.arange(9) // 3).abs(),
+        (torch.arange(9)[:, None] % 3 - torch.arange(9) % 3).abs(),
+    ]
     eight, corners = torch.tensor([[1, 1, 1, 1, 0, 1, 1, 1, 1], [1, 0, 1, 0, 0, 0, 1, 0, 1.0]])
     for alike, wrong in ((torch.eye(9), False), ((3 - apart[0]) * (3 - apart[1]) / 9, True)):
-        a, b = (both(torch.zeros(9), weights / weights.sum(), alike, alike[4], 1.0) for weights in (eight, corners))
+        a, b = (
+            both(torch.zeros(9), weights / weights.sum(), alike, alike[4], 1.0)
+            for weights in (eight, corners)
+        )
         assert a[0] < b[0] and (a[1] > b[1]) == wrong
 
 

@@ -1,4 +1,6 @@
-"""Problem set 08: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 08: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import math
 
@@ -46,11 +48,26 @@ def by_an_interpolation_of_its_own(y, A, top, left, side, number):
 WRONG["training_pair"] = {
     "son and father are exchanged": lambda *given: as_in_the_lesson(*given)[::-1],
     "neither window is turned": lambda y, A, t, l, s, n: (cut(enlarge(A(y), A), t, l, s), cut(y, t, l, s)),
-    "your son is turned, your father is not": lambda y, A, t, l, s, n: (turn(cut(enlarge(A(y), A), t, l, s), n), cut(y, t, l, s)),
-    "your father is turned, your son is not": lambda y, A, t, l, s, n: (cut(enlarge(A(y), A), t, l, s), turn(cut(y, t, l, s), n)),
-    "turned by different numbers": lambda y, A, t, l, s, n: (turn(cut(enlarge(A(y), A), t, l, s), n), turn_back(cut(y, t, l, s), n)),
-    "you take y itself as the son": lambda y, A, t, l, s, n: (turn(cut(enlarge(y, A), t, l, s), n), turn(cut(y, t, l, s), n)),
-    "your son was never shrunk": lambda y, A, t, l, s, n: (turn(cut(y, t, l, s), n), turn(cut(y, t, l, s), n)),
+    "your son is turned, your father is not": lambda y, A, t, l, s, n: (
+        turn(cut(enlarge(A(y), A), t, l, s), n),
+        cut(y, t, l, s),
+    ),
+    "your father is turned, your son is not": lambda y, A, t, l, s, n: (
+        cut(enlarge(A(y), A), t, l, s),
+        turn(cut(y, t, l, s), n),
+    ),
+    "turned by different numbers": lambda y, A, t, l, s, n: (
+        turn(cut(enlarge(A(y), A), t, l, s), n),
+        turn_back(cut(y, t, l, s), n),
+    ),
+    "you take y itself as the son": lambda y, A, t, l, s, n: (
+        turn(cut(enlarge(y, A), t, l, s), n),
+        turn(cut(y, t, l, s), n),
+    ),
+    "your son was never shrunk": lambda y, A, t, l, s, n: (
+        turn(cut(y, t, l, s), n),
+        turn(cut(y, t, l, s), n),
+    ),
     "your father lies elsewhere": lambda y, A, t, l, s, n: (
         turn(cut(enlarge(A(y), A), t, l, s), n),
         turn(cut(y, t * A.scale, l * A.scale, s), n),
@@ -59,9 +76,13 @@ WRONG["training_pair"] = {
         turn(cut(enlarge(A(y), A), t // A.scale, l // A.scale, s), n),
         turn(cut(y, t, l, s), n),
     ),
-    "rows and columns of the window are exchanged": lambda y, A, t, l, s, n: as_in_the_lesson(y, A, l, t, s, n),
+    "rows and columns of the window are exchanged": lambda y, A, t, l, s, n: as_in_the_lesson(
+        y, A, l, t, s, n
+    ),
     "your son has the shape": lambda y, A, t, l, s, n: (cut(A(y), t, l, s // 2), cut(y, t, l, s)),
-    "the window is cut before A shrinks it": lambda y, A, t, l, s, n: as_in_the_lesson(cut(y, t, l, s - s % A.scale), A, 0, 0, s, n),
+    "the window is cut before A shrinks it": lambda y, A, t, l, s, n: as_in_the_lesson(
+        cut(y, t, l, s - s % A.scale), A, 0, 0, s, n
+    ),
     "expected two windows": lambda y, A, t, l, s, n: cut(y, t, l, s),
     "your function returns None": lambda y, A, t, l, s, n: (None, None),
     "your function stops with": lambda y: y,
@@ -96,10 +117,16 @@ def by_many_pictures(A, side):
 WRONG["allowed_turns"] = {
     "you allow every turn": lambda A, side: range(8),
     "you allow only number 0": lambda A, side: [0],
-    "you undo the turn on one side": lambda A, side: tried(A, side, lambda A, x, n: ps08.agree(A(turn(x, n)), turn_back(A(x), n))),
+    "you undo the turn on one side": lambda A, side: tried(
+        A, side, lambda A, x, n: ps08.agree(A(turn(x, n)), turn_back(A(x), n))
+    ),
     "you leave out the mirrors": lambda A, side: [n for n in tried(A, side) if n < 4],
-    "turn 5 does not commute": lambda A, side: sorted({*tried(A, side), 5}) if isinstance(A, BlurDownsample) else tried(A, side),
-    "turn 2 commutes with this A, and you leave it out": lambda A, side: [n for n in tried(A, side) if n != 2],
+    "turn 5 does not commute": lambda A, side: (
+        sorted({*tried(A, side), 5}) if isinstance(A, BlurDownsample) else tried(A, side)
+    ),
+    "turn 2 commutes with this A, and you leave it out": lambda A, side: [
+        n for n in tried(A, side) if n != 2
+    ],
     "holds a number that is no turn": lambda A, side: [n + 1 for n in tried(A, side)],
     "expected a list of numbers from 0 to 7": lambda A, side: 3,
     "your function stops with": lambda A, side: [A(torch.rand(1, 1, side + 1, side))],
@@ -128,7 +155,9 @@ WRONG["rounds_needed"] = {
     "one round too few": lambda q, share: by_the_formula(q, share) - 1,
     "one round too many": lambda q, share: by_the_formula(q, share) + 1,
     "no whole number of rounds": lambda q, share: math.log(share) / math.log(abs(1 - q)),
-    "until the energy of the misfit is down": lambda q, share: math.ceil(math.log(share) / math.log((1 - q) ** 2)),
+    "until the energy of the misfit is down": lambda q, share: math.ceil(
+        math.log(share) / math.log((1 - q) ** 2)
+    ),
     "and you leave q": lambda q, share: math.ceil(math.log(share) / math.log(q)),
     "this takes each round to leave exp(-q)": lambda q, share: math.ceil(-math.log(share) / q),
     "the same amount in each round": lambda q, share: math.ceil((1 - share) / q),
@@ -156,13 +185,17 @@ def by_half_angles(scale, amplitude, period):
 @right("psnr_of_shift")
 def by_a_mean_over_many_columns(scale, amplitude, period):
     c = np.arange(100_000) / 100_000 * period
-    difference = amplitude * (np.cos(2 * np.pi * c / period) - np.cos(2 * np.pi * (c - (scale - 1) / 2) / period))
+    difference = amplitude * (
+        np.cos(2 * np.pi * c / period) - np.cos(2 * np.pi * (c - (scale - 1) / 2) / period)
+    )
     return -10 * np.log10(np.mean(difference**2))
 
 
 @right("psnr_of_shift")
 def by_one_minus_cosine(scale, amplitude, period):
-    return -10 * torch.log10(torch.tensor(amplitude**2 * (1 - math.cos(math.pi * (scale - 1) / period)), dtype=torch.float64))
+    return -10 * torch.log10(
+        torch.tensor(amplitude**2 * (1 - math.cos(math.pi * (scale - 1) / period)), dtype=torch.float64)
+    )
 
 
 WRONG["psnr_of_shift"] = {
@@ -176,7 +209,9 @@ WRONG["psnr_of_shift"] = {
     "the sign of the PSNR is wrong": lambda s, a, p: -decibels(wave_error((s - 1) / 2, a, p)),
     "this is the mean square, not the PSNR": lambda s, a, p: wave_error((s - 1) / 2, a, p),
     "this has 20 where 10 belongs": lambda s, a, p: 2 * decibels(wave_error((s - 1) / 2, a, p)),
-    "your angle is in degrees or without pi": lambda s, a, p: decibels(2 * a**2 * math.sin((s - 1) / 2 / p) ** 2),
+    "your angle is in degrees or without pi": lambda s, a, p: decibels(
+        2 * a**2 * math.sin((s - 1) / 2 / p) ** 2
+    ),
     "math domain error": lambda s, a, p: decibels(-wave_error((s - 1) / 2, a, p)),
 }
 
@@ -226,7 +261,9 @@ WRONG["noise_of_son"] = {
 
 
 right("causes")(dict(ps08.RUNS))
-right("causes")({"D": "only sons turned", "C": "wrong kernel", "B": "sons not shrunk", "A": "noisy y, clean sons", "E": 3})
+right("causes")(
+    {"D": "only sons turned", "C": "wrong kernel", "B": "sons not shrunk", "A": "noisy y, clean sons", "E": 3}
+)
 
 BANK.add_wrong_causes("noise")
 
@@ -244,7 +281,9 @@ def gain(run):
 
 
 def left(run):
-    """What the told camera leaves of y at the truth: its root mean square, and the correlation of neighbours in it."""
+    """What the told camera leaves of y at the truth: its root mean square, and the correlation of neighbours
+    in it.
+    """
     rest = run["A"](run["truth"]) - run["y"]
     neighbours = torch.stack([rest[..., 1:].flatten(), rest[..., :-1].flatten()])
     return rest.square().mean().sqrt().item(), torch.corrcoef(neighbours)[0, 1].item()
@@ -272,7 +311,9 @@ def test_only_the_windows_of_run_d_are_turned_apart(runs):
     def alike(son, father):
         return [((turn(son, number) - father) ** 2).mean().item() for number in range(8)]
 
-    upright = {letter: sum(np.argmin(alike(*pair)) == 0 for pair in run["windows"]) for letter, run in runs.items()}
+    upright = {
+        letter: sum(np.argmin(alike(*pair)) == 0 for pair in run["windows"]) for letter, run in runs.items()
+    }
     assert upright.pop("D") < 60 and min(upright.values()) > 190
     assert all(pair[0].shape[-2:] == (24, 24) for run in runs.values() for pair in run["windows"])
 

@@ -1,4 +1,6 @@
-"""Problem set 12: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 12: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import copy
 import math
@@ -34,7 +36,14 @@ def copied(network):
     return copy.deepcopy(network).eval()
 
 
-def by_functional_call(network, gains, weighted=lambda w, g: w * g[:, None, None, None], bias=lambda b, g: b, prepare=copied, moment=lambda g: g):
+def by_functional_call(
+    network,
+    gains,
+    weighted=lambda w, g: w * g[:, None, None, None],
+    bias=lambda b, g: b,
+    prepare=copied,
+    moment=lambda g: g,
+):
     """The answer of the set, with one place to change for each wrong one."""
     twin = prepare(network)
 
@@ -62,7 +71,9 @@ def layer_by_layer(network, gains):
         left = list(gains)
         for module in network:
             if isinstance(module, nn.Conv2d):
-                x = nn.functional.conv2d(x, module.weight.detach(), padding=module.padding) * left.pop(0).view(1, -1, 1, 1)
+                x = nn.functional.conv2d(x, module.weight.detach(), padding=module.padding) * left.pop(
+                    0
+                ).view(1, -1, 1, 1)
                 x = x if module.bias is None else x + module.bias.view(1, -1, 1, 1)
             elif isinstance(module, nn.BatchNorm2d):
                 shift, scale = module.running_mean, module.weight / (module.running_var + module.eps).sqrt()
@@ -129,21 +140,37 @@ def as_parameters(network, gains):
 
 WRONG["with_gains"] = {
     "the gains are not used": lambda network, gains: copied(network),
-    "batch norm takes the statistics of this one picture": lambda n, g: by_functional_call(n, g, prepare=copy.deepcopy),
-    "the statistics in the batch norm of the given network have moved": lambda n, g: by_functional_call(n, g, prepare=lambda n: n),
+    "batch norm takes the statistics of this one picture": lambda n, g: by_functional_call(
+        n, g, prepare=copy.deepcopy
+    ),
+    "the statistics in the batch norm of the given network have moved": lambda n, g: by_functional_call(
+        n, g, prepare=lambda n: n
+    ),
     "the biases are multiplied, too": lambda n, g: by_functional_call(n, g, bias=lambda b, g: b * g),
     "behind the batch norm or the ReLU": behind,
-    "the gains are added": lambda n, g: by_functional_call(n, g, weighted=lambda w, g: w + g[:, None, None, None]),
+    "the gains are added": lambda n, g: by_functional_call(
+        n, g, weighted=lambda w, g: w + g[:, None, None, None]
+    ),
     "the gains are used twice": lambda n, g: by_functional_call(n, g, moment=lambda g: g * g),
-    "the gains are used upside down": lambda n, g: by_functional_call(n, g, weighted=lambda w, g: w / g[:, None, None, None]),
-    "only the first convolution gets its gains": lambda n, g: by_functional_call(n, [g[0], *(torch.ones_like(one) for one in g[1:])]),
-    "the last convolution is left as it is": lambda n, g: by_functional_call(n, [*g[:-1], torch.ones_like(g[-1])]),
+    "the gains are used upside down": lambda n, g: by_functional_call(
+        n, g, weighted=lambda w, g: w / g[:, None, None, None]
+    ),
+    "only the first convolution gets its gains": lambda n, g: by_functional_call(
+        n, [g[0], *(torch.ones_like(one) for one in g[1:])]
+    ),
+    "the last convolution is left as it is": lambda n, g: by_functional_call(
+        n, [*g[:-1], torch.ones_like(g[-1])]
+    ),
     "the network that was given has changed": changing_the_network,
     "the network that was given is in another mode now": evaluated,
     "other weights of the given network may learn now": frozen,
-    "no gradient reaches the gains of convolution 1": lambda n, g: by_functional_call(n, [g[0], g[1].detach(), *g[2:]]),
+    "no gradient reaches the gains of convolution 1": lambda n, g: by_functional_call(
+        n, [g[0], g[1].detach(), *g[2:]]
+    ),
     "does not follow its gains": multiplied,
-    "expected a function of a picture": lambda n, g: by_functional_call(n, g)(torch.rand(1, convolutions(n)[0].in_channels, 9, 8).double()),
+    "expected a function of a picture": lambda n, g: by_functional_call(n, g)(
+        torch.rand(1, convolutions(n)[0].in_channels, 9, 8).double()
+    ),
     "your function returns None": lambda n, g: None,
     "your function stops with": lambda n, g: by_functional_call(n, g, weighted=lambda w, g: w * g),
 }
@@ -156,13 +183,19 @@ def test_gains_that_are_copies_learn_nothing(capsys):
 
 
 def test_gains_of_inputs_and_exchanged_gains_are_known_where_they_fit(capsys):
-    """The first network of the check has as many outputs as inputs nowhere, so the second one tells these two."""
+    """The first network of the check has as many outputs as inputs nowhere, so the second one tells these
+    two.
+    """
 
     def only_the_second(answer):
-        return lambda network, gains: answer(network, gains) if len(gains) == 2 else by_functional_call(network, gains)
+        return lambda network, gains: (
+            answer(network, gains) if len(gains) == 2 else by_functional_call(network, gains)
+        )
 
     for says, answer in {
-        "the gains are given to the input channels": lambda n, g: by_functional_call(n, g, weighted=lambda w, g: w * g[:, None, None]),
+        "the gains are given to the input channels": lambda n, g: by_functional_call(
+            n, g, weighted=lambda w, g: w * g[:, None, None]
+        ),
         "the convolutions get one another's gains": lambda n, g: by_functional_call(n, g[::-1]),
     }.items():
         assert ps12.with_gains(only_the_second(answer)) == 0
@@ -215,7 +248,9 @@ WRONG["best_gains"] = {
     "the price of letting noise through is missing": lambda r, d, s: torch.zeros(len(r)),
     "the equations are multiplied, not solved": lambda r, d, s: inner(r) @ (s**2 * d),
     "each entry of the matrix is inverted by itself": lambda r, d, s: (1 / inner(r)) @ (s**2 * d),
-    "the gains are made to add up to one": lambda r, d, s: by_the_equations(r, d, s) / by_the_equations(r, d, s).sum(),
+    "the gains are made to add up to one": lambda r, d, s: (
+        by_the_equations(r, d, s) / by_the_equations(r, d, s).sum()
+    ),
     "your result has the shape": lambda r, d, s: by_the_equations(r, d, s)[:1],
     "your function stops with": lambda r, d, s: torch.linalg.solve(r, d),
 }
@@ -225,7 +260,9 @@ WRONG["best_gains"] = {
 
 
 def windows_of(x, windows, side, turning=turn):
-    return torch.cat([turning(x[..., top : top + side, left : left + side], number) for top, left, number in windows])
+    return torch.cat(
+        [turning(x[..., top : top + side, left : left + side], number) for top, left, number in windows]
+    )
 
 
 def noise_like(z, generator):
@@ -253,7 +290,9 @@ def window_after_window(x, sigma, windows, side, generator):
 @right("adaptation_pairs")
 def by_numpy(x, sigma, windows, side, generator):
     targets = windows_of(x, windows, side).double()
-    noise = np.random.default_rng(int(torch.randint(2**31, (), generator=generator))).normal(0, sigma, targets.shape)
+    noise = np.random.default_rng(int(torch.randint(2**31, (), generator=generator))).normal(
+        0, sigma, targets.shape
+    )
     return torch.stack([targets + torch.from_numpy(noise), targets])
 
 
@@ -297,8 +336,12 @@ WRONG["adaptation_pairs"] = {
     "your targets are turned in the other direction": unturned(turn_back, turn_back),
     "your targets are turned, your sources are not": unturned(still, turn),
     "sources and targets are turned in different directions": unturned(turn_back, turn),
-    "rows and columns of your windows are exchanged": lambda x, s, w, side, g: all_windows_at_once(x, s, [(b, a, n) for a, b, n in w], side, g),
-    "all your windows are the first one": lambda x, s, w, side, g: all_windows_at_once(x, s, w[:1] * len(w), side, g),
+    "rows and columns of your windows are exchanged": lambda x, s, w, side, g: all_windows_at_once(
+        x, s, [(b, a, n) for a, b, n in w], side, g
+    ),
+    "all your windows are the first one": lambda x, s, w, side, g: all_windows_at_once(
+        x, s, w[:1] * len(w), side, g
+    ),
     "your sources have no noise": with_noise(lambda z, s, g: 0 * z),
     "sigma is squared in your noise": with_noise(lambda z, s, g: s**2 * noise_like(z, g)),
     "your noise is 255 times too weak": with_noise(lambda z, s, g: s / 255 * noise_like(z, g)),
@@ -307,15 +350,25 @@ WRONG["adaptation_pairs"] = {
     "the noise is the root of sigma": with_noise(lambda z, s, g: s**0.5 * noise_like(z, g)),
     "times as strong as asked for": with_noise(lambda z, s, g: 1.3 * s * noise_like(z, g)),
     "your noise is not zero in the mean": with_noise(lambda z, s, g: s * torch.rand(z.shape, generator=g)),
-    "your noise is not Gaussian": with_noise(lambda z, s, g: s * 12**0.5 * (torch.rand(z.shape, generator=g) - 0.5)),
-    "your sources are clipped to [0,1]": lambda *given: [part.clamp(0, 1) for part in all_windows_at_once(*given)],
+    "your noise is not Gaussian": with_noise(
+        lambda z, s, g: s * 12**0.5 * (torch.rand(z.shape, generator=g) - 0.5)
+    ),
+    "your sources are clipped to [0,1]": lambda *given: [
+        part.clamp(0, 1) for part in all_windows_at_once(*given)
+    ],
     "all windows of a call have the same noise": with_noise(lambda z, s, g: s * noise_like(z[:1], g)),
     "windows of the same place have the same noise": noise_before_the_cut,
-    "all channels have the same noise": lambda x, s, w, side, g: with_noise(lambda z, s, g: s * noise_like(z[:, :1], g))(x, s, w, side, g),
-    "the next call gives the same noise": with_noise(lambda z, s, g: s * noise_like(z, torch.Generator().manual_seed(5))),
+    "all channels have the same noise": lambda x, s, w, side, g: with_noise(
+        lambda z, s, g: s * noise_like(z[:, :1], g)
+    )(x, s, w, side, g),
+    "the next call gives the same noise": with_noise(
+        lambda z, s, g: s * noise_like(z, torch.Generator().manual_seed(5))
+    ),
     "generators of the same seed give other noise": with_noise(lambda z, s, g: s * torch.randn(z.shape)),
     "expected two batches of windows": lambda x, s, w, side, g: windows_of(x, w, side),
-    "your batches have the shapes": lambda x, s, w, side, g: [part[:3] for part in all_windows_at_once(x, s, w, side, g)],
+    "your batches have the shapes": lambda x, s, w, side, g: [
+        part[:3] for part in all_windows_at_once(x, s, w, side, g)
+    ],
     "your function returns None": lambda x, s, w, side, g: None,
     "your function stops with": lambda x, s, w, side, g: all_windows_at_once(x, s, w, side),
 }
@@ -359,18 +412,29 @@ def first_projected(x, y, A, denoiser, level, sigma):
 WRONG["idbp_round"] = {
     "the denoiser is told the level alone": lambda x, y, A, D, level, sigma: told_by(x, y, A, D, level),
     "the denoiser is told sigma alone": lambda x, y, A, D, level, sigma: told_by(x, y, A, D, sigma),
-    "the two standard deviations are added up": lambda x, y, A, D, level, sigma: told_by(x, y, A, D, level + sigma),
-    "the denoiser is told the variance": lambda x, y, A, D, level, sigma: told_by(x, y, A, D, level**2 + sigma**2),
+    "the two standard deviations are added up": lambda x, y, A, D, level, sigma: told_by(
+        x, y, A, D, level + sigma
+    ),
+    "the denoiser is told the variance": lambda x, y, A, D, level, sigma: told_by(
+        x, y, A, D, level**2 + sigma**2
+    ),
     "this goes back by the adjoint": after(lambda x, y, A, z: z + A.adjoint(y - A(z))),
     "this goes away from y": after(lambda x, y, A, z: z + A.pinv(A(z) - y)),
-    "this adds the misfit of the picture before it was denoised": after(lambda x, y, A, z: z + A.pinv(y - A(x))),
-    "this adds the correction to the picture before it was denoised": after(lambda x, y, A, z: x + A.pinv(y - A(z))),
+    "this adds the misfit of the picture before it was denoised": after(
+        lambda x, y, A, z: z + A.pinv(y - A(x))
+    ),
+    "this adds the correction to the picture before it was denoised": after(
+        lambda x, y, A, z: x + A.pinv(y - A(z))
+    ),
     "the denoised picture is lost": after(lambda x, y, A, z: A.pinv(y)),
     "the correction alone is returned": after(lambda x, y, A, z: A.pinv(y - A(z))),
     "the second picture is not back-projected": after(lambda x, y, A, z: z),
     "the two pictures are exchanged": lambda *given: the_round(*given)[::-1],
     "this projects first, and denoises then": first_projected,
-    "the back-projected picture is clipped": lambda *given: (the_round(*given)[0], the_round(*given)[1].clamp(0, 1)),
+    "the back-projected picture is clipped": lambda *given: (
+        the_round(*given)[0],
+        the_round(*given)[1].clamp(0, 1),
+    ),
     "expected two pictures, got one": lambda *given: the_round(*given)[1],
     "expected two pictures, got 3": lambda *given: [*the_round(*given), 0],
     "your pictures have the shapes": lambda x, y, A, D, level, sigma: (D(x, level), A(D(x, level))),
@@ -397,14 +461,21 @@ def probe_after_probe(networks, y, sigma, probes, epsilon):
     """The constant cancels in a difference, and may be left out."""
     rows = []
     for b in probes:
-        risks = [((f(y) - y) ** 2).sum() + 2 * sigma**2 * (b * (f(y + epsilon * b) - f(y))).sum() / epsilon for f in networks]
+        risks = [
+            ((f(y) - y) ** 2).sum() + 2 * sigma**2 * (b * (f(y + epsilon * b) - f(y))).sum() / epsilon
+            for f in networks
+        ]
         rows.append([(risk - risks[0]).item() / y.numel() for risk in risks])
     rows = np.array(rows)
     differences, errors = rows.mean(0), rows.std(0, ddof=1) / len(probes) ** 0.5
     return differences, errors, choose(differences, errors)
 
 
-def judge(change=lambda differences, errors, chosen: (differences, errors, chosen), shown=lambda probes: probes, **settings):
+def judge(
+    change=lambda differences, errors, chosen: (differences, errors, chosen),
+    shown=lambda probes: probes,
+    **settings,
+):
     """A wrong answer: SURE with other settings, or something done to the right verdict."""
 
     def answer(networks, y, sigma, probes, epsilon):
@@ -433,7 +504,11 @@ def independent(risks, each):
 
 
 WRONG["worth_it"] = {
-    "these are the risks, not their differences": lambda f, y, s, b, e: (ps12.risks_of(f, y, s, b, e).mean(1), torch.zeros(4), 0),
+    "these are the risks, not their differences": lambda f, y, s, b, e: (
+        ps12.risks_of(f, y, s, b, e).mean(1),
+        torch.zeros(4),
+        0,
+    ),
     "these have the opposite sign": judge(lambda d, e, c: (-d, e, c)),
     "the difference of networks[0] to itself is left out": judge(lambda d, e, c: (d[1:], e[1:], c)),
     "this is the distance to y alone": judge(price=0.0),
@@ -442,21 +517,37 @@ WRONG["worth_it"] = {
     "sigma is not squared": judge(power=1),
     "the divergence is not divided by the number of pixels": judge(price=2.0 * 56),
     "the step's length is not divided out": judge(price=2e-3),
-    "this uses the first probe only": lambda f, y, s, b, e: (ps12.judged(ps12.risks_of(f, y, s, b[:1].expand_as(b), e))[0], torch.zeros(4), 0),
-    "the probes are averaged before the networks see them": judge(shown=lambda b: b.mean(0, keepdim=True).expand_as(b)),
+    "this uses the first probe only": lambda f, y, s, b, e: (
+        ps12.judged(ps12.risks_of(f, y, s, b[:1].expand_as(b), e))[0],
+        torch.zeros(4),
+        0,
+    ),
+    "the probes are averaged before the networks see them": judge(
+        shown=lambda b: b.mean(0, keepdim=True).expand_as(b)
+    ),
     "these are sums over the picture": judge(lambda d, e, c: (56 * d, 56 * e, c)),
-    "these add the spreads of both risks": errors_by(lambda risks, each: torch.where(each.abs().sum(1) > 0, independent(risks, each), 0.0)),
+    "these add the spreads of both risks": errors_by(
+        lambda risks, each: torch.where(each.abs().sum(1) > 0, independent(risks, each), 0.0)
+    ),
     "even of a network and itself": errors_by(independent),
-    "these are the errors of the risks, not of the differences": errors_by(lambda risks, each: risks.std(1) / len(risks[0]) ** 0.5),
+    "these are the errors of the risks, not of the differences": errors_by(
+        lambda risks, each: risks.std(1) / len(risks[0]) ** 0.5
+    ),
     "this is the spread of one probe": errors_by(lambda risks, each: each.std(1)),
-    "the spread is divided by the number of probes": errors_by(lambda risks, each: each.std(1) / len(each[0])),
+    "the spread is divided by the number of probes": errors_by(
+        lambda risks, each: each.std(1) / len(each[0])
+    ),
     "these are variances": errors_by(lambda risks, each: each.var(1) / len(each[0])),
-    "the spread is taken with B in place of B - 1": errors_by(lambda risks, each: each.std(1, correction=0) / len(each[0]) ** 0.5),
+    "the spread is taken with B in place of B - 1": errors_by(
+        lambda risks, each: each.std(1, correction=0) / len(each[0]) ** 0.5
+    ),
     "this may be chance": choosing(lambda d, e: int(d.argmin())),
     "this is the worst one": choosing(lambda d, e: int(d.argmax())),
     "the trained network is kept": choosing(lambda d, e: 0),
     "this is the first that is clear": choosing(lambda d, e: int((d < -2 * e).int().argmax())),
-    "this is the surest one": choosing(lambda d, e: int(torch.where(d < -2 * e, d / e.clamp(min=1e-12), 0.0).argmin())),
+    "this is the surest one": choosing(
+        lambda d, e: int(torch.where(d < -2 * e, d / e.clamp(min=1e-12), 0.0).argmin())
+    ),
     "the choice is one number": judge(lambda d, e, c: (d, e, [0, 1])),
     "expected three things": judge(lambda d, e, c: (d, e)),
     "your function returns None": lambda *given: None,
@@ -496,7 +587,11 @@ def test_rounds_are_those_of_the_library():
     y = torch.rand(1, 1, 12, 12)
     x = A.pinv(y)
     with torch.no_grad():
-        for level, step in zip(levels(0.2, 0.01, 4), idbp(y, A, denoiser, sigma, iterations=4, strongest=0.2, weakest=0.01), strict=True):
+        for level, step in zip(
+            levels(0.2, 0.01, 4),
+            idbp(y, A, denoiser, sigma, iterations=4, strongest=0.2, weakest=0.01),
+            strict=True,
+        ):
             estimate, x = the_round(x, y, A, denoiser, level, sigma)
             assert torch.allclose(step.estimate, estimate.clamp(0, 1), atol=1e-5)
 
@@ -512,7 +607,9 @@ def test_risks_are_those_of_the_library():
 @pytest.mark.parametrize("seed", (0, 1, 2, 2357))
 def test_best_gains_of_linear_guesses_have_the_least_sure(seed):
     """SURE and the divergence as the library measures them, by many probes."""
-    mix = torch.randn(2, 30, 30, generator=runtime.generator(seed, "mix"), dtype=torch.float64) / 20 + 0.3 * torch.eye(30, dtype=torch.float64)
+    mix = torch.randn(
+        2, 30, 30, generator=runtime.generator(seed, "mix"), dtype=torch.float64
+    ) / 20 + 0.3 * torch.eye(30, dtype=torch.float64)
     y = torch.rand(1, 1, 5, 6, generator=runtime.generator(seed, "y"), dtype=torch.float64)
     parts = torch.stack([(matrix @ y.flatten()).view(1, 5, 6) for matrix in mix])
     best = by_the_equations(parts, mix.diagonal(dim1=1, dim2=2).sum(1), 0.4)
@@ -525,7 +622,9 @@ def test_best_gains_of_linear_guesses_have_the_least_sure(seed):
         units = torch.eye(30, dtype=torch.float64).view(30, 1, 1, 5, 6) * 30**0.5
         return torch.stack([sure(f, y, 0.4, b) for b in units]).mean().item()
 
-    others = [best + 0.05 * torch.tensor(step, dtype=torch.float64) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    others = [
+        best + 0.05 * torch.tensor(step, dtype=torch.float64) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ]
     assert risk(best) < min(map(risk, others))
 
 
@@ -557,7 +656,11 @@ def gain(run):
 
 def moved(a, b):
     pairs = list(zip(a.parameters(), b.parameters(), strict=True))
-    return (sum((p - q).square().sum() for p, q in pairs) / sum(q.square().sum() for _, q in pairs)).sqrt().item()
+    return (
+        (sum((p - q).square().sum() for p, q in pairs) / sum(q.square().sum() for _, q in pairs))
+        .sqrt()
+        .item()
+    )
 
 
 def statistics(network):
@@ -573,7 +676,10 @@ def test_only_run_b_was_told_a_wrong_sigma_and_all_noise_is_white(runs):
     for letter, run in runs.items():
         noise = run["y"] - run["truth"]
         assert noise.std().item() == pytest.approx(ps12.SIGMA, rel=0.05)
-        assert abs(torch.corrcoef(torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()]))[0, 1]) < 0.06
+        assert (
+            abs(torch.corrcoef(torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()]))[0, 1])
+            < 0.06
+        )
         assert (run["told"] == ps12.SIGMA) == (letter != "B")
 
 
@@ -589,7 +695,10 @@ def test_only_the_weights_of_run_c_moved_far(runs):
 
 def test_only_run_d_took_statistics_from_the_picture(runs):
     assert [run["adapted"].training for run in runs.values()] == [False, False, False, True]
-    kept = {letter: torch.equal(statistics(run["adapted"]), statistics(run["given"])) for letter, run in runs.items()}
+    kept = {
+        letter: torch.equal(statistics(run["adapted"]), statistics(run["given"]))
+        for letter, run in runs.items()
+    }
     assert kept == {"A": True, "B": True, "C": True, "D": False}
 
 

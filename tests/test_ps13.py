@@ -1,4 +1,6 @@
-"""Problem set 13: right answers in many forms earn full points, wrong ones are refused, each with its own diagnosis."""
+"""Problem set 13: right answers in many forms earn full points, wrong ones are refused, each with its own
+diagnosis.
+"""
 
 import math
 
@@ -20,7 +22,9 @@ right, WRONG = BANK.answer, BANK.wrong
 def normed(h, mean, variance, trained, scale, shift, axes=(0, 2, 3), correction=0, root=True):
     """The answer with a few places to change for wrong ones."""
     here, spread = h.mean(axes, keepdim=True), h.var(axes, keepdim=True, correction=correction)
-    mean, variance = (trained * old[:, None, None] + (1 - trained) * new for old, new in ((mean, here), (variance, spread)))
+    mean, variance = (
+        trained * old[:, None, None] + (1 - trained) * new for old, new in ((mean, here), (variance, spread))
+    )
     scale, shift = (torch.as_tensor(value).reshape(-1, 1, 1) for value in (scale, shift))
     return (h - mean) / ((variance + 1e-5).sqrt() if root else variance + 1e-5) * scale + shift
 
@@ -31,7 +35,10 @@ right("mixed_norm")(normed)
 @right("mixed_norm")
 def by_torch(h, mean, variance, trained, scale, shift):
     flat = h.transpose(0, 1).flatten(1)
-    mean, variance = mean.lerp(flat.mean(1), 1 - trained), variance.lerp(flat.var(1, correction=0), 1 - trained)
+    mean, variance = (
+        mean.lerp(flat.mean(1), 1 - trained),
+        variance.lerp(flat.var(1, correction=0), 1 - trained),
+    )
     return F.batch_norm(h, mean, variance, scale, shift)
 
 
@@ -62,7 +69,9 @@ WRONG["mixed_norm"] = {
     "the root is missing": lambda *given: normed(*given, root=False),
     "scale and shift are missing": lambda h, m, v, t, a, b: normed(h, m, v, t, 1.0, 0.0),
     "scale and shift are exchanged": lambda h, m, v, t, a, b: normed(h, m, v, t, b, a),
-    "you mix the outputs": lambda h, m, v, t, a, b: t * normed(h, m, v, 1, a, b) + (1 - t) * normed(h, m, v, 0, a, b),
+    "you mix the outputs": lambda h, m, v, t, a, b: (
+        t * normed(h, m, v, 1, a, b) + (1 - t) * normed(h, m, v, 0, a, b)
+    ),
     "your function stops with": lambda h, m, v, t, a, b: h - m,
 }
 
@@ -100,7 +109,9 @@ WRONG["entropy_gradient"] = {
     "this climbs": lambda z: -by_the_formula(z),
     "with respect to the probabilities": lambda z: -(z.softmax(1).log() + 1),
     "all probabilities move with each logit": lambda z: -z.softmax(1) * (z.softmax(1).log() + 1),
-    "diagonal of the softmax's derivative only": lambda z: -z.softmax(1) * (1 - z.softmax(1)) * (z.softmax(1).log() + 1),
+    "diagonal of the softmax's derivative only": lambda z: (
+        -z.softmax(1) * (1 - z.softmax(1)) * (z.softmax(1).log() + 1)
+    ),
     "the entropy inside of the bracket is missing": lambda z: -z.softmax(1) * z.softmax(1).log(),
     "has the wrong sign": lambda z: -p_and_h(z)[0] * (p_and_h(z)[0].log() - p_and_h(z)[1]),
     "this is the entropy of each picture": lambda z: p_and_h(z)[1][:, 0],
@@ -132,9 +143,13 @@ WRONG["disagreement"] = {
     "this is the mean of the entropies alone": lambda z: p_and_h(z)[1].mean(),
     "the sign is wrong": lambda z: -by_entropies(z),
     "you average logits": lambda z: p_and_h(z.mean(0, keepdim=True))[1].sum() - p_and_h(z)[1].mean(),
-    "you add the entropies of all copies": lambda z: by_entropies(z) + p_and_h(z)[1].mean() - p_and_h(z)[1].sum(),
+    "you add the entropies of all copies": lambda z: (
+        by_entropies(z) + p_and_h(z)[1].mean() - p_and_h(z)[1].sum()
+    ),
     "this is in bits": lambda z: by_entropies(z) / math.log(2),
-    "you average over the classes": lambda z: -(z.softmax(1).mean(1) * z.softmax(1).mean(1).log()).sum() - p_and_h(z)[1].mean(),
+    "you average over the classes": lambda z: (
+        -(z.softmax(1).mean(1) * z.softmax(1).mean(1).log()).sum() - p_and_h(z)[1].mean()
+    ),
     "your function returns None": lambda z: None,
 }
 
@@ -151,12 +166,18 @@ right("turned_batch")(turned)
 
 @right("turned_batch")
 def by_numpy(x):
-    return [np.concatenate([np.rot90(x.numpy(), k, (2, 3)) for k in range(4)]), [k for k in range(4) for _ in x]]
+    return [
+        np.concatenate([np.rot90(x.numpy(), k, (2, 3)) for k in range(4)]),
+        [k for k in range(4) for _ in x],
+    ]
 
 
 @right("turned_batch")
 def by_mirrors(x):
-    return (torch.cat([x, x.mT.flip(-2), x.flip(-1, -2), x.mT.flip(-1)]), torch.tensor([[0], [1], [2], [3]]).expand(4, len(x)).flatten().float())
+    return (
+        torch.cat([x, x.mT.flip(-2), x.flip(-1, -2), x.mT.flip(-1)]),
+        torch.tensor([[0], [1], [2], [3]]).expand(4, len(x)).flatten().float(),
+    )
 
 
 WRONG["turned_batch"] = {
@@ -192,15 +213,24 @@ def by_the_loop(push, restore, momentum, steps):
 
 @right("drift")
 def by_powers_of_a_matrix(push, restore, momentum, steps):
-    step = np.array([[1 - restore, 0, (1 - restore) * push], [1 - momentum, momentum, (1 - momentum) * push], [0, 0, 1]])
+    step = np.array(
+        [[1 - restore, 0, (1 - restore) * push], [1 - momentum, momentum, (1 - momentum) * push], [0, 0, 1]]
+    )
     return np.linalg.matrix_power(step, steps)[:2, 2]
 
 
 @right("drift")
 def by_a_sum(push, restore, momentum, steps):
     kept = 1 - restore
-    students = [push * sum(kept**k for k in range(t)) for t in range(1, steps + 1)]  # before they are set back
-    return torch.tensor([kept * students[-1], (1 - momentum) * sum(momentum ** (steps - 1 - t) * way for t, way in enumerate(students))])
+    students = [
+        push * sum(kept**k for k in range(t)) for t in range(1, steps + 1)
+    ]  # before they are set back
+    return torch.tensor(
+        [
+            kept * students[-1],
+            (1 - momentum) * sum(momentum ** (steps - 1 - t) * way for t, way in enumerate(students)),
+        ]
+    )
 
 
 WRONG["drift"] = {
@@ -224,7 +254,15 @@ WRONG["drift"] = {
 
 
 right("causes")(dict(ps13.RUNS))
-right("causes")({"D": "one picture at a time", "C": "entropy goes up", "B": "trained statistics", "A": "classes in a row", "E": 3})
+right("causes")(
+    {
+        "D": "one picture at a time",
+        "C": "entropy goes up",
+        "B": "trained statistics",
+        "A": "classes in a row",
+        "E": 3,
+    }
+)
 
 BANK.add_wrong_causes("noise")
 
@@ -248,12 +286,19 @@ def test_a_good_run_names_most_and_each_of_these_fails(runs):
 
 
 def test_only_the_entropy_of_run_c_rises(runs):
-    ends = {letter: (np.mean(run["entropy"][:2]), np.mean(run["entropy"][-2:])) for letter, run in runs.items()}
+    ends = {
+        letter: (np.mean(run["entropy"][:2]), np.mean(run["entropy"][-2:])) for letter, run in runs.items()
+    }
     assert {letter for letter, (first, last) in ends.items() if last > first} == {"C"}
 
 
 def test_only_run_a_is_sorted_and_only_run_d_has_single_pictures(runs):
-    assert {letter: len(run["batches"][0]) for letter, run in runs.items()} == {"A": 40, "B": 40, "C": 40, "D": 1}
+    assert {letter: len(run["batches"][0]) for letter, run in runs.items()} == {
+        "A": 40,
+        "B": 40,
+        "C": 40,
+        "D": 1,
+    }
     in_order = {letter: bool((torch.cat(run["labels"]).diff() >= 0).all()) for letter, run in runs.items()}
     assert [letter for letter, value in in_order.items() if value] == ["A"]
     assert all(len(set(runs[letter]["labels"][0].tolist())) >= 9 for letter in "BC")
@@ -264,4 +309,6 @@ def test_only_run_b_has_the_trained_statistics_and_no_convolution_moves(runs):
     assert means.pop("B") > 0.05 and max(means.values()) < 1e-5
     for run in runs.values():
         assert run["learning_rate"] == 0.06
-        assert {name for name, value in run["moved"].items() if value > 0} <= {f"trunk.{k}.{part}" for k in (1, 4, 7, 11) for part in ("weight", "bias")}
+        assert {name for name, value in run["moved"].items() if value > 0} <= {
+            f"trunk.{k}.{part}" for k in (1, 4, 7, 11) for part in ("weight", "bias")
+        }

@@ -59,7 +59,10 @@ def test_where_all_is_left_out_the_distance_is_infinite():
 
 def test_a_small_integer_of_numpy_is_a_size_like_any_other():
     wide = torch.zeros(1, 1, 9, 300)
-    assert places(wide, np.uint8(5)).shape == (5 * 296, 2) and patches(wide, np.uint8(5)).shape == (5 * 296, 25)
+    assert places(wide, np.uint8(5)).shape == (5 * 296, 2) and patches(wide, np.uint8(5)).shape == (
+        5 * 296,
+        25,
+    )
 
 
 ROWS, WHERE = patches(GRAY, 3), places(GRAY, 3)

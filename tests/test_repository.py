@@ -1,4 +1,6 @@
-"""The repository itself: notebooks equal their sources, stored outputs are clean, lessons keep their anatomy, versions agree."""
+"""The repository itself: notebooks equal their sources, stored outputs are clean, lessons keep their anatomy,
+versions agree.
+"""
 
 import re
 import subprocess
@@ -110,9 +112,13 @@ def test_build_refuses_a_stored_error_and_a_large_file(fault, tmp_path):
 def test_check_cells_store_true_verdicts_and_no_raw_numbers(path):
     for cell in check_cells(read(path)):
         text = printed(cell)
-        assert cell.execution_count is not None, f"nbval never compares a cell that was not run:\n{cell.source}"
+        assert cell.execution_count is not None, (
+            f"nbval never compares a cell that was not run:\n{cell.source}"
+        )
         assert ": True" in text and "False" not in text, f"every verdict must be True:\n{cell.source}\n{text}"
-        assert not re.search(r"\d\.\d|\d\.?e[-+]?\d|\bnan\b|\binf\b", text), f"a raw number differs by machine:\n{text}"
+        assert not re.search(r"\d\.\d|\d\.?e[-+]?\d|\bnan\b|\binf\b", text), (
+            f"a raw number differs by machine:\n{text}"
+        )
 
 
 @each_notebook
@@ -127,7 +133,9 @@ def test_stored_outputs_are_clean(path):
             assert output.output_type != "error", cell.source
             assert output.get("name") != "stderr", f"a warning was stored:\n{cell.source}\n{output.text}"
             assert build.WIDGET not in output.get("data", {}), cell.source
-            own_folder = re.search(r"/(home|root|Users|tmp)/|" + re.escape(str(build.ROOT)), str(output.get("text", "")))
+            own_folder = re.search(
+                r"/(home|root|Users|tmp)/|" + re.escape(str(build.ROOT)), str(output.get("text", ""))
+            )
             assert not own_folder, f"an output names a folder of the author's machine:\n{output.text}"
 
 
@@ -144,7 +152,8 @@ def test_every_picture_has_alternative_text(path):
 
 
 MEASURED = re.compile(
-    r"\*\*Time\.\*\*[^.]*\b(\d+|a|one|two|three|four)\b[^.]* (second|minute)s?\b[^.]* of computing on (2 CPU cores|one CPU core)"
+    r"\*\*Time\.\*\*[^.]*\b(\d+|a|one|two|three|four)\b[^.]* (second|minute)s?\b[^.]* of computing on (2 CPU "
+    r"cores|one CPU core)"
     r".*On a GPU: (not measured|\D*\d+)",
     re.DOTALL,
 )
@@ -153,14 +162,19 @@ MEASURED = re.compile(
 @each_notebook
 def test_header_says_what_for_what_before_and_how_long(path):
     first = read(path).cells[0]
-    assert first.cell_type == "markdown" and first.source.startswith(f"# {path.stem[:2]} · "), f"{path.stem}: begin with '# {path.stem[:2]} · title'"
+    assert first.cell_type == "markdown" and first.source.startswith(f"# {path.stem[:2]} · "), (
+        f"{path.stem}: begin with '# {path.stem[:2]} · title'"
+    )
     objectives = first.source.partition("**What you will be able to do**\n")[2].split("\n\n")[0].splitlines()
     assert len(objectives) >= 3 and all(line.startswith("- ") for line in objectives), (
         f"{path.stem}: list three or more objectives under '**What you will be able to do**'"
     )
-    assert "**Before you start.** " in first.source, f"{path.stem}: say after '**Before you start.**' what one has to know"
+    assert "**Before you start.** " in first.source, (
+        f"{path.stem}: say after '**Before you start.**' what one has to know"
+    )
     assert MEASURED.search(first.source), (
-        f"{path.stem}: say what was measured: '**Time.** About two minutes of computing on 2 CPU cores. On a GPU: not measured.'"
+        f"{path.stem}: say what was measured: '**Time.** About two minutes of computing on 2 CPU cores. On a "
+        "GPU: not measured.'"
     )
 
 
@@ -168,18 +182,27 @@ def test_header_says_what_for_what_before_and_how_long(path):
 def test_code_cells_are_short_and_have_text_between(path):
     notebook = read(path)
     lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(notebook))
-    assert lengths[int(0.9 * (len(lengths) - 1))] <= 25, f"{path.stem}: split code cells, nine in ten have at most 25 lines: {lengths}"
-    assert lengths[-1] <= 40, f"{path.stem}: split the code cell of {lengths[-1]} lines, at most 40 fit a screen"
+    assert lengths[int(0.9 * (len(lengths) - 1))] <= 25, (
+        f"{path.stem}: split code cells, nine in ten have at most 25 lines: {lengths}"
+    )
+    assert lengths[-1] <= 40, (
+        f"{path.stem}: split the code cell of {lengths[-1]} lines, at most 40 fit a screen"
+    )
     kinds = "".join("c" if cell.cell_type == "code" else "m" for cell in notebook.cells)
     assert "ccc" not in kinds, f"{path.stem}: put text between three code cells in a row: {kinds}"
     ratio = kinds.count("m") / kinds.count("c")
-    assert 2 / 3 <= ratio <= 3 / 2, f"{path.stem}: balance text and code, there are {ratio:.2f} cells of text for each of code"
+    assert 2 / 3 <= ratio <= 3 / 2, (
+        f"{path.stem}: balance text and code, there are {ratio:.2f} cells of text for each of code"
+    )
 
 
 @each_notebook
 def test_there_are_three_check_cells_or_more(path):
     checks = len(check_cells(read(path)))
-    assert checks >= 3, f"{path.stem}: {checks} check cells; tag cells that print verdicts with {CHECK!r} until there are three"
+    assert checks >= 3, (
+        f"{path.stem}: {checks} check cells; tag cells that print verdicts with {CHECK!r} until there are "
+        "three"
+    )
 
 
 @each_notebook
@@ -188,13 +211,19 @@ def test_end_has_summary_papers_and_problem_set(path):
     assert last.cell_type == "markdown", f"{path.stem}: end with a cell of text"
     _, heading, end = last.source.partition("## Summary\n")
     points = re.findall(r"^\d\. ", end, re.MULTILINE)
-    assert heading and len(points) in range(4, 7), f"{path.stem}: end with '## Summary' in about five numbered lines, there are {len(points)}"
+    assert heading and len(points) in range(4, 7), (
+        f"{path.stem}: end with '## Summary' in about five numbered lines, there are {len(points)}"
+    )
     assert "**What breaks it" in end, f"{path.stem}: say in the summary '**What breaks it:**'"
     papers = end.partition("**Papers")[2]
-    assert re.search(r"\*[^*]+\*.*\b(19|20)\d\d\b", papers), f"{path.stem}: name the papers after '**Papers.**', titles in *italics*, with years"
+    assert re.search(r"\*[^*]+\*.*\b(19|20)\d\d\b", papers), (
+        f"{path.stem}: name the papers after '**Papers.**', titles in *italics*, with years"
+    )
     if not path.stem.startswith("00"):
         problem_set = f"ps{path.stem}"
-        assert f"(../exercises/{problem_set}/{problem_set}.ipynb)" in papers, f"{path.stem}: link ../exercises/{problem_set} after '**Problem set.**'"
+        assert f"(../exercises/{problem_set}/{problem_set}.ipynb)" in papers, (
+            f"{path.stem}: link ../exercises/{problem_set} after '**Problem set.**'"
+        )
 
 
 def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
@@ -202,10 +231,26 @@ def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
     lessons = {path.stem for path in NOTEBOOKS}
     sets = {f"ps{stem}" for stem in lessons if not stem.startswith("00")}
     for kind, due, found in [
-        ("problem set in sources/problem_sets", sets, {path.stem for path in build.PROBLEM_SETS.glob("ps*.py")}),
-        ("exercise (make notebooks makes it)", sets, {path.stem for path in build.EXERCISES.glob("ps*/ps*.ipynb")}),
-        ("link in the README's table of lessons", lessons, set(re.findall(r"\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme))),
-        ("link in the README's list of problem sets", sets, set(re.findall(r"\(exercises/\w+/(\w+)\.ipynb\)", readme))),
+        (
+            "problem set in sources/problem_sets",
+            sets,
+            {path.stem for path in build.PROBLEM_SETS.glob("ps*.py")},
+        ),
+        (
+            "exercise (make notebooks makes it)",
+            sets,
+            {path.stem for path in build.EXERCISES.glob("ps*/ps*.ipynb")},
+        ),
+        (
+            "link in the README's table of lessons",
+            lessons,
+            set(re.findall(r"\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme)),
+        ),
+        (
+            "link in the README's list of problem sets",
+            sets,
+            set(re.findall(r"\(exercises/\w+/(\w+)\.ipynb\)", readme)),
+        ),
     ]:
         assert not due - found, f"add a {kind} for: {sorted(due - found)}"
         assert not found - due, f"without its lesson, remove the {kind} for: {sorted(found - due)}"
@@ -219,7 +264,9 @@ def project():
 
 
 def test_environment_installs_what_pyproject_lists_and_no_more():
-    python, pip, packages = yaml.safe_load((build.ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    python, pip, packages = yaml.safe_load((build.ROOT / "environment.yml").read_text(encoding="utf-8"))[
+        "dependencies"
+    ]
     # With one sign of equality, since repo2docker, which Binder uses, overlooks a range of versions.
     assert (python, pip) == ("python" + project()["requires-python"].replace(">=", "="), "pip")
     lines = [line for line in packages["pip"] if not line.startswith("--extra-index-url ")]
@@ -230,7 +277,9 @@ def test_constraints_pin_every_dependency_within_its_bounds():
     lines = (build.ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     pins = {name.lower(): Version(version) for name, version in pins.items()}
-    assert all(version.local is None for version in pins.values()), "a build suffix, as in 2.13.0+cpu, fits one platform only"
+    assert all(version.local is None for version in pins.values()), (
+        "a build suffix, as in 2.13.0+cpu, fits one platform only"
+    )
     for line in project()["dependencies"] + sum(project()["optional-dependencies"].values(), []):
         requirement = Requirement(line)
         assert requirement.specifier, f"{line} has no lower bound"

@@ -1,4 +1,6 @@
-"""Risks without truth: each is right in the mean, for a linear filter, a soft threshold and a network, and notices what breaks it."""
+"""Risks without truth: each is right in the mean, for a linear filter, a soft threshold and a network, and
+notices what breaks it.
+"""
 
 import math
 
@@ -10,7 +12,17 @@ from dil_course.fitting import run
 from dil_course.fitting.risks import divergence, esure, gsure, probe, pure, sure
 from dil_course.from_scratch import dip_sure
 from dil_course.networks import small_skip_network
-from dil_course.signals import Blur, Downsample, Mask, add_correlated, add_gaussian, add_poisson, gaussian_kernel, picture, psnr
+from dil_course.signals import (
+    Blur,
+    Downsample,
+    Mask,
+    add_correlated,
+    add_gaussian,
+    add_poisson,
+    gaussian_kernel,
+    picture,
+    psnr,
+)
 
 SIGMA = 25 / 255
 X = picture("coffee", 32).double()
@@ -34,7 +46,9 @@ def differences(risk, error, observe, draws=200):
 
 
 def assert_unbiased(values, term):
-    """Mean zero within four standard errors, and these are small against `term`, so that a wrong factor would be seen."""
+    """Mean zero within four standard errors, and these are small against `term`, so that a wrong factor would
+    be seen.
+    """
     error = values.std() / math.sqrt(len(values))
     assert error < 0.03 * term, f"too few draws: {error:.2g} of {term:.2g}"
     assert values.mean().abs() < 4 * error, f"{values.mean():.3g} is more than four times {error:.2g}"
@@ -47,31 +61,39 @@ def noisy(seed):
 @each_denoiser
 def test_sure_is_the_true_error_in_the_mean(f):
     term = 2 * SIGMA**2 * divergence(f, noisy(0), probes=20).item() / X.numel()
-    assert_unbiased(differences(lambda y: sure(f, y, SIGMA), lambda y: (f(y) - X).square().mean(), noisy), term)
+    assert_unbiased(
+        differences(lambda y: sure(f, y, SIGMA), lambda y: (f(y) - X).square().mean(), noisy), term
+    )
 
 
 @each_denoiser
 def test_esure_is_the_true_error_of_the_noisier_input(f):
     w = 0.05 * torch.randn(X.shape, generator=torch.Generator().manual_seed(1), dtype=X.dtype)
     term = 2 * SIGMA**2 * divergence(f, noisy(0) + w, probes=20).item() / X.numel()
-    assert_unbiased(differences(lambda y: esure(f, y, w, SIGMA), lambda y: (f(y + w) - X).square().mean(), noisy), term)
+    assert_unbiased(
+        differences(lambda y: esure(f, y, w, SIGMA), lambda y: (f(y + w) - X).square().mean(), noisy), term
+    )
 
 
 @pytest.mark.parametrize("f", [DENOISERS["filter"], DENOISERS["network"]], ids=["filter", "network"])
 @pytest.mark.parametrize("sigma", [0.0, 0.05])
 def test_pure_is_the_true_error_for_photons(f, sigma):
     def observe(seed):
-        return add_poisson(X.clamp(0, 1), 50, seed=seed) + sigma * torch.randn(X.shape, generator=runtime.generator(seed, "read-out"), dtype=X.dtype)
+        return add_poisson(X.clamp(0, 1), 50, seed=seed) + sigma * torch.randn(
+            X.shape, generator=runtime.generator(seed, "read-out"), dtype=X.dtype
+        )
 
     y = observe(0)
     variance = y / 50 + sigma**2
     b = probe(y)
     term = 2 * (variance * b * (f(y + 1e-3 * b) - f(y)) / 1e-3).mean().abs().item()
-    assert_unbiased(differences(lambda y: pure(f, y, 50, sigma), lambda y: (f(y) - X).square().mean(), observe), term)
+    assert_unbiased(
+        differences(lambda y: pure(f, y, 50, sigma), lambda y: (f(y) - X).square().mean(), observe), term
+    )
 
 
 def test_pure_tells_bright_pixels_from_dark_ones_where_one_sigma_does_not():
-    bright = (X > X.median()).double()
+    bright = (X.median() < X).double()
 
     def f(y):
         return bright * y + (1 - bright) * Blur(KERNEL)(y)
@@ -107,7 +129,12 @@ def test_gsure_is_the_true_error_in_what_the_operator_sees(A, epsilon):
 
     y, b = observe(0), probe(observe(0))
     term = 2 * SIGMA**2 * (W(b) * W(A(f(y + 1e-3 * b) - f(y))) / 1e-3).mean().abs().item()
-    assert_unbiased(differences(lambda y: gsure(f, y, A, SIGMA, W), lambda y: W(A(f(y) - X)).square().mean(), observe, 300), term)
+    assert_unbiased(
+        differences(
+            lambda y: gsure(f, y, A, SIGMA, W), lambda y: W(A(f(y) - X)).square().mean(), observe, 300
+        ),
+        term,
+    )
     if epsilon is None:
         assert gsure(f, y, A, SIGMA, b=b) == gsure(f, y, A, SIGMA, W, b=b)
 
@@ -115,7 +142,10 @@ def test_gsure_is_the_true_error_in_what_the_operator_sees(A, epsilon):
 def test_gsure_does_not_judge_the_null_space():
     A, b = Mask(HOLES), probe(X)
     y = A(noisy(0))
-    values = [gsure(lambda y, hidden=hidden: A(Blur(KERNEL)(y)) + (1 - HOLES) * hidden, y, A, SIGMA, b=b) for hidden in (0.0, 7.0)]
+    values = [
+        gsure(lambda y, hidden=hidden: A(Blur(KERNEL)(y)) + (1 - HOLES) * hidden, y, A, SIGMA, b=b)
+        for hidden in (0.0, 7.0)
+    ]
     assert values[0] == values[1]
 
 
@@ -123,19 +153,26 @@ def test_divergence_is_the_trace_of_the_jacobian():
     y = X[..., :8, :8]
     for f in (soft, torch.sin, Blur(gaussian_kernel(3, 0.6))):
         jacobian = torch.autograd.functional.jacobian(f, y).reshape(y.numel(), y.numel())
-        assert divergence(f, y, epsilon=1e-6, probes=2000).item() == pytest.approx(jacobian.trace().item(), rel=0.03)
+        assert divergence(f, y, epsilon=1e-6, probes=2000).item() == pytest.approx(
+            jacobian.trace().item(), rel=0.03
+        )
 
 
 def test_divergence_of_a_network_is_the_trace_of_its_jacobian():
     y = X[..., :8, :8]
     with runtime.seeded(0):
-        f = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3, padding=1), torch.nn.Tanh(), torch.nn.Conv2d(6, 3, 3, padding=1)).double()
+        f = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 6, 3, padding=1), torch.nn.Tanh(), torch.nn.Conv2d(6, 3, 3, padding=1)
+        ).double()
     jacobian = torch.autograd.functional.jacobian(f, y).reshape(y.numel(), y.numel())
     symmetric = (jacobian + jacobian.T) / 2
-    # Of b^T J b for random signs, the variance is twice the sum of squares of the symmetric part, without its diagonal.
+    # Of b^T J b for random signs, the variance is twice the sum of squares of the symmetric part, without its
+    # diagonal.
     error = math.sqrt(2 * (symmetric.square().sum() - symmetric.diagonal().square().sum()).item() / 1000)
     assert error < 0.1 * jacobian.trace().abs()
-    assert divergence(f, y, epsilon=1e-6, probes=1000).item() == pytest.approx(jacobian.trace().item(), abs=4 * error)
+    assert divergence(f, y, epsilon=1e-6, probes=1000).item() == pytest.approx(
+        jacobian.trace().item(), abs=4 * error
+    )
 
 
 def test_the_smallest_step_of_32_bit_numbers_still_gives_the_divergence():
@@ -145,7 +182,9 @@ def test_the_smallest_step_of_32_bit_numbers_still_gives_the_divergence():
 
 def test_closed_forms_of_filter_and_threshold():
     y = noisy(0)
-    assert divergence(Blur(KERNEL), y, probes=200).item() == pytest.approx(KERNEL[2, 2].item() * y.numel(), rel=0.02)
+    assert divergence(Blur(KERNEL), y, probes=200).item() == pytest.approx(
+        KERNEL[2, 2].item() * y.numel(), rel=0.02
+    )
     survivors = ((y - 0.5).abs() > 0.1).sum().item()
     assert divergence(soft, y, epsilon=1e-8).item() == pytest.approx(survivors, rel=1e-3)
     expected = (soft(y) - y).square().mean() - SIGMA**2 + 2 * SIGMA**2 * survivors / y.numel()
@@ -162,7 +201,12 @@ def test_wrong_sigma_biases_sure_as_the_formula_says():
 
 def test_noise_that_neighbours_share_makes_sure_too_low():
     f = Blur(KERNEL)
-    values = differences(lambda y: sure(f, y, SIGMA), lambda y: (f(y) - X).square().mean(), lambda seed: add_correlated(X, SIGMA, gaussian_kernel(5, 0.7), seed), 30)
+    values = differences(
+        lambda y: sure(f, y, SIGMA),
+        lambda y: (f(y) - X).square().mean(),
+        lambda seed: add_correlated(X, SIGMA, gaussian_kernel(5, 0.7), seed),
+        30,
+    )
     assert values.mean() < -0.2 * SIGMA**2
 
 
@@ -180,7 +224,12 @@ def test_sure_has_a_gradient_and_a_network_with_a_fixed_input_has_no_divergence(
 def test_sure_holds_its_peak_where_the_plain_loss_collapses(name, seed):
     x = picture(name, 64)
     y = add_gaussian(x, SIGMA, seed=seed)
-    plain = run(dip_sure(y, SIGMA, iterations=200, seed=seed, risk=lambda f, y, b, output: (output - y).square().mean()), truth=x).history["psnr"]
+    plain = run(
+        dip_sure(
+            y, SIGMA, iterations=200, seed=seed, risk=lambda f, y, b, output: (output - y).square().mean()
+        ),
+        truth=x,
+    ).history["psnr"]
     stein = run(dip_sure(y, SIGMA, iterations=400, seed=seed), truth=x).history["psnr_average"]
     assert max(plain) - plain[-1] > 3
     assert max(stein) - stein[-1] < 0.5  # so small a picture; 128 px stay within 0.3 (lesson 06)
@@ -204,7 +253,9 @@ def test_gsure_and_pure_train_a_network():
 def test_a_wrong_sigma_costs_decibels(factor):
     x = picture("coffee", 64)
     y = add_gaussian(x, SIGMA)
-    right, wrong = (psnr(run(dip_sure(y, told, iterations=200)).estimate, x) for told in (SIGMA, factor * SIGMA))
+    right, wrong = (
+        psnr(run(dip_sure(y, told, iterations=200)).estimate, x) for told in (SIGMA, factor * SIGMA)
+    )
     assert wrong < right - 1
 
 
@@ -241,7 +292,9 @@ def test_sure_of_a_fixed_input_is_the_training_loss_and_falls_below_the_true_err
     x = X.float()
     y = add_gaussian(x, SIGMA)
     for step in dip_sure(y, SIGMA, network=FixedInput(), iterations=120, fast=False):
-        assert step.loss.item() == pytest.approx((step.estimate - y).square().mean().item() - SIGMA**2, abs=1e-6)
+        assert step.loss.item() == pytest.approx(
+            (step.estimate - y).square().mean().item() - SIGMA**2, abs=1e-6
+        )
     assert step.loss < -0.4 * SIGMA**2 < 0.4 * SIGMA**2 < (step.estimate - x).square().mean()
 
 

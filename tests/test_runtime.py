@@ -48,7 +48,11 @@ def test_what_is_no_seed_is_refused_by_both(seed):
 
 
 def test_a_seed_of_numpy_is_the_same_as_pythons():
-    assert runtime.generator(np.uint8(3), "z").initial_seed() == runtime.generator(3, "z").initial_seed() == 26501137151991316  # of sha256("z 3")
+    assert (
+        runtime.generator(np.uint8(3), "z").initial_seed()
+        == runtime.generator(3, "z").initial_seed()
+        == 26501137151991316
+    )  # of sha256("z 3")
 
 
 @pytest.mark.parametrize("profile, value", [("quick", 7), ("full", 18)])

@@ -1,4 +1,6 @@
-"""Self-supervised denoising: masks hide what they say, pairs are independent, every method learns, and breaks where theory says."""
+"""Self-supervised denoising: masks hide what they say, pairs are independent, every method learns, and breaks
+where theory says.
+"""
 
 import itertools
 
@@ -10,8 +12,19 @@ from dil_course import runtime
 from dil_course.fitting import run
 from dil_course.fitting.stopping import HeldOut
 from dil_course.from_scratch import (
-    blind, calibrate, dip_sure, held_out, neighbor2neighbor, noise2fast, noise2noise, noise2self, noise2void, non_local_means,
-    recorrupted2recorrupted, self2self, zero_shot_noise2noise,
+    blind,
+    calibrate,
+    dip_sure,
+    held_out,
+    neighbor2neighbor,
+    noise2fast,
+    noise2noise,
+    noise2self,
+    noise2void,
+    non_local_means,
+    recorrupted2recorrupted,
+    self2self,
+    zero_shot_noise2noise,
 )  # fmt: skip
 from dil_course.from_scratch.self_supervised import blind_spot, subsampling
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
@@ -98,7 +111,10 @@ def test_bad_settings_are_refused(call):
         call()
 
 
-@pytest.mark.parametrize("method", [method for name, method in METHODS.items() if name not in ("zero_shot_noise2noise", "self2self")])
+@pytest.mark.parametrize(
+    "method",
+    [method for name, method in METHODS.items() if name not in ("zero_shot_noise2noise", "self2self")],
+)
 def test_a_network_for_other_channels_is_refused(method):
     with pytest.raises(ValueError, match="1 to 1 channels"):
         method(Y, network=network(1))
@@ -114,7 +130,9 @@ def test_gray_and_odd_sides_work(method):
 
 
 def test_noise2noise_predicts_the_other_picture_both_ways():
-    first, second = itertools.islice(noise2noise(Y, OTHER, network=network(), learning_rate=1e-12, fast=False), 2)
+    first, second = itertools.islice(
+        noise2noise(Y, OTHER, network=network(), learning_rate=1e-12, fast=False), 2
+    )
     torch.testing.assert_close(first.loss, (network()(Y) - OTHER).square().mean())
     torch.testing.assert_close(second.loss, (network()(OTHER) - Y).square().mean())
 
@@ -151,12 +169,16 @@ def test_strangers_are_neighbours_and_never_the_pixel_itself():
         down, right = row - torch.arange(40)[:, None], column - torch.arange(44)
         assert (down.abs() <= 5).all() and (right.abs() <= 5).all()
         assert not ((down == 0) & (right == 0)).any()
-        seen |= set(zip(down[10:30, 10:30].flatten().tolist(), right[10:30, 10:30].flatten().tolist(), strict=True))
+        seen |= set(
+            zip(down[10:30, 10:30].flatten().tolist(), right[10:30, 10:30].flatten().tolist(), strict=True)
+        )
     assert len(seen) == 11 * 11 - 1
 
 
 def test_hidden_pixels_are_as_many_as_asked_for_and_at_least_one():
-    share = torch.cat([blind_spot.hide(Y, 0.015, draw(seed)).float().mean()[None] for seed in range(50)]).mean()
+    share = torch.cat(
+        [blind_spot.hide(Y, 0.015, draw(seed)).float().mean()[None] for seed in range(50)]
+    ).mean()
     assert share.item() == pytest.approx(0.015, rel=0.05)
     assert blind_spot.hide(Y, 1e-6, draw()).sum() >= 1
 
@@ -169,7 +191,9 @@ def test_grids_cover_every_pixel_once():
 def test_neighbour_mean_does_not_see_the_pixel():
     y = Y.clone().requires_grad_()
     blind_spot.neighbour_mean(y)[0, 1, 20, 30].backward()
-    assert y.grad[0, 1, 20, 30] == 0 and y.grad[0, 1].sum().item() == pytest.approx(1) and not y.grad[0, 0].any()
+    assert (
+        y.grad[0, 1, 20, 30] == 0 and y.grad[0, 1].sum().item() == pytest.approx(1) and not y.grad[0, 0].any()
+    )
     assert y.grad[0, 1, 20, 29].item() == pytest.approx(2 * y.grad[0, 1, 19, 29].item())
 
 
@@ -190,7 +214,9 @@ def test_loss_is_taken_at_hidden_pixels_and_inputs_hide_them(monkeypatch):
 def test_masked_loss_does_not_feel_the_other_pixels(method, monkeypatch):
     given = []
     original = blind_spot.masked_mean
-    monkeypatch.setattr(blind_spot, "masked_mean", lambda x, mask: (given.append((x.detach(), mask)), original(x, mask))[1])
+    monkeypatch.setattr(
+        blind_spot, "masked_mean", lambda x, mask: (given.append((x.detach(), mask)), original(x, mask))[1]
+    )
     loss = next(iter(method(Y, fast=False))).loss
     squares, mask = given[0]
     torch.testing.assert_close(loss, squares[mask.expand_as(squares)].mean())
@@ -202,7 +228,9 @@ def test_the_pixels_that_are_judged_are_those_that_were_hidden_and_no_others(met
     original = blind_spot.masked_mean
     monkeypatch.setattr(blind_spot, "masked_mean", lambda x, mask: (masks.append(mask), original(x, mask))[1])
     distinct = DISTINCT.flatten()[torch.randperm(DISTINCT.numel(), generator=draw())].reshape(DISTINCT.shape)
-    made.register_forward_pre_hook(lambda module, given: inputs.append(given[0].clone()) if torch.is_grad_enabled() else None)
+    made.register_forward_pre_hook(
+        lambda module, given: inputs.append(given[0].clone()) if torch.is_grad_enabled() else None
+    )
     list(method(distinct, network=made, iterations=20, fast=False))
     assert len(masks) == len(inputs) == 20 and all(mask.any() for mask in masks)
     assert all(torch.equal(given != distinct, mask) for given, mask in zip(inputs, masks, strict=True))
@@ -218,7 +246,11 @@ def test_noise2self_estimate_is_blind():
     torch.testing.assert_close(estimate, blind(made)(Y), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("denoiser", [lambda y: y, lambda y: non_local_means(y, SIGMA), lambda y: F.avg_pool2d(y, 3, 1, 1)], ids=["identity", "nlm", "box"])
+@pytest.mark.parametrize(
+    "denoiser",
+    [lambda y: y, lambda y: non_local_means(y, SIGMA), lambda y: F.avg_pool2d(y, 3, 1, 1)],
+    ids=["identity", "nlm", "box"],
+)
 def test_blind_denoiser_does_not_see_the_pixel_it_guesses(denoiser):
     poked = SMALL.clone()
     poked[..., 13, 18] += 0.3
@@ -238,7 +270,9 @@ def test_calibration_curve_is_the_true_error_plus_the_variance(seed):
 
     chosen, errors = calibrate(denoiser, y, values)
     truth = [(blind(lambda y, v=v: denoiser(y, v))(y) - X).square().mean().item() for v in values]
-    assert all(abs(error - true - SIGMA**2) < 0.06 * SIGMA**2 for error, true in zip(errors, truth, strict=True))
+    assert all(
+        abs(error - true - SIGMA**2) < 0.06 * SIGMA**2 for error, true in zip(errors, truth, strict=True)
+    )
     assert abs(values.index(chosen) - truth.index(min(truth))) <= 1
 
 
@@ -262,8 +296,12 @@ def test_quarters_diagonals_and_chequerboard_are_what_a_plain_loop_makes():
         assert one[0, 0, row, column] == pytest.approx(((cell[0, 1] + cell[1, 0]) / 2).item())
         assert two[0, 0, row, column] == pytest.approx(((cell[0, 0] + cell[1, 1]) / 2).item())
     for row in range(6):
-        assert black[0, 0, row].tolist() == [y[0, 0, row, column].item() for column in range(8) if (row + column) % 2 == 0]
-        assert white[0, 0, row].tolist() == [y[0, 0, row, column].item() for column in range(8) if (row + column) % 2 == 1]
+        assert black[0, 0, row].tolist() == [
+            y[0, 0, row, column].item() for column in range(8) if (row + column) % 2 == 0
+        ]
+        assert white[0, 0, row].tolist() == [
+            y[0, 0, row, column].item() for column in range(8) if (row + column) % 2 == 1
+        ]
 
 
 def test_diagonals_are_the_papers_convolutions():
@@ -279,7 +317,9 @@ def test_noise_network_has_the_papers_number_of_weights():
 def test_neighbours_of_a_cell_touch(monkeypatch):
     taken = []
     original = subsampling.two_of_each_cell
-    monkeypatch.setattr(subsampling, "two_of_each_cell", lambda y, pairs: (taken.append(pairs), original(y, pairs))[1])
+    monkeypatch.setattr(
+        subsampling, "two_of_each_cell", lambda y, pairs: (taken.append(pairs), original(y, pairs))[1]
+    )
     list(neighbor2neighbor(Y, iterations=3))
     for a, b in taken:
         assert ((a // 2 - b // 2).abs() + (a % 2 - b % 2).abs() == 1).all()
@@ -290,9 +330,13 @@ def test_neighbours_of_a_cell_touch(monkeypatch):
 
 def test_neighbor2neighbor_loss_is_the_papers_and_its_price_rises(monkeypatch):
     taken, original = [], subsampling.two_of_each_cell
-    monkeypatch.setattr(subsampling, "two_of_each_cell", lambda y, pairs: (taken.append(pairs), original(y, pairs))[1])
+    monkeypatch.setattr(
+        subsampling, "two_of_each_cell", lambda y, pairs: (taken.append(pairs), original(y, pairs))[1]
+    )
     f, gamma = network(), 3.0
-    for step in neighbor2neighbor(Y, gamma=gamma, iterations=3, network=network(), learning_rate=1e-12, fast=False):
+    for step in neighbor2neighbor(
+        Y, gamma=gamma, iterations=3, network=network(), learning_rate=1e-12, fast=False
+    ):
         with torch.no_grad():
             (g1, g2), (f1, f2) = original(Y, taken[-1]), original(f(Y), taken[-1])
             expected = F.mse_loss(f(g1), g2) + gamma * step.iteration / 3 * F.mse_loss(f(g1) - g2, f1 - f2)
@@ -332,13 +376,19 @@ def test_zero_shot_noise2noise_loss_is_the_papers_and_its_rate_is_halved_once(mo
 def test_noise2fast_learns_both_halves_along_rows_and_columns_by_cross_entropy():
     f = network()
     stretched = (Y - Y.min()) / (Y.max() - Y.min())
-    halves = [subsampling.chequerboard(stretched), [half.mT for half in subsampling.chequerboard(stretched.mT)]]
+    halves = [
+        subsampling.chequerboard(stretched),
+        [half.mT for half in subsampling.chequerboard(stretched.mT)],
+    ]
     with torch.no_grad():
         expected = [F.binary_cross_entropy(f(pair[i]), pair[1 - i]).item() for pair in halves for i in (0, 1)]
         estimate = Y.min() + (Y.max() - Y.min()) * f(stretched)
     steps = list(noise2fast(Y, network=network(), iterations=30, learning_rate=1e-12, fast=False))
     nearest = [min(range(4), key=lambda i: abs(expected[i] - step.loss.item())) for step in steps]
-    assert all(step.loss.item() == pytest.approx(expected[i], rel=1e-5) for step, i in zip(steps, nearest, strict=True))
+    assert all(
+        step.loss.item() == pytest.approx(expected[i], rel=1e-5)
+        for step, i in zip(steps, nearest, strict=True)
+    )
     assert set(nearest) == {0, 1, 2, 3}
     torch.testing.assert_close(steps[0].estimate, estimate)
 
@@ -370,14 +420,18 @@ def test_partial_convolution_makes_up_for_missing_numbers():
     torch.testing.assert_close(result[inside], 0.7 * seen[inside])
     single = torch.zeros(1, 1, 5, 5)
     single[..., 2, 3] = 1
-    assert torch.equal(convolution(single, single)[1], F.max_pool2d(single, 3, 1, 1)), "known as soon as one of the window is"
+    assert torch.equal(convolution(single, single)[1], F.max_pool2d(single, 3, 1, 1)), (
+        "known as soon as one of the window is"
+    )
     nothing, unseen = convolution(torch.ones(1, 1, 5, 5), torch.zeros(1, 1, 5, 5))
     assert not nothing.any() and not unseen.any()
 
 
 def test_network_never_sees_missing_numbers_and_forgets_anew_each_time():
     made, known = forgetful(), (torch.rand(Y.shape, generator=draw()) < 0.7).float()
-    once, again, other = (made(y, known, draw(seed)) for y, seed in ((Y, 1), (Y + 5 * (1 - known), 1), (Y, 2)))
+    once, again, other = (
+        made(y, known, draw(seed)) for y, seed in ((Y, 1), (Y + 5 * (1 - known), 1), (Y, 2))
+    )
     assert torch.equal(once, again) and not torch.equal(once, other)
 
 
@@ -400,7 +454,14 @@ def test_self2self_is_judged_at_dropped_numbers_alone():
 
 # Claims
 
-ITERATIONS = {"noise2void": 200, "neighbor2neighbor": 80, "noise2fast": 150, "self2self": 250, "zero_shot_noise2noise": 150, "dip_sure": 200}
+ITERATIONS = {
+    "noise2void": 200,
+    "neighbor2neighbor": 80,
+    "noise2fast": 150,
+    "self2self": 250,
+    "zero_shot_noise2noise": 150,
+    "dip_sure": 200,
+}
 
 
 def gain(method, add, seed):
@@ -440,7 +501,10 @@ def test_self2self_learns_shared_noise_in_a_longer_run():
 @pytest.mark.parametrize("seed", range(2))
 def test_recorrupted_pairs_need_the_right_sigma(factor, seed):
     y = add_gaussian(X, SIGMA, seed=seed)
-    right, wrong = (psnr(run(recorrupted2recorrupted(y, told, iterations=120, seed=seed)).estimate, X) for told in (SIGMA, factor * SIGMA))
+    right, wrong = (
+        psnr(run(recorrupted2recorrupted(y, told, iterations=120, seed=seed)).estimate, X)
+        for told in (SIGMA, factor * SIGMA)
+    )
     assert wrong < right - 2
 
 
@@ -448,7 +512,10 @@ def test_recorrupted_pairs_need_the_right_sigma(factor, seed):
 @pytest.mark.parametrize("seed", range(2))
 def test_a_loss_without_mask_falls_into_the_identity(seed):
     y = add_gaussian(X, SIGMA, seed=seed)
-    copied = run(self2self(y, keep=1, network=forgetful(dropout=0), iterations=600, learning_rate=3e-3, seed=seed), average=0)
+    copied = run(
+        self2self(y, keep=1, network=forgetful(dropout=0), iterations=600, learning_rate=3e-3, seed=seed),
+        average=0,
+    )
     assert psnr(copied.estimate, X) < psnr(y, X) + 1.5
     assert psnr(run(self2self(y, iterations=300, seed=seed)).estimate, X) > psnr(y, X) + 4
 
@@ -469,7 +536,15 @@ class Changed(torch.nn.Module):
         return self.change(self.layer(x))
 
 
-@pytest.mark.parametrize("change", [lambda x: x[:, :1], lambda x: x.mean((2, 3), keepdim=True), lambda x: x[..., 1:-1, 1:-1], lambda x: (x, x)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x[:, :1],
+        lambda x: x.mean((2, 3), keepdim=True),
+        lambda x: x[..., 1:-1, 1:-1],
+        lambda x: (x, x),
+    ],
+)
 @pytest.mark.parametrize("method", [method for name, method in METHODS.items() if name != "self2self"])
 def test_a_network_that_makes_something_else_is_refused_at_the_first_step(method, change):
     with pytest.raises((TypeError, ValueError), match="^network"):
@@ -497,7 +572,9 @@ def test_self2self_asks_for_a_network_that_is_told_what_is_missing():
         self2self(Y, network=PartialUNet(1, 8, 1))
 
 
-@pytest.mark.parametrize("change, words", [(lambda x: torch.sigmoid(x) + 1, "sigmoid"), (lambda x: x * float("nan"), "NaN")])
+@pytest.mark.parametrize(
+    "change, words", [(lambda x: torch.sigmoid(x) + 1, "sigmoid"), (lambda x: x * float("nan"), "NaN")]
+)
 def test_noise2fast_says_what_its_cross_entropy_cannot_take(change, words):
     with pytest.raises(ValueError, match=f"the network's output.*{words}"):
         next(iter(noise2fast(SMALL, network=Changed(change), iterations=2)))

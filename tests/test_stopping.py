@@ -57,12 +57,18 @@ def averages(steps):
 def test_held_out_pixels_choose_the_average_that_predicts_them_best(pair):
     x, y = pair
     held_out = (torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.2).float()
-    noise = torch.where(held_out.bool(), x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)), y)
+    noise = torch.where(
+        held_out.bool(), x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)), y
+    )
     errors = [float((held_out * (average - noise)).square().sum()) for average in averages(fitting(x, y))]
-    assert run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100)).iteration == 1 + errors.index(min(errors))
+    assert run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100)).iteration == 1 + errors.index(
+        min(errors)
+    )
 
 
-@pytest.mark.parametrize("rule", [WindowedVariance(20, 10**6), Discrepancy(torch.zeros(1, 3, 32, 32), Identity(), 1e-9)])
+@pytest.mark.parametrize(
+    "rule", [WindowedVariance(20, 10**6), Discrepancy(torch.zeros(1, 3, 32, 32), Identity(), 1e-9)]
+)
 def test_rule_that_never_fires_leaves_a_whole_run(rule, pair):
     result = run(fitting(*pair), stop=rule)
     assert result.history["iteration"][-1] == 400
@@ -77,7 +83,10 @@ def test_watch_takes_the_same_rules(pair, capsys):
 
 def test_truth_changes_no_choice(pair):
     x, y = pair
-    assert run(fitting(x, y), truth=x, stop=WindowedVariance(20, 60)).iteration == run(fitting(x, y), stop=WindowedVariance(20, 60)).iteration
+    assert (
+        run(fitting(x, y), truth=x, stop=WindowedVariance(20, 60)).iteration
+        == run(fitting(x, y), stop=WindowedVariance(20, 60)).iteration
+    )
 
 
 def test_snapshots_end_with_the_chosen_estimate(pair):
@@ -155,5 +164,8 @@ def test_small_whole_numbers_of_numpy_do_not_overflow(pair):
     network = lambda y, sigma: y  # noqa: E731
     steps = [Step(i, 300, torch.tensor(1.0), x, network=network) for i in (1, 300)]
     assert run(steps, stop=LeastRisk(y, SIGMA, every=np.uint8(5), patience=np.uint8(200))).iteration == 1
-    for rule in (HeldOut(y, torch.ones(1, 1, 32, 32), np.uint8(50)), WindowedVariance(np.uint8(20), np.uint8(200))):
+    for rule in (
+        HeldOut(y, torch.ones(1, 1, 32, 32), np.uint8(50)),
+        WindowedVariance(np.uint8(20), np.uint8(200)),
+    ):
         run(fitting(x, y), stop=rule)

@@ -26,7 +26,9 @@ def last(steps):
 
 
 def operators(scale):
-    return [Downsample(scale)] + [BlurDownsample(gaussian_kernel(size, 0.7 * scale), scale) for size in (4, 5, 8, 9)]
+    return [Downsample(scale)] + [
+        BlurDownsample(gaussian_kernel(size, 0.7 * scale), scale) for size in (4, 5, 8, 9)
+    ]
 
 
 def centre(x):
@@ -63,7 +65,8 @@ def test_a_son_lies_on_its_father(scale):
     for A in [Downsample(scale)] if not isinstance(scale, int) else operators(scale):
         son, same = pair(father, A)
         assert son.shape == father.shape and same is father
-        # Margins are cut to whole pixels of the son, so a scale that is no whole number may be off by a rounding.
+        # Margins are cut to whole pixels of the son, so a scale that is no whole number may be off by a
+        # rounding.
         assert centre(son) == pytest.approx(centre(father), abs=0.05 if isinstance(scale, int) else 0.2)
 
 
@@ -108,7 +111,9 @@ def test_the_rate_falls_when_the_errors_do_not():
 
 
 def test_a_run_that_stalls_ends_before_its_time():
-    y = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))  # noise: there is nothing to learn
+    y = torch.rand(
+        1, 1, 32, 32, generator=torch.Generator().manual_seed(0)
+    )  # noise: there is nothing to learn
     step = last(zero_shot_sr(y, network=small_network(), iterations=600, every=4, side=16))
     assert step.iteration < 600 and step.total == 600
 
@@ -117,7 +122,10 @@ def test_the_correction_explains_the_data():
     x = picture("coffee", 64)
     for A in operators(2):
         y = A(x)
-        misfits = [float((A(restore(small_network(3), y, A, corrected=corrected)) - y).square().mean().sqrt()) for corrected in (False, True)]
+        misfits = [
+            float((A(restore(small_network(3), y, A, corrected=corrected)) - y).square().mean().sqrt())
+            for corrected in (False, True)
+        ]
         assert misfits[1] < 0.3 * misfits[0]
 
 
@@ -129,7 +137,10 @@ def test_it_beats_interpolation_and_the_correction_alone(name):
         with runtime.seeded(seed):
             network = ResidualNetwork(x.shape[1], 16, 6)
         estimate = run(zero_shot_sr(A(x), A, network=network, iterations=150, side=32, seed=seed)).estimate
-        gain, learned = (psnr(estimate, x, shave=2) - psnr(other, x, shave=2) for other in (enlarge(A(x), A).clamp(0, 1), corrected))
+        gain, learned = (
+            psnr(estimate, x, shave=2) - psnr(other, x, shave=2)
+            for other in (enlarge(A(x), A).clamp(0, 1), corrected)
+        )
         assert gain > 0.5 and learned > 0.1, (seed, gain, learned)
 
 
@@ -137,17 +148,21 @@ def test_the_right_kernel_beats_the_assumed_one():
     x = picture("chelsea", 96)
     A = BlurDownsample(gaussian_kernel(11, (2.5, 0.8), angle=45), 2)
     y = A(x).clamp(0, 1)
-    right, assumed = (run(zero_shot_sr(y, told, iterations=150, side=32)).estimate for told in (A, Downsample(2)))
+    right, assumed = (
+        run(zero_shot_sr(y, told, iterations=150, side=32)).estimate for told in (A, Downsample(2))
+    )
     assert psnr(right, x) > psnr(assumed, x) + 0.5
 
 
-@pytest.mark.parametrize("scale, shape", [(2, (33, 29)), (3, (25, 40)), (1.5, (33, 31)), ((2, 3), (26, 32)), (1, (18, 18))])
+@pytest.mark.parametrize(
+    "scale, shape", [(2, (33, 29)), (3, (25, 40)), (1.5, (33, 31)), ((2, 3), (26, 32)), (1, (18, 18))]
+)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_any_scale_and_size(scale, shape, channels):
     A, y = Downsample(scale), torch.rand(1, channels, *shape)
     step = last(zero_shot_sr(y, A, network=small_network(channels), iterations=12, every=5, side=24))
     assert step.estimate.shape == A.adjoint(y).shape and step.iteration == 12
-    assert 0 <= step.estimate.min() and step.estimate.max() <= 1
+    assert step.estimate.min() >= 0 and step.estimate.max() <= 1
 
 
 def test_gradual_scales_make_fathers_and_keep_the_size():
@@ -164,7 +179,10 @@ def test_noise_reaches_the_sons_and_switches_the_correction_off():
     small = Downsample(2)(noisy - clean)
     assert 0.05 < float(small.std()) < 0.11, "about the noise that was added to the son"
     A = Downsample(2)
-    corrected, plain = (last(zero_shot_sr(y, A, network=small_network(), noise=noise, **SHORT)).estimate for noise in (0.0, 0.05))
+    corrected, plain = (
+        last(zero_shot_sr(y, A, network=small_network(), noise=noise, **SHORT)).estimate
+        for noise in (0.0, 0.05)
+    )
     assert psnr(A(corrected), y) > psnr(A(plain), y) + 3
 
 
@@ -173,7 +191,9 @@ def test_same_seed_same_result_and_the_run_takes_it_as_it_is():
     first, again = (run(zero_shot_sr(y, seed=3, **SHORT)) for _ in range(2))
     other = run(zero_shot_sr(y, seed=4, **SHORT))
     assert torch.equal(first.estimate, again.estimate) and not torch.equal(first.estimate, other.estimate)
-    assert torch.equal(first.estimate, last(zero_shot_sr(y, seed=3, **SHORT)).estimate), "not averaged with earlier ones"
+    assert torch.equal(first.estimate, last(zero_shot_sr(y, seed=3, **SHORT)).estimate), (
+        "not averaged with earlier ones"
+    )
 
 
 Y = torch.rand(1, 3, 24, 24)

@@ -1,4 +1,5 @@
-"""Train the two classifiers of lesson 13 on clean digits: one with the class head only, one with a head for turns as well.
+"""Train the two classifiers of lesson 13 on clean digits: one with the class head only, one with a head for
+turns as well.
 
 python training/classifier.py            both, in about two minutes on one core
 
@@ -22,7 +23,9 @@ BATCH = 100
 
 
 def train(turns, epochs, seed):
-    """A classifier that names clean digits; with `turns` one that also tells how they were turned, both losses added."""
+    """A classifier that names clean digits; with `turns` one that also tells how they were turned, both
+    losses added.
+    """
     pictures, labels = digits("training")
     with runtime.seeded(seed):
         network = Classifier(turns=turns)
@@ -48,14 +51,18 @@ def score(network):
     pictures, labels = digits("test")
     words = f"clean test error {100 * (network(pictures).argmax(1) != labels).float().mean():.1f} %"
     if network.turn_head is not None:
-        turned = [(network.turn_logits(pictures.rot90(k, (-2, -1))).argmax(1) != k).float().mean() for k in range(4)]
+        turned = [
+            (network.turn_logits(pictures.rot90(k, (-2, -1))).argmax(1) != k).float().mean() for k in range(4)
+        ]
         words += f", error in naming the turn {100 * sum(turned) / 4:.1f} %"
     network.train()
     return words
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

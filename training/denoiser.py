@@ -2,7 +2,8 @@
 
 python training/denoiser.py colour      python training/denoiser.py gray
 
-Five photographs would be few for a large network; this one is small, and sees them turned, mirrored and at three sizes.
+Five photographs would be few for a large network; this one is small, and sees them turned, mirrored and at
+three sizes.
 """
 
 import argparse
@@ -12,8 +13,8 @@ import numpy as np
 import torch
 from matplotlib import cbook, image
 from ship import ship
-from sklearn.datasets import load_sample_images
 from skimage import data
+from sklearn.datasets import load_sample_images
 
 from dil_course import runtime
 from dil_course.fitting import Engine
@@ -29,11 +30,20 @@ SEEN_AS = "; full size, 3/4 and 1/2; turned, mirrored"
 
 def photographs(gray):
     """The pictures that are trained on: each (1,C,H,W), at full size, three quarters and half."""
-    files = [*load_sample_images().images, data.rocket(), data.stereo_motorcycle()[0], image.imread(cbook.get_sample_data("grace_hopper.jpg"))]
+    files = [
+        *load_sample_images().images,
+        data.rocket(),
+        data.stereo_motorcycle()[0],
+        image.imread(cbook.get_sample_data("grace_hopper.jpg")),
+    ]
     pictures = [to_tensor(np.asarray(file)) for file in files]
     if gray:
         pictures = [luma(x) for x in pictures] + [picture("coins")]
-    sizes = [torch.nn.functional.interpolate(x, scale_factor=scale, mode="bicubic", antialias=True) for x in pictures for scale in (0.75, 0.5)]
+    sizes = [
+        torch.nn.functional.interpolate(x, scale_factor=scale, mode="bicubic", antialias=True)
+        for x in pictures
+        for scale in (0.75, 0.5)
+    ]
     return pictures + [x.clamp(0, 1) for x in sizes]
 
 
@@ -52,9 +62,13 @@ def falling(highest, iteration, iterations):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kind", choices=("colour", "gray"))
-    parser.add_argument("--iterations", type=int, help="4000 for gray, 40000 for colour, which is harder to learn")
+    parser.add_argument(
+        "--iterations", type=int, help="4000 for gray, 40000 for colour, which is harder to learn"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     gray, started = options.kind == "gray", time.perf_counter()
@@ -72,11 +86,15 @@ def main():
         x = torch.stack(list(windows(pictures, batch, 48, draw)))
         sigma = STRONGEST * torch.rand(len(x), 1, 1, 1, generator=noises)
         y = x + sigma * torch.randn(x.shape, generator=noises)
-        # Relative to the noise, so that weak noise counts as well; 8/255 keeps the weakest from counting most.
+        # Relative to the noise, so that weak noise counts as well; 8/255 keeps the weakest from counting
+        # most.
         loss = ((network(y, sigma) - x).square() / (sigma**2 + (8 / 255) ** 2)).mean()
         engine.update(loss)
         if iteration % 500 == 0:
-            print(f"iteration {iteration}: {time.perf_counter() - started:.0f} s, {scores(network, gray)}", flush=True)
+            print(
+                f"iteration {iteration}: {time.perf_counter() - started:.0f} s, {scores(network, gray)}",
+                flush=True,
+            )
     ship(
         f"denoiser_{options.kind}", network.eval(), settings, started,
         about=f"A denoiser for white Gaussian noise of any level up to 60/255, for {options.kind} photographs.",

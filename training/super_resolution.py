@@ -1,4 +1,5 @@
-"""Train the super-resolution network that lesson 12 starts from, on photographs shrunk by the field's bicubic filter.
+"""Train the super-resolution network that lesson 12 starts from, on photographs shrunk by the field's bicubic
+filter.
 
 python training/super_resolution.py
 """
@@ -21,13 +22,17 @@ SETTINGS = {"channels": 3, "width": 32, "depth": 8}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--iterations", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started, draw = time.perf_counter(), np.random.default_rng(options.seed)
     fathers = [x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2] for x in photographs(gray=False)]
-    pairs = [torch.cat([enlarge(A(x), A), x], 1) for x in fathers]  # both in one tensor, so that they are cut and turned together
+    pairs = [
+        torch.cat([enlarge(A(x), A), x], 1) for x in fathers
+    ]  # both in one tensor, so that they are cut and turned together
     with runtime.seeded(options.seed):
         network = ResidualNetwork(**SETTINGS)
     engine = Engine(network, learning_rate=2e-3)
@@ -36,7 +41,9 @@ def main():
         son, father = torch.stack(list(windows(pairs, 8, 48, draw))).chunk(2, dim=1)
         engine.update((network(son) - father).abs().mean())
         if iteration % 500 == 0:
-            print(f"iteration {iteration}: {time.perf_counter() - started:.0f} s, {scores(network)}", flush=True)
+            print(
+                f"iteration {iteration}: {time.perf_counter() - started:.0f} s, {scores(network)}", flush=True
+            )
     ship(
         "super_resolution", network.eval(), SETTINGS, started,
         about="Enlarges colour photographs twice, where the field's bicubic filter shrank them.",
@@ -54,7 +61,11 @@ def scores(network):
         x = picture(name, 256)
         bicubic = enlarge(A(x), A)
         named[name] = psnr(network(bicubic).clamp(0, 1), x, shave=2), psnr(bicubic.clamp(0, 1), x, shave=2)
-    return "twice: " + ", ".join(f"{name} {value:.2f} (bicubic {before:.2f})" for name, (value, before) in named.items()) + " dB"
+    return (
+        "twice: "
+        + ", ".join(f"{name} {value:.2f} (bicubic {before:.2f})" for name, (value, before) in named.items())
+        + " dB"
+    )
 
 
 if __name__ == "__main__":

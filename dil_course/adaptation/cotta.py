@@ -1,4 +1,6 @@
-"""CoTTA: learn from a slow teacher, and return a few weights to where they came from, so that a long stream does no harm."""
+"""CoTTA: learn from a slow teacher, and return a few weights to where they came from, so that a long stream
+does no harm.
+"""
 
 import torch
 
@@ -9,13 +11,25 @@ from dil_course.signals.digits import jitter
 from dil_course.signals.validation import check_flag, check_integer, check_number
 
 
-def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, copies=8, certain=0.92, reset=False, seed=0):
-    """A student learns to answer as its teacher, the moving average of its own past: one step of Adam for each batch.
+def cotta(
+    network,
+    batches,
+    learning_rate=1e-3,
+    momentum=0.999,
+    restore=0.01,
+    copies=8,
+    certain=0.92,
+    reset=False,
+    seed=0,
+):
+    """A student learns to answer as its teacher, the moving average of its own past: one step of Adam for
+    each batch.
 
-    Wang, Fink, Van Gool and Dai, "Continual Test-Time Domain Adaptation" (CVPR 2022), section 3. Where the trained network is
-    unsure, the teacher's answer is the mean over moved copies. After each step a few weights, drawn at random, are set back to
-    their trained values. Statistics are those of the batch; all weights learn. The answers are the teacher's. It assumes large
-    batches of mixed classes. Built in lesson 13.
+    Wang, Fink, Van Gool and Dai, "Continual Test-Time Domain Adaptation" (CVPR 2022), section 3. Where the
+    trained network is unsure, the teacher's answer is the mean over moved copies. After each step a few
+    weights, drawn at random, are set back to their trained values. Statistics are those of the batch; all
+    weights learn. The answers are the teacher's. It assumes large batches of mixed classes. Built in lesson
+    13.
 
     Args:
         network: trained classifier with BatchNorm2d.
@@ -24,7 +38,8 @@ def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, co
         momentum: of the teacher: the share of it that each step keeps.
         restore: probability with which a weight of the student is set back at a step.
         copies: over which an unsure answer is averaged; the paper takes 32.
-        certain: mean probability of the trained network's own choice, from which on the teacher looks at the batch itself.
+        certain: mean probability of the trained network's own choice, from which on the teacher looks at the
+            batch itself.
         reset: True begins anew at each batch; False carries on, which the method is made for.
         seed: of the copies and of the weights that are set back.
 
@@ -32,8 +47,8 @@ def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, co
         Generator of Answers, one a batch; their logits are logarithms of the teacher's probabilities.
 
     Raises:
-        TypeError, ValueError: network is no classifier with batch norm, a setting is not of this form; or, when its turn comes, a
-            batch holds no pictures in [0,1] that the network can name.
+        TypeError, ValueError: network is no classifier with batch norm, a setting is not of this form; or,
+            when its turn comes, a batch holds no pictures in [0,1] that the network can name.
     """
     check_network(network)
     check_rate(learning_rate)
@@ -43,7 +58,12 @@ def cotta(network, batches, learning_rate=1e-3, momentum=0.999, restore=0.01, co
     check_flag(reset, "reset")
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "restored weights and moved copies")
-    return answers(network, batches, lambda: Cotta(network, learning_rate, momentum, restore, copies, certain, generator), reset)
+    return answers(
+        network,
+        batches,
+        lambda: Cotta(network, learning_rate, momentum, restore, copies, certain, generator),
+        reset,
+    )
 
 
 class Cotta:
@@ -52,7 +72,13 @@ class Cotta:
         self.student = mix_statistics(network).requires_grad_()
         self.network = mix_statistics(network).requires_grad_(False)  # the teacher
         self.optimizer = torch.optim.Adam(self.student.parameters(), lr=learning_rate)
-        self.momentum, self.restore, self.copies, self.certain, self.generator = momentum, restore, copies, certain, generator
+        self.momentum, self.restore, self.copies, self.certain, self.generator = (
+            momentum,
+            restore,
+            copies,
+            certain,
+            generator,
+        )
 
     def __call__(self, pictures):
         target = self.teach(pictures)

@@ -1,4 +1,6 @@
-"""Adapt a trained denoiser to the one noisy picture at hand: by SURE, by hidden pixels, or by its own restored picture."""
+"""Adapt a trained denoiser to the one noisy picture at hand: by SURE, by hidden pixels, or by its own
+restored picture.
+"""
 
 import torch
 
@@ -8,20 +10,33 @@ from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
 from dil_course.from_scratch.zero_shot_sr import turn
-from dil_course.signals.validation import NotFiniteError, check_integer, check_maps, check_module, check_number, check_side, check_target
+from dil_course.signals.validation import (
+    NotFiniteError,
+    check_integer,
+    check_maps,
+    check_module,
+    check_number,
+    check_side,
+    check_target,
+)
 
-SIDE, PATCHES = 40, 8  # how large the patches are that a network is adapted on, and how many it sees at a time
+SIDE, PATCHES = (
+    40,
+    8,
+)  # how large the patches are that a network is adapted on, and how many it sees at a time
 SCALES = (1, 0.9)  # of the picture that they are cut from: structures recur at a slightly smaller size, too
 
 
 def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate=None, seed=0):
     """Adapt by Stein's unbiased risk estimate of the denoiser on y (see `fitting.risks.sure`).
 
-    Mohan et al., "Adaptive Denoising via GainTuning" (NeurIPS 2021), section 3, with `what="gain"`. Built in lesson 12.
+    Mohan et al., "Adaptive Denoising via GainTuning" (NeurIPS 2021), section 3, with `what="gain"`. Built in
+    lesson 12.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
-        denoiser: trained network, called with y and sigma, such as `trained("denoiser_gray")`. It is copied, and never changed.
+        denoiser: trained network, called with y and sigma, such as `trained("denoiser_gray")`. It is copied,
+            and never changed.
         sigma: standard deviation of the noise, on the scale of y; `estimate_sigma(y)` where it is not known.
         what: may change: "all", "norm", "gain" or "low-rank" (see `free`).
         iterations: None takes 100 in the quick profile and 300 in the full one.
@@ -29,14 +44,14 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
         seed: of the probes, and of a low-rank update's first values.
 
     Returns:
-        Generator of Steps. Each estimate (1,C,H,W) is the output of the network as it stands; the first is the trained
-        network's own. `step.network` is the adapted copy, for stopping rules such as `LeastRisk`. The loss is the risk
-        plus sigma^2: the expected error to a second noisy picture. Where a loss is not finite, the run ends with the
-        trained network's own result.
+        Generator of Steps. Each estimate (1,C,H,W) is the output of the network as it stands; the first is
+        the trained network's own. `step.network` is the adapted copy, for stopping rules such as `LeastRisk`.
+        The loss is the risk plus sigma^2: the expected error to a second noisy picture. Where a loss is not
+        finite, the run ends with the trained network's own result.
 
     Raises:
-        TypeError, ValueError: before any compute, where an argument is not of this form, or y has fewer than 16 or more
-            than 2048 pixels a side.
+        TypeError, ValueError: before any compute, where an argument is not of this form, or y has fewer than
+            16 or more than 2048 pixels a side.
     """
     engine = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
     generator = runtime.generator(seed, "probe", y.device)
@@ -50,9 +65,11 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
 
 
 def tune_by_masking(y, denoiser, sigma, what="gain", iterations=None, learning_rate=None, seed=0):
-    """Adapt by hidden pixels: minimise the mean of (f(y') - y)^2 over a grid that y' does not show, as in `noise2self`.
+    """Adapt by hidden pixels: minimise the mean of (f(y') - y)^2 over a grid that y' does not show, as in
+    `noise2self`.
 
-    Needs no true sigma: what is told here only goes to the denoiser. Arguments, Returns, Raises: as `tune_by_sure`.
+    Needs no true sigma: what is told here only goes to the denoiser. Arguments, Returns, Raises: as
+    `tune_by_sure`.
     """
     engine = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
     generator = runtime.generator(seed, "grids", y.device)
@@ -69,12 +86,13 @@ def tune_by_masking(y, denoiser, sigma, what="gain", iterations=None, learning_r
 
 
 def tune_on_restored(y, denoiser, sigma, what="all", iterations=None, learning_rate=None, seed=0):
-    """Adapt on patches of the denoiser's own result on y, with fresh noise: minimise the mean of |f(patch + noise) - patch|.
+    """Adapt on patches of the denoiser's own result on y, with fresh noise: minimise the mean of |f(patch +
+    noise) - patch|.
 
-    Vaksman, Elad and Milanfar, "LIDIA: Lightweight Learned Image Denoising with Instance Adaptation" (CVPR Workshops 2020);
-    Lee and others, "Restore-from-Restored" (2020). Patches are cut at two sizes, turned and mirrored, as in Tirer and Giryes,
-    "Super-Resolution via Image-Adapted Denoising CNNs" (IEEE Signal Processing Letters 2019); they take 32 at a time, here 8
-    do. Built in lesson 12.
+    Vaksman, Elad and Milanfar, "LIDIA: Lightweight Learned Image Denoising with Instance Adaptation" (CVPR
+    Workshops 2020); Lee and others, "Restore-from-Restored" (2020). Patches are cut at two sizes, turned and
+    mirrored, as in Tirer and Giryes, "Super-Resolution via Image-Adapted Denoising CNNs" (IEEE Signal
+    Processing Letters 2019); they take 32 at a time, here 8 do. Built in lesson 12.
 
     Args:
         y, denoiser, what, seed: as in `tune_by_sure`.
@@ -104,7 +122,10 @@ def tune_on_restored(y, denoiser, sigma, what="all", iterations=None, learning_r
 
 def sizes(x):
     """The picture at its own size, and a little smaller."""
-    return [x if s == 1 else torch.nn.functional.interpolate(x, scale_factor=s, mode="bicubic", antialias=True) for s in SCALES]
+    return [
+        x if s == 1 else torch.nn.functional.interpolate(x, scale_factor=s, mode="bicubic", antialias=True)
+        for s in SCALES
+    ]
 
 
 def patch(sources, generator):
@@ -120,7 +141,9 @@ def patch(sources, generator):
 
 
 def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
-    """Check what all methods share, and return the engine of a copy of the denoiser, in which `what` may change."""
+    """Check what all methods share, and return the engine of a copy of the denoiser, in which `what` may
+    change.
+    """
     check_target(y)
     check_number(sigma, "sigma", high=10)
     check_integer(seed, "seed")
@@ -134,12 +157,16 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     with runtime.seeded(seed):
         network = free(denoiser, what).to(y.device)
-    check_maps(network, (y.clone(), sigma), "denoiser")  # of a copy, as everywhere here: a network may write into its input
+    check_maps(
+        network, (y.clone(), sigma), "denoiser"
+    )  # of a copy, as everywhere here: a network may write into its input
     return Engine(network, learning_rate)
 
 
 def tune(engine, objective, iterations):
-    """Steps down an objective. Unlike `Descent`, each Step comes before its update: the first one is the trained network."""
+    """Steps down an objective. Unlike `Descent`, each Step comes before its update: the first one is the
+    trained network.
+    """
     iterations = runtime.pick(quick=100, full=300) if iterations is None else int(iterations)
     first = None
     for iteration in range(1, iterations + 1):

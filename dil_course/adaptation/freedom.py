@@ -13,7 +13,9 @@ RANK = 4
 
 
 class Gain(nn.Module):
-    """One factor for each output channel of a convolution. Mohan et al., "Adaptive Denoising via GainTuning" (NeurIPS 2021)."""
+    """One factor for each output channel of a convolution. Mohan et al., "Adaptive Denoising via GainTuning"
+    (NeurIPS 2021).
+    """
 
     def __init__(self, weight):
         super().__init__()
@@ -24,7 +26,9 @@ class Gain(nn.Module):
 
 
 class LowRank(nn.Module):
-    """An update B A of rank 4 at most, zero at first. Hu et al., "LoRA: Low-Rank Adaptation" (ICLR 2022), section 4.1."""
+    """An update B A of rank 4 at most, zero at first. Hu et al., "LoRA: Low-Rank Adaptation" (ICLR 2022),
+    section 4.1.
+    """
 
     def __init__(self, weight):
         super().__init__()
@@ -43,11 +47,12 @@ def free(network, what):
 
     Args:
         network: any module with convolutions.
-        what: "all" weights; "norm", scale and shift of each batch norm; "gain", one factor for each output channel of each
-            convolution; "low-rank", an update of rank 4 for each convolution.
+        what: "all" weights; "norm", scale and shift of each batch norm; "gain", one factor for each output
+            channel of each convolution; "low-rank", an update of rank 4 for each convolution.
 
     Raises:
-        TypeError, ValueError: network is no module, `what` is none of these, the network has no such part, or it cannot be copied.
+        TypeError, ValueError: network is no module, `what` is none of these, the network has no such part, or
+            it cannot be copied.
     """
     parts_of(network, what)  # refuses before anything is copied
     network = copied(network)
@@ -57,7 +62,9 @@ def free(network, what):
         if what == "norm":
             part.requires_grad_(True)
         elif what in ("gain", "low-rank"):
-            parametrize.register_parametrization(part, "weight", {"gain": Gain, "low-rank": LowRank}[what](part.weight))
+            parametrize.register_parametrization(
+                part, "weight", {"gain": Gain, "low-rank": LowRank}[what](part.weight)
+            )
     return network
 
 
@@ -67,11 +74,16 @@ def copied(network):
         return copy.deepcopy(network)
     except Exception as problem:  # whatever it is that this network holds
         mend = "where it has torch.nn.utils.weight_norm, take torch.nn.utils.parametrizations.weight_norm"
-        raise ValueError(f"network: this {type(network).__name__} cannot be copied: {mend}: {type(problem).__name__}: {problem}") from problem
+        raise ValueError(
+            f"network: this {type(network).__name__} cannot be copied: {mend}: {type(problem).__name__}: "
+            f"{problem}"
+        ) from problem
 
 
 def parts_of(network, what):
-    """The modules of a network that `what` is about: its batch norms, or its convolutions. Raises as `free` does."""
+    """The modules of a network that `what` is about: its batch norms, or its convolutions. Raises as `free`
+    does.
+    """
     check_module(network, "trained network")
     check_choice(what, FREEDOMS, "what")
     kind = nn.BatchNorm2d if what == "norm" else nn.Conv2d

@@ -1,4 +1,6 @@
-"""IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on the way."""
+"""IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on
+the way.
+"""
 
 import math
 
@@ -22,30 +24,45 @@ from dil_course.signals.validation import (
 ADAPT_BELOW = 12 / 255  # the denoiser is adapted once for the last rounds, whose levels are below this
 
 
-def idbp(y, A, denoiser, sigma=0.0, adapt=None, iterations=30, strongest=49 / 255, weakest=2 / 255, pinv=None, seed=0):
-    """Iterative denoising and backward projections: x = D(x'; s), then x' = x + A^+ (y - A x), for falling levels s.
+def idbp(
+    y,
+    A,
+    denoiser,
+    sigma=0.0,
+    adapt=None,
+    iterations=30,
+    strongest=49 / 255,
+    weakest=2 / 255,
+    pinv=None,
+    seed=0,
+):
+    """Iterative denoising and backward projections: x = D(x'; s), then x' = x + A^+ (y - A x), for falling
+    levels s.
 
-    Tirer and Giryes, "Image Restoration by Iterative Denoising and Backward Projections" (IEEE Transactions on Image
-    Processing 2019), algorithm 1; with levels that fall geometrically, and a denoiser that is adapted to the picture for
-    the last, weak levels, it is IDBP-CNN-IA of the same authors, "Super-Resolution via Image-Adapted Denoising CNNs" (IEEE
-    Signal Processing Letters 2019). They cut its patches from y; here they come from the estimate as it stands, which suits
-    any A, and measured better for A = Downsample(2), too. Built in lesson 12.
+    Tirer and Giryes, "Image Restoration by Iterative Denoising and Backward Projections" (IEEE Transactions
+    on Image Processing 2019), algorithm 1; with levels that fall geometrically, and a denoiser that is
+    adapted to the picture for the last, weak levels, it is IDBP-CNN-IA of the same authors, "Super-Resolution
+    via Image-Adapted Denoising CNNs" (IEEE Signal Processing Letters 2019). They cut its patches from y; here
+    they come from the estimate as it stands, which suits any A, and measured better for A = Downsample(2),
+    too. Built in lesson 12.
 
     Args:
         y: observation (1,C,h,w), computed on its own device.
         A: forward model with `pinv`.
-        denoiser: trained network, called with a picture and a noise level. It is copied, and never changed. Where nothing
-            is adapted, any function will do.
-        sigma: standard deviation of the noise of y. It is added to each level, as back-projection brings it back.
+        denoiser: trained network, called with a picture and a noise level. It is copied, and never changed.
+            Where nothing is adapted, any function will do.
+        sigma: standard deviation of the noise of y. It is added to each level, as back-projection brings it
+            back.
         adapt: what may change in the denoiser: "all", "norm", "gain", "low-rank"; None leaves it as trained.
         iterations: rounds of denoising and back-projection.
         strongest, weakest: first and last level.
-        pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)` for a blur.
+        pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)`
+            for a blur.
         seed: of the adaptation.
 
     Returns:
-        Generator of Steps. The estimate (1,C,H,W) is the denoiser's output; in the last Step, where sigma is 0, it is
-        back-projected. The loss is the mean squared misfit to y.
+        Generator of Steps. The estimate (1,C,H,W) is the denoiser's output; in the last Step, where sigma is
+        0, it is back-projected. The loss is the mean squared misfit to y.
 
     Raises:
         TypeError, ValueError: before any compute, where an argument is not of this form.
@@ -74,7 +91,10 @@ def levels(strongest, weakest, iterations):
 
 
 def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
-    projected, network = pinv(y.clone()), None  # a denoiser may write into its input, which must not be the caller's y
+    projected, network = (
+        pinv(y.clone()),
+        None,
+    )  # a denoiser may write into its input, which must not be the caller's y
     check_returned(projected, A.adjoint(y), "the result of pinv", "what A sees")
     for iteration, level in enumerate(falling, 1):
         told = math.hypot(level, sigma)

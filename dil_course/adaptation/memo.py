@@ -10,7 +10,9 @@ from dil_course.signals.validation import check_flag, check_integer, check_numbe
 
 
 def marginal_entropy(logits):
-    """Entropy in nats of the mean of the probabilities, of logits (N,classes): small where all answers agree and are certain."""
+    """Entropy in nats of the mean of the probabilities, of logits (N,classes): small where all answers agree
+    and are certain.
+    """
     mean = logits.log_softmax(-1).logsumexp(0) - torch.tensor(len(logits)).log()
     return -(mean.exp() * mean).sum()
 
@@ -18,10 +20,11 @@ def marginal_entropy(logits):
 def memo(network, batches, iterations=1, copies=32, learning_rate=1e-2, trained=0.5, reset=True, seed=0):
     """Each picture for itself: a step of SGD down the marginal entropy of its moved copies, then its name.
 
-    Zhang, Levine and Finn, "MEMO: Test Time Robustness via Adaptation and Augmentation" (NeurIPS 2022), section 3. All weights
-    learn. The statistics of the batch norms are mixed of the trained ones and those of the picture's copies, or of the picture, where
-    it is answered. The paper weighs them 16 to 1, after Schneider et al.; for our small networks 1 to 1 is better, and most of the
-    gain (benchmarks/RESULTS.md). It assumes that a copy shows what its original shows. Built in lesson 13.
+    Zhang, Levine and Finn, "MEMO: Test Time Robustness via Adaptation and Augmentation" (NeurIPS 2022),
+    section 3. All weights learn. The statistics of the batch norms are mixed of the trained ones and those of
+    the picture's copies, or of the picture, where it is answered. The paper weighs them 16 to 1, after
+    Schneider et al.; for our small networks 1 to 1 is better, and most of the gain (benchmarks/RESULTS.md).
+    It assumes that a copy shows what its original shows. Built in lesson 13.
 
     Args:
         network: trained classifier with BatchNorm2d.
@@ -47,7 +50,13 @@ def memo(network, batches, iterations=1, copies=32, learning_rate=1e-2, trained=
     check_flag(reset, "reset")
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "moved copies")
-    return answers(network, batches, lambda: Memo(network, iterations, copies, learning_rate, trained, generator), reset, single=True)
+    return answers(
+        network,
+        batches,
+        lambda: Memo(network, iterations, copies, learning_rate, trained, generator),
+        reset,
+        single=True,
+    )
 
 
 class Memo:

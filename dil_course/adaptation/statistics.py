@@ -25,7 +25,10 @@ class MixedNorm(nn.Module):
 
     def forward(self, x):
         variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-        mean, variance = self.mean.lerp(mean, 1 - self.trained), self.variance.lerp(variance, 1 - self.trained)
+        mean, variance = (
+            self.mean.lerp(mean, 1 - self.trained),
+            self.variance.lerp(variance, 1 - self.trained),
+        )
         scale = self.weight / (variance + self.eps).sqrt()
         return x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
 
@@ -43,22 +46,23 @@ def mix_statistics(network, trained=0.0):
 def batch_statistics(network, batches, trained=0.0):
     """Replace the trained mean and variance of each batch norm by those of the batch. Nothing is learned.
 
-    Schneider et al., "Improving robustness against common corruptions by covariate shift adaptation" (NeurIPS 2020), section 3;
-    Nado et al., "Evaluating Prediction-Time Batch Normalization for Robustness under Covariate Shift" (2020). It assumes that
-    the batch is large, and that its classes are mixed as in training. Built in lesson 13.
+    Schneider et al., "Improving robustness against common corruptions by covariate shift adaptation" (NeurIPS
+    2020), section 3; Nado et al., "Evaluating Prediction-Time Batch Normalization for Robustness under
+    Covariate Shift" (2020). It assumes that the batch is large, and that its classes are mixed as in
+    training. Built in lesson 13.
 
     Args:
         network: trained classifier with BatchNorm2d.
         batches: iterable of pictures (N,C,H,W) in [0,1].
-        trained: weight of the trained statistics: 0 takes the batch's alone, 1 none of them. Schneider et al. take n / (n + N)
-            for N pictures, with n about 16.
+        trained: weight of the trained statistics: 0 takes the batch's alone, 1 none of them. Schneider et al.
+            take n / (n + N) for N pictures, with n about 16.
 
     Returns:
         Generator of Answers, one a batch.
 
     Raises:
-        TypeError, ValueError: network is no classifier with batch norm, trained is not in [0,1]; or, when its turn comes, a batch
-            holds no pictures in [0,1] that the network can name.
+        TypeError, ValueError: network is no classifier with batch norm, trained is not in [0,1]; or, when its
+            turn comes, a batch holds no pictures in [0,1] that the network can name.
     """
     check_network(network)
     check_number(trained, "trained", high=1)

@@ -1,4 +1,6 @@
-"""What all methods that adapt a classifier share: pictures come in batches, each is answered in turn, and no truth is ever seen."""
+"""What all methods that adapt a classifier share: pictures come in batches, each is answered in turn, and no
+truth is ever seen.
+"""
 
 import dataclasses
 from collections.abc import Iterable
@@ -19,9 +21,12 @@ class Answer:
     """What a method yields for each batch.
 
     Attributes:
-        logits: (N,classes), detached, in the order of the pictures. A method that averages probabilities gives their logarithms.
-        network: the adapted network, as it stands after this batch; the method goes on with it, so copy what you keep.
-        failed: how many pictures were answered by the trained network, since their adaptation gave NaN or infinity.
+        logits: (N,classes), detached, in the order of the pictures. A method that averages probabilities
+            gives their logarithms.
+        network: the adapted network, as it stands after this batch; the method goes on with it, so copy what
+            you keep.
+        failed: how many pictures were answered by the trained network, since their adaptation gave NaN or
+            infinity.
     """
 
     logits: torch.Tensor
@@ -30,22 +35,32 @@ class Answer:
 
 
 def check_network(network, turns=False):
-    """Refuse what is no classifier with batch norm, or, where a method turns pictures, has no head for it (TypeError, ValueError)."""
+    """Refuse what is no classifier with batch norm, or, where a method turns pictures, has no head for it
+    (TypeError, ValueError).
+    """
     check_module(network)
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d) and part is not network]
     if not norms:
-        raise ValueError(f"network: this {type(network).__name__} has no BatchNorm2d, whose statistics could be adapted")
+        raise ValueError(
+            f"network: this {type(network).__name__} has no BatchNorm2d, whose statistics could be adapted"
+        )
     if turns:
         check_turns(network)
     elif any(part is None for norm in norms for part in (norm.weight, norm.bias, norm.running_mean)):
-        missing = "scale, shift and trained statistics: it was made with affine=False or track_running_stats=False"
+        missing = (
+            "scale, shift and trained statistics: it was made with affine=False or track_running_stats=False"
+        )
         raise ValueError(f"network: a BatchNorm2d of this {type(network).__name__} is without its {missing}")
 
 
 def check_turns(network):
-    """Refuse what has no turn head beside its class head, or no trunk that could learn (TypeError, ValueError)."""
+    """Refuse what has no turn head beside its class head, or no trunk that could learn (TypeError,
+    ValueError).
+    """
     if getattr(network, "turn_head", None) is None:
-        raise ValueError('network: it has no turn head: take trained("digits_rotation"), or train Classifier(turns=True)')
+        raise ValueError(
+            'network: it has no turn head: take trained("digits_rotation"), or train Classifier(turns=True)'
+        )
     check_module(network, attributes=("trunk", "turn_logits"))
     check_module(network.trunk, "network.trunk")
     if not list(network.trunk.parameters()):
@@ -58,11 +73,18 @@ def check_rate(value):
 
 
 def check_batch_of(network, batch, square):
-    """Refuse a batch that is not made of pictures in [0,1], float32, with the network's channels, and square where that matters."""
+    """Refuse a batch that is not made of pictures in [0,1], float32, with the network's channels, and square
+    where that matters.
+    """
     check_pictures(batch, "batch")
     if batch.dtype != torch.float32:
-        raise TypeError(f"batch: expected float32, as the network's weights are, got {describe(batch)}: call batch.float()")
-    channels = next((part.in_channels for part in network.modules() if isinstance(part, nn.Conv2d)), batch.shape[1])
+        raise TypeError(
+            f"batch: expected float32, as the network's weights are, got {describe(batch)}: call "
+            "batch.float()"
+        )
+    channels = next(
+        (part.in_channels for part in network.modules() if isinstance(part, nn.Conv2d)), batch.shape[1]
+    )
     if batch.shape[1] != channels:
         raise ValueError(f"batch: the network takes pictures of {channels} channels, got {describe(batch)}")
     if square and batch.shape[-2] != batch.shape[-1]:
@@ -70,17 +92,23 @@ def check_batch_of(network, batch, square):
 
 
 def check_logits(network, batch):
-    """Refuse a network that does not make logits of pictures of such a shape (ValueError). It is tried on the first two."""
+    """Refuse a network that does not make logits of pictures of such a shape (ValueError). It is tried on the
+    first two.
+    """
     few = batch[:2]
     try:
         with torch.no_grad():
             made = network(few)
     except Exception as problem:  # whatever it is that this network of the caller's cannot do
         name = type(network).__name__
-        raise ValueError(f"network: this {name} does not take {describe(batch)}: {type(problem).__name__}: {problem}") from problem
+        raise ValueError(
+            f"network: this {name} does not take {describe(batch)}: {type(problem).__name__}: {problem}"
+        ) from problem
     if not isinstance(made, torch.Tensor) or made.ndim != 2 or len(made) != len(few):
         expected = f"expected logits ({len(few)},classes) of {len(few)} pictures"
-        raise ValueError(f"network: this {type(network).__name__} is no classifier: {expected}, got {describe(made)}")
+        raise ValueError(
+            f"network: this {type(network).__name__} is no classifier: {expected}, got {describe(made)}"
+        )
 
 
 def answers(network, batches, begin, reset=False, single=False, square=False):
@@ -89,19 +117,24 @@ def answers(network, batches, begin, reset=False, single=False, square=False):
     Args:
         network: trained; only copies of it are adapted.
         batches: iterable of pictures (N,C,H,W) in [0,1].
-        begin: function that returns a fresh learner: an object with a `network`, that is called with pictures and returns
-            their logits.
+        begin: function that returns a fresh learner: an object with a `network`, that is called with pictures
+            and returns their logits.
         reset: begin anew before each batch, or each picture; else carry on with what was learned.
         single: hand the learner one picture (1,C,H,W) at a time.
         square: refuse pictures that are not.
     """
     if not isinstance(batches, Iterable) or isinstance(batches, torch.Tensor):
-        raise TypeError(f"batches: expected an iterable of pictures (N,C,H,W), such as [pictures], got {describe(batches)}")
+        raise TypeError(
+            "batches: expected an iterable of pictures (N,C,H,W), such as [pictures], got "
+            f"{describe(batches)}"
+        )
     source = copied(network).eval()
     learner, tried = begin(), None
     for batch in batches:
         check_batch_of(network, batch, square)
-        batch = batch.clone() if batch.is_inference() else batch.detach()  # no gradient passes through pictures of inference mode
+        batch = (
+            batch.clone() if batch.is_inference() else batch.detach()
+        )  # no gradient passes through pictures of inference mode
         if batch.shape[1:] != tried:
             check_logits(source, batch)
             tried = batch.shape[1:]

@@ -10,11 +10,13 @@ from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
 
 def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_rate=3e-4, noise=0.0, seed=0):
-    """Zero-shot super-resolution that begins at a trained network: learn to undo A on y and its own smaller version.
+    """Zero-shot super-resolution that begins at a trained network: learn to undo A on y and its own smaller
+    version.
 
-    A network that was trained on pictures shrunk in one way is lost where another kernel made y. Shocher, Cohen and Irani,
-    "Zero-Shot Super-Resolution" (CVPR 2018), give the pairs; to begin at trained weights, and stop soon, is the internal
-    adaptation of Tirer and Giryes (IEEE Signal Processing Letters 2019). Built in lesson 12.
+    A network that was trained on pictures shrunk in one way is lost where another kernel made y. Shocher,
+    Cohen and Irani, "Zero-Shot Super-Resolution" (CVPR 2018), give the pairs; to begin at trained weights,
+    and stop soon, is the internal adaptation of Tirer and Giryes (IEEE Signal Processing Letters 2019). Built
+    in lesson 12.
 
     Args:
         y: small picture (1,C,h,w), computed on its own device.
@@ -25,7 +27,8 @@ def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_
         learning_rate, noise, seed: as in `zero_shot_sr`.
 
     Returns:
-        Generator of Steps. The first estimate is the trained network's; where a loss is not finite, so is the last.
+        Generator of Steps. The first estimate is the trained network's; where a loss is not finite, so is the
+        last.
 
     Raises:
         TypeError, ValueError: as `zero_shot_sr` and `free`.

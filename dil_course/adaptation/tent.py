@@ -8,31 +8,36 @@ from dil_course.signals.validation import check_flag
 
 
 def entropy(logits):
-    """Shannon's entropy (N,) in nats of the class probabilities whose logits (N,classes) are given: between 0 and log(classes)."""
+    """Shannon's entropy (N,) in nats of the class probabilities whose logits (N,classes) are given: between 0
+    and log(classes).
+    """
     log_probabilities = logits.log_softmax(-1)
     return -(log_probabilities.exp() * log_probabilities).sum(-1)
 
 
 def tent(network, batches, learning_rate=5e-3, reset=False):
-    """Entropy minimisation at test time: one step of Adam for each batch, down the mean entropy of its answers.
+    """Entropy minimisation at test time: one step of Adam for each batch, down the mean entropy of its
+    answers.
 
-    Wang et al., "Tent: Fully Test-Time Adaptation by Entropy Minimization" (ICLR 2021), section 3. Statistics are those of the
-    batch; only scale and shift of the batch norms are learned. The answers to a batch come from the forward pass before its own
-    step, as in the paper. It assumes large batches of mixed classes, and answers that are mostly right already. Built in lesson 13.
+    Wang et al., "Tent: Fully Test-Time Adaptation by Entropy Minimization" (ICLR 2021), section 3. Statistics
+    are those of the batch; only scale and shift of the batch norms are learned. The answers to a batch come
+    from the forward pass before its own step, as in the paper. It assumes large batches of mixed classes, and
+    answers that are mostly right already. Built in lesson 13.
 
     Args:
         network: trained classifier with BatchNorm2d.
         batches: iterable of pictures (N,C,H,W) in [0,1].
-        learning_rate: of Adam. The paper takes 1e-3, for batches of 200 and streams of 10,000; ours are much shorter.
-        reset: True begins anew at each batch, which leaves batch statistics alone, since a step helps the next batch only;
-            False carries on.
+        learning_rate: of Adam. The paper takes 1e-3, for batches of 200 and streams of 10,000; ours are much
+            shorter.
+        reset: True begins anew at each batch, which leaves batch statistics alone, since a step helps the
+            next batch only; False carries on.
 
     Returns:
         Generator of Answers, one a batch.
 
     Raises:
-        TypeError, ValueError: network is no classifier with batch norm, the learning rate is negative, reset is no bool; or, when
-            its turn comes, a batch holds no pictures in [0,1] that the network can name.
+        TypeError, ValueError: network is no classifier with batch norm, the learning rate is negative, reset
+            is no bool; or, when its turn comes, a batch holds no pictures in [0,1] that the network can name.
     """
     check_network(network)
     check_rate(learning_rate)
@@ -44,7 +49,9 @@ class Tent:
     def __init__(self, network, learning_rate):
         self.network = mix_statistics(network).requires_grad_(False)
         norms = [part for part in self.network.modules() if isinstance(part, MixedNorm)]
-        self.optimizer = torch.optim.Adam([weights.requires_grad_() for norm in norms for weights in norm.parameters()], lr=learning_rate)
+        self.optimizer = torch.optim.Adam(
+            [weights.requires_grad_() for norm in norms for weights in norm.parameters()], lr=learning_rate
+        )
 
     def __call__(self, pictures):
         logits = self.network(pictures)

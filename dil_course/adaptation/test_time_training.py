@@ -1,4 +1,6 @@
-"""Test-time training: before it names a picture, the network practises to tell how copies of this picture were turned."""
+"""Test-time training: before it names a picture, the network practises to tell how copies of this picture
+were turned.
+"""
 
 import copy
 
@@ -14,10 +16,10 @@ from dil_course.signals.validation import check_flag, check_integer
 def test_time_training(network, batches, iterations=10, copies=32, learning_rate=1e-3, reset=True, seed=0):
     """Each picture for itself: a few steps of SGD on turned copies of it, then its name.
 
-    Sun et al., "Test-Time Training with Self-Supervision for Generalization under Distribution Shifts" (ICML 2020), section 2.
-    The trunk learns, the heads stay. The batch norms keep their trained statistics, as the paper's group norm knows no batch either.
-    It assumes that the task of the turn head was trained together with the class head, and that what helps one helps the other.
-    Built in lesson 13.
+    Sun et al., "Test-Time Training with Self-Supervision for Generalization under Distribution Shifts" (ICML
+    2020), section 2. The trunk learns, the heads stay. The batch norms keep their trained statistics, as the
+    paper's group norm knows no batch either. It assumes that the task of the turn head was trained together
+    with the class head, and that what helps one helps the other. Built in lesson 13.
 
     Args:
         network: trained Classifier with a turn head.
@@ -25,16 +27,16 @@ def test_time_training(network, batches, iterations=10, copies=32, learning_rate
         iterations: steps for each picture.
         copies: of the picture at each step, moved and turned anew, each turn equally often.
         learning_rate: of SGD.
-        reset: True begins anew at each picture; False carries on ("online" in the paper, which then assumes that pictures in a
-            row are corrupted alike).
+        reset: True begins anew at each picture; False carries on ("online" in the paper, which then assumes
+            that pictures in a row are corrupted alike).
         seed: of the copies.
 
     Returns:
         Generator of Answers, one a batch.
 
     Raises:
-        TypeError, ValueError: network has no turn head, a setting is not of this form; or, when its turn comes, a batch holds no
-            pictures in [0,1] that the network can name.
+        TypeError, ValueError: network has no turn head, a setting is not of this form; or, when its turn
+            comes, a batch holds no pictures in [0,1] that the network can name.
     """
     check_network(network, turns=True)
     check_integer(iterations, "iterations", 1)
@@ -43,7 +45,14 @@ def test_time_training(network, batches, iterations=10, copies=32, learning_rate
     check_flag(reset, "reset")
     check_integer(seed, "seed")
     generator = runtime.generator(seed, "turned copies")
-    return answers(network, batches, lambda: Practice(network, iterations, copies, learning_rate, generator), reset, single=True, square=True)
+    return answers(
+        network,
+        batches,
+        lambda: Practice(network, iterations, copies, learning_rate, generator),
+        reset,
+        single=True,
+        square=True,
+    )
 
 
 test_time_training.__test__ = False  # by its name pytest would take it for a test
@@ -59,7 +68,12 @@ class Practice:
 
     def __call__(self, picture):
         for _ in range(self.iterations):
-            turned = quarter_turns(jitter(picture.expand(len(self.numbers), -1, -1, -1), self.generator), self.numbers)
-            descend_once(self.optimizer, F.cross_entropy(self.network.turn_logits(turned), self.numbers.to(picture.device)))
+            turned = quarter_turns(
+                jitter(picture.expand(len(self.numbers), -1, -1, -1), self.generator), self.numbers
+            )
+            descend_once(
+                self.optimizer,
+                F.cross_entropy(self.network.turn_logits(turned), self.numbers.to(picture.device)),
+            )
         with torch.no_grad():
             return self.network(picture)

@@ -14,7 +14,8 @@ def compare(name, mine, library, tolerance=1e-5):
         tolerance: largest absolute difference that counts as approximate.
 
     Raises:
-        TypeError, ValueError: one of the two is nothing of the kind, or both hold no value; the tolerance is negative or no number.
+        TypeError, ValueError: one of the two is nothing of the kind, or both hold no value; the tolerance is
+            negative or no number.
     """
     check_number(tolerance, "tolerance")
     mine, library = _numbers(mine, "mine"), _numbers(library, "library")
@@ -25,7 +26,10 @@ def compare(name, mine, library, tolerance=1e-5):
         raise ValueError(f"mine and library: there is nothing to compare, got {describe(mine)}")
     difference = _difference(mine, library)
     approximate = difference <= tolerance
-    print(f"{name!s:24} exact: {difference == 0!s:5}  approximate: {approximate!s:5}  maximum difference: {difference:.1e}")
+    print(
+        f"{name!s:24} exact: {difference == 0!s:5}  approximate: {approximate!s:5}  maximum difference: "
+        f"{difference:.1e}"
+    )
     return approximate
 
 
@@ -34,7 +38,9 @@ def _numbers(value, name):
     try:
         x = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as problem:
-        raise TypeError(f"{name}: expected a tensor, an array or a number, got {describe(value)}") from problem
+        raise TypeError(
+            f"{name}: expected a tensor, an array or a number, got {describe(value)}"
+        ) from problem
     if not is_plain(x):
         raise TypeError(f"{name}: expected a tensor, an array or a number, got {describe(value)}")
     return x
@@ -51,5 +57,7 @@ def _difference(mine, library):
 
 
 def is_plain(x):
-    """Does a tensor hold its values one by one: is it not sparse, not quantized, not the empty shell that torch calls meta?"""
+    """Does a tensor hold its values one by one: is it not sparse, not quantized, not the empty shell that
+    torch calls meta?
+    """
     return x.layout == torch.strided and not x.is_quantized and not x.is_meta

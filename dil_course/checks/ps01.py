@@ -1,4 +1,6 @@
-"""Problem set 01: inverse problems and forward models. Each check takes the student's answer and returns points."""
+"""Problem set 01: inverse problems and forward models. Each check takes the student's answer and returns
+points.
+"""
 
 import math
 
@@ -36,7 +38,10 @@ def interlaced_adjoint(answer, seed):
         "walk each road of the blur backwards: which kernel does that?",
         "turn the kernel by 180 degrees, both axes",
     )
-    order = ("(S B) transposed is B transposed times S transposed", "first bring y back to full height, then undo the blur's roads")
+    order = (
+        "(S B) transposed is B transposed times S transposed",
+        "first bring y back to full height, then undo the blur's roads",
+    )
     hints = (
         "test it with the dot product, on small random x and y",
         "write the camera as S B: B blurs, S keeps rows. Transpose each, and turn the order round",
@@ -47,14 +52,26 @@ def interlaced_adjoint(answer, seed):
         back = Blur(kernel).adjoint
         mistakes = {
             "this blurs with the kernel as it is": (Blur(kernel)(_zero_filled(y)), *turn),
-            "the kernel is turned along one axis only, top to bottom": (Blur(kernel.flip(0))(_zero_filled(y)), *turn),
-            "the kernel is turned along one axis only, left to right": (Blur(kernel.flip(1))(_zero_filled(y)), *turn),
-            "the kernel is transposed: the matrix A must be, not the kernel": (Blur(kernel.T)(_zero_filled(y)), *turn),
+            "the kernel is turned along one axis only, top to bottom": (
+                Blur(kernel.flip(0))(_zero_filled(y)),
+                *turn,
+            ),
+            "the kernel is turned along one axis only, left to right": (
+                Blur(kernel.flip(1))(_zero_filled(y)),
+                *turn,
+            ),
+            "the kernel is transposed: the matrix A must be, not the kernel": (
+                Blur(kernel.T)(_zero_filled(y)),
+                *turn,
+            ),
             "this is right for odd kernels, but an even side has no middle": (
                 Blur(kernel.flip(0, 1))(_zero_filled(y)),
-                "try a kernel of 1x2 on one bright pixel: where does its light go, and where does the turned kernel send it?",
-                "the centre of a side of n values is number (n - 1) // 2, before the middle when n is even: turning moves it by one",
-                "move the picture back by one pixel for each even side, or let the library's adjoint care for it",
+                "try a kernel of 1x2 on one bright pixel: where does its light go, and where does the "
+                "turned kernel send it?",
+                "the centre of a side of n values is number (n - 1) // 2, before the middle when n is even: "
+                "turning moves it by one",
+                "move the picture back by one pixel for each even side, or let the library's adjoint care "
+                "for it",
             ),
             "the rows are put back at 0, 2, 4, ...": (
                 back(_zero_filled(y, 0)),
@@ -68,8 +85,16 @@ def interlaced_adjoint(answer, seed):
                 "the rows that were dropped had no influence on y. What must the adjoint put there?",
                 "zeros between the rows",
             ),
-            "the rows are put back, but the blur is forgotten": (_zero_filled(y), "the camera does two things, your adjoint one", *order),
-            "this undoes the two steps in the wrong order": (_zero_filled(back(y)), "which of the camera's two steps came last?", *order),
+            "the rows are put back, but the blur is forgotten": (
+                _zero_filled(y),
+                "the camera does two things, your adjoint one",
+                *order,
+            ),
+            "this undoes the two steps in the wrong order": (
+                _zero_filled(back(y)),
+                "which of the camera's two steps came last?",
+                *order,
+            ),
             "this undoes the blur: it is an inverse, not an adjoint": (
                 Blur(kernel).pinv(_zero_filled(y)),
                 "the adjoint makes nothing sharp: what does <A x, y> = <x, A^T y> ask for?",
@@ -82,7 +107,13 @@ def interlaced_adjoint(answer, seed):
                 "leave out the factor of 2",
             ),
         }
-        match(f"kernel {kernel.shape[0]}x{kernel.shape[1]}", call(answer, y, kernel), back(_zero_filled(y)), mistakes, hints)
+        match(
+            f"kernel {kernel.shape[0]}x{kernel.shape[1]}",
+            call(answer, y, kernel),
+            back(_zero_filled(y)),
+            mistakes,
+            hints,
+        )
 
 
 def _scaled(factor, function):
@@ -90,7 +121,9 @@ def _scaled(factor, function):
 
 
 def _pairs():
-    """Operators with adjoints that are right, and with some that are not: (name, A, adjoint, shape of x, is it right?)."""
+    """Operators with adjoints that are right, and with some that are not: (name, A, adjoint, shape of x, is
+    it right?).
+    """
     blur, small = Blur(asymmetric_kernel()), BlurDownsample(asymmetric_kernel(), 2)
     shape, pixel = (1, 1, 6, 8), (1, 1, 1, 1)
     hidden = Mask((torch.rand(shape) < 0.5).float())
@@ -101,7 +134,8 @@ def _pairs():
         ("blur and decimation", small, small.adjoint, shape, True),
         ("mask", hidden, hidden.adjoint, shape, True),
         ("a large, loud blur", _scaled(loud, blur), _scaled(loud, blur.adjoint), (1, 3, 32, 48), True),
-        # On one pixel the two sums differ by the same share whatever is drawn: no luck in what these four find out.
+        # On one pixel the two sums differ by the same share whatever is drawn: no luck in what these four
+        # find out.
         ("faint", _scaled(1 / loud, Identity()), _scaled(2 / loud, Identity()), pixel, False),
         ("half a percent too large", Identity(), _scaled(1.005, Identity()), pixel, False),
         ("far too small", Identity(), _scaled(0, Identity()), pixel, False),
@@ -120,18 +154,28 @@ def _truth(verdict):
     if isinstance(verdict, torch.Tensor | np.ndarray | np.generic):
         count = math.prod(verdict.shape)
         if count != 1:
-            raise Wrong(f"expected one True or False, got {count} values", "a dot product is one number: is there a sum over all pixels?")
+            raise Wrong(
+                f"expected one True or False, got {count} values",
+                "a dot product is one number: is there a sum over all pixels?",
+            )
         try:
             value = verdict.item()
         except RuntimeError as problem:  # a tensor without values
-            raise Wrong(f"expected True or False, got {describe(verdict)}", "return the outcome of a comparison: `gap < ...`") from problem
+            raise Wrong(
+                f"expected True or False, got {describe(verdict)}",
+                "return the outcome of a comparison: `gap < ...`",
+            ) from problem
     if not isinstance(value, bool | int) or value not in (0, 1):
-        raise Wrong(f"expected True or False, got {type(value).__name__}", "return the outcome of a comparison: `gap < ...`")
+        raise Wrong(
+            f"expected True or False, got {type(value).__name__}",
+            "return the outcome of a comparison: `gap < ...`",
+        )
     return bool(value)
 
 
 def _verdicts(answer, A, adjoint, shape, seed):
-    """What the answer says of a pair in three draws of random numbers, each also with the sign of A and adjoint changed.
+    """What the answer says of a pair in three draws of random numbers, each also with the sign of A and
+    adjoint changed.
 
     With the same draw, the other sign changes the sign of <A x, y> - <x, A^T y> and nothing else.
     """
@@ -145,7 +189,9 @@ def _verdicts(answer, A, adjoint, shape, seed):
 
 @task(points=2)
 def passes_dot_product_test(answer, seed):
-    """Task 2: `answer(A, adjoint, shape)` says whether `adjoint` is the adjoint of A on pictures of this shape."""
+    """Task 2: `answer(A, adjoint, shape)` says whether `adjoint` is the adjoint of A on pictures of this
+    shape.
+    """
     refused, fooled, swayed, pairs = [], [], [], _pairs()
     for index in torch.randperm(len(pairs)).tolist():
         name, A, adjoint, shape, right = pairs[index]
@@ -165,7 +211,10 @@ def passes_dot_product_test(answer, seed):
             "compare the size of the difference",
         )
     if len(refused) == rights and len(fooled) == len(pairs) - rights:
-        raise Wrong("it says True where it should say False, and False where it should say True", "which way round is your comparison?")
+        raise Wrong(
+            "it says True where it should say False, and False where it should say True",
+            "which way round is your comparison?",
+        )
     if len(fooled) == len(pairs) - rights and not refused:
         raise Wrong(
             "it says True to every adjoint, also to wrong ones",
@@ -232,7 +281,9 @@ def passes_dot_product_test(answer, seed):
 
 @task(points=1)
 def psnr_of_noise(answer, seed):
-    """Task 3: `answer(sigma)` is the PSNR (dB) of a picture in [0, 1] with noise of `sigma` gray levels of 255."""
+    """Task 3: `answer(sigma)` is the PSNR (dB) of a picture in [0, 1] with noise of `sigma` gray levels of
+    255.
+    """
     for sigma in (2 + 78 * torch.rand(4)).tolist():
         s = sigma / 255
         mistakes = {
@@ -253,14 +304,26 @@ def psnr_of_noise(answer, seed):
                 "try sigma = 1 and sigma = 50 by hand",
                 "log10 of a number below 1 is negative",
             ),
-            "this is the natural logarithm": (-20 * math.log(s), "decibels count powers of ten", "torch.log10, math.log10"),
-            "the square is there twice": (-40 * math.log10(s), "10 log10 of a square is 20 log10 of the number", "use one of the two, not both"),
+            "this is the natural logarithm": (
+                -20 * math.log(s),
+                "decibels count powers of ten",
+                "torch.log10, math.log10",
+            ),
+            "the square is there twice": (
+                -40 * math.log10(s),
+                "10 log10 of a square is 20 log10 of the number",
+                "use one of the two, not both",
+            ),
             "this is the mean squared error, not yet the PSNR": (
                 s**2,
                 "the error is right; now bring it to decibels",
                 "ten times a logarithm; and less error is more decibels",
             ),
-            "a range of 256 levels": (-20 * math.log10(sigma / 256), "gray levels run from 0 to 255: how large is the largest?", "divide by 255"),
+            "a range of 256 levels": (
+                -20 * math.log10(sigma / 256),
+                "gray levels run from 0 to 255: how large is the largest?",
+                "divide by 255",
+            ),
         }
         hints = (
             "what is the mean squared error of y = x + n?",
@@ -268,7 +331,14 @@ def psnr_of_noise(answer, seed):
             "10 log10 of 1 over the mean squared error",
         )
         # The tolerance lets two digits after the point pass, and no range of 256 levels.
-        match(f"sigma {sigma:.1f}", call(answer, sigma), torch.tensor(-20 * math.log10(s)), mistakes, hints, tolerance=6e-4)
+        match(
+            f"sigma {sigma:.1f}",
+            call(answer, sigma),
+            torch.tensor(-20 * math.log10(s)),
+            mistakes,
+            hints,
+            tolerance=6e-4,
+        )
 
 
 def _spectrum(kernel, shape):
@@ -279,13 +349,17 @@ def _spectrum(kernel, shape):
 
 def _slopes(shape):
     """|D|^2 of circular differences downwards and to the right, for each wave."""
-    down, right = torch.meshgrid(*(2 - 2 * torch.cos(2 * math.pi * torch.arange(side) / side) for side in shape[-2:]), indexing="ij")
+    down, right = torch.meshgrid(
+        *(2 - 2 * torch.cos(2 * math.pi * torch.arange(side) / side) for side in shape[-2:]), indexing="ij"
+    )
     return down.double(), right.double()
 
 
 @task(points=3)
 def smooth_deblur(answer, seed):
-    """Task 4: `answer(y, kernel, weight)` minimizes |k * x - y|^2 + weight |D x|^2 in closed form, by Fourier."""
+    """Task 4: `answer(y, kernel, weight)` minimizes |k * x - y|^2 + weight |D x|^2 in closed form, by
+    Fourier.
+    """
     kernel, y = asymmetric_kernel(), torch.rand(1, 1, 12, 16)
     K, Y, (down, right) = _spectrum(kernel, y.shape), torch.fft.fft2(y.double()), _slopes(y.shape)
     padded = torch.fft.fft2(torch.nn.functional.pad(kernel.double(), (0, 11, 0, 9)))
@@ -349,12 +423,17 @@ def smooth_deblur(answer, seed):
                 "may a sharpened picture fall below zero somewhere?",
                 "its imaginary part is rounding: drop it, and keep the sign of the rest",
             ),
-            "there is no price at all: this is the inverse filter": (result(K.conj(), power), "where is the weight?", "add it to |K|^2, times |D|^2"),
+            "there is no price at all: this is the inverse filter": (
+                result(K.conj(), power),
+                "where is the weight?",
+                "add it to |K|^2, times |D|^2",
+            ),
             "the kernel's centre is not at the origin": (
                 result(padded.conj(), padded.abs() ** 2 + weight * D),
                 "is your picture shifted? by half the kernel's size?",
                 "a kernel padded at its corner blurs and shifts. Where should its centre sit?",
-                "roll the padded kernel by minus half its size, or transform the blur of one bright point at (0, 0)",
+                "roll the padded kernel by minus half its size, or transform the blur of one bright point "
+                "at (0, 0)",
             ),
             "the blur is not undone, only the differences are priced": (
                 result(torch.ones_like(K), 1 + weight * D),
@@ -364,21 +443,35 @@ def smooth_deblur(answer, seed):
         hints = (
             "set the gradient to zero: (A^T A + weight D^T D) x = A^T y",
             "all of A and D are diagonal in Fourier space, so divide wave by wave",
-            "on top conj(K) Y; below it a sum: what A^T A does to the wave, and the weight times what D^T D does",
+            "on top conj(K) Y; below it a sum: what A^T A does to the wave, and the weight times what D^T D "
+            "does",
         )
-        match(f"weight {weight}", call(answer, y, kernel, weight), result(K.conj(), power + weight * D), mistakes, hints, tolerance=1e-3)
+        match(
+            f"weight {weight}",
+            call(answer, y, kernel, weight),
+            result(K.conj(), power + weight * D),
+            mistakes,
+            hints,
+            tolerance=1e-3,
+        )
 
 
 @task(points=2)
 def noise_after_tikhonov(answer, seed):
-    """Task 5: `answer(K, sigma, weight)` predicts the mean squared error that noise alone causes in Tikhonov's result."""
+    """Task 5: `answer(K, sigma, weight)` predicts the mean squared error that noise alone causes in
+    Tikhonov's result.
+    """
     K = _spectrum(asymmetric_kernel(), (1, 1, 12, 16))
     power = K.abs() ** 2
     for _ in range(2):
         sigma, weight = 0.02 + 0.1 * torch.rand(()).item(), 10 ** (-2 + 1.5 * torch.rand(()).item())
         gain = power / (power + weight) ** 2
         mistakes = {
-            "noise adds up by its variance": (sigma * gain.mean(), "is sigma a standard deviation or a variance?", "sigma squared"),
+            "noise adds up by its variance": (
+                sigma * gain.mean(),
+                "is sigma a standard deviation or a variance?",
+                "sigma squared",
+            ),
             "this is the total over all waves, not the mean": (
                 sigma**2 * gain.sum(),
                 "the error is asked for per pixel",
@@ -428,9 +521,16 @@ def noise_after_tikhonov(answer, seed):
         hints = (
             "Tikhonov multiplies each wave of y by one number. Which?",
             "white noise has variance sigma^2 in each wave; the filter multiplies it by its own size squared",
-            "square the size of conj(K) / (|K|^2 + weight), wave by wave: that times the variance, and the mean over all waves",
+            "square the size of conj(K) / (|K|^2 + weight), wave by wave: that times the variance, and the "
+            "mean over all waves",
         )
-        match(f"sigma {sigma:.3f}, weight {weight:.3f}", call(answer, K, sigma, weight), sigma**2 * gain.mean(), mistakes, hints)
+        match(
+            f"sigma {sigma:.3f}, weight {weight:.3f}",
+            call(answer, K, sigma, weight),
+            sigma**2 * gain.mean(),
+            mistakes,
+            hints,
+        )
 
 
 @task(points=2)
@@ -454,7 +554,11 @@ def make_consistent(answer, seed):
                 "simulate your result: is it closer to y than the guess was?",
                 "what is missing: y - A(guess)",
             ),
-            "this is the correction alone": (A.pinv(y - A(guess)), "does A(result) equal y?", "a correction of what? add it there"),
+            "this is the correction alone": (
+                A.pinv(y - A(guess)),
+                "does A(result) equal y?",
+                "a correction of what? add it there",
+            ),
             "this is the guess, uncorrected": (guess, "does A(guess) equal y?", "add what is missing"),
             "the guess's own measurement is not taken off": (
                 guess + A.pinv(y),
@@ -497,14 +601,16 @@ CAUSES = {
 
 
 def failing_run(letter, iterations=150):
-    """One of the runs of task 7: gradient descent on a blurred, noisy picture, and something may be wrong with it.
+    """One of the runs of task 7: gradient descent on a blurred, noisy picture, and something may be wrong
+    with it.
 
     Args:
         letter: "A", "B", "C" or "D".
         iterations: how long to run; more shows more.
 
     Returns:
-        Dictionary: y (1,1,64,64), A, the adjoint that the run used, sigma of the noise, estimate (1,1,64,64), and the
+        Dictionary: y (1,1,64,64), A, the adjoint that the run used, sigma of the noise, estimate (1,1,64,64),
+            and the
         lists misfit (root mean square of A(x) - y) and psnr (dB), one entry an iteration.
     """
     x = picture("camera", 64).mean(1, keepdim=True)
@@ -524,17 +630,37 @@ def failing_run(letter, iterations=150):
         estimate = estimate - step * adjoint(residual)
         misfit.append(float(residual.square().mean().sqrt()))
         quality.append(float(-10 * torch.log10((estimate - x).square().mean())))
-    return {"y": y, "A": believed, "adjoint": adjoint, "sigma": sigma, "estimate": estimate, "misfit": misfit, "psnr": quality}
+    return {
+        "y": y,
+        "A": believed,
+        "adjoint": adjoint,
+        "sigma": sigma,
+        "estimate": estimate,
+        "misfit": misfit,
+        "psnr": quality,
+    }
 
 
 @task(points=3)
 def causes(answer, seed):
     """Task 7: `answer` is a dictionary that names the cause of each failing run."""
     refutations = {
-        "step too large": ("then the misfit would grow from one iteration to the next, without end", "plot the misfit with a logarithmic axis"),
-        "wrong adjoint": ("its adjoint passes the dot-product test: try", "task 2 gives you the tool: apply it to run['A'] and run['adjoint']"),
-        "wrong kernel": ("then the misfit could not come down to the noise", "compare the last misfit with sigma"),
-        "fits the noise": ("then the PSNR would rise first and fall later", "plot the PSNR, and find its largest value"),
+        "step too large": (
+            "then the misfit would grow from one iteration to the next, without end",
+            "plot the misfit with a logarithmic axis",
+        ),
+        "wrong adjoint": (
+            "its adjoint passes the dot-product test: try",
+            "task 2 gives you the tool: apply it to run['A'] and run['adjoint']",
+        ),
+        "wrong kernel": (
+            "then the misfit could not come down to the noise",
+            "compare the last misfit with sigma",
+        ),
+        "fits the noise": (
+            "then the PSNR would rise first and fall later",
+            "plot the PSNR, and find its largest value",
+        ),
         "null space": (
             "a blur keeps every wave, though some only faintly; it has no such null space",
             "which operators of the lesson throw numbers away?",
@@ -543,18 +669,30 @@ def causes(answer, seed):
             "look at the PSNR's last value and at its best one, and at the misfit beside sigma",
             "all runs but the honest one end far from where they could",
         ),
-        ("A", "wrong kernel"): ("the misfit does not stop at a floor: it grows", "a wrong kernel never makes a run explode"),
+        ("A", "wrong kernel"): (
+            "the misfit does not stop at a floor: it grows",
+            "a wrong kernel never makes a run explode",
+        ),
         ("D", "step too large"): (
             "the step is the same as in run B, and |A| is at most 1",
             "something else can make a descent climb: test the adjoint",
         ),
-        ("D", "fits the noise"): ("its misfit never comes near sigma, and then grows without end", "who fits noise has a misfit below sigma"),
-        ("D", "wrong kernel"): ("the kernel is the camera's own", "which two operators does a descent need? test whether they belong together"),
+        ("D", "fits the noise"): (
+            "its misfit never comes near sigma, and then grows without end",
+            "who fits noise has a misfit below sigma",
+        ),
+        ("D", "wrong kernel"): (
+            "the kernel is the camera's own",
+            "which two operators does a descent need? test whether they belong together",
+        ),
         ("C", "fits the noise"): (
             "its misfit is still more than three times sigma: the data are not even explained",
             "who fits noise has a misfit below sigma",
         ),
-        ("C", "wrong adjoint"): ("its adjoint passes the dot-product test with its A: try", "A and adjoint fit each other. Do they fit the camera?"),
+        ("C", "wrong adjoint"): (
+            "its adjoint passes the dot-product test with its A: try",
+            "A and adjoint fit each other. Do they fit the camera?",
+        ),
     }
     right = {"A": "step too large", "B": "fits the noise", "C": "wrong kernel", "D": "wrong adjoint"}
     choose("causes", answer, right, CAUSES, refutations, points=0.75)

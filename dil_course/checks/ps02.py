@@ -15,30 +15,46 @@ def gray(name, side=64):
 
 
 def distances(y, row, column, reach, size, of=lambda difference: difference.square().mean()):
-    """What `of` says of the difference between the patch about (row, column) and the patches about its neighbours."""
+    """What `of` says of the difference between the patch about (row, column) and the patches about its
+    neighbours.
+    """
     half, shifts = size // 2, range(-reach, reach + 1)
 
     def cut(row, column):
         return y[..., row - half : row - half + size, column - half : column - half + size]
 
-    return torch.stack([torch.stack([of(cut(row + down, column + right) - cut(row, column)) for right in shifts]) for down in shifts])
+    return torch.stack(
+        [
+            torch.stack([of(cut(row + down, column + right) - cut(row, column)) for right in shifts])
+            for down in shifts
+        ]
+    )
 
 
 @task(points=2)
 def distance_map(answer, seed):
-    """Task 1: `answer(y, row, column, reach, size)` holds the mean squared differences to all patches within reach."""
+    """Task 1: `answer(y, row, column, reach, size)` holds the mean squared differences to all patches within
+    reach.
+    """
     draw = runtime.generator(seed, "distance map")
     for channels, row, column, reach, size in ((3, 9, 11, 3, 5), (1, 12, 8, 4, 3)):
         y = torch.rand(1, channels, 20, 22, generator=draw, dtype=torch.float64)
         right = distances(y, row, column, reach, size)
-        centre = ("the pixel in the middle of the patch is at (row, column)", "rows from row - size // 2 to row + size // 2")
+        centre = (
+            "the pixel in the middle of the patch is at (row, column)",
+            "rows from row - size // 2 to row + size // 2",
+        )
         mistakes = {
             "this adds the squares up": (
                 distances(y, row, column, reach, size, lambda difference: difference.square().sum()),
                 "a larger patch would have larger distances. Is that wanted?",
                 "the mean, not the sum",
             ),
-            "the root is taken": (right.sqrt(), "mean squared differences are asked for", "leave the root out"),
+            "the root is taken": (
+                right.sqrt(),
+                "mean squared differences are asked for",
+                "leave the root out",
+            ),
             "this is the mean absolute difference": (
                 distances(y, row, column, reach, size, lambda difference: difference.abs().mean()),
                 "differences count by their squares",
@@ -53,13 +69,21 @@ def distance_map(answer, seed):
                 distances(y, row + size // 2, column + size // 2, reach, size),
                 *centre,
             ),
-            "this compares single pixels": (distances(y, row, column, reach, 1), "what does `size` say?", "compare squares of size x size pixels"),
+            "this compares single pixels": (
+                distances(y, row, column, reach, 1),
+                "what does `size` say?",
+                "compare squares of size x size pixels",
+            ),
             "this is the map of the shifts the other way": (
                 right.flip(0, 1),
                 "the first row belongs to the patches that lie `reach` rows higher",
                 "the patch about (row + down, column + right), for down and right from -reach to reach",
             ),
-            "rows and columns of the map are exchanged": (right.mT, "the first index counts shifts down", "the outer loop is over rows"),
+            "rows and columns of the map are exchanged": (
+                right.mT,
+                "the first index counts shifts down",
+                "the outer loop is over rows",
+            ),
             "the patch moves in the wrong picture: rows and columns of y are exchanged": (
                 distances(y.mT, row, column, reach, size),
                 "`row` counts from the top",
@@ -72,37 +96,78 @@ def distance_map(answer, seed):
                 "a patch has all colours",
                 "y[..., rows, columns] keeps the channels; the mean is over all of its numbers",
             )
-        hints = ("cut one patch with y[..., top : top + size, left : left + size]", "two loops over the shifts, from -reach to reach", centre[1])
-        match(f"{channels} channels, size {size}", call(answer, y, row, column, reach, size), right, mistakes, hints)
+        hints = (
+            "cut one patch with y[..., top : top + size, left : left + size]",
+            "two loops over the shifts, from -reach to reach",
+            centre[1],
+        )
+        match(
+            f"{channels} channels, size {size}",
+            call(answer, y, row, column, reach, size),
+            right,
+            mistakes,
+            hints,
+        )
 
 
 @task(points=3)
 def noise_distance(answer, seed):
-    """Task 2: `answer(sigma, numbers)` is mean and standard deviation of the mean squared difference of two noisy copies."""
+    """Task 2: `answer(sigma, numbers)` is mean and standard deviation of the mean squared difference of two
+    noisy copies.
+    """
     draw = runtime.generator(seed, "noise distance")
     for numbers in (25, 27, 9):
         sigma = 0.3 + 0.5 * torch.rand((), generator=draw).item()
         mean, spread = 2 * sigma**2, 2 * sigma**2 * math.sqrt(2 / numbers)
-        both = ("what is the variance of the difference of two independent numbers?", "2 sigma^2: the variances add")
-        square = ("the square of a Gaussian number of variance v has the variance 2 v^2", "the mean of n of them has 2 v^2 / n, with v = 2 sigma^2")
+        both = (
+            "what is the variance of the difference of two independent numbers?",
+            "2 sigma^2: the variances add",
+        )
+        square = (
+            "the square of a Gaussian number of variance v has the variance 2 v^2",
+            "the mean of n of them has 2 v^2 / n, with v = 2 sigma^2",
+        )
         mistakes = {
             "only one of the two copies is noisy here": ((mean / 2, spread / 2), *both),
             "the mean is that of one noisy copy": ((mean / 2, spread), *both),
             "two noises cancel here": ((0.0, spread), "a difference of noises is a noise", *both),
-            "the mean is a sum over the patch": ((mean * numbers, spread * numbers), "the mean of the squares, not their sum", *both),
+            "the mean is a sum over the patch": (
+                (mean * numbers, spread * numbers),
+                "the mean of the squares, not their sum",
+                *both,
+            ),
             "the second number is the variance, not the standard deviation": ((mean, spread**2), *square),
-            "the spread does not fall with the size of the patch": ((mean, 2 * sigma**2 * math.sqrt(2)), *square),
-            "the spread falls with n, and should with its root": ((mean, 2 * sigma**2 * math.sqrt(2) / numbers), *square),
+            "the spread does not fall with the size of the patch": (
+                (mean, 2 * sigma**2 * math.sqrt(2)),
+                *square,
+            ),
+            "the spread falls with n, and should with its root": (
+                (mean, 2 * sigma**2 * math.sqrt(2) / numbers),
+                *square,
+            ),
             "the spread lacks the root of 2": ((mean, 2 * sigma**2 / math.sqrt(numbers)), *square),
-            "the spread is that of a mean of Gaussian numbers, not of their squares": ((mean, math.sqrt(2) * sigma / math.sqrt(numbers)), *square),
+            "the spread is that of a mean of Gaussian numbers, not of their squares": (
+                (mean, math.sqrt(2) * sigma / math.sqrt(numbers)),
+                *square,
+            ),
             "the spread takes one noisy copy": ((mean, spread / 2), *square),
             "spread and mean are exchanged": ((spread, mean), "the mean first", "return mean, spread"),
         }
         given = call(answer, sigma, numbers)
         if isinstance(given, tuple | list):
             given = torch.stack([tensor(value).reshape(-1)[:1].sum() for value in given]) if given else given
-        hints = ("write the difference of the two noises in one pixel as a number of its own", *both, *square)[:3]
-        match(f"{numbers} numbers, sigma {sigma:.2f}", given, torch.tensor([mean, spread], dtype=torch.float64), mistakes, hints)
+        hints = (
+            "write the difference of the two noises in one pixel as a number of its own",
+            *both,
+            *square,
+        )[:3]
+        match(
+            f"{numbers} numbers, sigma {sigma:.2f}",
+            given,
+            torch.tensor([mean, spread], dtype=torch.float64),
+            mistakes,
+            hints,
+        )
 
 
 @task(points=2)
@@ -120,24 +185,60 @@ def vote_weights(answer, seed):
 
         noise = ("noise alone makes two equal patches differ by 2 sigma^2", "max(d^2 - 2 sigma^2, 0)")
         mistakes = {
-            "the weights do not add up to one": (torch.exp(-excess / h**2), "a mean needs weights that add up to one", "divide by their sum"),
+            "the weights do not add up to one": (
+                torch.exp(-excess / h**2),
+                "a mean needs weights that add up to one",
+                "divide by their sum",
+            ),
             "what noise alone makes is not taken off": (share(squared / h**2), *noise),
             "only one sigma^2 is taken off": (share((squared - sigma**2).clamp(min=0) / h**2), *noise),
-            "the square of h is missing": (share(excess / h), "a mean square is divided by a square", "h^2, with h = strength sigma"),
-            "strength is not squared": (share(excess / (strength * sigma**2)), "h^2, with h = strength sigma", "(strength * sigma) ** 2"),
-            "strength is missing": (share(excess / sigma**2), "h = strength sigma", "(strength * sigma) ** 2"),
-            "sigma is missing": (share(excess / strength**2), "h = strength sigma", "(strength * sigma) ** 2"),
+            "the square of h is missing": (
+                share(excess / h),
+                "a mean square is divided by a square",
+                "h^2, with h = strength sigma",
+            ),
+            "strength is not squared": (
+                share(excess / (strength * sigma**2)),
+                "h^2, with h = strength sigma",
+                "(strength * sigma) ** 2",
+            ),
+            "strength is missing": (
+                share(excess / sigma**2),
+                "h = strength sigma",
+                "(strength * sigma) ** 2",
+            ),
+            "sigma is missing": (
+                share(excess / strength**2),
+                "h = strength sigma",
+                "(strength * sigma) ** 2",
+            ),
             "the less alike, the more weight": (share(-excess / h**2), "who should vote most?", "exp(-...)"),
-            "the distances are squared once more": (share((squared**2 - 2 * sigma**2).clamp(min=0) / h**2), "`squared` holds d^2 already", *noise),
-            "there is a 2 too many under the fraction": (share(excess / (2 * h**2)), "no 2 here: the formula is no bell curve's", "h^2"),
+            "the distances are squared once more": (
+                share((squared**2 - 2 * sigma**2).clamp(min=0) / h**2),
+                "`squared` holds d^2 already",
+                *noise,
+            ),
+            "there is a 2 too many under the fraction": (
+                share(excess / (2 * h**2)),
+                "no 2 here: the formula is no bell curve's",
+                "h^2",
+            ),
         }
         hints = (*noise, "exp(-excess / h^2), divided by the sum of all")
-        match(f"{count} patches, strength {strength}", call(answer, squared, sigma, strength), share(excess / h**2), mistakes, hints)
+        match(
+            f"{count} patches, strength {strength}",
+            call(answer, squared, sigma, strength),
+            share(excess / h**2),
+            mistakes,
+            hints,
+        )
 
 
 @task(points=2)
 def error_of_mean(answer, seed):
-    """Task 4: `answer(differences, weights, sigma)` is the expected squared error of a weighted mean of noisy neighbours."""
+    """Task 4: `answer(differences, weights, sigma)` is the expected squared error of a weighted mean of noisy
+    neighbours.
+    """
     draw = runtime.generator(seed, "neighbours")
     for count in (6, 11):
         sigma = 0.2 + 0.2 * torch.rand((), generator=draw).item()
@@ -145,10 +246,17 @@ def error_of_mean(answer, seed):
         weights = torch.rand(count, generator=draw, dtype=torch.float64)
         weights = weights / weights.sum()
         bias, left = (weights * delta).sum(), weights.square().sum()
-        parts = ("the error is a fixed part and a random part. Write down both", "(sum w delta)^2 + sigma^2 sum w^2")
+        parts = (
+            "the error is a fixed part and a random part. Write down both",
+            "(sum w delta)^2 + sigma^2 sum w^2",
+        )
         mistakes = {
             "the fixed part is not squared": (bias + sigma**2 * left, "squared error, please", *parts),
-            "the fixed part is missing": (sigma**2 * left, "neighbours are not quite the same. What does that do to the mean?", *parts),
+            "the fixed part is missing": (
+                sigma**2 * left,
+                "neighbours are not quite the same. What does that do to the mean?",
+                *parts,
+            ),
             "the random part is missing": (bias**2, "how noisy is a weighted mean of noisy numbers?", *parts),
             "differences of opposite sign cannot cancel here": (
                 (weights * delta**2).sum() + sigma**2 * left,
@@ -165,12 +273,30 @@ def error_of_mean(answer, seed):
                 "who has little weight does little harm",
                 *parts,
             ),
-            "the noise is not reduced at all": (bias**2 + sigma**2, "independent noises cancel in part", *parts),
-            "sigma is not squared": (bias**2 + sigma * left, "the variance of a number times w is w^2 sigma^2", *parts),
-            "this is the root of it": ((bias**2 + sigma**2 * left).sqrt(), "the squared error is asked for", *parts),
+            "the noise is not reduced at all": (
+                bias**2 + sigma**2,
+                "independent noises cancel in part",
+                *parts,
+            ),
+            "sigma is not squared": (
+                bias**2 + sigma * left,
+                "the variance of a number times w is w^2 sigma^2",
+                *parts,
+            ),
+            "this is the root of it": (
+                (bias**2 + sigma**2 * left).sqrt(),
+                "the squared error is asked for",
+                *parts,
+            ),
         }
         hints = ("the mean is sum w (x + delta + n). Take x away", *parts)
-        match(f"{count} neighbours", call(answer, delta, weights, sigma), bias**2 + sigma**2 * left, mistakes, hints)
+        match(
+            f"{count} neighbours",
+            call(answer, delta, weights, sigma),
+            bias**2 + sigma**2 * left,
+            mistakes,
+            hints,
+        )
 
 
 def forged(seed=0):
@@ -185,7 +311,11 @@ def forged(seed=0):
     while True:
         (top, left), (low, across) = torch.randint(0, 56 - side + 1, (2, 2), generator=draw).tolist()
         # A flat square would have copies everywhere, so that nobody could find the one.
-        if low - top >= side and abs(across - left) >= 3 and x[..., top : top + side, left : left + side].std() > 0.08:
+        if (
+            low - top >= side
+            and abs(across - left) >= 3
+            and x[..., top : top + side, left : left + side].std() > 0.08
+        ):
             break
     x[..., low : low + side, across : across + side] = x[..., top : top + side, left : left + side].clone()
     return x + 3 / 255 * torch.randn(x.shape, generator=draw), (low - top, across - left)
@@ -207,7 +337,10 @@ def find_copy(answer, seed):
         try:
             given = tuple(int(value) for value in given)
         except Exception as problem:  # whatever it is that these values cannot do
-            raise Wrong("there is no answer yet" if given is ... else "expected two whole numbers, (down, right)", "return down, right") from problem
+            raise Wrong(
+                "there is no answer yet" if given is ... else "expected two whole numbers, (down, right)",
+                "return down, right",
+            ) from problem
         most = (
             "look at the offset of every patch from its nearest neighbour. Which offset comes most often?",
             "torch.unique(..., dim=0, return_counts=True)",
@@ -220,14 +353,26 @@ def find_copy(answer, seed):
                 "each patch of the copy points back. Both directions come equally often",
                 "change the sign of an offset that points up",
             ),
-            "down and right are exchanged": ((right, down), "which column of `places` counts rows?", "return down, right"),
-            "the sign of one of the two is lost": ((abs(down), abs(right)), "a copy can lie below and to the left", "change both signs, or none"),
+            "down and right are exchanged": (
+                (right, down),
+                "which column of `places` counts rows?",
+                "return down, right",
+            ),
+            "the sign of one of the two is lost": (
+                (abs(down), abs(right)),
+                "a copy can lie below and to the left",
+                "change both signs, or none",
+            ),
             "a patch has found itself, or one that nearly covers it": (
                 (0, 0),
                 "what does `apart` do?",
                 "nearest(..., apart=apart) needs both places",
             ),
-            "this is a mean of offsets": (tuple(below.mean(0).int().tolist()), "one wrong neighbour moves a mean", *most),
+            "this is a mean of offsets": (
+                tuple(below.mean(0).int().tolist()),
+                "one wrong neighbour moves a mean",
+                *most,
+            ),
             "this is a median of offsets, each coordinate by itself": (
                 tuple(below.median(0).values.int().tolist()),
                 "rows and columns belong together",
@@ -255,7 +400,12 @@ CAUSES = {
     "reach too small": "only the nearest neighbours of a pixel are asked",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "patches of one pixel", "B": "strength far too large", "C": "noise that neighbours share", "D": "sigma too small"}
+RUNS = {
+    "A": "patches of one pixel",
+    "B": "strength far too large",
+    "C": "noise that neighbours share",
+    "D": "sigma too small",
+}
 
 
 def failing_run(letter):
@@ -265,8 +415,10 @@ def failing_run(letter):
         letter: "A", "B", "C" or "D".
 
     Returns:
-        Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and `votes`, a
-        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were averaged.
+        Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and
+            `votes`, a
+        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were
+            averaged.
     """
     return _run(RUNS[letter])
 
@@ -275,7 +427,9 @@ def _run(fault):
     x, sigma = gray("camera"), 20 / 255
     noise = torch.randn(x.shape, generator=runtime.generator(0, "noise of task 6"))
     if fault == "noise that neighbours share":
-        noise = torch.nn.functional.avg_pool2d(torch.nn.functional.pad(noise, [1] * 4, mode="circular"), 3, stride=1)
+        noise = torch.nn.functional.avg_pool2d(
+            torch.nn.functional.pad(noise, [1] * 4, mode="circular"), 3, stride=1
+        )
     y = x + sigma * noise / noise.std()
     told = sigma / 3 if fault == "sigma too small" else sigma
     strength = 100.0 if fault == "strength far too large" else 0.8
@@ -284,10 +438,22 @@ def _run(fault):
     def votes(row, column, reach=6):
         """The weights (13,13) of the pixels about (row, column), before they are divided by their sum."""
         margin = reach + patch // 2
-        squared = distances(torch.nn.functional.pad(y, [margin] * 4, mode="reflect"), row + margin, column + margin, reach, patch)
+        squared = distances(
+            torch.nn.functional.pad(y, [margin] * 4, mode="reflect"),
+            row + margin,
+            column + margin,
+            reach,
+            patch,
+        )
         return torch.exp(-(squared - 2 * told**2).clamp(min=0) / (strength * told) ** 2)
 
-    return {"truth": x, "y": y, "sigma": sigma, "estimate": non_local_means(y, told, patch, strength=strength), "votes": votes}
+    return {
+        "truth": x,
+        "y": y,
+        "sigma": sigma,
+        "estimate": non_local_means(y, told, patch, strength=strength),
+        "votes": votes,
+    }
 
 
 @task(points=4)
@@ -295,9 +461,15 @@ def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
     share = "compute (sum of votes)^2 / sum of votes^2 in a flat place, such as (10, 10)"
     refutations = {
-        "strength far too large": ("its votes are not all the same", "print the smallest and the largest of votes(row, column) at an edge"),
+        "strength far too large": (
+            "its votes are not all the same",
+            "print the smallest and the largest of votes(row, column) at an edge",
+        ),
         "sigma too small": ("in a flat place many pixels vote", share),
-        ("B", "patches of one pixel"): ("its votes do not depend on the pixels at all", "print the smallest and the largest of votes(row, column)"),
+        ("B", "patches of one pixel"): (
+            "its votes do not depend on the pixels at all",
+            "print the smallest and the largest of votes(row, column)",
+        ),
         "patches of one pixel": (
             "pixels with almost the same value get different votes",
             "beside votes(row, column), show y there: do equal values mean equal votes?",
@@ -307,13 +479,22 @@ def causes(answer, seed):
             "compute the correlation of y - truth with itself, one pixel to the right",
         ),
         "reach too small": ("votes come from 13 x 13 pixels", "print the shape of votes(row, column)"),
-        "nothing": ("a good run reaches 27.8 dB here, and this one stays below 25.5", "compute psnr(estimate, truth)"),
+        "nothing": (
+            "a good run reaches 27.8 dB here, and this one stays below 25.5",
+            "compute psnr(estimate, truth)",
+        ),
     }
     choose("causes", answer, RUNS, CAUSES, refutations, points=1)
 
 
 def three_pictures(seed=0):
-    """The open question's noisy pictures {name: y (1,1,64,64)}, sigma, and the truths {name: x}, to judge and not to choose."""
+    """The open question's noisy pictures {name: y (1,1,64,64)}, sigma, and the truths {name: x}, to judge and
+    not to choose.
+    """
     sigma, truths = 20 / 255, {name: gray(name) for name in ("brick", "camera", "chelsea")}
     draw = runtime.generator(seed, "three pictures")
-    return {name: x + sigma * torch.randn(x.shape, generator=draw) for name, x in truths.items()}, sigma, truths
+    return (
+        {name: x + sigma * torch.randn(x.shape, generator=draw) for name, x in truths.items()},
+        sigma,
+        truths,
+    )

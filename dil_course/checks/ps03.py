@@ -15,7 +15,9 @@ def _mean_square(difference):
 
 
 def _loop(y, A, network, z, noises, **change):
-    """The loop of task 1; `change` puts one mistake into it. Returns the estimates and losses of all iterations."""
+    """The loop of task 1; `change` puts one mistake into it. Returns the estimates and losses of all
+    iterations.
+    """
     make = change.get("optimizer", torch.optim.Adam)
     rate = change.get("learning_rate", 0.01)
     feed = change.get("feed", lambda noise, so_far: z + noise / 30)
@@ -56,17 +58,44 @@ def _network():
 
 def _fit_mistakes(y, A, z, noises):
     """{what it looks like: ((change of the loop, what is returned), hint, hint, hint)}."""
-    step = ("print the loss of each iteration: does it fall?", "three calls belong together: zero_grad, backward, step, in this order")
-    noise = ("where does `noise` enter, and where does z change?", "z itself stays fixed: hand the network z + noise / 30")
-    after = ("the last estimate is the one that the last loss was taken of", "return the estimate of the last round of the loop, as it is")
-    space = ("what is y: a picture, or a measurement of one?", "compare in the space of y: simulate the camera, then subtract", "A(estimate) - y")
+    step = (
+        "print the loss of each iteration: does it fall?",
+        "three calls belong together: zero_grad, backward, step, in this order",
+    )
+    noise = (
+        "where does `noise` enter, and where does z change?",
+        "z itself stays fixed: hand the network z + noise / 30",
+    )
+    after = (
+        "the last estimate is the one that the last loss was taken of",
+        "return the estimate of the last round of the loop, as it is",
+    )
+    space = (
+        "what is y: a picture, or a measurement of one?",
+        "compare in the space of y: simulate the camera, then subtract",
+        "A(estimate) - y",
+    )
     square = ("which loss does the task ask for?", "torch.mean((A(estimate) - y) ** 2)")
     rate = ("with which learning rate does the optimizer begin?", "lr=0.01; torch's own default is 0.001")
     return {
-        "the loss ignores A: the estimate itself is compared with y": ({"misfit": lambda e: _mean_square(e - y)}, _last, *space),
+        "the loss ignores A: the estimate itself is compared with y": (
+            {"misfit": lambda e: _mean_square(e - y)},
+            _last,
+            *space,
+        ),
         "A is applied to y as well": ({"misfit": lambda e: _mean_square(A(e - y))}, _last, *space),
-        "the gradients of all iterations add up": ({"accumulate": True}, _last, *step, "optimizer.zero_grad() before loss.backward()"),
-        "the weights never change": ({"frozen": True}, _last, *step, "optimizer.step() after loss.backward()"),
+        "the gradients of all iterations add up": (
+            {"accumulate": True},
+            _last,
+            *step,
+            "optimizer.zero_grad() before loss.backward()",
+        ),
+        "the weights never change": (
+            {"frozen": True},
+            _last,
+            *step,
+            "optimizer.step() after loss.backward()",
+        ),
         "a new optimizer begins at each iteration": (
             {"fresh_optimizer": True},
             _last,
@@ -94,15 +123,27 @@ def _fit_mistakes(y, A, z, noises):
             *noise,
             "for noise in noises: ...",
         ),
-        "this is the network's output after the last update, without noise": ({}, lambda e, losses, network, z, noises: network(z), *after),
-        "this is the network's output after the last update, in evaluation mode": ({}, lambda e, losses, network, *rest: network.eval()(z), *after),
+        "this is the network's output after the last update, without noise": (
+            {},
+            lambda e, losses, network, z, noises: network(z),
+            *after,
+        ),
+        "this is the network's output after the last update, in evaluation mode": (
+            {},
+            lambda e, losses, network, *rest: network.eval()(z),
+            *after,
+        ),
         "the network is in evaluation mode": (
             {"evaluating": True},
             _last,
             "which numbers does batch normalization use then?",
             "leave out network.eval(): here each picture is its own batch",
         ),
-        "this is the network's output after the last update": ({}, lambda e, losses, network, z, noises: network(z + noises[-1] / 30), *after),
+        "this is the network's output after the last update": (
+            {},
+            lambda e, losses, network, z, noises: network(z + noises[-1] / 30),
+            *after,
+        ),
         "the last iteration is missing": (
             {},
             lambda e, *rest: e[-2:-1],
@@ -115,7 +156,12 @@ def _fit_mistakes(y, A, z, noises):
             "a small loss can be noise that was learned: it chooses nothing here",
             *after,
         ),
-        "this is the mean of all estimates": ({}, lambda e, *rest: e.mean(0, keepdim=True), "averaging comes in task 2", *after),
+        "this is the mean of all estimates": (
+            {},
+            lambda e, *rest: e.mean(0, keepdim=True),
+            "averaging comes in task 2",
+            *after,
+        ),
         "this is the running average of the estimates": ({}, _average, "averaging comes in task 2", *after),
         "the learning rate is too small": ({"learning_rate": 1e-3}, _last, *rate),
         "the learning rate is too large": ({"learning_rate": 0.1}, _last, *rate),
@@ -131,7 +177,11 @@ def _fit_mistakes(y, A, z, noises):
             "which optimizer does the task ask for?",
             "torch.optim.Adam",
         ),
-        "the loss is not squared: it is a mean of sizes": ({"misfit": lambda e: torch.mean((A(e) - y).abs())}, _last, *square),
+        "the loss is not squared: it is a mean of sizes": (
+            {"misfit": lambda e: torch.mean((A(e) - y).abs())},
+            _last,
+            *square,
+        ),
         "the loss is a square root": ({"misfit": lambda e: (A(e) - y).norm()}, _last, *square),
     }
 
@@ -147,7 +197,8 @@ def _recognized(given, y, A, z, noises):
 
 
 def _fit_inputs(A):
-    """y, z, noises for task 1, and its answer: not the estimate of the smallest loss, and the same for a sum as for a mean.
+    """y, z, noises for task 1, and its answer: not the estimate of the smallest loss, and the same for a sum
+    as for a mean.
 
     Adam hardly feels the size of a loss, but where a gradient is as faint as its eps.
     """
@@ -164,7 +215,9 @@ def _fit_inputs(A):
 
 @task(points=3)
 def fit(answer, seed):
-    """Task 1: `answer(y, A, network, z, noises)` is the loop of deep image prior with an operator; the last estimate."""
+    """Task 1: `answer(y, A, network, z, noises)` is the loop of deep image prior with an operator; the last
+    estimate.
+    """
     mask = (torch.rand(1, 1, 16, 16) < 0.6).float()
     kernel = 0.1 + torch.rand(3, 5)
     hints = (
@@ -175,10 +228,13 @@ def fit(answer, seed):
     loud_blur = Blur(20 * kernel / kernel.sum())  # so that gradients are not faint
     for name, A in {"holes": Mask(mask), "blur": loud_blur}.items():
         y, z, noises, right = _fit_inputs(A)
-        given, again, others = (tensor(call(answer, y, A, _network(), z, drawn)) for drawn in (noises, noises, noises.flip(0) / 2))
+        given, again, others = (
+            tensor(call(answer, y, A, _network(), z, drawn)) for drawn in (noises, noises, noises.flip(0) / 2)
+        )
         if again.shape != given.shape or not torch.allclose(again, given, rtol=0, atol=1e-4):
             raise Wrong(
-                "two calls with the same inputs give different results: your function draws random numbers of its own",
+                "two calls with the same inputs give different results: your function draws random numbers "
+                "of its own",
                 "where do all random numbers come from in this task?",
                 "from z and from `noises`: use them, and draw nothing",
             )
@@ -186,7 +242,13 @@ def fit(answer, seed):
         if not close(given.reshape(-1), right.reshape(-1)):
             mistakes = _recognized(given, y, A, z, noises)
         if not mistakes and torch.equal(given, others):
-            mistakes = {"your result does not depend on `noises`": (given, "the noise on z is handed to you", "for noise in noises: ...")}
+            mistakes = {
+                "your result does not depend on `noises`": (
+                    given,
+                    "the noise on z is handed to you",
+                    "for noise in noises: ...",
+                )
+            }
         match(f"last estimate, {name}", given, right, mistakes, hints)
 
 
@@ -215,10 +277,26 @@ def noise_left(answer, seed):
                 "independent noises add their variances, each times its weight squared",
                 "a geometric series of w^2",
             ),
-            "this is how many outputs the average is worth": (1 / right, "is it more or less noise than before?", "take the reciprocal"),
-            "this is what is left of the standard deviation": (root(right), "the variance is asked for", "leave out the square root"),
-            "this is the share that is removed": (1 - right, "the share that is left is asked for", "1 minus yours"),
-            "this is the share of the past": (w, "what does the weight of the new output do?", "sum the squares of all weights"),
+            "this is how many outputs the average is worth": (
+                1 / right,
+                "is it more or less noise than before?",
+                "take the reciprocal",
+            ),
+            "this is what is left of the standard deviation": (
+                root(right),
+                "the variance is asked for",
+                "leave out the square root",
+            ),
+            "this is the share that is removed": (
+                1 - right,
+                "the share that is left is asked for",
+                "1 minus yours",
+            ),
+            "this is the share of the past": (
+                w,
+                "what does the weight of the new output do?",
+                "sum the squares of all weights",
+            ),
             "the two weights are exchanged": (
                 w / (2 - w),
                 "try w = 0.99: does your average remember much?",
@@ -240,28 +318,53 @@ def noise_left(answer, seed):
                 "which weight has the output i steps ago?",
                 "its square is (1-w)^2 w^(2i)",
             ),
-            "one sum too many: its square is in your result": ((1 - w) / (1 + w) ** 2, "check w = 0.5 by adding a few terms", "(1-w)^2 / (1-w^2)"),
-            "this is in decibels": (-10 * math.log10(right), "the share is asked for, a number between 0 and 1", "leave out the logarithm"),
+            "one sum too many: its square is in your result": (
+                (1 - w) / (1 + w) ** 2,
+                "check w = 0.5 by adding a few terms",
+                "(1-w)^2 / (1-w^2)",
+            ),
+            "this is in decibels": (
+                -10 * math.log10(right),
+                "the share is asked for, a number between 0 and 1",
+                "leave out the logarithm",
+            ),
         }
         left_out = 1 - given.sum().item() / right  # w^(2n), where the sum ends after n terms
         terms = math.log(left_out) / (2 * math.log(w)) if 0 < left_out < 1 else 0
         if terms > 1.5 and abs(terms - round(terms)) < 0.02:
             says = f"your sum ends after {round(terms)} terms"
-            mistakes[says] = (given, "how large is what you leave out, at w = 0.99?", "a geometric series has a closed form: 1 / (1 - w^2)")
+            mistakes[says] = (
+                given,
+                "how large is what you leave out, at w = 0.99?",
+                "a geometric series has a closed form: 1 / (1 - w^2)",
+            )
         match(f"weight {w:.2f}", given, torch.tensor(right), mistakes, hints, tolerance=1e-3)
 
 
 @task(points=2)
 def psnr_of_mean(answer, seed):
-    """Task 3: `answer(one, rho)` is the PSNR (dB) of the mean of two estimates with PSNR `one` and correlated errors."""
+    """Task 3: `answer(one, rho)` is the PSNR (dB) of the mean of two estimates with PSNR `one` and correlated
+    errors.
+    """
     hints = (
         "call the two errors a and b, each with mean square m. What is the mean square of (a + b) / 2?",
         "(m + m + 2 rho m) / 4",
         "one - 10 log10((1 + rho) / 2)",
     )
-    power = ("is (1 + rho) / 2 a factor of the squared error, or of the error?", "10 log10, since the error is squared already")
-    mixed = ("(a + b)^2 = a^2 + 2ab + b^2", "how large is the mean of ab? rho times m", "the mixed term has a factor of 2")
-    for one, rho in ((25 + 10 * torch.rand(()).item(), 0.52 + 0.06 * torch.rand(()).item()), (27.0, 0.0), (31.0, 0.9)):
+    power = (
+        "is (1 + rho) / 2 a factor of the squared error, or of the error?",
+        "10 log10, since the error is squared already",
+    )
+    mixed = (
+        "(a + b)^2 = a^2 + 2ab + b^2",
+        "how large is the mean of ab? rho times m",
+        "the mixed term has a factor of 2",
+    )
+    for one, rho in (
+        (25 + 10 * torch.rand(()).item(), 0.52 + 0.06 * torch.rand(()).item()),
+        (27.0, 0.0),
+        (31.0, 0.9),
+    ):
 
         def decibels(factor, one=one):
             return one + 10 * math.log10(max(factor, 1e-9))
@@ -273,7 +376,11 @@ def psnr_of_mean(answer, seed):
                 "the variance of a sum has a mixed term",
                 "(1 + 1 + 2 rho) / 4",
             ),
-            "the mean of two PSNRs is not the PSNR of the mean": (one, "what if the two errors cancel?", *hints[1:]),
+            "the mean of two PSNRs is not the PSNR of the mean": (
+                one,
+                "what if the two errors cancel?",
+                *hints[1:],
+            ),
             "the sign is wrong: averaging cannot hurt here": (
                 decibels((1 + rho) / 2),
                 "the error gets smaller. What does the PSNR do?",
@@ -281,8 +388,16 @@ def psnr_of_mean(answer, seed):
             ),
             "a decibel counts powers": (decibels((2 / (1 + rho)) ** 2), *power),
             "a root too many": (decibels((2 / (1 + rho)) ** 0.5), *power),
-            "this is the natural logarithm": (one - 10 * math.log((1 + rho) / 2), "decibels count powers of ten", "math.log10, torch.log10"),
-            "the sum is not divided by two": (decibels(1 / (2 + 2 * rho)), "the mean is half the sum", "half the error is a quarter of its square"),
+            "this is the natural logarithm": (
+                one - 10 * math.log((1 + rho) / 2),
+                "decibels count powers of ten",
+                "math.log10, torch.log10",
+            ),
+            "the sum is not divided by two": (
+                decibels(1 / (2 + 2 * rho)),
+                "the mean is half the sum",
+                "half the error is a quarter of its square",
+            ),
             "half the error is a quarter of its square, not a half": (
                 decibels(1 / (1 + rho)),
                 "square the factor of the mean, too",
@@ -291,16 +406,33 @@ def psnr_of_mean(answer, seed):
             "the mixed term is counted once": (decibels(4 / (2 + rho)), *mixed),
             "one of the two squares is missing": (decibels(4 / (1 + 2 * rho)), *mixed),
             "the mean square of one error is missing": (decibels(4 / (1 + rho)), *mixed),
-            "this uses 1 - rho": (decibels(2 / (1 - rho)), "equal errors (rho = 1) cannot cancel", "plus, not minus: it is the variance of a SUM"),
-            "this is only the gain": (decibels(2 / (1 + rho)) - one, "the PSNR of the mean is asked for", "add what one estimate has"),
+            "this uses 1 - rho": (
+                decibels(2 / (1 - rho)),
+                "equal errors (rho = 1) cannot cancel",
+                "plus, not minus: it is the variance of a SUM",
+            ),
+            "this is only the gain": (
+                decibels(2 / (1 + rho)) - one,
+                "the PSNR of the mean is asked for",
+                "add what one estimate has",
+            ),
         }
         right = decibels(2 / (1 + rho))
-        match(f"{one:.1f} dB, rho {rho:.2f}", call(answer, one, rho), torch.tensor(right), mistakes, hints, tolerance=1e-4)
+        match(
+            f"{one:.1f} dB, rho {rho:.2f}",
+            call(answer, one, rho),
+            torch.tensor(right),
+            mistakes,
+            hints,
+            tolerance=1e-4,
+        )
 
 
 @task(points=2)
 def stop(answer, seed):
-    """Task 4: `answer(losses, sigma)` is the first iteration, counted from 1, whose loss the noise alone explains."""
+    """Task 4: `answer(losses, sigma)` is the first iteration, counted from 1, whose loss the noise alone
+    explains.
+    """
     iterations = torch.arange(1, 301)
     for sigma, floor in ((25 / 255, 0.002), (0.2, 0.01), (0.05, 0.01)):
         curve = 0.3 * torch.exp(-iterations / 25) * (1 + 0.3 * torch.rand(300)) + floor
@@ -313,7 +445,11 @@ def stop(answer, seed):
 def _judge_stop(answer, losses, sigma):
     explained = [i for i, loss in enumerate(losses, start=1) if loss <= sigma**2]
     right = explained[0] if explained else len(losses)
-    none_is_small = ("in a short run no loss may come down to sigma squared", "what does your function return at its end?", "len(losses)")
+    none_is_small = (
+        "in a short run no loss may come down to sigma squared",
+        "what does your function return at its end?",
+        "len(losses)",
+    )
     try:
         given = call(answer, list(losses), sigma)
     except Wrong as wrong:
@@ -322,9 +458,13 @@ def _judge_stop(answer, losses, sigma):
         raise Wrong(f"where no loss is small enough, {wrong.says}", *none_is_small) from wrong
     given = tensor(-1 if given is None and not explained else given)
     if given.numel() != 1:
-        raise Wrong("one number is asked for: an iteration", "return at the first one that meets the condition")
+        raise Wrong(
+            "one number is asked for: an iteration", "return at the first one that meets the condition"
+        )
     if not explained:
-        mistakes = {"no loss is small enough here: then the last iteration is asked for": (given, *none_is_small)}
+        mistakes = {
+            "no loss is small enough here: then the last iteration is asked for": (given, *none_is_small)
+        }
     else:
 
         def first(bound):
@@ -338,17 +478,37 @@ def _judge_stop(answer, losses, sigma):
                 "what is the mean square of the noise?",
                 "loss <= sigma**2",
             ),
-            "iterations are counted from 0 here": (right - 1, "the first loss belongs to iteration 1", "enumerate(losses, start=1)"),
-            "this is one too many": (right + 1, "does the loss of this iteration meet the condition already?", "return the iteration itself"),
-            "this is the last such iteration": (explained[-1], "the run would be over long before", "stop at the first one: return inside the loop"),
-            "this is how many such iterations there are": (len(explained), "which one of them is the first?", "return inside the loop"),
+            "iterations are counted from 0 here": (
+                right - 1,
+                "the first loss belongs to iteration 1",
+                "enumerate(losses, start=1)",
+            ),
+            "this is one too many": (
+                right + 1,
+                "does the loss of this iteration meet the condition already?",
+                "return the iteration itself",
+            ),
+            "this is the last such iteration": (
+                explained[-1],
+                "the run would be over long before",
+                "stop at the first one: return inside the loop",
+            ),
+            "this is how many such iterations there are": (
+                len(explained),
+                "which one of them is the first?",
+                "return inside the loop",
+            ),
             "this is the iteration of the smallest loss": (
                 losses.index(min(losses)) + 1,
                 "the smallest loss has taken in the most noise",
                 "when is the data explained, as far as the noise allows?",
                 "loss <= sigma**2",
             ),
-            "this never stops": (len(losses), "is one of the two in gray levels?", "losses and sigma are both in the range [0, 1]"),
+            "this never stops": (
+                len(losses),
+                "is one of the two in gray levels?",
+                "losses and sigma are both in the range [0, 1]",
+            ),
             "this stops at once": (1, "which loss counts as explained?", "loss <= sigma**2, not >="),
             "this waits until the loss is half the noise's": (first(sigma**2 / 2), *square),
             "this stops where the loss is still twice the noise's": (first(2 * sigma**2), *square),
@@ -375,12 +535,20 @@ def _judge_stop(answer, losses, sigma):
 def hold_out(answer, seed):
     """Task 5: `answer(mask, share, seed)` splits the seen pixels at random: (to fit, held out), two masks."""
     for share in (0.1, 0.3):
-        draw = runtime.generator(seed, f"mask {share}")  # a stream of its own: an answer may well begin with manual_seed(0)
+        draw = runtime.generator(
+            seed, f"mask {share}"
+        )  # a stream of its own: an answer may well begin with manual_seed(0)
         mask = (torch.rand(1, 1, 96, 128, generator=draw) < 0.5).float()
-        (fitted, held), (_, other), (_, again) = (_two_masks(call(answer, mask, share, chosen)) for chosen in (0, 1, 0))
+        (fitted, held), (_, other), (_, again) = (
+            _two_masks(call(answer, mask, share, chosen)) for chosen in (0, 1, 0)
+        )
         _judge_masks(mask.double().reshape(-1), fitted, held, share)
         if torch.equal(held, other):
-            raise Wrong("another seed gives the same split", "where does your function use `seed`?", "torch.Generator().manual_seed(seed)")
+            raise Wrong(
+                "another seed gives the same split",
+                "where does your function use `seed`?",
+                "torch.Generator().manual_seed(seed)",
+            )
         if not torch.equal(held, again):
             raise Wrong(
                 "the same seed gives another split",
@@ -396,15 +564,27 @@ def _two_masks(pair):
     try:
         to_fit, held_out = pair
     except (TypeError, ValueError):
-        raise Wrong("expected two masks", "one for the pixels to fit, one for those that are held out", "return to_fit, held_out") from None
+        raise Wrong(
+            "expected two masks",
+            "one for the pixels to fit, one for those that are held out",
+            "return to_fit, held_out",
+        ) from None
     return tensor(to_fit).reshape(-1), tensor(held_out).reshape(-1)
 
 
 def _judge_masks(seen, fitted, held, share):
     if fitted.numel() != seen.numel() or held.numel() != seen.numel():
-        raise Wrong("your masks have another size than the mask", "each is (1,1,H,W), like the mask", "rand_like(mask) has the right shape")
+        raise Wrong(
+            "your masks have another size than the mask",
+            "each is (1,1,H,W), like the mask",
+            "rand_like(mask) has the right shape",
+        )
     if not all(((part == 0) | (part == 1)).all() for part in (fitted, held)):
-        raise Wrong("your masks hold other values than 0 and 1", "a pixel is in or out", "multiply masks; compare random numbers with `<`")
+        raise Wrong(
+            "your masks hold other values than 0 and 1",
+            "a pixel is in or out",
+            "multiply masks; compare random numbers with `<`",
+        )
     if (held * (1 - seen)).any():
         raise Wrong(
             "pixels are held out that nobody has seen",
@@ -422,9 +602,17 @@ def _judge_masks(seen, fitted, held, share):
             "to_fit = mask * (1 - held_out)",
         )
     if (fitted * (1 - seen)).any():
-        raise Wrong("pixels are to be fitted that nobody has seen", "y is zero there, but not because the picture is black", "multiply by the mask")
+        raise Wrong(
+            "pixels are to be fitted that nobody has seen",
+            "y is zero there, but not because the picture is black",
+            "multiply by the mask",
+        )
     if not torch.equal(fitted + held, seen):
-        raise Wrong("some seen pixels are in neither mask", "data are scarce: throw nothing away", "to_fit = mask - held_out")
+        raise Wrong(
+            "some seen pixels are in neither mask",
+            "data are scarce: throw nothing away",
+            "to_fit = mask - held_out",
+        )
     part = (held.sum() / seen.sum()).item()
     if abs(part - (1 - share)) < 0.03:
         raise Wrong("the two masks are exchanged", "which one is small?", "return to_fit, held_out")
@@ -438,17 +626,31 @@ def _judge_masks(seen, fitted, held, share):
 
 
 def _judge_scatter(mask, held):
-    """Refuse pixels in one region, in whole rows or columns, or in a pattern. A fair draw fails once in a million times."""
+    """Refuse pixels in one region, in whole rows or columns, or in a pattern. A fair draw fails once in a
+    million times.
+    """
     scatter = ("scatter the pixels: draw each one by itself", "torch.rand(mask.shape, generator=...) < share")
-    quarters = torch.stack([part.sum() for half in held.chunk(2, -2) for part in half.chunk(2, -1)]) / held.sum()
+    quarters = (
+        torch.stack([part.sum() for half in held.chunk(2, -2) for part in half.chunk(2, -1)]) / held.sum()
+    )
     if quarters.max() > 0.42 or quarters.min() < 0.1:
-        raise Wrong("what is held out lies in one region", "would a block tell you how well single pixels are restored?", *scatter)
+        raise Wrong(
+            "what is held out lies in one region",
+            "would a block tell you how well single pixels are restored?",
+            *scatter,
+        )
     for name, axis in {"rows": -1, "columns": -2}.items():
         if (held.sum(axis) / mask.sum(axis)).max() > 0.9:
-            raise Wrong(f"whole {name} are held out", "a pixel is judged best with its neighbours around it", *scatter)
+            raise Wrong(
+                f"whole {name} are held out", "a pixel is judged best with its neighbours around it", *scatter
+            )
     gaps = held[mask > 0].nonzero().diff(dim=0).double()
     if gaps.std() < 0.4 * gaps.mean():  # drawn one by one: about as large as the mean
-        raise Wrong("what is held out stands in a regular pattern", "a pattern in the picture could hide behind it", *scatter)
+        raise Wrong(
+            "what is held out stands in a regular pattern",
+            "a pattern in the picture could hide behind it",
+            *scatter,
+        )
 
 
 CAUSES = {
@@ -460,18 +662,25 @@ CAUSES = {
     "no noise on z": "every iteration saw the same input",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "z holds the noise", "B": "weights never change", "C": "y has another range", "D": "learning rate too high"}
+RUNS = {
+    "A": "z holds the noise",
+    "B": "weights never change",
+    "C": "y has another range",
+    "D": "learning rate too high",
+}
 
 
 def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with it.
+    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
+    it.
 
     Args:
         letter: "A", "B", "C" or "D".
         iterations: how long to run.
 
     Returns:
-        Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB, of single
+        Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB,
+            of single
         outputs) and distance (how far all weights together are from their start), one entry an iteration.
     """
     return _run(RUNS[letter], iterations)
@@ -503,25 +712,53 @@ def _run(fault, iterations):
         optimizer.step()
         losses.append(loss.item())
         quality.append(psnr(estimate.detach(), x))
-        distance.append(float((torch.nn.utils.parameters_to_vector(network.parameters()).detach() - start).norm()))
-    return {"y": y, "sigma": sigma, "z": z, "estimate": estimate.detach(), "loss": losses, "psnr": quality, "distance": distance}
+        distance.append(
+            float((torch.nn.utils.parameters_to_vector(network.parameters()).detach() - start).norm())
+        )
+    return {
+        "y": y,
+        "sigma": sigma,
+        "z": z,
+        "estimate": estimate.detach(),
+        "loss": losses,
+        "psnr": quality,
+        "distance": distance,
+    }
 
 
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
     refutations = {
-        "z holds the noise": ("then the loss would soon be far below sigma squared", "print its last loss beside sigma squared"),
+        "z holds the noise": (
+            "then the loss would soon be far below sigma squared",
+            "print its last loss beside sigma squared",
+        ),
         "learning rate too high": (
             "its first step is as long as it should be",
             "Adam's first step moves each weight by the learning rate",
             "divide distance[0] by the square root of the number of weights",
         ),
         ("B", "learning rate too high"): ("its weights do not jump", "look at `distance`"),
-        "y has another range": ("its y lies where it should", "print the smallest and the largest value of y: noise leads a little out of [0, 1]"),
-        "weights never change": ("its weights do change", "look at `distance`: it says how far the weights have moved"),
-        "too few iterations": ("a run twice as long gains nothing: less than half a decibel", "failing_run(letter, iterations=200)"),
-        "no noise on z": ("without noise on z the PSNR climbs above 25 dB before it falls", "what is the largest PSNR of this run?"),
-        "nothing": ("a good run reaches 28 dB here, and this one never comes near", "what is the largest PSNR of this run?"),
+        "y has another range": (
+            "its y lies where it should",
+            "print the smallest and the largest value of y: noise leads a little out of [0, 1]",
+        ),
+        "weights never change": (
+            "its weights do change",
+            "look at `distance`: it says how far the weights have moved",
+        ),
+        "too few iterations": (
+            "a run twice as long gains nothing: less than half a decibel",
+            "failing_run(letter, iterations=200)",
+        ),
+        "no noise on z": (
+            "without noise on z the PSNR climbs above 25 dB before it falls",
+            "what is the largest PSNR of this run?",
+        ),
+        "nothing": (
+            "a good run reaches 28 dB here, and this one never comes near",
+            "what is the largest PSNR of this run?",
+        ),
     }
     choose("causes", answer, RUNS, CAUSES, refutations, points=1)

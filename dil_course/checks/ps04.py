@@ -1,4 +1,6 @@
-"""Problem set 04: deep image prior for inverse problems. Each check takes the student's answer and returns points."""
+"""Problem set 04: deep image prior for inverse problems. Each check takes the student's answer and returns
+points.
+"""
 
 import math
 
@@ -7,17 +9,33 @@ import torch
 from dil_course import runtime
 from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
 from dil_course.from_scratch import bp_dip, deep_image_prior
-from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask, Radon, gaussian_kernel, picture, psnr
+from dil_course.signals import (
+    Blur,
+    BlurDownsample,
+    Downsample,
+    Identity,
+    Mask,
+    Radon,
+    gaussian_kernel,
+    picture,
+    psnr,
+)
 
 
 @task(points=2)
 def consistent(answer, seed):
     """Task 1: `answer(estimate, y, A)` is the picture nearest to the estimate that explains y exactly."""
-    residual = ("what does the estimate still fail to explain? That is a picture in the space of y", "y - A(estimate) is what is missing")
+    residual = (
+        "what does the estimate still fail to explain? That is a picture in the space of y",
+        "y - A(estimate) is what is missing",
+    )
     back = (*residual, "A.pinv brings it back to a picture: estimate + A.pinv(y - A(estimate))")
     draw = torch.Generator().manual_seed(seed)
     kernel = torch.rand(3, 3, generator=draw)
-    for name, A in {"half the size": Downsample(2), "blurred, then half the size": BlurDownsample(kernel / kernel.sum(), 2)}.items():
+    for name, A in {
+        "half the size": Downsample(2),
+        "blurred, then half the size": BlurDownsample(kernel / kernel.sum(), 2),
+    }.items():
         estimate = torch.rand(1, 2, 12, 16, generator=draw, dtype=torch.float64)
         y = torch.rand(1, 2, 6, 8, generator=draw, dtype=torch.float64)
         missing = y - A(estimate)
@@ -34,13 +52,36 @@ def consistent(answer, seed):
                 "apply A to your result: is it y?",
                 "is the residual y - A(estimate), or the opposite?",
             ),
-            "this is A^+ y: the estimate is gone": (A.pinv(y), "A cannot see everything. Who knows what it does not see?", *back[1:]),
-            "this adds all of A^+ y: what the estimate already explains counts twice": (estimate + A.pinv(y), *back),
-            "what A sees was taken out of the estimate, but y never came in": (estimate - A.pinv(A(estimate)), "your result does not depend on y", *back[1:]),
-            "this is only the correction, without the estimate": (A.pinv(missing), "a correction is added to something", *back[1:]),
-            "this goes half of the way": ((estimate + right) / 2, "apply A to your result: is it y?", "the data are free of noise: go all the way"),
+            "this is A^+ y: the estimate is gone": (
+                A.pinv(y),
+                "A cannot see everything. Who knows what it does not see?",
+                *back[1:],
+            ),
+            "this adds all of A^+ y: what the estimate already explains counts twice": (
+                estimate + A.pinv(y),
+                *back,
+            ),
+            "what A sees was taken out of the estimate, but y never came in": (
+                estimate - A.pinv(A(estimate)),
+                "your result does not depend on y",
+                *back[1:],
+            ),
+            "this is only the correction, without the estimate": (
+                A.pinv(missing),
+                "a correction is added to something",
+                *back[1:],
+            ),
+            "this goes half of the way": (
+                (estimate + right) / 2,
+                "apply A to your result: is it y?",
+                "the data are free of noise: go all the way",
+            ),
             "this is the estimate, unchanged": (estimate, "does the estimate explain y?", *back[1:]),
-            "this is what A makes of the picture, not the picture": (A(right), "a picture is asked for, of the estimate's size", *back[1:]),
+            "this is what A makes of the picture, not the picture": (
+                A(right),
+                "a picture is asked for, of the estimate's size",
+                *back[1:],
+            ),
             "the result was clipped to [0, 1]": (
                 right.clamp(0, 1),
                 "apply A to your result: is it y?",
@@ -52,7 +93,9 @@ def consistent(answer, seed):
 
 @task(points=2)
 def truth_loss(answer, seed):
-    """Task 2: `answer(K, sigma, epsilon)` is the back-projection loss that noise leaves at the true picture, on average."""
+    """Task 2: `answer(K, sigma, epsilon)` is the back-projection loss that noise leaves at the true picture,
+    on average.
+    """
     draw = torch.Generator().manual_seed(seed)
     filters = (
         "at the truth A(x) - y is noise. What does the filter do to each wave of it?",
@@ -66,7 +109,11 @@ def truth_loss(answer, seed):
         power, noise = K.abs() ** 2, sigma**2
         right = noise * torch.mean(power / (power + epsilon) ** 2)
         mistakes = {
-            "this is the least-squares loss": (noise, "which residual is squared: A(x) - y, or what A^+ makes of it?", *filters[1:]),
+            "this is the least-squares loss": (
+                noise,
+                "which residual is squared: A(x) - y, or what A^+ makes of it?",
+                *filters[1:],
+            ),
             "the filter is not squared": (noise * torch.mean(power.sqrt() / (power + epsilon)), *filters),
             "|K| is squared, its divisor is not": (noise * torch.mean(power / (power + epsilon)), *filters),
             "this weakens the picture, not the noise: noise meets K once": (
@@ -74,11 +121,25 @@ def truth_loss(answer, seed):
                 "the noise comes in after the blur. How often does it pass K?",
                 *filters[1:],
             ),
-            "epsilon does nothing": (noise * torch.mean(1 / power), "which filter is A^+ with epsilon?", *filters[1:]),
-            "epsilon is squared": (noise * torch.mean(power / (power + epsilon**2) ** 2), "read the filter again: |K|^2 + epsilon"),
-            "this is the loss for sigma in place of sigma squared": (sigma * torch.mean(power / (power + epsilon) ** 2), *filters[:2]),
+            "epsilon does nothing": (
+                noise * torch.mean(1 / power),
+                "which filter is A^+ with epsilon?",
+                *filters[1:],
+            ),
+            "epsilon is squared": (
+                noise * torch.mean(power / (power + epsilon**2) ** 2),
+                "read the filter again: |K|^2 + epsilon",
+            ),
+            "this is the loss for sigma in place of sigma squared": (
+                sigma * torch.mean(power / (power + epsilon) ** 2),
+                *filters[:2],
+            ),
             "this is the root of the loss": (right.sqrt(), "the loss is a mean of squares, no root"),
-            "this is a sum over all waves, not a mean": (right * K.numel(), "how large is the sum of squares of H W pixels of noise?", *filters[1:]),
+            "this is a sum over all waves, not a mean": (
+                right * K.numel(),
+                "how large is the sum of squares of H W pixels of noise?",
+                *filters[1:],
+            ),
             "this divides a mean by a mean": (
                 noise * power.mean() / (power.mean() + epsilon) ** 2,
                 "each wave has a filter of its own. The mean comes last",
@@ -94,7 +155,11 @@ def truth_loss(answer, seed):
                 "K is complex: this kernel is not symmetric",
                 "K.abs() ** 2",
             ),
-            "this holds for the weakest wave alone": (noise * torch.max(power / (power + epsilon) ** 2), "take the mean over all waves", *filters[1:]),
+            "this holds for the weakest wave alone": (
+                noise * torch.max(power / (power + epsilon) ** 2),
+                "take the mean over all waves",
+                *filters[1:],
+            ),
         }
         match(f"epsilon {epsilon}", call(answer, K, sigma, epsilon), right, mistakes, filters)
 
@@ -106,7 +171,9 @@ def _wait(factor):
 
 @task(points=2)
 def waits(answer, seed):
-    """Task 3: `answer(k, epsilon)` is the pair of iterations that a wave takes, by least squares and by back-projection."""
+    """Task 3: `answer(k, epsilon)` is the pair of iterations that a wave takes, by least squares and by
+    back-projection.
+    """
     draw = torch.Generator().manual_seed(seed)
     ks = (0.12 + 0.8 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
     epsilons = (0.01 + 0.2 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
@@ -133,16 +200,31 @@ def waits(answer, seed):
             "the loss is a square: its gradient meets the operator twice",
             *steps[2:],
         ),
-        "least squares counts A once": (both(lambda k: 1 - k, bp), "the gradient is A^T (A x - y): A, then A^T", steps[1]),
+        "least squares counts A once": (
+            both(lambda k: 1 - k, bp),
+            "the gradient is A^T (A x - y): A, then A^T",
+            steps[1],
+        ),
         "both operators are counted once": (both(lambda k: 1 - k, lambda p: 1 - p), *steps),
-        "the two numbers are exchanged": ([pair[::-1] for pair in right], "first least squares, then back-projection"),
+        "the two numbers are exchanged": (
+            [pair[::-1] for pair in right],
+            "first least squares, then back-projection",
+        ),
         "epsilon is forgotten: back-projection would be done at once": (
             [[_wait(ls(k)), 1] for k, _ in cases],
             "what does A^+ A make of a wave, with epsilon?",
             steps[2],
         ),
-        "the last iteration is missing": ([[a - 1, b - 1] for a, b in right], "after so many iterations, is the error at most 1 %?", "round up: math.ceil"),
-        "this is one iteration too many": ([[a + 1, b + 1] for a, b in right], "the first t that is good enough is asked for", "round up, and stop"),
+        "the last iteration is missing": (
+            [[a - 1, b - 1] for a, b in right],
+            "after so many iterations, is the error at most 1 %?",
+            "round up: math.ceil",
+        ),
+        "this is one iteration too many": (
+            [[a + 1, b + 1] for a, b in right],
+            "the first t that is good enough is asked for",
+            "round up, and stop",
+        ),
         "these are no whole numbers": (
             both(ls, bp, lambda f: math.log(0.01) / math.log(f)),
             "an iteration is made or not: the first t with an error of at most 1 %",
@@ -172,7 +254,9 @@ def waits(answer, seed):
     for k, epsilon in cases:
         pair = tensor(call(answer, k, epsilon))
         if pair.numel() != 2:
-            raise Wrong(f"expected two numbers, got {pair.numel()}", "return (least_squares, back_projection)")
+            raise Wrong(
+                f"expected two numbers, got {pair.numel()}", "return (least_squares, back_projection)"
+            )
         given.append(pair.flatten())
     match("iterations", torch.stack(given), torch.tensor(right), mistakes, steps, tolerance=1e-6)
 
@@ -182,7 +266,8 @@ def zero_filled(answer, seed):
     """Task 4: `answer(coefficients, mask)` is the PSNR of A^+ y, computed from what was not measured."""
     draw = torch.Generator().manual_seed(seed)
     parseval = (
-        "a picture's error has the same sum of squares as its Fourier coefficients (the transform keeps lengths)",
+        "a picture's error has the same sum of squares as its Fourier coefficients (the transform keeps "
+        "lengths)",
         "a coefficient is lost only if its opposite was not measured either",
         "the opposite of (row, column) is (-row, -column), each modulo its side, counted from the middle",
     )
@@ -220,14 +305,25 @@ def zero_filled(answer, seed):
                 "one of the two suffices",
                 *parseval[1:],
             ),
-            "this counts what was measured, not what was lost": (-10 * (power - lost).mean().log10(), "which part is the error?", *parseval[:2]),
-            "this is a sum, not a mean": (-10 * lost.sum().log10(), "PSNR takes the mean of squares over all pixels", "divide by the number of coefficients"),
+            "this counts what was measured, not what was lost": (
+                -10 * (power - lost).mean().log10(),
+                "which part is the error?",
+                *parseval[:2],
+            ),
+            "this is a sum, not a mean": (
+                -10 * lost.sum().log10(),
+                "PSNR takes the mean of squares over all pixels",
+                "divide by the number of coefficients",
+            ),
             "the mean is over lost waves only": (
                 -10 * (lost.sum() / (lost > 0).sum()).log10(),
                 "PSNR takes the mean over all pixels",
                 "divide by the number of all coefficients",
             ),
-            "a decibel counts powers: 10 log10, not 20": (2 * right, "10 log10 of a power, 20 log10 of a size"),
+            "a decibel counts powers: 10 log10, not 20": (
+                2 * right,
+                "10 log10 of a power, 20 log10 of a size",
+            ),
             "the sign is wrong": (-right, "a small error has a large PSNR"),
             "this is the mean squared error, not in decibels": (mean, "PSNR = -10 log10 of it"),
             "sizes are added where squares should be": (
@@ -242,7 +338,8 @@ def zero_filled(answer, seed):
 
 
 def scan(seed=0, side=32, count=24):
-    """A scan of some blobs, for task 5: at one angle the patient had moved, and the tube's brightness flickers.
+    """A scan of some blobs, for task 5: at one angle the patient had moved, and the tube's brightness
+    flickers.
 
     Args:
         seed: of all that is drawn.
@@ -250,7 +347,8 @@ def scan(seed=0, side=32, count=24):
         count: of angles.
 
     Returns:
-        Picture (1,1,side,side), sinogram (1,1,side,count), angles in degrees (a list, rising), index of the moved angle.
+        Picture (1,1,side,side), sinogram (1,1,side,count), angles in degrees (a list, rising), index of the
+        moved angle.
     """
     draw = torch.Generator().manual_seed(seed)
     steps = torch.arange(side) - side // 2
@@ -262,7 +360,9 @@ def scan(seed=0, side=32, count=24):
         x += 0.5 * torch.exp(-((steps[:, None] - down) ** 2 + (steps - right) ** 2) / (2 * size**2))
     angles = (180 / count * (torch.arange(count) + torch.rand(count, generator=draw))).tolist()
     moved_at = int(torch.randint(0, count, (), generator=draw))
-    by = (3 + int(torch.randint(0, 2, (), generator=draw))) * (1 if torch.rand((), generator=draw) < 0.5 else -1)
+    by = (3 + int(torch.randint(0, 2, (), generator=draw))) * (
+        1 if torch.rand((), generator=draw) < 0.5 else -1
+    )
     sinogram = Radon(side, angles)(x)
     sinogram[..., moved_at] = sinogram[..., moved_at].roll(by, -1)
     return x, sinogram * (0.5 + torch.rand(count, generator=draw)), angles, moved_at
@@ -288,22 +388,33 @@ def moved(answer, seed):
     """Task 5: `answer(sinogram, angles)` is the index of the angle at which the patient had moved."""
     fit = (
         "divide each column by its sum: then it says where the mass lies, not how bright the tube was",
-        "the centre of mass, counted from side // 2, is a cos(angle) + b sin(angle). Two unknowns, many angles: least squares",
-        "torch.linalg.lstsq of the two columns cos and sin; the answer is the angle with the largest residual",
+        "the centre of mass, counted from side // 2, is a cos(angle) + b sin(angle). Two unknowns, many "
+        "angles: least squares",
+        "torch.linalg.lstsq of the two columns cos and sin; the answer is the angle with the largest "
+        "residual",
     )
     cases = [scan(1000 * seed + number) for number in range(6)]
     scans = [(sinogram, angles) for _, sinogram, angles, _ in cases]
     right = [index for *_, index in cases]
     mistakes = {
-        "this is the angle in degrees": ([angles[i] for (_, angles), i in zip(scans, right, strict=True)], "the index is asked for: 0, 1, 2, ..."),
+        "this is the angle in degrees": (
+            [angles[i] for (_, angles), i in zip(scans, right, strict=True)],
+            "the index is asked for: 0, 1, 2, ...",
+        ),
         "this counts angles from 1": ([i + 1 for i in right], "Python counts from 0"),
-        "this finds the best fit, not the worst": ([int(_moved(*case).argmin()) for case in scans], "where is the residual largest?"),
+        "this finds the best fit, not the worst": (
+            [int(_moved(*case).argmin()) for case in scans],
+            "where is the residual largest?",
+        ),
         "this looks at the brightness: it finds a flicker of the tube": (
             [int((s[0, 0].sum(0) - s[0, 0].sum(0).mean()).abs().argmax()) for s, _ in scans],
             "a patient who moves keeps the mass: the sum of a column says nothing about its place",
             *fit[:2],
         ),
-        "the columns are not divided by their sums": ([int(_moved(*case, flicker=True).argmax()) for case in scans], *fit),
+        "the columns are not divided by their sums": (
+            [int(_moved(*case, flicker=True).argmax()) for case in scans],
+            *fit,
+        ),
         "this finds the centre of mass that lies farthest out": (
             [int((_centres(s) - _centres(s).mean()).abs().argmax()) for s, _ in scans],
             "the centre of mass moves although the patient lies still: the scanner turns. How does it move?",
@@ -319,7 +430,11 @@ def moved(answer, seed):
             "a patient who moved and came back makes two jumps",
             *fit[1:],
         ),
-        "the angles go into cos and sin in degrees": ([int(_moved(*case, unit=1).argmax()) for case in scans], "torch.cos takes radians", "math.radians"),
+        "the angles go into cos and sin in degrees": (
+            [int(_moved(*case, unit=1).argmax()) for case in scans],
+            "torch.cos takes radians",
+            "math.radians",
+        ),
         "the angles are doubled": (
             [int(_moved(*case, unit=math.pi / 90).argmax()) for case in scans],
             "half a turn of the scanner is half a period, no whole one",
@@ -340,7 +455,10 @@ def moved(answer, seed):
     for case in scans:
         number = tensor(call(answer, case[0], list(case[1])))
         if number.numel() != 1:
-            raise Wrong(f"expected one index, got {number.numel()} numbers", "return the index of the largest residual: int(residual.abs().argmax())")
+            raise Wrong(
+                f"expected one index, got {number.numel()} numbers",
+                "return the index of the largest residual: int(residual.abs().argmax())",
+            )
         given.append(number.item())
     if given == right:
         return
@@ -348,7 +466,11 @@ def moved(answer, seed):
         if all(abs(a - b) < 1e-3 for a, b in zip(given, result, strict=True)):
             raise Wrong(says, *hints)
     number = next(i for i, (a, b) in enumerate(zip(given, right, strict=True)) if a != b)
-    raise Wrong(f"in scan({1000 * seed + number}) the patient moved at index {right[number]}, your function says {given[number]:g}", *fit)
+    raise Wrong(
+        f"in scan({1000 * seed + number}) the patient moved at index {right[number]}, your function says "
+        f"{given[number]:g}",
+        *fit,
+    )
 
 
 CAUSES = {
@@ -360,19 +482,27 @@ CAUSES = {
     "too few iterations": "the run was stopped before the picture was there",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "kernel too wide", "B": "loss amplifies noise", "C": "holes taken for black", "D": "A looks aside"}
+RUNS = {
+    "A": "kernel too wide",
+    "B": "loss amplifies noise",
+    "C": "holes taken for black",
+    "D": "A looks aside",
+}
 
 
 def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with it.
+    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with
+    it.
 
     Args:
         letter: "A", "B", "C" or "D".
         iterations: how long to run.
 
     Returns:
-        Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that it minimised),
-        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an iteration.
+        Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that
+            it minimised),
+        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an
+        iteration.
     """
     return _run(RUNS[letter], iterations)
 
@@ -391,15 +521,29 @@ def _run(fault, iterations):
     y = camera(x)
     y = y + sigma * torch.randn(y.shape, generator=draw) * (camera.mask if isinstance(camera, Mask) else 1)
     if fault == "loss amplifies noise":
-        fit, loss_of = bp_dip(y, told, iterations=iterations), lambda estimate: told.pinv(told(estimate) - y).square().mean()
+        fit, loss_of = (
+            bp_dip(y, told, iterations=iterations),
+            lambda estimate: told.pinv(told(estimate) - y).square().mean(),
+        )
     else:
-        fit, loss_of = deep_image_prior(y, told, iterations=iterations), lambda estimate: (told(estimate) - y).square().mean()
+        fit, loss_of = (
+            deep_image_prior(y, told, iterations=iterations),
+            lambda estimate: (told(estimate) - y).square().mean(),
+        )
     losses, quality = [], []
     with runtime.seeded(0):
         for step in fit:
             losses.append(float(step.loss))
             quality.append(psnr(step.estimate, x))
-    return {"y": y, "sigma": sigma, "A": told, "loss_of": loss_of, "estimate": step.estimate, "loss": losses, "psnr": quality}
+    return {
+        "y": y,
+        "sigma": sigma,
+        "A": told,
+        "loss_of": loss_of,
+        "estimate": step.estimate,
+        "loss": losses,
+        "psnr": quality,
+    }
 
 
 @task(points=4)
@@ -408,7 +552,10 @@ def causes(answer, seed):
     truth = "put the truth into A: is A(x) - y noise, with a mean square of sigma squared?"
     refutations = {
         "holes taken for black": ("nothing of its y is missing", "show y: where are its holes?"),
-        ("A", "A looks aside"): ("its estimate lies in its place", "move the estimate by some pixels: does its PSNR rise? estimate.roll((down, right), (2, 3))"),
+        ("A", "A looks aside"): (
+            "its estimate lies in its place",
+            "move the estimate by some pixels: does its PSNR rise? estimate.roll((down, right), (2, 3))",
+        ),
         ("B", "A looks aside"): ("its A explains the truth up to the noise", truth),
         ("C", "A looks aside"): ("its A moves nothing", "compare A(x) with x"),
         ("B", "kernel too wide"): ("its A explains the truth up to the noise", truth),
@@ -421,8 +568,14 @@ def causes(answer, seed):
             "its loss at the truth is just the mean square of A(x) - y",
             "compare loss_of(x) with the mean square of A(x) - y",
         ),
-        "y has another range": ("its y lies where it should", "print the smallest and the largest value of y: noise leads a little out of [0, 1]"),
+        "y has another range": (
+            "its y lies where it should",
+            "print the smallest and the largest value of y: noise leads a little out of [0, 1]",
+        ),
         "too few iterations": ("a run twice as long gains nothing", "failing_run(letter, iterations=200)"),
-        "nothing": ("a good run of 100 iterations reaches 28 dB here, and this one never comes near", "what is the largest PSNR of this run?"),
+        "nothing": (
+            "a good run of 100 iterations reaches 28 dB here, and this one never comes near",
+            "what is the largest PSNR of this run?",
+        ),
     }
     choose("causes", answer, RUNS, CAUSES, refutations, points=1)

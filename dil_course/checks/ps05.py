@@ -19,12 +19,17 @@ def variances(outputs, window):
 
 @task(points=3)
 def windowed_variance(answer, seed):
-    """Task 1: `answer(outputs, window)` is the mean, over all numbers, of their variance over the last `window` outputs."""
+    """Task 1: `answer(outputs, window)` is the mean, over all numbers, of their variance over the last
+    `window` outputs.
+    """
     draw = runtime.generator(seed, "outputs")
     for count, window in ((9, 4), (7, 7), (12, 3)):
         outputs = torch.rand(count, 2, 3, 4, generator=draw, dtype=torch.float64).cumsum(0)
         windows, right = outputs.unfold(0, window, 1), variances(outputs, window)
-        shape = ("how many windows of this length are there?", "one for each iteration from `window` to the last: len(outputs) - window + 1")
+        shape = (
+            "how many windows of this length are there?",
+            "one for each iteration from `window` to the last: len(outputs) - window + 1",
+        )
         mistakes = {
             "this divides by window - 1": (
                 windows.var(-1).flatten(1).mean(1),
@@ -57,14 +62,20 @@ def windowed_variance(answer, seed):
                 "subtract the mean over the window first",
             ),
             "this is the mean squared change from one output to the next": (
-                ((outputs[1:] - outputs[:-1]) ** 2).flatten(1).mean(1).unfold(0, max(window - 1, 1), 1).mean(-1),
+                ((outputs[1:] - outputs[:-1]) ** 2)
+                .flatten(1)
+                .mean(1)
+                .unfold(0, max(window - 1, 1), 1)
+                .mean(-1),
                 "a slow drift has small changes and a large variance",
                 "compare each output with the mean of its window",
             ),
             "the window is one too short": (variances(outputs, window - 1), *shape),
             "the last window is missing": (right[:-1], *shape),
             "windows that are not full are there, too": (
-                torch.stack([outputs[max(0, i - window) : i].var(0, correction=0).mean() for i in range(1, count + 1)]),
+                torch.stack(
+                    [outputs[max(0, i - window) : i].var(0, correction=0).mean() for i in range(1, count + 1)]
+                ),
                 "over how few outputs is your first variance?",
                 "the first variance belongs to iteration number `window`",
             ),
@@ -76,24 +87,44 @@ def windowed_variance(answer, seed):
         }
         if window < count:
             mistakes["the window is one too long"] = (variances(outputs, window + 1), *shape)
-        hints = ("do it for one window first", "outputs[i : i + window] is a window; torch.var has an argument dim", "then .mean(), and stack")
+        hints = (
+            "do it for one window first",
+            "outputs[i : i + window] is a window; torch.var has an argument dim",
+            "then .mean(), and stack",
+        )
         match(f"{count} outputs, window {window}", call(answer, outputs, window), right, mistakes, hints)
 
 
 @task(points=4)
 def expected_error(answer, seed):
-    """Task 2: `answer(t, eta, eigenvalues, signal, sigma)` is the expected squared error of a linear model after t steps."""
+    """Task 2: `answer(t, eta, eigenvalues, signal, sigma)` is the expected squared error of a linear model
+    after t steps.
+    """
     draw = runtime.generator(seed, "modes")
     for t, modes in ((7, 6), (60, 5), (0, 4)):
         eigenvalues = torch.rand(modes, generator=draw, dtype=torch.float64) + 0.05
         signal = 2 * torch.randn(modes, generator=draw, dtype=torch.float64)
-        eta, sigma = 0.3 + 0.5 * torch.rand((), generator=draw).item(), 0.4 + torch.rand((), generator=draw).item()
+        eta, sigma = (
+            0.3 + 0.5 * torch.rand((), generator=draw).item(),
+            0.4 + torch.rand((), generator=draw).item(),
+        )
         left = (1 - eta * eigenvalues) ** t
         bias, variance = (left * signal) ** 2, sigma**2 * (1 - left) ** 2
-        both = ("write down the estimate of one mode: what is signal, what is noise?", "it is (1 - left) (x + n), with left = (1 - eta lambda)^t")
+        both = (
+            "write down the estimate of one mode: what is signal, what is noise?",
+            "it is (1 - left) (x + n), with left = (1 - eta lambda)^t",
+        )
         mistakes = {
-            "the noise is missing: this is the bias alone": (bias.sum(), *both, "add sigma^2 (1 - left)^2 for each mode"),
-            "the missing signal is not counted: this is the variance alone": (variance.sum(), *both, "add (left x)^2 for each mode"),
+            "the noise is missing: this is the bias alone": (
+                bias.sum(),
+                *both,
+                "add sigma^2 (1 - left)^2 for each mode",
+            ),
+            "the missing signal is not counted: this is the variance alone": (
+                variance.sum(),
+                *both,
+                "add (left x)^2 for each mode",
+            ),
             "the noise is there from the start": (
                 (bias + sigma**2).sum(),
                 "how much noise is in the estimate after 0 steps?",
@@ -104,14 +135,41 @@ def expected_error(answer, seed):
                 "after very many steps the estimate is y. Which noise is in it then?",
                 "(1 - left), not left",
             ),
-            "the factors are not squared": ((left * signal**2 + sigma**2 * (1 - left)).sum(), "the error is squared, and so is its factor", *both),
-            "the noise's factor is not squared": ((bias + sigma**2 * (1 - left)).sum(), "the variance of c n is c^2 sigma^2", *both),
-            "1 - left^2 is not (1 - left)^2": ((bias + sigma**2 * (1 - left**2)).sum(), "square the whole bracket", *both),
-            "sigma is not squared": ((bias + sigma * (1 - left) ** 2).sum(), "sigma is a standard deviation", "sigma^2"),
-            "this is the distance to y, not to x": ((left**2 * (signal**2 + sigma**2)).sum(), "the truth is x, without noise", *both),
-            "this is the mean over the modes, not the sum": ((bias + variance).mean(), "what does the task add up?", "a sum over all modes"),
+            "the factors are not squared": (
+                (left * signal**2 + sigma**2 * (1 - left)).sum(),
+                "the error is squared, and so is its factor",
+                *both,
+            ),
+            "the noise's factor is not squared": (
+                (bias + sigma**2 * (1 - left)).sum(),
+                "the variance of c n is c^2 sigma^2",
+                *both,
+            ),
+            "1 - left^2 is not (1 - left)^2": (
+                (bias + sigma**2 * (1 - left**2)).sum(),
+                "square the whole bracket",
+                *both,
+            ),
+            "sigma is not squared": (
+                (bias + sigma * (1 - left) ** 2).sum(),
+                "sigma is a standard deviation",
+                "sigma^2",
+            ),
+            "this is the distance to y, not to x": (
+                (left**2 * (signal**2 + sigma**2)).sum(),
+                "the truth is x, without noise",
+                *both,
+            ),
+            "this is the mean over the modes, not the sum": (
+                (bias + variance).mean(),
+                "what does the task add up?",
+                "a sum over all modes",
+            ),
             "one step too many": (
-                (((1 - eta * eigenvalues) ** (t + 1) * signal) ** 2 + sigma**2 * (1 - (1 - eta * eigenvalues) ** (t + 1)) ** 2).sum(),
+                (
+                    ((1 - eta * eigenvalues) ** (t + 1) * signal) ** 2
+                    + sigma**2 * (1 - (1 - eta * eigenvalues) ** (t + 1)) ** 2
+                ).sum(),
                 "what is the estimate after 0 steps?",
                 "the power is t",
             ),
@@ -121,16 +179,27 @@ def expected_error(answer, seed):
                 "1 - eta lambda",
             ),
         }
-        match(f"t = {t}, {modes} modes", call(answer, t, eta, eigenvalues, signal, sigma), (bias + variance).sum(), mistakes, both)
+        match(
+            f"t = {t}, {modes} modes",
+            call(answer, t, eta, eigenvalues, signal, sigma),
+            (bias + variance).sum(),
+            mistakes,
+            both,
+        )
 
 
 @task(points=2)
 def best_moment(answer, seed):
-    """Task 3: `answer(eta, eigenvalue, x, sigma)` is the number of steps after which one mode's expected error is least."""
+    """Task 3: `answer(eta, eigenvalue, x, sigma)` is the number of steps after which one mode's expected
+    error is least.
+    """
     draw = runtime.generator(seed, "mode")
     for _ in range(3):
         eta, eigenvalue = 0.3, 0.2 + 0.7 * torch.rand((), generator=draw).item()
-        x, sigma = 1.0 + 2 * torch.rand((), generator=draw).item(), 0.2 + 0.6 * torch.rand((), generator=draw).item()
+        x, sigma = (
+            1.0 + 2 * torch.rand((), generator=draw).item(),
+            0.2 + 0.6 * torch.rand((), generator=draw).item(),
+        )
         rate, left = math.log(1 - eta * eigenvalue), sigma**2 / (x**2 + sigma**2)
         q = (
             "give (1 - eta lambda)^t a name, say q, and look for the best q first",
@@ -139,7 +208,11 @@ def best_moment(answer, seed):
         )
         mistakes = {
             "this is q itself, not the number of steps": (left, "q = (1 - eta lambda)^t: solve for t", q[2]),
-            "signal and noise are exchanged": (math.log(1 - left) / rate, "is the best moment late where there is much noise?", *q[1:]),
+            "signal and noise are exchanged": (
+                math.log(1 - left) / rate,
+                "is the best moment late where there is much noise?",
+                *q[1:],
+            ),
             "this is where both parts are equal, not where their sum is least": (
                 math.log(sigma / (x + sigma)) / rate,
                 "a sum is least where the slopes cancel, not where the parts meet",
@@ -150,11 +223,31 @@ def best_moment(answer, seed):
                 "this forgets that the noise is not all in yet",
                 *q[1:],
             ),
-            "a sum is missing: your q is sigma^2 / x^2": (math.log(sigma**2 / x**2) / rate, "your q would be above 1 for weak signals", *q[1:]),
-            "this holds for small steps only": (-math.log(left) / (eta * eigenvalue), "log(1 - a) is -a for small a only", q[2]),
-            "the step size is missing": (math.log(left) / math.log(1 - eigenvalue), "by what does one step shrink the distance?", q[2]),
-            "the sign is wrong": (-math.log(left) / rate, "a number of steps is positive", "both logarithms are negative"),
-            "the number of steps is rounded": (round(math.log(left) / rate), "leave the fraction: it shows where the curve is lowest", q[2]),
+            "a sum is missing: your q is sigma^2 / x^2": (
+                math.log(sigma**2 / x**2) / rate,
+                "your q would be above 1 for weak signals",
+                *q[1:],
+            ),
+            "this holds for small steps only": (
+                -math.log(left) / (eta * eigenvalue),
+                "log(1 - a) is -a for small a only",
+                q[2],
+            ),
+            "the step size is missing": (
+                math.log(left) / math.log(1 - eigenvalue),
+                "by what does one step shrink the distance?",
+                q[2],
+            ),
+            "the sign is wrong": (
+                -math.log(left) / rate,
+                "a number of steps is positive",
+                "both logarithms are negative",
+            ),
+            "the number of steps is rounded": (
+                round(math.log(left) / rate),
+                "leave the fraction: it shows where the curve is lowest",
+                q[2],
+            ),
             "sigma and x are not squared": (math.log(sigma / (x + sigma)) / (2 * rate), *q),
         }
         right = torch.tensor(math.log(left) / rate, dtype=torch.float64)
@@ -167,7 +260,9 @@ def decoder_weights(width, scales, channels):
 
 
 def widths(share, side, scales, channels):
-    """The largest width with at most `share` of the picture's numbers as weights, and their count: right, and after each mistake."""
+    """The largest width with at most `share` of the picture's numbers as weights, and their count: right, and
+    after each mistake.
+    """
 
     def largest(count, room=share * channels * side**2):
         width = 1
@@ -189,37 +284,74 @@ def widths(share, side, scales, channels):
         "the last layer is not counted": largest(lambda k: (scales + 1) * (k**2 + 2 * k)),
         "the share is forgotten": largest(exact, channels * side**2),
         "pixels are counted, not numbers": largest(exact, share * side**2),
-        "3x3 convolutions are counted": largest(lambda k: (scales + 1) * (9 * k**2 + 2 * k) + channels * (k + 1)),
+        "3x3 convolutions are counted": largest(
+            lambda k: (scales + 1) * (9 * k**2 + 2 * k) + channels * (k + 1)
+        ),
         "only one layer is counted": largest(lambda k: k**2 + 2 * k + channels * (k + 1)),
     }
 
 
 WIDTH_HINTS = {
-    "one channel too many": ("count the weights for your k: are they within the share?", "the last k that fits, not the first that does not"),
-    "k is right, but that is the room for weights, not their count": ("how many weights has the decoder of this k?",),
+    "one channel too many": (
+        "count the weights for your k: are they within the share?",
+        "the last k that fits, not the first that does not",
+    ),
+    "k is right, but that is the room for weights, not their count": (
+        "how many weights has the decoder of this k?",
+    ),
     "the two numbers are exchanged": ("first the width, then the count",),
-    "one layer is missing": ("how many 1x1 convolutions from width to width has a decoder with this many scales?",),
-    "batch norm's weights are not counted": ("each batch norm has two numbers a channel: a factor and a shift",),
-    "the last layer is not counted": ("a last convolution makes the picture's channels from the k channels, and it has a bias",),
+    "one layer is missing": (
+        "how many 1x1 convolutions from width to width has a decoder with this many scales?",
+    ),
+    "batch norm's weights are not counted": (
+        "each batch norm has two numbers a channel: a factor and a shift",
+    ),
+    "the last layer is not counted": (
+        "a last convolution makes the picture's channels from the k channels, and it has a bias",
+    ),
     "the share is forgotten": ("how many weights are allowed?", "share times the numbers of the picture"),
-    "pixels are counted, not numbers": ("a colour picture has three numbers a pixel", "channels * side * side"),
+    "pixels are counted, not numbers": (
+        "a colour picture has three numbers a pixel",
+        "channels * side * side",
+    ),
     "3x3 convolutions are counted": ("what size are the Deep Decoder's convolutions?",),
-    "only one layer is counted": ("the decoder has several layers of this kind", "one for each scale, and one more"),
+    "only one layer is counted": (
+        "the decoder has several layers of this kind",
+        "one for each scale, and one more",
+    ),
 }
 
 
 @task(points=2)
 def largest_width(answer, seed):
-    """Task 4: `answer(share, side, scales, channels)` is the largest k that the share allows, and the count of its weights."""
+    """Task 4: `answer(share, side, scales, channels)` is the largest k that the share allows, and the count
+    of its weights.
+    """
     draw = runtime.generator(seed, "pictures")
-    counting = ("print the decoder: which of its layers have weights?", "sum(p.numel() for p in network.parameters()) counts them for you")
+    counting = (
+        "print the decoder: which of its layers have weights?",
+        "sum(p.numel() for p in network.parameters()) counts them for you",
+    )
     for case in range(3):
-        side, scales = 32 * int(torch.randint(2, 6, (), generator=draw)), int(torch.randint(2, 5, (), generator=draw))
+        side, scales = (
+            32 * int(torch.randint(2, 6, (), generator=draw)),
+            int(torch.randint(2, 5, (), generator=draw)),
+        )
         share, channels = 0.1 + 0.5 * torch.rand((), generator=draw).item(), 1 if case == 1 else 3
         results = widths(share, side, scales, channels)
         right = torch.tensor(results.pop("right"))
-        mistakes = {says: (result, *WIDTH_HINTS[says], *counting[: 3 - len(WIDTH_HINTS[says])]) for says, result in results.items()}
-        match(f"{side} px, {channels} channels", call(answer, share, side, scales, channels), right, mistakes, counting, tolerance=1e-6)
+        mistakes = {
+            says: (result, *WIDTH_HINTS[says], *counting[: 3 - len(WIDTH_HINTS[says])])
+            for says, result in results.items()
+        }
+        match(
+            f"{side} px, {channels} channels",
+            call(answer, share, side, scales, channels),
+            right,
+            mistakes,
+            counting,
+            tolerance=1e-6,
+        )
 
 
 def shares_within(mean, spread, truth, z):
@@ -239,7 +371,10 @@ def shares_within(mean, spread, truth, z):
         "all channels of a pixel must be covered": covered.all(1),
     }
     results = {says: within.double().mean().item() for says, within in results.items()}
-    return results | {"this counts, it is no share": covered.double().sum().item(), "this is in per cent": 100 * results["right"]}
+    return results | {
+        "this counts, it is no share": covered.double().sum().item(),
+        "this is in per cent": 100 * results["right"],
+    }
 
 
 COVERAGE_HINTS = {
@@ -259,9 +394,14 @@ COVERAGE_HINTS = {
 
 @task(points=2)
 def coverage(answer, seed):
-    """Task 5: `answer(mean, spread, truth, z)` is the share of numbers whose truth lies within z spreads of the mean."""
+    """Task 5: `answer(mean, spread, truth, z)` is the share of numbers whose truth lies within z spreads of
+    the mean.
+    """
     draw = runtime.generator(seed, "posterior")
-    inside = ("look at one number: its error, its spread", "(truth - mean).abs() <= z * spread, then the mean of that")
+    inside = (
+        "look at one number: its error, its spread",
+        "(truth - mean).abs() <= z * spread, then the mean of that",
+    )
     for z in (1.5, 0.5, 0.8):  # not 1: there a forgotten z would not show
         for _ in range(10):  # shares can be equal by chance: each mistake shall show as its own
             mean, truth = torch.rand(2, 1, 3, 20, 24, generator=draw, dtype=torch.float64)
@@ -288,16 +428,18 @@ WINDOW, SIGMA = 40, 25 / 255
 
 
 def failing_run(letter, iterations=150):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with it.
+    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
+    it.
 
     Args:
         letter: "A", "B" or "C".
         iterations: how long to run.
 
     Returns:
-        Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has), variances
-        (what the rule computed: one number for each full window; None where no rule watched), stop (the iteration that
-        was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
+        Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has),
+            variances
+        (what the rule computed: one number for each full window; None where no rule watched), stop (the
+        iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
     """
     return _run(RUNS[letter], iterations)
 
@@ -308,9 +450,15 @@ def _watched(decoder, iterations):
     # With 13 a window of two finds a false rest on every processor tried; with most others only on some.
     with runtime.seeded(0 if decoder else 13):
         network = conv_decoder(3, 48, scales=2) if decoder else small_skip_network()
-    steps = list(deep_image_prior(y, network=network, iterations=iterations, input_noise=0 if decoder else 1 / 30))
+    steps = list(
+        deep_image_prior(y, network=network, iterations=iterations, input_noise=0 if decoder else 1 / 30)
+    )
     losses = [float(step.loss) for step in steps]
-    return torch.cat([step.estimate for step in steps]), losses, sum(weights.numel() for weights in network.parameters())
+    return (
+        torch.cat([step.estimate for step in steps]),
+        losses,
+        sum(weights.numel() for weights in network.parameters()),
+    )
 
 
 def _run(fault, iterations):
@@ -342,11 +490,23 @@ def causes(answer, seed):
         ("B", "window too short"): ("its window holds 40 outputs", lengths),
         ("C", "window too short"): ("no rule watched it", "are there any variances?"),
         ("A", "window too long"): ("its window is not long at all", lengths),
-        ("B", "window too long"): ("the output at its stop is within half a decibel of the best output", "compute the PSNR of outputs[stop - 1]"),
+        ("B", "window too long"): (
+            "the output at its stop is within half a decibel of the best output",
+            "compute the PSNR of outputs[stop - 1]",
+        ),
         ("C", "window too long"): ("no rule watched it", "are there any variances?"),
-        ("A", "patience too short"): ("the rule watched to the end of the run", "to which iteration does the last variance belong?"),
-        ("B", "patience too short"): ("the rule watched to the end of the run", "to which iteration does the last variance belong?"),
-        ("C", "patience too short"): ("it was not stopped early", "where did it stop, and where was its best output?"),
+        ("A", "patience too short"): (
+            "the rule watched to the end of the run",
+            "to which iteration does the last variance belong?",
+        ),
+        ("B", "patience too short"): (
+            "the rule watched to the end of the run",
+            "to which iteration does the last variance belong?",
+        ),
+        ("C", "patience too short"): (
+            "it was not stopped early",
+            "where did it stop, and where was its best output?",
+        ),
         ("A", "average too slow"): (
             "before any average, the output at its stop is already 4 dB below the best output",
             "compute the PSNR of outputs[stop - 1] and of all outputs",
@@ -355,15 +515,26 @@ def causes(answer, seed):
             "its average is better than the output at the same iteration",
             "compare the PSNR of the estimate with that of outputs[stop - 1]",
         ),
-        "room for the noise": ("at its stop the loss is not far below sigma squared", "divide loss[stop - 1] by the square of sigma"),
-        "learning rate too small": ("an output of this run reaches 27 dB", "what is the largest PSNR of its outputs?"),
-        "nothing": ("a good run returns 30 dB here, and this one stays below 27", "compute the PSNR of the estimate"),
+        "room for the noise": (
+            "at its stop the loss is not far below sigma squared",
+            "divide loss[stop - 1] by the square of sigma",
+        ),
+        "learning rate too small": (
+            "an output of this run reaches 27 dB",
+            "what is the largest PSNR of its outputs?",
+        ),
+        "nothing": (
+            "a good run returns 30 dB here, and this one stays below 27",
+            "compute the PSNR of the estimate",
+        ),
     }
     choose("causes", answer, RUNS, CAUSES, refutations, points=1)
 
 
 def mystery(seed=0):
-    """The open question's picture (1,3,48,48) with a noise that nobody describes, and the truth, to judge and not to choose."""
+    """The open question's picture (1,3,48,48) with a noise that nobody describes, and the truth, to judge and
+    not to choose.
+    """
     x = picture("astronaut", 48)
     noise = torch.randn(x.shape, generator=runtime.generator(seed, "mystery"))
     # Each number has noise of its own, stronger where the picture is bright: no single sigma describes it.

@@ -19,7 +19,9 @@ from dil_course.signals import BlurDownsample, Downsample, gaussian_kernel, luma
 
 
 def small_networks(draw):
-    """Two stacks of convolutions in training mode, their batch norms with statistics and weights of their own."""
+    """Two stacks of convolutions in training mode, their batch norms with statistics and weights of their
+    own.
+    """
     with runtime.seeded(int(torch.randint(2**31, (), generator=draw))):
         stacks = (
             nn.Sequential(
@@ -27,7 +29,9 @@ def small_networks(draw):
                 *(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU()),
                 nn.Conv2d(4, 2, 3, padding=1),
             ),
-            nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()), nn.Conv2d(3, 3, 3, padding=1)),
+            nn.Sequential(
+                *(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()), nn.Conv2d(3, 3, 3, padding=1)
+            ),
         )
         for network in stacks:
             for module in network:
@@ -40,8 +44,18 @@ def small_networks(draw):
     return [network.double() for network in stacks]
 
 
-def gained(network, gains, x, weighted=lambda w, g: w * g[:, None, None, None], bias=lambda b, g: b, batch=False, behind=False):
-    """What the network makes of x with a gain for each output channel of each convolution; the rest are the mistakes of task 1."""
+def gained(
+    network,
+    gains,
+    x,
+    weighted=lambda w, g: w * g[:, None, None, None],
+    bias=lambda b, g: b,
+    batch=False,
+    behind=False,
+):
+    """What the network makes of x with a gain for each output channel of each convolution; the rest are the
+    mistakes of task 1.
+    """
     gains, waiting = iter(gains), None
     for module in network:
         if isinstance(module, nn.Conv2d):
@@ -49,7 +63,14 @@ def gained(network, gains, x, weighted=lambda w, g: w * g[:, None, None, None], 
             weight = module.weight if behind else weighted(module.weight, waiting)
             x = F.conv2d(x, weight, None if module.bias is None else bias(module.bias, waiting), padding=1)
         elif isinstance(module, nn.BatchNorm2d):
-            x = F.batch_norm(x, None if batch else module.running_mean, None if batch else module.running_var, module.weight, module.bias, batch)
+            x = F.batch_norm(
+                x,
+                None if batch else module.running_mean,
+                None if batch else module.running_var,
+                module.weight,
+                module.bias,
+                batch,
+            )
         else:
             x = F.relu(x) * (waiting[:, None, None] if behind else 1)
             waiting = None
@@ -59,12 +80,19 @@ def gained(network, gains, x, weighted=lambda w, g: w * g[:, None, None, None], 
 def state_of(network):
     """All that an answer must leave as it is: numbers, the mode of each module, and who may learn."""
     numbers = {name: values.clone() for name, values in network.state_dict().items()}
-    return numbers, [module.training for module in network.modules()], [p.requires_grad for p in network.parameters()]
+    return (
+        numbers,
+        [module.training for module in network.modules()],
+        [p.requires_grad for p in network.parameters()],
+    )
 
 
 def check_untouched(network, before):
     numbers, modes, learn = state_of(network)
-    copied = ("whoever called you wants to use this network again, for the next picture", "work on a copy: copy.deepcopy(network)")
+    copied = (
+        "whoever called you wants to use this network again, for the next picture",
+        "work on a copy: copy.deepcopy(network)",
+    )
     if numbers.keys() != before[0].keys():
         raise Wrong("the network that was given has other parts now", *copied)
     changed = [name for name in numbers if not torch.equal(numbers[name], before[0][name])]
@@ -74,26 +102,49 @@ def check_untouched(network, before):
     if changed:
         raise Wrong(f"the network that was given has changed: its {changed[0]}", *copied)
     if modes != before[1]:
-        raise Wrong("the network that was given is in another mode now", "`.eval()` changes the network that it is called on", *copied)
+        raise Wrong(
+            "the network that was given is in another mode now",
+            "`.eval()` changes the network that it is called on",
+            *copied,
+        )
     if learn != before[2]:
-        raise Wrong("other weights of the given network may learn now", "`requires_grad_` changes the network that it is called on", *copied)
+        raise Wrong(
+            "other weights of the given network may learn now",
+            "`requires_grad_` changes the network that it is called on",
+            *copied,
+        )
 
 
 @task(points=3)
 def with_gains(answer, seed):
-    """Task 1: `answer(network, gains)` is a function of x: the network, the weights of each output channel times its gain."""
+    """Task 1: `answer(network, gains)` is a function of x: the network, the weights of each output channel
+    times its gain.
+    """
     draw = runtime.generator(seed, "gains")
     for network, channels in zip(small_networks(draw), (1, 3), strict=True):
         x = torch.rand(1, channels, 9, 8, generator=draw, dtype=torch.float64)
         widths = [module.out_channels for module in network if isinstance(module, nn.Conv2d)]
-        gains = [(0.4 + 1.2 * torch.rand(width, generator=draw, dtype=torch.float64)).requires_grad_() for width in widths]
+        gains = [
+            (0.4 + 1.2 * torch.rand(width, generator=draw, dtype=torch.float64)).requires_grad_()
+            for width in widths
+        ]
         before = state_of(network)
         f = call(answer, network, gains)
         if f is not None and not callable(f):
-            raise Wrong(f"expected a function of a picture, got {type(f).__name__}", "define f(x) inside of your function, and return f", "return f")
+            raise Wrong(
+                f"expected a function of a picture, got {type(f).__name__}",
+                "define f(x) inside of your function, and return f",
+                "return f",
+            )
         given = call(f, x) if f is not None else None
         check_untouched(network, before)
-        match(f"{len(widths)} convolutions", given, gained(network, gains, x), _gain_mistakes(network, gains, x), GAIN_HINTS)
+        match(
+            f"{len(widths)} convolutions",
+            given,
+            gained(network, gains, x),
+            _gain_mistakes(network, gains, x),
+            GAIN_HINTS,
+        )
         if not isinstance(given, torch.Tensor) or not given.requires_grad:
             raise Wrong("no gradient reaches the gains", *GRADIENT_HINTS)
         slopes = torch.autograd.grad(given.square().sum(), gains, allow_unused=True)
@@ -106,14 +157,19 @@ def with_gains(answer, seed):
                 gain *= 1.3
         if not close(tensor(call(f, x)), gained(network, gains, x)):
             says = "the function does not follow its gains when a step of Adam changes them"
-            raise Wrong(says, "when are the weights multiplied: once, or at each call?", "multiply inside of f(x), not before it")
+            raise Wrong(
+                says,
+                "when are the weights multiplied: once, or at each call?",
+                "multiply inside of f(x), not before it",
+            )
         check_untouched(network, before)
 
 
 GAIN_HINTS = (
     "what is changed: numbers of the picture, or weights of a convolution?",
     "conv.weight has the shape (outputs, inputs, 3, 3): gain[:, None, None, None] * conv.weight",
-    "torch.func.functional_call(copy, {'0.weight': ..., '2.weight': ...}, (x,)) computes with other weights, and changes none",
+    "torch.func.functional_call(copy, {'0.weight': ..., '2.weight': ...}, (x,)) computes with other "
+    "weights, and changes none",
 )
 GRADIENT_HINTS = (
     "the gains are what shall learn. Which step cuts them off from the result?",
@@ -123,11 +179,17 @@ GRADIENT_HINTS = (
 
 
 def _gain_mistakes(network, gains, x):
-    statistics = ("which mean does a batch norm take off: that of the training, or that of this picture?", "copy.eval()")
+    statistics = (
+        "which mean does a batch norm take off: that of the training, or that of this picture?",
+        "copy.eval()",
+    )
     where = ("only the weights of the convolutions are multiplied", *GAIN_HINTS[1:])
     mistakes = {
         "the gains are not used": (gained(network, [torch.ones_like(g) for g in gains], x), *GAIN_HINTS),
-        "batch norm takes the statistics of this one picture": (gained(network, gains, x, batch=True), *statistics),
+        "batch norm takes the statistics of this one picture": (
+            gained(network, gains, x, batch=True),
+            *statistics,
+        ),
         "the biases are multiplied, too": (gained(network, gains, x, bias=lambda b, g: b * g), *where),
         "the gains come behind the batch norm or the ReLU": (gained(network, gains, x, behind=True), *where),
         "the gains are added": (
@@ -135,8 +197,16 @@ def _gain_mistakes(network, gains, x):
             "a gain of 1 changes nothing",
             *GAIN_HINTS[1:],
         ),
-        "the gains are used twice": (gained(network, [g**2 for g in gains], x), "does something multiply in place, at each call?", *GAIN_HINTS[1:]),
-        "the gains are used upside down": (gained(network, [1 / g for g in gains], x), "a gain of 2 makes a channel stronger", GAIN_HINTS[1]),
+        "the gains are used twice": (
+            gained(network, [g**2 for g in gains], x),
+            "does something multiply in place, at each call?",
+            *GAIN_HINTS[1:],
+        ),
+        "the gains are used upside down": (
+            gained(network, [1 / g for g in gains], x),
+            "a gain of 2 makes a channel stronger",
+            GAIN_HINTS[1],
+        ),
         "only the first convolution gets its gains": (
             gained(network, [g if number == 0 else torch.ones_like(g) for number, g in enumerate(gains)], x),
             "`gains` has one tensor for each convolution",
@@ -154,18 +224,26 @@ def _gain_mistakes(network, gains, x):
             "which axis of conv.weight counts the outputs?",
             *GAIN_HINTS[1:],
         )
-        mistakes["the convolutions get one another's gains"] = (gained(network, gains[::-1], x), "in which order do they stand?", GAIN_HINTS[1])
+        mistakes["the convolutions get one another's gains"] = (
+            gained(network, gains[::-1], x),
+            "in which order do they stand?",
+            GAIN_HINTS[1],
+        )
     return mistakes
 
 
 @task(points=3)
 def best_gains(answer, seed):
-    """Task 2: `answer(parts, divergences, sigma)` are the gains g with the least SURE of f(y) = y - sum of g_k parts_k."""
+    """Task 2: `answer(parts, divergences, sigma)` are the gains g with the least SURE of f(y) = y - sum of
+    g_k parts_k.
+    """
     draw = runtime.generator(seed, "parts")
     for count, channels in ((3, 1), (2, 3)):
         sigma = 0.3 + 0.3 * torch.rand((), generator=draw).item()
         shared = torch.randn(1, channels, 9, 8, generator=draw, dtype=torch.float64)
-        parts = sigma * (0.7 * shared + 0.5 * torch.randn(count, channels, 9, 8, generator=draw, dtype=torch.float64))
+        parts = sigma * (
+            0.7 * shared + 0.5 * torch.randn(count, channels, 9, 8, generator=draw, dtype=torch.float64)
+        )
         numbers = parts[0].numel()
         divergences = numbers * (0.3 + 0.5 * torch.rand(count, generator=draw, dtype=torch.float64))
         rows = parts.flatten(1)
@@ -173,10 +251,15 @@ def best_gains(answer, seed):
         right = torch.linalg.solve(inner, power * divergences)
         derive = (
             "write SURE of f as a function of g. It is a parabola: where is its derivative zero?",
-            "|sum g_k r_k|^2 - 2 sigma^2 sum g_k div r_k, up to a constant. The derivative by g_k mixes r_k with all parts",
+            "|sum g_k r_k|^2 - 2 sigma^2 sum g_k div r_k, up to a constant. The derivative by g_k mixes r_k "
+            "with all parts",
             "solve M g = sigma^2 d, with M[k, l] the sum of r_k r_l over all numbers, and d the divergences",
         )
-        scale = ("is one side a sum over the picture, and the other a mean?", "both sums, or both divided by C H W", derive[2])
+        scale = (
+            "is one side a sum over the picture, and the other a mean?",
+            "both sums, or both divided by C H W",
+            derive[2],
+        )
         mistakes = {
             "each part is treated as if it were alone": (
                 power * divergences / inner.diagonal(),
@@ -185,9 +268,21 @@ def best_gains(answer, seed):
             ),
             "sigma is not squared": (right / sigma, "the price of SURE has the noise's variance", derive[2]),
             "sigma is missing": (right / power, "does it not matter how strong the noise is?", *derive[1:]),
-            "all gains have the opposite sign": (-right, "f takes the parts off. Is div f the divergence of the parts, or minus it?", *derive[1:]),
-            "the gains are twice too large": (2 * right, "the square has a factor 2 in its derivative as well", *derive[1:]),
-            "the gains are half of what they should be": (right / 2, "the cross term of SURE comes twice", *derive[1:]),
+            "all gains have the opposite sign": (
+                -right,
+                "f takes the parts off. Is div f the divergence of the parts, or minus it?",
+                *derive[1:],
+            ),
+            "the gains are twice too large": (
+                2 * right,
+                "the square has a factor 2 in its derivative as well",
+                *derive[1:],
+            ),
+            "the gains are half of what they should be": (
+                right / 2,
+                "the cross term of SURE comes twice",
+                *derive[1:],
+            ),
             "this divides the divergences by n, and adds up the squares": (right / numbers, *scale),
             "this averages the squares, and not the divergences": (right * numbers, *scale),
             "this takes the divergences for those of f": (
@@ -201,31 +296,61 @@ def best_gains(answer, seed):
                 "without a price, f(y) = y is nearest to y",
                 *derive[1:],
             ),
-            "the equations are multiplied, not solved": (inner @ (power * divergences), "M g = b: g is looked for", "torch.linalg.solve(M, b)"),
+            "the equations are multiplied, not solved": (
+                inner @ (power * divergences),
+                "M g = b: g is looked for",
+                "torch.linalg.solve(M, b)",
+            ),
             "each entry of the matrix is inverted by itself": (
                 (1 / inner) @ (power * divergences),
                 "the inverse of a matrix is not that of its entries",
                 "torch.linalg.solve(M, b)",
             ),
-            "the gains are made to add up to one": (right / right.sum(), "nothing asks them to", "leave them as the equations give them"),
+            "the gains are made to add up to one": (
+                right / right.sum(),
+                "nothing asks them to",
+                "leave them as the equations give them",
+            ),
         }
         if channels > 1:
-            mistakes["this counts the pixels, and forgets that each has several channels"] = (right * channels, *scale)
-        match(f"{count} parts, {channels} channels", call(answer, parts, divergences, sigma), right, mistakes, derive)
+            mistakes["this counts the pixels, and forgets that each has several channels"] = (
+                right * channels,
+                *scale,
+            )
+        match(
+            f"{count} parts, {channels} channels",
+            call(answer, parts, divergences, sigma),
+            right,
+            mistakes,
+            derive,
+        )
 
 
 @task(points=2)
 def adaptation_pairs(answer, seed):
-    """Task 3: `answer(x, sigma, windows, side, generator)` is (sources, targets): windows of x with fresh noise, and without."""
+    """Task 3: `answer(x, sigma, windows, side, generator)` is (sources, targets): windows of x with fresh
+    noise, and without.
+    """
     draw = runtime.generator(seed, "adaptation pairs")
     for channels, side, sigma in ((3, 12, 0.08), (1, 16, 0.15)):
         x = torch.rand(1, channels, 40, 33, generator=draw)
-        corners = torch.randint(33 - side, (10, 2), generator=draw).tolist()  # rows and columns may be exchanged: all fit in
-        windows = [(top, left, number % 8) for number, (top, left) in enumerate(corners, 1)] + [(3, 7, 5), (3, 7, 5), (9, 2, 6)]
+        corners = torch.randint(
+            33 - side, (10, 2), generator=draw
+        ).tolist()  # rows and columns may be exchanged: all fit in
+        windows = [(top, left, number % 8) for number, (top, left) in enumerate(corners, 1)] + [
+            (3, 7, 5),
+            (3, 7, 5),
+            (9, 2, 6),
+        ]
         calls = []
         for _ in range(2):
             generator = torch.Generator().manual_seed(seed)
-            calls.append([_two_batches(call(answer, x, sigma, windows, side, generator), len(windows)) for _ in range(2)])
+            calls.append(
+                [
+                    _two_batches(call(answer, x, sigma, windows, side, generator), len(windows))
+                    for _ in range(2)
+                ]
+            )
         (sources, targets), (later, _) = calls[0]
         right = _cut(x, windows, side)
         mistakes, hints = _target_mistakes(x, windows, side, sigma, sources, targets, right)
@@ -237,14 +362,24 @@ def adaptation_pairs(answer, seed):
         _look_at_noise(sources, right, sigma, windows, elsewhere)
         if torch.equal(later, sources):
             says = "the next call gives the same noise"
-            raise Wrong(says, "a network would soon know it by heart", "take your random numbers from `generator`, and do not seed it")
+            raise Wrong(
+                says,
+                "a network would soon know it by heart",
+                "take your random numbers from `generator`, and do not seed it",
+            )
         if not torch.equal(sources, calls[1][0][0]):
             says = "generators of the same seed give other noise"
-            raise Wrong(says, "nobody could repeat such a run. Where do your random numbers come from?", "torch.randn(shape, generator=generator)")
+            raise Wrong(
+                says,
+                "nobody could repeat such a run. Where do your random numbers come from?",
+                "torch.randn(shape, generator=generator)",
+            )
 
 
 def _cut(x, windows, side, turning=turn):
-    return torch.cat([turning(x[..., top : top + side, left : left + side], number) for top, left, number in windows]).double()
+    return torch.cat(
+        [turning(x[..., top : top + side, left : left + side], number) for top, left, number in windows]
+    ).double()
 
 
 def _two_batches(given, count):
@@ -253,12 +388,23 @@ def _two_batches(given, count):
     if given is None:
         raise Wrong("your function returns None", "is there a `return` at its end?")
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise Wrong("expected two batches of windows", "what does the network get, and what should it make of that?", "return sources, targets")
+        raise Wrong(
+            "expected two batches of windows",
+            "what does the network get, and what should it make of that?",
+            "return sources, targets",
+        )
     # A list of windows (1,C,side,side) will do as well.
-    batches = [_joined([tensor(one) for one in part]) if isinstance(part, list) and part else tensor(part) for part in given]
+    batches = [
+        _joined([tensor(one) for one in part]) if isinstance(part, list) and part else tensor(part)
+        for part in given
+    ]
     if batches[0].shape != batches[1].shape or batches[0].ndim != 4 or len(batches[0]) != count:
         shapes = " and ".join(str(tuple(part.shape)) for part in batches)
-        raise Wrong(f"your batches have the shapes {shapes}", f"two batches of {count} windows: (N,C,side,side)", "torch.cat of the windows")
+        raise Wrong(
+            f"your batches have the shapes {shapes}",
+            f"two batches of {count} windows: (N,C,side,side)",
+            "torch.cat of the windows",
+        )
     return batches
 
 
@@ -267,7 +413,9 @@ def _joined(windows):
         return torch.cat(windows)
     except RuntimeError as problem:
         shapes = ", ".join(str(tuple(window.shape)) for window in windows)
-        raise Wrong(f"the windows of one batch have the shapes {shapes}", "each window is (1,C,side,side)") from problem
+        raise Wrong(
+            f"the windows of one batch have the shapes {shapes}", "each window is (1,C,side,side)"
+        ) from problem
 
 
 def _target_mistakes(x, windows, side, sigma, sources, targets, right):
@@ -276,67 +424,136 @@ def _target_mistakes(x, windows, side, sigma, sources, targets, right):
     if targets.shape == right.shape and not torch.equal(targets, right):
         rest = targets - right
         if torch.allclose(sources, right, atol=1e-5):
-            raise Wrong("sources and targets are exchanged", aim, "the network gets the noise, and is to find the window without it")
+            raise Wrong(
+                "sources and targets are exchanged",
+                aim,
+                "the network gets the noise, and is to find the window without it",
+            )
         if torch.allclose(targets, sources):
-            raise Wrong("your targets are your sources", "what does a network learn that may copy its input?", "noise for the sources alone")
+            raise Wrong(
+                "your targets are your sources",
+                "what does a network learn that may copy its input?",
+                "noise for the sources alone",
+            )
         if 0.3 * sigma < rest.std() < 1.7 * sigma:
             raise Wrong("your targets are noisy, too", aim, "noise for the sources alone")
     together = "show both, side by side: do their edges lie in the same places?"
     return {
-        "your targets are not turned": (_cut(x, windows, side, lambda z, number: z), "what is `number` for?", "turn(window, number), for both"),
-        "your targets are turned in the other direction": (_cut(x, windows, side, turn_back), "turn(window, number), for both"),
+        "your targets are not turned": (
+            _cut(x, windows, side, lambda z, number: z),
+            "what is `number` for?",
+            "turn(window, number), for both",
+        ),
+        "your targets are turned in the other direction": (
+            _cut(x, windows, side, turn_back),
+            "turn(window, number), for both",
+        ),
         "rows and columns of your windows are exchanged": (
             _cut(x, [(left, top, number) for top, left, number in windows], side),
             "a window is (top, left, number), and `top` counts rows",
             "x[..., rows, columns]",
         ),
-        "all your windows are the first one": (right[:1].expand_as(right), "does your loop use its own window?", "for top, left, number in windows"),
-    }, ("a window of x, turned, and nothing else", together, "turn(x[..., top : top + side, left : left + side], number)")
+        "all your windows are the first one": (
+            right[:1].expand_as(right),
+            "does your loop use its own window?",
+            "for top, left, number in windows",
+        ),
+    }, (
+        "a window of x, turned, and nothing else",
+        together,
+        "turn(x[..., top : top + side, left : left + side], number)",
+    )
 
 
 def _look_at_noise(sources, right, sigma, windows, elsewhere):
-    """Raise Wrong where sources - targets is not fresh Gaussian noise of standard deviation sigma. `elsewhere`: {what it looks like: windows}."""
+    """Raise Wrong where sources - targets is not fresh Gaussian noise of standard deviation sigma.
+    `elsewhere`: {what it looks like: windows}.
+    """
     noise = sources - right
-    fresh = ("noise of one window says nothing about another, not even of the same place", "torch.randn(targets.shape, generator=generator)")
+    fresh = (
+        "noise of one window says nothing about another, not even of the same place",
+        "torch.randn(targets.shape, generator=generator)",
+    )
     if not noise.any():
-        raise Wrong("your sources have no noise", "what is there to remove?", "sources = targets + sigma * noise")
-    together = ("a window and its target show the same thing, and look the same way", "cut and turn first, then add noise to the result")
+        raise Wrong(
+            "your sources have no noise", "what is there to remove?", "sources = targets + sigma * noise"
+        )
+    together = (
+        "a window and its target show the same thing, and look the same way",
+        "cut and turn first, then add noise to the result",
+    )
     if noise.std() > 2 * sigma:
         for says, wrong in elsewhere.items():
             if (sources - wrong).std() < 1.7 * sigma:
                 raise Wrong(says, *together)
     strengths = {
-        "sigma is squared in your noise": (sigma**2, "sigma is a standard deviation, and torch.randn has 1", "sigma * torch.randn(...)"),
-        "your noise is 255 times too weak": (sigma / 255, "sigma is on the scale of x already", "sigma * torch.randn(...)"),
-        "your noise has the standard deviation 1": (1.0, "how strong is the noise that the network will be told?", "sigma * torch.randn(...)"),
+        "sigma is squared in your noise": (
+            sigma**2,
+            "sigma is a standard deviation, and torch.randn has 1",
+            "sigma * torch.randn(...)",
+        ),
+        "your noise is 255 times too weak": (
+            sigma / 255,
+            "sigma is on the scale of x already",
+            "sigma * torch.randn(...)",
+        ),
+        "your noise has the standard deviation 1": (
+            1.0,
+            "how strong is the noise that the network will be told?",
+            "sigma * torch.randn(...)",
+        ),
         "the noise is added twice": (2 * sigma, "once is enough", "sources = targets + sigma * noise"),
-        "the noise is the root of sigma": (math.sqrt(sigma), "sigma is a standard deviation, not a variance", "sigma * torch.randn(...)"),
+        "the noise is the root of sigma": (
+            math.sqrt(sigma),
+            "sigma is a standard deviation, not a variance",
+            "sigma * torch.randn(...)",
+        ),
     }
     if noise.mean().abs() > 0.2 * noise.std():
         raise Wrong("your noise is not zero in the mean", "torch.rand is never negative", "torch.randn")
     if (sources == 0).any() and (sources == 1).any():
         says = "your sources are clipped to [0,1]"
-        raise Wrong(says, "is the noise still Gaussian in black and white places? The noise of y was not clipped", "leave out the clamp")
+        raise Wrong(
+            says,
+            "is the noise still Gaussian in black and white places? The noise of y was not clipped",
+            "leave out the clamp",
+        )
     if torch.allclose(noise, noise[:1].expand_as(noise), atol=1e-5):
         raise Wrong("all windows of a call have the same noise", *fresh)
     again = [number for number, window in enumerate(windows) if windows.index(window) < number]
-    if any(torch.allclose(noise[number], noise[windows.index(windows[number])], atol=1e-5) for number in again):
-        raise Wrong("windows of the same place have the same noise", "was the noise there before the windows were cut?", *fresh)
+    if any(
+        torch.allclose(noise[number], noise[windows.index(windows[number])], atol=1e-5) for number in again
+    ):
+        raise Wrong(
+            "windows of the same place have the same noise",
+            "was the noise there before the windows were cut?",
+            *fresh,
+        )
     if len(noise[0]) > 1 and torch.allclose(noise, noise[:, :1].expand_as(noise), atol=1e-5):
-        raise Wrong("all channels have the same noise", "a camera has noise of its own in each colour", "a random number for each of the numbers")
+        raise Wrong(
+            "all channels have the same noise",
+            "a camera has noise of its own in each colour",
+            "a random number for each of the numbers",
+        )
     for says, (strength, *hints) in strengths.items():
         if abs(noise.std() / strength - 1) < 0.06:
             raise Wrong(says, *hints)
     ratio = noise.std().item() / sigma
     if abs(ratio - 1) > 0.06:
-        raise Wrong(f"your noise is {ratio:.2f} times as strong as asked for", "its standard deviation should be sigma", "sigma * torch.randn(...)")
+        raise Wrong(
+            f"your noise is {ratio:.2f} times as strong as asked for",
+            "its standard deviation should be sigma",
+            "sigma * torch.randn(...)",
+        )
     if (noise / noise.std()).pow(4).mean() < 2.4:  # 3 for a Gaussian, 1.8 for a uniform distribution
         raise Wrong("your noise is not Gaussian", "the denoiser was trained on Gaussian noise", "torch.randn")
 
 
 @task(points=2)
 def idbp_round(answer, seed):
-    """Task 4: `answer(x, y, A, denoiser, level, sigma)` is (the denoised picture, the same after a back-projection)."""
+    """Task 4: `answer(x, y, A, denoiser, level, sigma)` is (the denoised picture, the same after a
+    back-projection).
+    """
     draw = runtime.generator(seed, "rounds")
     for name, A, sigma in (
         ("bicubic, scale 2", Downsample(2), 0.09),
@@ -351,7 +568,8 @@ def idbp_round(answer, seed):
 
         right = _round(x, y, A, denoiser, math.hypot(level, sigma))
         tell = (
-            "how noisy is x? It has an error of its own, and the noise of y, which the last back-projection put in",
+            "how noisy is x? It has an error of its own, and the noise of y, which the last back-projection "
+            "put in",
             "the two are independent: which quantities add, standard deviations or variances?",
             "math.sqrt(level**2 + sigma**2)",
         )
@@ -369,10 +587,15 @@ def idbp_round(answer, seed):
             "the denoiser is told the variance": (told(level**2 + sigma**2), "the root is missing", tell[2]),
             "this goes back by the adjoint": (
                 (estimate, estimate + A.adjoint(y - A(estimate))),
-                "the adjoint points in the right direction. Does it go the right way, too? Look at A(result) - y",
+                "the adjoint points in the right direction. Does it go the right way, too? Look at "
+                "A(result) - y",
                 *project[1:],
             ),
-            "this goes away from y": ((estimate, estimate - A.pinv(y - A(estimate))), "the sign of the misfit", project[2]),
+            "this goes away from y": (
+                (estimate, estimate - A.pinv(y - A(estimate))),
+                "the sign of the misfit",
+                project[2],
+            ),
             "this adds the misfit of the picture before it was denoised": (
                 (estimate, estimate + A.pinv(y - A(x))),
                 "which picture shall agree with y?",
@@ -388,9 +611,17 @@ def idbp_round(answer, seed):
                 "what does y not see? That is the denoiser's part",
                 *project[1:],
             ),
-            "the correction alone is returned": ((estimate, A.pinv(y - A(estimate))), "a correction is added to something", project[2]),
+            "the correction alone is returned": (
+                (estimate, A.pinv(y - A(estimate))),
+                "a correction is added to something",
+                project[2],
+            ),
             "the second picture is not back-projected": ((estimate, estimate), *project),
-            "the two pictures are exchanged": (right[::-1], "first the denoised one, then the back-projected one", "return estimate, projected"),
+            "the two pictures are exchanged": (
+                right[::-1],
+                "first the denoised one, then the back-projected one",
+                "return estimate, projected",
+            ),
             "this projects first, and denoises then": (
                 _projected_first(x, y, A, denoiser, math.hypot(level, sigma)),
                 "which step comes last, if the result shall agree with y?",
@@ -413,7 +644,11 @@ def idbp_round(answer, seed):
             pictures = [tensor(picture) for picture in given]
             if any(picture.numel() != x.numel() for picture in pictures):
                 shapes = " and ".join(str(tuple(picture.shape)) for picture in pictures)
-                raise Wrong(f"your pictures have the shapes {shapes}", f"both are as large as x: {tuple(x.shape)}", "return estimate, projected")
+                raise Wrong(
+                    f"your pictures have the shapes {shapes}",
+                    f"both are as large as x: {tuple(x.shape)}",
+                    "return estimate, projected",
+                )
             given = torch.stack([picture.reshape(x.shape[1:]) for picture in pictures])
         elif tensor(given).numel() == x.numel():
             raise Wrong("expected two pictures, got one", *both)
@@ -432,17 +667,29 @@ def _projected_first(x, y, A, denoiser, told):
 
 @task(points=3)
 def worth_it(answer, seed):
-    """Task 5: `answer(networks, y, sigma, probes, epsilon)` is (differences of SURE to networks[0], standard errors, the choice)."""
+    """Task 5: `answer(networks, y, sigma, probes, epsilon)` is (differences of SURE to networks[0], standard
+    errors, the choice).
+    """
     for kind in ("clear", "a surer one is worse", "a less clear one looks better", "chance"):
         networks, y, sigma, probes, epsilon = _candidates(kind, seed)
         risks = risks_of(networks, y, sigma, probes, epsilon)
         right = judged(risks)
         given = call(answer, networks, y, sigma, probes, epsilon)
         if not isinstance(given, tuple | list) or len(given) != 3:
-            says = "your function returns None" if given is None else "expected three things: differences, errors, choice"
+            says = (
+                "your function returns None"
+                if given is None
+                else "expected three things: differences, errors, choice"
+            )
             raise Wrong(says, "is there a `return` at its end?", "return differences, errors, chosen")
         differences, errors, chosen = given
-        match(f"{kind}: differences", differences, right[0], _difference_mistakes(networks, y, sigma, probes, epsilon, risks), RISK_HINTS)
+        match(
+            f"{kind}: differences",
+            differences,
+            right[0],
+            _difference_mistakes(networks, y, sigma, probes, epsilon, risks),
+            RISK_HINTS,
+        )
         match(f"{kind}: errors", errors, right[1], _error_mistakes(risks), ERROR_HINTS)
         chosen = tensor(chosen)
         if chosen.numel() != 1:
@@ -462,13 +709,15 @@ RISK_HINTS = (
     "the first difference is zero, and a negative one is good",
 )
 ERROR_HINTS = (
-    "both networks saw the same probe. What varies from probe to probe: the risk, or the difference of the two risks?",
+    "both networks saw the same probe. What varies from probe to probe: the risk, or the difference of the "
+    "two risks?",
     "subtract first: one difference for each probe. Then the standard error of their mean",
     "differences.std() / sqrt(number of probes), along the axis of the probes",
 )
 CHOICE_HINTS = (
     "whose difference is below zero, and not by chance?",
-    "among the networks with difference < -2 error, the one with the least difference; network 0 if there is none",
+    "among the networks with difference < -2 error, the one with the least difference; network 0 if there "
+    "is none",
 )
 
 
@@ -482,7 +731,10 @@ def _candidates(kind, seed):
         own = (0.3 + 0.5 * torch.rand(4, generator=draw, dtype=torch.float64)).tolist()
         other = (0.5 * torch.randn(4, generator=draw, dtype=torch.float64)).tolist()
         orders = [torch.randperm(56, generator=draw) for _ in own]
-        networks = [functools.partial(_mixed, a=a, c=c, order=order) for a, c, order in zip(own, other, orders, strict=True)]
+        networks = [
+            functools.partial(_mixed, a=a, c=c, order=order)
+            for a, c, order in zip(own, other, orders, strict=True)
+        ]
         risks = risks_of(networks, y, 0.4, probes, 1e-3)
         differences, errors, chosen = judged(risks)
         least = int(differences.argmin())
@@ -494,7 +746,9 @@ def _candidates(kind, seed):
             "a less clear one looks better": chosen not in (0, least),
             "chance": chosen == 0 and least > 0 and differences[least] < -errors[least],
         }[kind]
-        sizes = (differences[1:] / errors[1:] + 2).abs()  # no candidate so near to the limit that rounding decides
+        sizes = (
+            differences[1:] / errors[1:] + 2
+        ).abs()  # no candidate so near to the limit that rounding decides
         if found and sizes.min() > 0.05 and differences.sort().values.diff().min() > 1e-3:
             return networks, y, 0.4, probes, 1e-3
     raise RuntimeError(f"no candidates of the kind {kind!r}")
@@ -537,21 +791,49 @@ def _difference_mistakes(networks, y, sigma, probes, epsilon, risks):
             "is an adapted network better than the trained one?",
             RISK_HINTS[2],
         ),
-        "these have the opposite sign": (-right, "a negative difference is good: adapted less trained", RISK_HINTS[2]),
-        "the difference of networks[0] to itself is left out": (right[1:], "one entry for each network", RISK_HINTS[2]),
+        "these have the opposite sign": (
+            -right,
+            "a negative difference is good: adapted less trained",
+            RISK_HINTS[2],
+        ),
+        "the difference of networks[0] to itself is left out": (
+            right[1:],
+            "one entry for each network",
+            RISK_HINTS[2],
+        ),
         "this is the distance to y alone": (of(price=0.0), *price),
-        "the price of letting noise through lacks its factor 2": (of(price=1.0), "the cross term of a square comes twice", *RISK_HINTS[1:]),
+        "the price of letting noise through lacks its factor 2": (
+            of(price=1.0),
+            "the cross term of a square comes twice",
+            *RISK_HINTS[1:],
+        ),
         "the price has the wrong sign": (of(price=-2.0), "letting noise through costs", *RISK_HINTS[1:]),
         "sigma is not squared": (of(power=1), "the noise's variance is sigma^2", *RISK_HINTS[1:]),
-        "the divergence is not divided by the number of pixels": (of(price=2.0 * y.numel()), "all terms are means over the picture", *RISK_HINTS[1:]),
-        "the step's length is not divided out": (of(price=2.0 * epsilon), "a derivative is a change per step", *RISK_HINTS[1:]),
-        "this uses the first probe only": ((risks - risks[0])[:, 0], "each probe gives its own number. Average over all", *RISK_HINTS[1:]),
+        "the divergence is not divided by the number of pixels": (
+            of(price=2.0 * y.numel()),
+            "all terms are means over the picture",
+            *RISK_HINTS[1:],
+        ),
+        "the step's length is not divided out": (
+            of(price=2.0 * epsilon),
+            "a derivative is a change per step",
+            *RISK_HINTS[1:],
+        ),
+        "this uses the first probe only": (
+            (risks - risks[0])[:, 0],
+            "each probe gives its own number. Average over all",
+            *RISK_HINTS[1:],
+        ),
         "the probes are averaged before the networks see them": (
             judged(risks_of(networks, y, sigma, shrunk, epsilon).expand(-1, 2))[0],
             "the mean of many random signs is nearly zero: no probe at all",
             *RISK_HINTS[:2],
         ),
-        "these are sums over the picture": (right * y.numel(), "a mean squared error, please", *RISK_HINTS[1:]),
+        "these are sums over the picture": (
+            right * y.numel(),
+            "a mean squared error, please",
+            *RISK_HINTS[1:],
+        ),
     }
 
 
@@ -559,11 +841,25 @@ def _error_mistakes(risks):
     each, count = risks - risks[0], risks.shape[1]
     apart = (risks.var(1) / count + risks[0].var() / count).sqrt()
     return {
-        "these add the spreads of both risks, as if they were independent": (torch.where(each.abs().sum(1) > 0, apart, 0.0), *ERROR_HINTS),
+        "these add the spreads of both risks, as if they were independent": (
+            torch.where(each.abs().sum(1) > 0, apart, 0.0),
+            *ERROR_HINTS,
+        ),
         "these take the two risks for independent, even of a network and itself": (apart, *ERROR_HINTS),
-        "these are the errors of the risks, not of the differences": (risks.std(1) / math.sqrt(count), *ERROR_HINTS),
-        "this is the spread of one probe, not of the mean of all": (each.std(1), "a mean of B numbers is surer than each of them", ERROR_HINTS[2]),
-        "the spread is divided by the number of probes, not by its root": (each.std(1) / count, "standard errors fall with the root", ERROR_HINTS[2]),
+        "these are the errors of the risks, not of the differences": (
+            risks.std(1) / math.sqrt(count),
+            *ERROR_HINTS,
+        ),
+        "this is the spread of one probe, not of the mean of all": (
+            each.std(1),
+            "a mean of B numbers is surer than each of them",
+            ERROR_HINTS[2],
+        ),
+        "the spread is divided by the number of probes, not by its root": (
+            each.std(1) / count,
+            "standard errors fall with the root",
+            ERROR_HINTS[2],
+        ),
         "these are variances": (each.var(1) / count, "a standard error is a root", ERROR_HINTS[2]),
         "the spread is taken with B in place of B - 1": (
             each.std(1, correction=0) / math.sqrt(count),
@@ -577,8 +873,16 @@ def _choice_mistakes(differences, errors, clear):
     return {
         "the trained network is kept, although another is clearly better": (0, *CHOICE_HINTS),
         "this may be chance": (int(differences.argmin()), *CHOICE_HINTS),
-        "this is the worst one": (int(differences.argmax()), "a negative difference is good", CHOICE_HINTS[1]),
-        "this is the first that is clear, not the best of them": (int(clear.int().argmax()), "of all that are clear, take the best", CHOICE_HINTS[1]),
+        "this is the worst one": (
+            int(differences.argmax()),
+            "a negative difference is good",
+            CHOICE_HINTS[1],
+        ),
+        "this is the first that is clear, not the best of them": (
+            int(clear.int().argmax()),
+            "of all that are clear, take the best",
+            CHOICE_HINTS[1],
+        ),
         "this is the surest one, not the best one": (
             int((differences / errors.clamp(min=1e-12)).argmin()),
             "the ratio says how sure you are. The difference says how good it is",
@@ -601,21 +905,25 @@ SIGMA = 25 / 255
 
 
 def cloth(side=48):
-    """A cloth with narrow slanted stripes (1,1,side,side): unlike the photographs that the denoisers were trained on."""
+    """A cloth with narrow slanted stripes (1,1,side,side): unlike the photographs that the denoisers were
+    trained on.
+    """
     place = torch.arange(side)
     return 0.2 + 0.6 * ((place[:, None] + place) // 2 % 2)[None, None].float()
 
 
 def failing_run(letter):
-    """One of the runs of task 6: the gray denoiser, all of its weights, is adapted to a noisy page of a book by SURE, and something is wrong.
+    """One of the runs of task 6: the gray denoiser, all of its weights, is adapted to a noisy page of a book
+    by SURE, and something is wrong.
 
     Args:
         letter: "A", "B", "C" or "D".
 
     Returns:
-        Dictionary: truth, y and estimate (1,1,48,48); told, the sigma that the run was told; given, the network that the run was given;
-        adapted, the network at the end, as the estimate was made with it; and the lists said, the value of SURE, and error, the mean
-        squared error that it should have estimated, a number an iteration.
+        Dictionary: truth, y and estimate (1,1,48,48); told, the sigma that the run was told; given, the
+            network that the run was given;
+        adapted, the network at the end, as the estimate was made with it; and the lists said, the value of
+        SURE, and error, the mean squared error that it should have estimated, a number an iteration.
     """
     return copy.deepcopy(_run(RUNS[letter]))
 
@@ -634,7 +942,14 @@ def _run(fault, iterations=40):
     adapted, kept = _adapt(network, y, told, rate, iterations, draw, fault == "batch statistics", x)
     with torch.no_grad():
         estimate = adapted(y, told)
-    return kept | {"truth": x, "y": y, "told": told, "given": network, "adapted": adapted, "estimate": estimate}
+    return kept | {
+        "truth": x,
+        "y": y,
+        "told": told,
+        "given": network,
+        "adapted": adapted,
+        "estimate": estimate,
+    }
 
 
 def _with_noise(x, draw):
@@ -663,14 +978,20 @@ def causes(answer, seed):
     noise = "compute the standard deviation of y - truth, or estimate_sigma(y)"
     refutations = {
         "wrong noise level": ("its noise is as strong as it was told", noise),
-        "batch statistics": ("its batch norms have the statistics of the network that it was given", statistics),
+        "batch statistics": (
+            "its batch norms have the statistics of the network that it was given",
+            statistics,
+        ),
         "steps too large": ("its weights have hardly moved", weights),
         "started elsewhere": ("the network that it was given is the trained one, to the last digit", weights),
         "noise that neighbours share": (
             "the noise of neighbours is not alike",
             "compute the correlation of y - truth with itself, one pixel to the right",
         ),
-        "probe too long": ("all runs have the library's probe, and a good run has it, too", "which of the causes can you see in the dictionary?"),
+        "probe too long": (
+            "all runs have the library's probe, and a good run has it, too",
+            "which of the causes can you see in the dictionary?",
+        ),
         "nothing": (
             "a good run ends as good as the trained network, and this one loses more than a decibel",
             "compute psnr(estimate, truth), and the same for trained('denoiser_gray')(y, sigma)",

@@ -18,11 +18,15 @@ def norm(h, mean, variance, scale, shift, eps=1e-5):
 
 @task(points=3)
 def mixed_norm(answer, seed):
-    """Task 1: `answer(h, mean, variance, trained, scale, shift)` is batch norm with a mixture of trained and present statistics."""
+    """Task 1: `answer(h, mean, variance, trained, scale, shift)` is batch norm with a mixture of trained and
+    present statistics.
+    """
     draw = runtime.generator(seed, "activations")
     h = 1 + 2 * torch.rand(3, 2, 3, 4, generator=draw, dtype=torch.float64)
     h[:, 1] += torch.arange(3.0)[:, None, None]
-    mean, variance, scale, shift = (0.3 + torch.rand(2, generator=draw, dtype=torch.float64) for _ in range(4))
+    mean, variance, scale, shift = (
+        0.3 + torch.rand(2, generator=draw, dtype=torch.float64) for _ in range(4)
+    )
     weight = 0.6 + 0.3 * torch.rand((), generator=draw).item()
     old, spread, wide, added = (values[:, None, None] for values in (mean, variance, scale, shift))
 
@@ -32,14 +36,21 @@ def mixed_norm(answer, seed):
 
     both, here = mixed(), h.var((0, 2, 3), keepdim=True, correction=0)
     standard = (weight * spread.sqrt() + (1 - weight) * here.sqrt()) ** 2
-    axes = ("over which axes is one mean taken? One for each channel", "dim=(0, 2, 3): pictures, rows and columns")
+    axes = (
+        "over which axes is one mean taken? One for each channel",
+        "dim=(0, 2, 3): pictures, rows and columns",
+    )
     mistakes = {
         "this takes the trained statistics alone": (
             norm(h, *mixed(weight=1), wide, added),
             "what is `trained` for?",
             "and where is the batch?",
         ),
-        "this takes the batch's statistics alone": (norm(h, *mixed(weight=0), wide, added), "what is `trained` for?", "mix both"),
+        "this takes the batch's statistics alone": (
+            norm(h, *mixed(weight=0), wide, added),
+            "what is `trained` for?",
+            "mix both",
+        ),
         "the two weights are exchanged": (
             norm(h, *mixed(weight=1 - weight), wide, added),
             "`trained` is the weight of the trained statistics",
@@ -62,16 +73,36 @@ def mixed_norm(answer, seed):
             "a standard deviation has the unit of h",
             "take the root of the variance",
         ),
-        "scale and shift are missing": (norm(h, *both, 1, 0), "a norm has two learned numbers a channel", "times scale, plus shift"),
-        "scale and shift are exchanged": (norm(h, *both, added, wide), "which one multiplies?", "times scale, plus shift"),
+        "scale and shift are missing": (
+            norm(h, *both, 1, 0),
+            "a norm has two learned numbers a channel",
+            "times scale, plus shift",
+        ),
+        "scale and shift are exchanged": (
+            norm(h, *both, added, wide),
+            "which one multiplies?",
+            "times scale, plus shift",
+        ),
         "you mix the outputs, not the statistics": (
-            weight * norm(h, *mixed(weight=1), wide, added) + (1 - weight) * norm(h, *mixed(weight=0), wide, added),
+            weight * norm(h, *mixed(weight=1), wide, added)
+            + (1 - weight) * norm(h, *mixed(weight=0), wide, added),
             "is the mean of two fractions the fraction of the means?",
             "one mixed mean, one mixed variance, then one norm",
         ),
     }
-    hints = ("mean and variance of the batch, one for each channel", "mix each with the trained one", "subtract, divide by the root, scale, shift")
-    match("mixed norm", call(answer, h, mean, variance, weight, scale, shift), norm(h, *both, wide, added), mistakes, hints, tolerance=1e-3)
+    hints = (
+        "mean and variance of the batch, one for each channel",
+        "mix each with the trained one",
+        "subtract, divide by the root, scale, shift",
+    )
+    match(
+        "mixed norm",
+        call(answer, h, mean, variance, weight, scale, shift),
+        norm(h, *both, wide, added),
+        mistakes,
+        hints,
+        tolerance=1e-3,
+    )
 
 
 @task(points=3)
@@ -83,8 +114,16 @@ def entropy_gradient(answer, seed):
     right = -p * (p.log() + total)
     chain = ("p depends on all logits: dp_j / dz_k = p_j (1[j = k] - p_k)", "sum over j, and collect H")
     mistakes = {
-        "this climbs: it is the gradient of minus the entropy": (-right, "which sign has the entropy?", "H = - sum of p log p"),
-        "this is the gradient with respect to the probabilities": (-(p.log() + 1), "the network gives logits, not probabilities", *chain),
+        "this climbs: it is the gradient of minus the entropy": (
+            -right,
+            "which sign has the entropy?",
+            "H = - sum of p log p",
+        ),
+        "this is the gradient with respect to the probabilities": (
+            -(p.log() + 1),
+            "the network gives logits, not probabilities",
+            *chain,
+        ),
         "you forgot that all probabilities move with each logit": (-p * (p.log() + 1), *chain),
         "you take the diagonal of the softmax's derivative only": (-p * (1 - p) * (p.log() + 1), *chain),
         "the entropy inside of the bracket is missing": (-p * p.log(), *chain),
@@ -99,7 +138,11 @@ def entropy_gradient(answer, seed):
             "one entropy a picture, and its own gradient",
             "do not divide by N",
         ),
-        "this is in bits: a logarithm to the base 2": (right / torch.tensor(2.0).log(), "log is the natural one here", "torch.log"),
+        "this is in bits: a logarithm to the base 2": (
+            right / torch.tensor(2.0).log(),
+            "log is the natural one here",
+            "torch.log",
+        ),
         "this pulls towards the most likely class: cross-entropy, not entropy": (
             p - torch.nn.functional.one_hot(p.argmax(1), 5),
             "no label is chosen in an entropy",
@@ -117,7 +160,10 @@ def disagreement(answer, seed):
     p = logits.softmax(1)
     of_mean = -(p.mean(0) * p.mean(0).log()).sum()
     mean_of = entropy(logits).mean()
-    what = ("average the probabilities, then take the entropy; take the entropies, then average. Subtract", "which of the two is larger?")
+    what = (
+        "average the probabilities, then take the entropy; take the entropies, then average. Subtract",
+        "which of the two is larger?",
+    )
     mistakes = {
         "this is the entropy of the mean alone": (of_mean, *what),
         "this is the mean of the entropies alone": (mean_of, *what),
@@ -127,7 +173,11 @@ def disagreement(answer, seed):
             "which average is a probability again?",
             "softmax first",
         ),
-        "you add the entropies of all copies": (of_mean - entropy(logits).sum(), "how many copies are there?", "mean, not sum"),
+        "you add the entropies of all copies": (
+            of_mean - entropy(logits).sum(),
+            "how many copies are there?",
+            "mean, not sum",
+        ),
         "this is in bits: a logarithm to the base 2": (
             (of_mean - mean_of) / torch.tensor(2.0).log(),
             "log is the natural one here",
@@ -144,7 +194,9 @@ def disagreement(answer, seed):
 
 @task(points=2)
 def turned_batch(answer, seed):
-    """Task 4: `answer(pictures)` is (turned, numbers): all pictures unturned, then all by one quarter turn, and so on; and their numbers."""
+    """Task 4: `answer(pictures)` is (turned, numbers): all pictures unturned, then all by one quarter turn,
+    and so on; and their numbers.
+    """
     x = torch.rand(3, 1, 4, 4, generator=runtime.generator(seed, "pictures"), dtype=torch.float64)
     numbers = torch.arange(4).repeat_interleave(3)
 
@@ -166,7 +218,11 @@ def turned_batch(answer, seed):
         "you turn clockwise": (all_of(lambda k: x.rot90(-k, (-2, -1))), *look),
         "you mirror": (torch.cat([x, x.flip(-1), x.flip(-2), x.flip(-1).flip(-2)]), *look),
         "nothing is turned": (all_of(lambda k: x), *look),
-        "the unturned pictures are missing": (torch.cat([x.rot90(k, (-2, -1)) for k in (1, 2, 3)]), "0 is a turn, too", *look),
+        "the unturned pictures are missing": (
+            torch.cat([x.rot90(k, (-2, -1)) for k in (1, 2, 3)]),
+            "0 is a turn, too",
+            *look,
+        ),
         "the four turns of each picture follow one another": (
             torch.stack([x.rot90(k, (-2, -1)) for k in range(4)], 1).flatten(0, 1),
             "first all pictures unturned, then all by one quarter turn",
@@ -181,10 +237,20 @@ def turned_batch(answer, seed):
             "repeat_interleave",
         ),
         "your numbers begin with one": (numbers + 1, "no turn is number 0", "0, 1, 2, 3"),
-        "your numbers are degrees": (90 * numbers, "cross-entropy wants the number of the class", "0, 1, 2, 3"),
+        "your numbers are degrees": (
+            90 * numbers,
+            "cross-entropy wants the number of the class",
+            "0, 1, 2, 3",
+        ),
         "your numbers run against the turns": ((4 - numbers) % 4, *look),
     }
-    match("numbers", labels, numbers, wrong, ("one number for each picture, in the same order", "torch.arange(4).repeat_interleave(N)"))
+    match(
+        "numbers",
+        labels,
+        numbers,
+        wrong,
+        ("one number for each picture, in the same order", "torch.arange(4).repeat_interleave(N)"),
+    )
 
 
 def drifts(push, restore, momentum, steps, keep=None, follow_first=True, exchange=False):
@@ -202,12 +268,17 @@ def drifts(push, restore, momentum, steps, keep=None, follow_first=True, exchang
 
 @task(points=3)
 def drift(answer, seed):
-    """Task 5: `answer(push, restore, momentum, steps)` is how far student and teacher of CoTTA have gone, in the mean."""
+    """Task 5: `answer(push, restore, momentum, steps)` is how far student and teacher of CoTTA have gone, in
+    the mean.
+    """
     draw = runtime.generator(seed, "drifts")
     for restore, momentum, steps in ((0.1, 0.9, 7), (0.03, 0.97, 40)):
         push = 0.01 + 0.02 * torch.rand((), generator=draw).item()
         right = drifts(push, restore, momentum, steps)
-        order = ("push, then the teacher follows, then setting back", "write the loop, with two numbers in it")
+        order = (
+            "push, then the teacher follows, then setting back",
+            "write the loop, with two numbers in it",
+        )
         mistakes = {
             "nothing is set back here": (
                 drifts(push, 0, momentum, steps),
@@ -219,14 +290,25 @@ def drift(answer, seed):
                 "`restore` is the share that returns",
                 *order,
             ),
-            "your teacher follows after weights were set back": (drifts(push, restore, momentum, steps, follow_first=False), *order),
+            "your teacher follows after weights were set back": (
+                drifts(push, restore, momentum, steps, follow_first=False),
+                *order,
+            ),
             "your teacher keeps what it should take": (
                 drifts(push, restore, momentum, steps, exchange=True),
                 "a momentum near 1 is a slow teacher",
                 *order,
             ),
-            "this is one step too many": (drifts(push, restore, momentum, steps + 1), "try steps = 1 by hand", *order),
-            "this is one step too few": (drifts(push, restore, momentum, steps - 1), "try steps = 1 by hand", *order),
+            "this is one step too many": (
+                drifts(push, restore, momentum, steps + 1),
+                "try steps = 1 by hand",
+                *order,
+            ),
+            "this is one step too few": (
+                drifts(push, restore, momentum, steps - 1),
+                "try steps = 1 by hand",
+                *order,
+            ),
             "teacher and student are exchanged": (right.flip(0), "student first", *order),
             "your teacher is the student": (right[[0, 0]], "the teacher is slower", *order),
         }
@@ -242,16 +324,23 @@ CAUSES = {
     "all weights learn": "not only scale and shift of the norms change, but the convolutions, too",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "classes in a row", "B": "trained statistics", "C": "entropy goes up", "D": "one picture at a time"}
+RUNS = {
+    "A": "classes in a row",
+    "B": "trained statistics",
+    "C": "entropy goes up",
+    "D": "one picture at a time",
+}
 
 
 def failing_run(letter):
-    """One of the runs of task 6: TENT on digits with Gaussian noise, severity 5, and something is wrong with it.
+    """One of the runs of task 6: TENT on digits with Gaussian noise, severity 5, and something is wrong with
+    it.
 
     Returns:
-        Dictionary: batches (list of (N,1,24,24)), labels (list of (N,)), logits (list of (N,10)), entropy (list of numbers, the
-        mean of each batch), normed (list of (N,16,24,24): the output of the first norm, before scale and shift), moved
-        (dictionary of the largest change of each parameter), learning_rate.
+        Dictionary: batches (list of (N,1,24,24)), labels (list of (N,)), logits (list of (N,10)), entropy
+            (list of numbers, the
+        mean of each batch), normed (list of (N,16,24,24): the output of the first norm, before scale and
+        shift), moved (dictionary of the largest change of each parameter), learning_rate.
     """
     return _run(RUNS[letter])
 
@@ -261,17 +350,25 @@ def _run(fault, seed=0):
     pictures, labels = corrupt(pictures[:400], "gaussian noise", 5, seed), labels[:400]
     order = labels.argsort() if fault == "classes in a row" else torch.arange(400)
     size, rate = 1 if fault == "one picture at a time" else 40, 0.06
-    network = mix_statistics(trained("digits"), 1.0 if fault == "trained statistics" else 0.0).requires_grad_(False)
+    network = mix_statistics(trained("digits"), 1.0 if fault == "trained statistics" else 0.0).requires_grad_(
+        False
+    )
     norms = [part for part in network.modules() if isinstance(part, MixedNorm)]
     before = {name: weights.clone() for name, weights in network.named_parameters()}
-    optimizer = torch.optim.Adam([weights.requires_grad_() for part in norms for weights in part.parameters()], lr=rate)
+    optimizer = torch.optim.Adam(
+        [weights.requires_grad_() for part in norms for weights in part.parameters()], lr=rate
+    )
     seen = {}
 
     def look(part, given, output):
         seen["normed"] = ((output - part.bias[:, None, None]) / part.weight[:, None, None]).detach()
 
     norms[0].register_forward_hook(look)
-    run = {"batches": list(pictures[order].split(size)), "labels": list(labels[order].split(size)), "learning_rate": rate}
+    run = {
+        "batches": list(pictures[order].split(size)),
+        "labels": list(labels[order].split(size)),
+        "learning_rate": rate,
+    }
     run |= {"logits": [], "entropy": [], "normed": []}
     for batch in run["batches"]:
         logits = network(batch)
@@ -282,7 +379,9 @@ def _run(fault, seed=0):
         run["logits"].append(logits.detach())
         run["entropy"].append(loss.item())
         run["normed"].append(seen["normed"])
-    run["moved"] = {name: (weights - before[name]).abs().max().item() for name, weights in network.named_parameters()}
+    run["moved"] = {
+        name: (weights - before[name]).abs().max().item() for name, weights in network.named_parameters()
+    }
     return run
 
 
@@ -290,7 +389,10 @@ def _run(fault, seed=0):
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
     refutations = {
-        "entropy goes up": ("its entropy does not rise from the first batches to the last", "plot r['entropy']"),
+        "entropy goes up": (
+            "its entropy does not rise from the first batches to the last",
+            "plot r['entropy']",
+        ),
         "classes in a row": (
             "its batches hold nearly all classes, or single pictures in random order",
             "print r['labels'][0], and the labels of the first batches",

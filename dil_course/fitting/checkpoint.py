@@ -21,10 +21,10 @@ SHARE = 0.02  # of the run's time that may go into writing the file
 class Checkpoint:
     """The file of one run: read before its first iteration, written now and then, and at the end.
 
-    It holds numbers only (safetensors), never code. A killed process leaves the last whole state: a new one is written
-    beside it, and then takes its place. Another run is known by its settings and its first loss, which tells whether
-    picture, operator, network and seed are the same; what works only later, such as `weight_noise` of `sgld_dip`, is not
-    seen, nor are a stopping rule's operators.
+    It holds numbers only (safetensors), never code. A killed process leaves the last whole state: a new one
+    is written beside it, and then takes its place. Another run is known by its settings and its first loss,
+    which tells whether picture, operator, network and seed are the same; what works only later, such as
+    `weight_noise` of `sgld_dip`, is not seen, nor are a stopping rule's operators.
 
     Args:
         path: of the file; its folder must exist.
@@ -40,7 +40,10 @@ class Checkpoint:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"checkpoint: expected the path of a file, got {describe(path)}")
         if not hasattr(steps, "settings"):
-            raise TypeError("checkpoint: this method cannot be taken up again; those that return a Descent can, such as deep_image_prior")
+            raise TypeError(
+                "checkpoint: this method cannot be taken up again; those that return a Descent can, such as "
+                "deep_image_prior"
+            )
         self.path, self.steps, self.recorder = Path(path), steps, recorder
         self.part, self.settings = beside(self.path), frozen(steps.settings() | recorder.settings())
         self.pace, self.problem = Pace(SHARE), None
@@ -51,12 +54,18 @@ class Checkpoint:
         anew = f"Delete {self.path} to begin anew, or name another file"
         with self._readable(anew):
             state = read(self.path)
-            changed, before = difference(state["settings"], self.settings), float(state["recorder"]["own"]["history"]["loss"][0])
+            changed, before = (
+                difference(state["settings"], self.settings),
+                float(state["recorder"]["own"]["history"]["loss"][0]),
+            )
         if changed:
             raise ValueError(f"checkpoint: {self.path} is of another run, whose {changed}. {anew}")
         first = float(self.steps.objective(1)[0].detach())
         if not math.isclose(first, before, rel_tol=1e-4):
-            raise ValueError(f"checkpoint: {self.path} is of another run, whose first loss was {before:.6g}, not {first:.6g}. {anew}")
+            raise ValueError(
+                f"checkpoint: {self.path} is of another run, whose first loss was {before:.6g}, not "
+                f"{first:.6g}. {anew}"
+            )
         with self._readable(anew):
             self.recorder.load_state_dict(state["recorder"])
             self.steps.load_state_dict(state["method"])
@@ -79,19 +88,31 @@ class Checkpoint:
             return
         try:
             with open(self.part, "wb") as file:
-                file.write(to_bytes({"settings": self.settings, "method": self.steps.state_dict(), "recorder": self.recorder.state_dict()}))
+                file.write(
+                    to_bytes(
+                        {
+                            "settings": self.settings,
+                            "method": self.steps.state_dict(),
+                            "recorder": self.recorder.state_dict(),
+                        }
+                    )
+                )
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(self.part, self.path)
         except OSError as error:
-            self.problem = f"no checkpoint after iteration {self.recorder.step.iteration}: {error.strerror}: {self.path}"
+            self.problem = (
+                f"no checkpoint after iteration {self.recorder.step.iteration}: {error.strerror}: {self.path}"
+            )
             print(f"{self.problem}. The run goes on without")
             with contextlib.suppress(OSError):
                 self.part.unlink()
 
 
 def beside(path):
-    """The file that is written first, and then takes the place of this one. Refuses what cannot be a file (ValueError)."""
+    """The file that is written first, and then takes the place of this one. Refuses what cannot be a file
+    (ValueError).
+    """
     if os.path.isdir(path) or not os.path.isdir(path.parent):
         raise ValueError(f"checkpoint: {path} is no place for a file: name a file in a folder that exists")
     part = path.with_name(path.name + ".part")
@@ -100,7 +121,9 @@ def beside(path):
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:  # too long a name, or characters that none may have
-        raise ValueError(f"checkpoint: expected the name of a file, got {str(path)!r:.60} ({error})") from error
+        raise ValueError(
+            f"checkpoint: expected the name of a file, got {str(path)!r:.60} ({error})"
+        ) from error
     return part
 
 
@@ -112,7 +135,9 @@ def frozen(settings):
 def difference(before, now):
     """The first of two runs' frozen settings in which they differ, in words; None where there is none."""
     for name in before | now:
-        (was, *one), (wanted, *other) = (settings.get(name, ["nothing", "", {}]) for settings in (before, now))
+        (was, *one), (wanted, *other) = (
+            settings.get(name, ["nothing", "", {}]) for settings in (before, now)
+        )
         if not alike(one, other):
             return f"{name} had other values" if was == wanted else f"{name} was {was}, not {wanted}"
     return None
@@ -122,7 +147,8 @@ def alike(one, other):
     """Are two states, taken apart, the same, up to what another machine may round differently in tensors?"""
     (text, tensors), (other_text, others) = one, other
     return text == other_text and all(
-        tensor.shape == others[name].shape and torch.allclose(tensor.double(), others[name].double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+        tensor.shape == others[name].shape
+        and torch.allclose(tensor.double(), others[name].double(), rtol=1e-4, atol=1e-5, equal_nan=True)
         for name, tensor in tensors.items()
     )
 
@@ -138,7 +164,8 @@ def taken_apart(state):
     """A state as a JSON text, and the tensors that this names, ready for a file.
 
     Args:
-        state: dictionaries with texts as keys, lists, tuples, deques, tensors, NumPy arrays, numbers, texts and None.
+        state: dictionaries with texts as keys, lists, tuples, deques, tensors, NumPy arrays, numbers, texts
+            and None.
     """
     tensors = {}
 

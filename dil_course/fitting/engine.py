@@ -1,7 +1,7 @@
 """The one place where speed lives: memory, threads, precision, and the update of the weights.
 
-The mathematics stay the same; `fast=False` is the textbook's loop, so that a lesson can show the difference (appendix of
-lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
+The mathematics stay the same; `fast=False` is the textbook's loop, so that a lesson can show the difference
+(appendix of lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
 """
 
 import contextlib
@@ -18,15 +18,18 @@ from dil_course.signals.validation import check_flag, check_module, check_number
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
-SHARE = Path("/sys/fs/cgroup/cpu.max")  # "150000 100000": of each 0.1 s of each core, this container may use 0.15 s in all
+SHARE = Path(
+    "/sys/fs/cgroup/cpu.max"
+)  # "150000 100000": of each 0.1 s of each core, this container may use 0.15 s in all
 
 
 @functools.cache
 def keep_memory():
     """Let the process keep freed memory for its next tensors. True where that could be arranged.
 
-    By default Linux takes the memory of each freed picture-sized tensor back, and hands it out again as fresh pages,
-    filled with zeros one by one: thousands of page faults an iteration, a quarter of a small network's time.
+    By default Linux takes the memory of each freed picture-sized tensor back, and hands it out again as fresh
+    pages, filled with zeros one by one: thousands of page faults an iteration, a quarter of a small network's
+    time.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -39,12 +42,13 @@ def keep_memory():
 
 @functools.cache
 def limit_threads():
-    """Leave a core to other programs, unless OMP_NUM_THREADS says how many threads to use, and keep to this container's share.
+    """Leave a core to other programs, unless OMP_NUM_THREADS says how many threads to use, and keep to this
+    container's share.
 
-    Threads wait for one another after each operation, and keep their cores busy meanwhile. So one that has to share its core
-    holds up all: beside one busy program, two threads on two cores took over 25 times as long as a single one, which takes
-    a quarter longer where nothing else runs. And torch counts the machine's cores: on a shared server with 64, of which one
-    student may use two, 64 threads would wait for each other.
+    Threads wait for one another after each operation, and keep their cores busy meanwhile. So one that has to
+    share its core holds up all: beside one busy program, two threads on two cores took over 25 times as long
+    as a single one, which takes a quarter longer where nothing else runs. And torch counts the machine's
+    cores: on a shared server with 64, of which one student may use two, 64 threads would wait for each other.
     """
     room = [torch.get_num_threads()]
     if "OMP_NUM_THREADS" not in os.environ:
@@ -58,7 +62,8 @@ def limit_threads():
 def has_bfloat16(device):
     """Does this device compute faster in bfloat16? A GPU does from Ampere on.
 
-    Processors with AVX512-BF16 stay in float32: on one of them short runs of zero-shot super-resolution came out worse.
+    Processors with AVX512-BF16 stay in float32: on one of them short runs of zero-shot super-resolution came
+    out worse.
     """
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
@@ -71,18 +76,23 @@ class Engine:
         learning_rate: of Adam (Kingma and Ba, ICLR 2015).
         fast: False leaves everything as torch has it: float32, one operation after the other in Adam.
 
-    What the network returns is looked at: a picture of another shape would be stretched over the target without a word. A
-    network that tells its `output_channels` is held to them, and to sides `reduction` times those of its input.
+    What the network returns is looked at: a picture of another shape would be stretched over the target
+    without a word. A network that tells its `output_channels` is held to them, and to sides `reduction` times
+    those of its input.
 
     Attributes:
-        bfloat16: are convolutions computed in bfloat16? Weights, their updates, batch statistics, the loss and whatever
-            a network keeps out of autocast, such as the skip network's last layer, stay in float32.
+        bfloat16: are convolutions computed in bfloat16? Weights, their updates, batch statistics, the loss
+            and whatever a network keeps out of autocast, such as the skip network's last layer, stay in
+            float32.
     """
 
     def __init__(self, network, learning_rate, fast=True):
         check_module(network, dtypes=(torch.float32, torch.float64))
         if not any(weights.requires_grad for weights in network.parameters()):
-            raise ValueError("network: nothing in it can change: it has no weights, or all are frozen (network.requires_grad_() frees them)")
+            raise ValueError(
+                "network: nothing in it can change: it has no weights, or all are frozen "
+                "(network.requires_grad_() frees them)"
+            )
         check_flag(fast, "fast")
         self.network = network
         device = next(network.parameters()).device
@@ -95,7 +105,9 @@ class Engine:
 
     def __call__(self, z):
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
-            made = self.network(z.clone())  # a network may work in place, and z may be the caller's own picture
+            made = self.network(
+                z.clone()
+            )  # a network may work in place, and z may be the caller's own picture
         self._check_made(made, z)
         return made.to(z.dtype)
 
@@ -105,9 +117,15 @@ class Engine:
         channels = getattr(self.network, "output_channels", None)
         if channels is None:
             return
-        expected = (len(z), channels, *(side * getattr(self.network, "reduction", 1) for side in z.shape[-2:]))
+        expected = (
+            len(z),
+            channels,
+            *(side * getattr(self.network, "reduction", 1) for side in z.shape[-2:]),
+        )
         if made.shape != expected:
-            raise ValueError(f"network: makes {tuple(made.shape)} of {tuple(z.shape)}, but it must be {expected}")
+            raise ValueError(
+                f"network: makes {tuple(made.shape)} of {tuple(z.shape)}, but it must be {expected}"
+            )
 
     @property
     def learning_rate(self):
@@ -123,7 +141,9 @@ class Engine:
         """One step of Adam down the gradient of the loss."""
         if not is_float(loss) or loss.ndim or not loss.requires_grad:
             gradient = "" if getattr(loss, "requires_grad", False) else " without gradient"
-            raise TypeError(f"loss: expected a real 0-d tensor computed from the estimate, got {describe(loss)}{gradient}")
+            raise TypeError(
+                f"loss: expected a real 0-d tensor computed from the estimate, got {describe(loss)}{gradient}"
+            )
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -138,6 +158,10 @@ class Engine:
         self.network.load_state_dict(state["network"])
         for weight, moments in zip(self.network.parameters(), state["moments"], strict=True):
             # Adam takes them number by number: they must lie in memory as the weights do.
-            laid_out = {name: torch.empty_like(weight).copy_(value) for name, value in moments.items() if value.shape == weight.shape}
+            laid_out = {
+                name: torch.empty_like(weight).copy_(value)
+                for name, value in moments.items()
+                if value.shape == weight.shape
+            }
             if moments:
                 self.optimizer.state[weight] = moments | laid_out

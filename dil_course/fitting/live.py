@@ -16,9 +16,17 @@ from dil_course.signals import to_array
 WIDTH = 320  # of the live picture on the page, in CSS pixels
 CURVES_WIDTH = 260  # of each of the live curves
 TURNS = 8  # of the event loop for each iteration: ipykernel 7.4 takes five to pass a press of Stop on, 0.1 ms in all
-PICTURE_SHARE, CURVES_SHARE = 0.008, 0.012  # of the run's time that may go into drawing; 3 % in all with the messages
-CURVES = ({"loss": "loss"}, {"average": "psnr_average", "single": "psnr"})  # of each axes: labels and names in the history
-CURVES_DELAY = 3.0  # seconds before the first curves: sooner, they hold a few points and cost a short run most
+PICTURE_SHARE, CURVES_SHARE = (
+    0.008,
+    0.012,
+)  # of the run's time that may go into drawing; 3 % in all with the messages
+CURVES = (
+    {"loss": "loss"},
+    {"average": "psnr_average", "single": "psnr"},
+)  # of each axes: labels and names in the history
+CURVES_DELAY = (
+    3.0  # seconds before the first curves: sooner, they hold a few points and cost a short run most
+)
 
 
 def has_front_end():
@@ -67,8 +75,9 @@ class TextView:
 class WidgetView:
     """The live view in a notebook.
 
-    Pictures go through Pillow, which takes a few milliseconds, curves through matplotlib, which takes many: so each
-    has a pace of its own. No Output widget and no clear_output: both make cells that nbval cannot compare.
+    Pictures go through Pillow, which takes a few milliseconds, curves through matplotlib, which takes many:
+    so each has a pace of its own. No Output widget and no clear_output: both make cells that nbval cannot
+    compare.
     """
 
     def __init__(self, history):
@@ -78,15 +87,20 @@ class WidgetView:
         self.stopped = False
         self.status = widgets.HTML("starting")  # a Label would cut a long line off at the window's edge
         self.status.layout.flex = "1 1 0"
-        self.stop = widgets.Button(description="Stop", icon="stop", tooltip="End the run and keep its estimate")
+        self.stop = widgets.Button(
+            description="Stop", icon="stop", tooltip="End the run and keep its estimate"
+        )
         self.stop.on_click(self._on_stop)
         self.picture = picture_widget(WIDTH, "The estimate as it emerges")
         words = "Curves of the run over iterations: the loss and, with a known truth, the PSNR"
         self.curves = picture_widget(CURVES_WIDTH * columns_of(history), words)
-        self.row = widgets.HBox([self.picture, self.curves], layout={"flex_flow": "row wrap", "align_items": "center"})
+        self.row = widgets.HBox(
+            [self.picture, self.curves], layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
         self.controls = widgets.HBox([self.stop, self.status])
         self.box = widgets.VBox([self.controls, self.row])
-        # Drawn empty before the run: matplotlib's first drawing takes most of a second and would hold the run up.
+        # Drawn empty before the run: matplotlib's first drawing takes most of a second and would hold the run
+        # up.
         self.live_curves = LiveCurves(history)
         self.curves.value = self.live_curves.png(history)
         self.picture_pace, self.curves_pace = Pace(PICTURE_SHARE), Pace(CURVES_SHARE, CURVES_DELAY)
@@ -115,13 +129,17 @@ class WidgetView:
         self._tell("ended by an error")
 
     def finish(self, result, recorder, observed):
-        """Replace Stop by a slider over the snapshots, and leave a static figure for readers without a kernel."""
+        """Replace Stop by a slider over the snapshots, and leave a static figure for readers without a
+        kernel.
+        """
         import ipywidgets as widgets
 
         from dil_course.figures import show_figure
 
         iterations = [iteration for iteration, _ in result.snapshots]
-        slider = widgets.SelectionSlider(options=iterations, value=iterations[-1], description="iteration", continuous_update=True)
+        slider = widgets.SelectionSlider(
+            options=iterations, value=iterations[-1], description="iteration", continuous_update=True
+        )
         slider.layout.width = f"{WIDTH}px"
 
         def show(change):
@@ -138,16 +156,22 @@ class WidgetView:
 
 
 def as_page(box):
-    """A widget for the page, with words in its place where its kernel is gone: ipywidgets would list the box's parts."""
+    """A widget for the page, with words in its place where its kernel is gone: ipywidgets would list the
+    box's parts.
+    """
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    return {"application/vnd.jupyter.widget-view+json": view, "text/plain": "A live view, which needs its kernel."}
+    return {
+        "application/vnd.jupyter.widget-view+json": view,
+        "text/plain": "A live view, which needs its kernel.",
+    }
 
 
 def picture_widget(width, words):
     """A widget for a PNG, `width` CSS pixels wide, with words for those who cannot see it.
 
-    ipywidgets has no alternative text. Its tooltip becomes the picture's title, which screen readers read out instead;
-    but the page then also asks for a description, and pictures have none: without this empty one they are not shown.
+    ipywidgets has no alternative text. Its tooltip becomes the picture's title, which screen readers read out
+    instead; but the page then also asks for a description, and pictures have none: without this empty one
+    they are not shown.
     """
     import ipywidgets as widgets
     from traitlets import Unicode
@@ -167,7 +191,9 @@ def picture_png(array):
 
 def encode_png(image):
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)  # Low compression: a run waits for this, a local network does not.
+    image.save(
+        buffer, "PNG", compress_level=1
+    )  # Low compression: a run waits for this, a local network does not.
     return buffer.getvalue()
 
 
@@ -177,16 +203,25 @@ def columns_of(history):
 
 
 def draw_history(axes, history):
-    """The loss on the left, on a logarithmic axis; with a truth, the PSNR of single and averaged estimates on the right."""
+    """The loss on the left, on a logarithmic axis; with a truth, the PSNR of single and averaged estimates on
+    the right.
+    """
     from dil_course.figures import draw_curves
 
     for axis, name, curves in zip(axes, ("loss", "PSNR (dB)"), CURVES, strict=False):
-        draw_curves(axis, {label: (history["iteration"], history[key]) for label, key in curves.items()}, "iteration", name)
+        draw_curves(
+            axis,
+            {label: (history["iteration"], history[key]) for label, key in curves.items()},
+            "iteration",
+            name,
+        )
     axes[0].set_yscale("log")
 
 
 class LiveCurves:
-    """The curves of a run as one small figure that is made once and then only gets new values, which halves the time."""
+    """The curves of a run as one small figure that is made once and then only gets new values, which halves
+    the time.
+    """
 
     def __init__(self, history):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -194,8 +229,11 @@ class LiveCurves:
 
         columns = columns_of(history)
         figure = Figure(figsize=(3.2 * columns, 2.9), dpi=90)
-        # Fixed margins: fitting them to the labels, as the static figures do, takes more time than all the drawing.
-        figure.subplots_adjust(left=0.32 / columns, right=1 - 0.05 / columns, bottom=0.17, top=0.96, wspace=0.36)
+        # Fixed margins: fitting them to the labels, as the static figures do, takes more time than all the
+        # drawing.
+        figure.subplots_adjust(
+            left=0.32 / columns, right=1 - 0.05 / columns, bottom=0.17, top=0.96, wspace=0.36
+        )
         self.axes = figure.subplots(1, columns, squeeze=False)[0]
         self.canvas = FigureCanvasAgg(figure)
         draw_history(self.axes, history)
@@ -203,7 +241,9 @@ class LiveCurves:
     def png(self, history):
         """The figure with these values, as PNG bytes."""
         for axes, curves in zip(self.axes, CURVES, strict=False):
-            axes.set_xlim(0, 1, auto=bool(history["iteration"]))  # matplotlib's numbers of an empty axis overlap
+            axes.set_xlim(
+                0, 1, auto=bool(history["iteration"])
+            )  # matplotlib's numbers of an empty axis overlap
             for line, key in zip(axes.lines, curves.values(), strict=True):
                 line.set_data(history["iteration"], history[key])
             axes.relim()
@@ -228,7 +268,9 @@ def summary_figure(result, truth, observed):
         titles.append(f"{name}, {psnr(x.to(truth), truth):.2f} dB" if known else name)
     figure = Figure(figsize=(8.4, 5.4), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.25, 1])
-    for axes, title, x in zip(above.subplots(1, len(pictures), squeeze=False)[0], titles, pictures.values(), strict=True):
+    for axes, title, x in zip(
+        above.subplots(1, len(pictures), squeeze=False)[0], titles, pictures.values(), strict=True
+    ):
         draw_picture(axes, x, title)
     draw_history(below.subplots(1, columns_of(result.history), squeeze=False)[0], result.history)
     above.suptitle(textwrap.fill(result.why, 100), fontsize=10)
@@ -237,18 +279,22 @@ def summary_figure(result, truth, observed):
 
 def told_curves(history):
     """The curves of a run in words."""
-    words = f"Below, over the iterations: the loss, from {history['loss'][0]:.2g} to {history['loss'][-1]:.2g}"
+    words = (
+        f"Below, over the iterations: the loss, from {history['loss'][0]:.2g} to {history['loss'][-1]:.2g}"
+    )
     if columns_of(history) == 1:
         return words + "."
-    iteration, best = max(zip(history["iteration"], history["psnr_average"], strict=True), key=lambda point: point[1])
+    iteration, best = max(
+        zip(history["iteration"], history["psnr_average"], strict=True), key=lambda point: point[1]
+    )
     return f"{words}; the PSNR of the average, at most {best:.2f} dB, at iteration {iteration}."
 
 
 async def watch(steps, truth=None, observed=None, average=0.99, stop=None, checkpoint=None):
     """Drain a method's generator live: `result = await watch(deep_image_prior(y), truth=x, observed=y)`.
 
-    The same as `run`, and the same numbers. In a notebook it shows the averaged estimate, curves and a Stop button,
-    and afterwards a slider over snapshots and one static figure; elsewhere, ten lines of text.
+    The same as `run`, and the same numbers. In a notebook it shows the averaged estimate, curves and a Stop
+    button, and afterwards a slider over snapshots and one static figure; elsewhere, ten lines of text.
     Stop and a kernel interrupt end the run and keep its estimate; the cells below then run as usual.
 
     Args:

@@ -9,8 +9,8 @@ LONGEST_PAUSE = 20.0  # seconds: on a machine that is slow all the time, the vie
 class Pace:
     """Says when the next time is due, so that it takes at most `share` of the run's time.
 
-    The quicker of the last two times counts: on a busy machine one of them may be held up tenfold, and pictures would
-    then stand still for many seconds.
+    The quicker of the last two times counts: on a busy machine one of them may be held up tenfold, and
+    pictures would then stand still for many seconds.
     """
 
     def __init__(self, share, delay=0.0):

@@ -1,7 +1,8 @@
 """Risk without ground truth: how far an estimate f(y) is from x, computed from y alone. Built in lesson 06.
 
-Each function returns an estimate of a mean squared error, unbiased over the noise (and the probe), as a 0-d tensor
-through which gradients flow to the weights of f. It is no squared error of its own: single values may be negative.
+Each function returns an estimate of a mean squared error, unbiased over the noise (and the probe), as a 0-d
+tensor through which gradients flow to the weights of f. It is no squared error of its own: single values may
+be negative.
 """
 
 import torch
@@ -36,14 +37,18 @@ def probe(y, generator=None):
 
 
 def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
-    """Sum of the derivatives of each output pixel by the same input pixel, by random probes b: b.(f(y + eps b) - f(y)) / eps.
+    """Sum of the derivatives of each output pixel by the same input pixel, by random probes b: b.(f(y + eps
+    b) - f(y)) / eps.
 
-    Ramani, Blu and Unser, "Monte-Carlo SURE" (IEEE Transactions on Image Processing 2008), equation 14, with signs for b.
+    Ramani, Blu and Unser, "Monte-Carlo SURE" (IEEE Transactions on Image Processing 2008), equation 14, with
+    signs for b.
 
     Args:
-        f: function of a picture (1,C,H,W). It is asked one step beside y too: where y may be 0, also a little below.
+        f: function of a picture (1,C,H,W). It is asked one step beside y too: where y may be 0, also a little
+            below.
         y: picture (1,C,H,W).
-        epsilon: length of the step, on the scale of y; at least 2e-6 for float32, whose rounding hides smaller ones.
+        epsilon: length of the step, on the scale of y; at least 2e-6 for float32, whose rounding hides
+            smaller ones.
         probes: how many to average over, at most 10,000; the spread falls with their root.
         seed: of the probes.
 
@@ -51,8 +56,8 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
         0-d tensor. Its expectation over the probes is the divergence.
 
     Raises:
-        TypeError, ValueError: y is no finite (1,C,H,W) tensor of float32 or float64, a number is out of range, or f changes
-            the shape or gives values that are not finite.
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor of float32 or float64, a number is out of
+            range, or f changes the shape or gives values that are not finite.
     """
     check_function(f, "f")
     _check_step(y, epsilon)
@@ -72,12 +77,12 @@ def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
 
         mean (f(y) - y)^2 - sigma^2 + 2 sigma^2 div f(y) / n
 
-    Stein, "Estimation of the Mean of a Multivariate Normal Distribution" (Annals of Statistics 1981), theorem 1, with one
-    probe for the divergence as in `divergence`.
+    Stein, "Estimation of the Mean of a Multivariate Normal Distribution" (Annals of Statistics 1981), theorem
+    1, with one probe for the divergence as in `divergence`.
 
     Args:
-        f: function of y that has a derivative almost everywhere, with no jumps: (1,C,H,W) to (1,C,H,W). It is asked one
-            step of the probe beside y too, as in `divergence`.
+        f: function of y that has a derivative almost everywhere, with no jumps: (1,C,H,W) to (1,C,H,W). It is
+            asked one step of the probe beside y too, as in `divergence`.
         y: noisy picture (1,C,H,W).
         sigma: standard deviation of the noise, white and Gaussian, on the scale of y.
         b: the probe; None draws one from torch's global generator.
@@ -88,8 +93,8 @@ def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
         0-d tensor, in squared units of y.
 
     Raises:
-        TypeError, ValueError: y or b is no finite (1,C,H,W) tensor, y is not of float32 or float64, a number is out of
-            range, or f changes the shape or gives values that are not finite.
+        TypeError, ValueError: y or b is no finite (1,C,H,W) tensor, y is not of float32 or float64, a number
+            is out of range, or f changes the shape or gives values that are not finite.
     """
     return gsure(f, y, Identity(), sigma, b=b, epsilon=epsilon, output=output)
 
@@ -99,8 +104,8 @@ def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
 
         mean (f(y + w) - y)^2 - sigma^2 + 2 sigma^2 div f(y + w) / n
 
-    Zhussip, Soltanayev and Chun, "Extending Stein's unbiased risk estimator to train deep denoisers with correlated pairs
-    of noisy images" (NeurIPS 2019), theorem 1. It is SURE of the function y -> f(y + w).
+    Zhussip, Soltanayev and Chun, "Extending Stein's unbiased risk estimator to train deep denoisers with
+    correlated pairs of noisy images" (NeurIPS 2019), theorem 1. It is SURE of the function y -> f(y + w).
 
     Args:
         f, y, sigma, b, epsilon: as in `sure`; sigma is that of y alone.
@@ -113,13 +118,14 @@ def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
 
 
 def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
-    """Generalized SURE, for y = A(x) + Gaussian noise: the squared error in what A sees, the mean of (P f(y) - P x)^2.
+    """Generalized SURE, for y = A(x) + Gaussian noise: the squared error in what A sees, the mean of (P f(y)
+    - P x)^2.
 
         mean |A^+ (A f(y) - y)|^2 + 2 sigma^2 <A^+ b, P J b> / n - sigma^2 |A^+ b|^2 / n ,   P = A^+ A ,
 
-    J b = (f(y + eps b) - f(y)) / eps with one probe b for both the derivative and the noise that A^+ lets through.
-    Eldar, "Generalized SURE for Exponential Families" (IEEE Transactions on Signal Processing 2009), section V. What A
-    does not see, the null space of A, is not judged at all.
+    J b = (f(y + eps b) - f(y)) / eps with one probe b for both the derivative and the noise that A^+ lets
+    through. Eldar, "Generalized SURE for Exponential Families" (IEEE Transactions on Signal Processing 2009),
+    section V. What A does not see, the null space of A, is not judged at all.
 
     Args:
         f: function of y: (1,C,h,w) to a picture (1,C,H,W).
@@ -143,18 +149,23 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
     change = (A(f(y + epsilon * b)) - seen) / epsilon
     misfit, noise = pinv(seen - y), pinv(b)
     check_batch(misfit, "the result of pinv")
-    return misfit.square().mean() + 2 * sigma**2 * (noise * pinv(change)).mean() - sigma**2 * noise.square().mean()
+    return (
+        misfit.square().mean()
+        + 2 * sigma**2 * (noise * pinv(change)).mean()
+        - sigma**2 * noise.square().mean()
+    )
 
 
 def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
-    """Unbiased risk estimate for photon counts, y = Poisson(peak x) / peak, with or without Gaussian noise on top.
+    """Unbiased risk estimate for photon counts, y = Poisson(peak x) / peak, with or without Gaussian noise on
+    top.
 
         mean (f(y) - y)^2 - mean v + 2 <v b, J b> / n ,   v = y / peak + sigma^2 ,
 
-    v estimates the variance of each pixel. Luisier, Blu and Unser, "Image Denoising in Mixed Poisson-Gaussian Noise"
-    (IEEE Transactions on Image Processing 2011), theorem 1, to first order in 1 / peak; for a probe see Le Montagner,
-    Angelini and Olivo-Marin, "An Unbiased Risk Estimator for Image Denoising in the Presence of Mixed Poisson-Gaussian
-    Noise" (same journal 2014).
+    v estimates the variance of each pixel. Luisier, Blu and Unser, "Image Denoising in Mixed Poisson-Gaussian
+    Noise" (IEEE Transactions on Image Processing 2011), theorem 1, to first order in 1 / peak; for a probe
+    see Le Montagner, Angelini and Olivo-Marin, "An Unbiased Risk Estimator for Image Denoising in the
+    Presence of Mixed Poisson-Gaussian Noise" (same journal 2014).
 
     Args:
         f, y, b, epsilon, output: as in `sure`.
@@ -183,12 +194,17 @@ def _check_step(y, epsilon):
     """Refuse a picture, or a step from it, whose rounding would drown what f changes (TypeError, ValueError)."""
     check_observation(y)
     if y.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"y: expected float32 or float64, as smaller numbers round a probe's step away, got {describe(y)}: call y.float()")
+        raise TypeError(
+            "y: expected float32 or float64, as smaller numbers round a probe's step away, got "
+            f"{describe(y)}: call y.float()"
+        )
     check_number(epsilon, "epsilon", low=max(1e-12, 16 * torch.finfo(y.dtype).eps))
 
 
 def _stepped(f, y, epsilon, b):
-    """f one step of the probe away from y. Refuses a value that is not finite, as of a root where the step leads below zero."""
+    """f one step of the probe away from y. Refuses a value that is not finite, as of a root where the step
+    leads below zero.
+    """
     output = f(y + epsilon * b)
     check_returned(output, y, "f(y + epsilon b)", "y")
     return output

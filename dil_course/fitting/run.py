@@ -33,7 +33,8 @@ class Step:
         loss: 0-d tensor or float; read only when it is recorded, because reading makes a GPU wait.
         estimate: picture (1,C,H,W), detached.
         averaged: the estimate is a mean already, or is made anew only now and then: `run` takes it as it is.
-        network: as it stood when it made the estimate; of methods that adapt a trained one. For rules that ask it more.
+        network: as it stood when it made the estimate; of methods that adapt a trained one. For rules that
+            ask it more.
     """
 
     iteration: int
@@ -49,11 +50,11 @@ class Result:
     """What a run leaves.
 
     Attributes:
-        estimate: what the stopping rule chose, (1,C,H,W); without a rule, the exponential moving average of the run's
-            estimates; after a divergence, the last good one.
+        estimate: what the stopping rule chose, (1,C,H,W); without a rule, the exponential moving average of
+            the run's estimates; after a divergence, the last good one.
         iteration: the iteration that `estimate` belongs to.
-        history: lists "iteration" and "loss"; with a truth also "psnr" of the single estimates and "psnr_average",
-            in dB. A few hundred entries: every iteration at first, then evenly spaced.
+        history: lists "iteration" and "loss"; with a truth also "psnr" of the single estimates and
+            "psnr_average", in dB. A few hundred entries: every iteration at first, then evenly spaced.
         snapshots: list of (iteration, 8-bit array) of the average, at most 25; the last one is `estimate`.
         why: why the run ended, in plain words.
         seconds: how long it took.
@@ -68,7 +69,9 @@ class Result:
 
 
 def check_step(step):
-    """Refuse what is no Step, or holds no picture and no loss (TypeError, ValueError). Asked of a run's first one: a method makes them all alike."""
+    """Refuse what is no Step, or holds no picture and no loss (TypeError, ValueError). Asked of a run's first
+    one: a method makes them all alike.
+    """
     if not isinstance(step, Step):
         raise TypeError(f"steps: expected Steps, as deep_image_prior(y) makes them, got {describe(step)}")
     check_integer(step.iteration, "iteration", 1)
@@ -88,15 +91,24 @@ class Recorder:
     def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
         # dir, as a rule that has seen nothing yet may be unable to say `why`.
-        if stop is not None and (isinstance(stop, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(stop))):
-            raise TypeError(f"stop: expected a rule with observe, iteration, estimate and why, such as WindowedVariance(), got {describe(stop)}")
+        if stop is not None and (
+            isinstance(stop, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(stop))
+        ):
+            raise TypeError(
+                "stop: expected a rule with observe, iteration, estimate and why, such as "
+                f"WindowedVariance(), got {describe(stop)}"
+            )
         if stop is not None and stop.iteration is not None:
-            raise ValueError(f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run")
+            raise ValueError(
+                f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run"
+            )
         if truth is not None:
             check_image(truth, "truth")
         self.truth, self.weight, self.stop = truth, float(average), stop
         self.average = self.step = self.good = None
-        self.history = {"iteration": [], "loss": []} | ({} if truth is None else {"psnr": [], "psnr_average": []})
+        self.history = {"iteration": [], "loss": []} | (
+            {} if truth is None else {"psnr": [], "psnr_average": []}
+        )
         self.snapshots, self.snapshot_every = [], 1
         self.alarms, self.why, self.started = 0, None, time.perf_counter()
 
@@ -109,10 +121,12 @@ class Recorder:
         self.step = step
         if self.average is None:
             self.average = step.estimate.clone()
-        # The past weighs less at first, else the gray start of the run would be seen for hundreds of iterations.
+        # The past weighs less at first, else the gray start of the run would be seen for hundreds of
+        # iterations.
         weight = 0 if step.averaged else min(self.weight, step.iteration / (step.iteration + 10))
         self.average = self.average.lerp(step.estimate, 1 - weight)
-        # Early iterations are recorded more densely, so that the curves of a very long run show something soon.
+        # Early iterations are recorded more densely, so that the curves of a very long run show something
+        # soon.
         every = max(1, min(step.total // RECORDS, step.iteration // 20))
         enough = self.stop is not None and self.stop.observe(step, self.average)
         if step.iteration % every and step.iteration < step.total and not enough:
@@ -153,23 +167,45 @@ class Recorder:
                 self.snapshots, self.snapshot_every = self.snapshots[::2], 2 * self.snapshot_every
 
     def settings(self):
-        """What a checkpoint compares before it goes on: asked before the run, so that the rule has seen nothing yet."""
+        """What a checkpoint compares before it goes on: asked before the run, so that the rule has seen
+        nothing yet.
+        """
         rule = {f"stop.{name}": value for name, value in self._remembered().items()}
-        return {"average": self.weight, "truth": self.truth, "stop": None if self.stop is None else type(self.stop).__qualname__} | rule
+        return {
+            "average": self.weight,
+            "truth": self.truth,
+            "stop": None if self.stop is None else type(self.stop).__qualname__,
+        } | rule
 
     def _remembered(self):
         """Of the stopping rule its numbers, tensors and texts, not its operators."""
         if self.stop is None:
             return {}
         if not hasattr(self.stop, "__dict__"):
-            raise TypeError(f"stop: a checkpoint cannot keep what this {type(self.stop).__name__} remembers: take __slots__ out of its class")
+            raise TypeError(
+                f"stop: a checkpoint cannot keep what this {type(self.stop).__name__} remembers: take "
+                "__slots__ out of its class"
+            )
         return {name: value for name, value in vars(self.stop).items() if storable(value)}
 
     def state_dict(self):
         """What `load_state_dict` needs to go on."""
-        own = {name: getattr(self, name) for name in ("average", "good", "history", "snapshots", "snapshot_every", "alarms")}
-        step = {"iteration": self.step.iteration, "total": self.step.total, "loss": float(self.step.loss), "estimate": self.step.estimate}
-        return {"own": own, "step": step, "rule": self._remembered(), "seconds": time.perf_counter() - self.started}
+        own = {
+            name: getattr(self, name)
+            for name in ("average", "good", "history", "snapshots", "snapshot_every", "alarms")
+        }
+        step = {
+            "iteration": self.step.iteration,
+            "total": self.step.total,
+            "loss": float(self.step.loss),
+            "estimate": self.step.estimate,
+        }
+        return {
+            "own": own,
+            "step": step,
+            "rule": self._remembered(),
+            "seconds": time.perf_counter() - self.started,
+        }
 
     def load_state_dict(self, state):
         """Go on from a state that `state_dict` gave."""
@@ -189,14 +225,18 @@ class Recorder:
         seconds = time.perf_counter() - self.started
         whole = self.why is None and is_finite(self.average)
         if not whole and self.good is None:
-            raise ValueError("the first step already gave NaN or infinite values: look at the input and the learning rate")
+            raise ValueError(
+                "the first step already gave NaN or infinite values: look at the input and the learning rate"
+            )
         iteration, estimate = (self.step.iteration, self.average) if whole else self.good
         if whole and self.stop is not None and self.stop.estimate is not None:
             iteration, estimate = self.stop.iteration, self.stop.estimate
             last = self.step.iteration
             ended = f"finished {last} iterations" if last == self.step.total else f"ended at iteration {last}"
             why = f"{why or ended}: {self.stop.why}"
-        snapshots = [snapshot for snapshot in self.snapshots if snapshot[0] < iteration] + [(iteration, to_array(estimate))]
+        snapshots = [snapshot for snapshot in self.snapshots if snapshot[0] < iteration] + [
+            (iteration, to_array(estimate))
+        ]
         why = self.why or why or f"finished {self.step.iteration} iterations"
         if not whole:
             why += f"; the estimate is the last good one, of iteration {iteration}"
@@ -207,7 +247,9 @@ def recorded(steps, recorder, checkpoint=None):
     """The steps, each taken by the recorder first, until the run has to end. What `run` and `watch` share."""
     file = None if checkpoint is None else Checkpoint(checkpoint, steps, recorder)
     if not isinstance(steps, Iterable) or isinstance(steps, torch.Tensor):
-        raise TypeError(f"steps: expected what a method returns, such as deep_image_prior(y), got {describe(steps)}")
+        raise TypeError(
+            f"steps: expected what a method returns, such as deep_image_prior(y), got {describe(steps)}"
+        )
     try:
         for step in steps:
             ended = recorder.observe(step)
@@ -219,31 +261,35 @@ def recorded(steps, recorder, checkpoint=None):
     except NotFiniteError as error:
         if recorder.step is None:
             raise
-        recorder.why = f"diverged: after iteration {recorder.step.iteration}: {error}. A smaller learning rate may help"
+        recorder.why = (
+            f"diverged: after iteration {recorder.step.iteration}: {error}. A smaller learning rate may help"
+        )
 
 
 def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
     """Drain a method's generator and return its Result, for scripts, tests and lessons.
 
-    Ctrl-C or a kernel interrupt ends the run and keeps its estimate. A diverging run ends with its last good one.
+    Ctrl-C or a kernel interrupt ends the run and keeps its estimate. A diverging run ends with its last good
+    one.
 
     Args:
         steps: generator of Steps, such as `deep_image_prior(y)`.
         truth: clean picture (1,C,H,W) in [0,1] for the PSNR curves; it chooses nothing.
-        average: weight of the past in the moving average, at iteration i at most i / (i + 10); 0 takes each single
-            estimate.
-        stop: a fresh stopping rule of `fitting.stopping`, or any object with `observe(step, average)`, `iteration`,
-            `estimate` and `why` like them; it ends the run and chooses its estimate.
-        checkpoint: path of a file, written now and then. When the process dies, the same call goes on from there, with
-            the same numbers in the end; when the run has finished, it gives its Result again. Settings of a method that
-            change nothing in its first loss, such as `weight_noise`, are not compared: take another file for them. Where
-            the file cannot be written, the run says so and goes on without. For methods that return a `Descent`: most,
+        average: weight of the past in the moving average, at iteration i at most i / (i + 10); 0 takes each
+            single estimate.
+        stop: a fresh stopping rule of `fitting.stopping`, or any object with `observe(step, average)`,
+            `iteration`, `estimate` and `why` like them; it ends the run and chooses its estimate.
+        checkpoint: path of a file, written now and then. When the process dies, the same call goes on from
+            there, with the same numbers in the end; when the run has finished, it gives its Result again.
+            Settings of a method that change nothing in its first loss, such as `weight_noise`, are not
+            compared: take another file for them. Where the file cannot be written, the run says so and goes
+                on without. For methods that return a `Descent`: most,
             and all long ones.
 
     Raises:
-        TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is no rule, or
-            one that has watched another run; checkpoint is a file of another run, in no folder, or the method cannot be
-            taken up again.
+        TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is
+            no rule, or one that has watched another run; checkpoint is a file of another run, in no folder,
+            or the method cannot be taken up again.
     """
     recorder = Recorder(truth, average, stop)
     why = None

@@ -1,4 +1,5 @@
-"""When to stop, without seeing the truth. A rule watches a run, keeps the estimate that it would choose, and says why.
+"""When to stop, without seeing the truth. A rule watches a run, keeps the estimate that it would choose, and
+says why.
 
 Hand one to `run` or `watch`: `run(deep_image_prior(y), stop=WindowedVariance())`. Taken apart in lesson 05.
 """
@@ -11,7 +12,14 @@ from torch.nn.functional import adaptive_avg_pool2d
 from dil_course import runtime
 from dil_course.fitting.risks import probe, sure
 from dil_course.signals.operators import check_mask
-from dil_course.signals.validation import check_integer, check_number, check_observation, check_operator, check_same_shape, check_target
+from dil_course.signals.validation import (
+    check_integer,
+    check_number,
+    check_observation,
+    check_operator,
+    check_same_shape,
+    check_target,
+)
 
 SIDE = 32  # pixels of the small copies whose variance is taken: averaging over pixels takes away jitter, and leaves drift
 PROBES = 8  # of `LeastRisk`: two judge networks that differ by tenths of a decibel too roughly
@@ -20,8 +28,9 @@ PROBES = 8  # of `LeastRisk`: two judge networks that differ by tenths of a deci
 class WindowedVariance:
     """Stop where the outputs of the last iterations differ least from one another.
 
-    While the picture comes in, outputs change from one iteration to the next; when the noise comes in, they change
-    again. Between the two they rest. Wang et al., "Early Stopping for Deep Image Prior" (arXiv 2112.06074), algorithm 1.
+    While the picture comes in, outputs change from one iteration to the next; when the noise comes in, they
+    change again. Between the two they rest. Wang et al., "Early Stopping for Deep Image Prior" (arXiv
+    2112.06074), algorithm 1.
 
     Args:
         window: iterations over which the variance is taken.
@@ -36,7 +45,9 @@ class WindowedVariance:
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
         if self.iteration is None:
-            self.iteration = step.iteration  # before the window is full too, a rule that has watched is not a fresh one
+            self.iteration = (
+                step.iteration
+            )  # before the window is full too, a rule that has watched is not a fresh one
         height, width = step.estimate.shape[-2:]
         self.copies.append(adaptive_avg_pool2d(step.estimate, (min(SIDE, height), min(SIDE, width))))
         if len(self.copies) == self.copies.maxlen:
@@ -78,7 +89,9 @@ class Discrepancy:
 
     @property
     def why(self):
-        return f"the misfit at iteration {self.iteration} is {self.misfit:.3g}, the noise level {self.sigma:.3g}"
+        return (
+            f"the misfit at iteration {self.iteration} is {self.misfit:.3g}, the noise level {self.sigma:.3g}"
+        )
 
 
 class HeldOut:
@@ -86,7 +99,8 @@ class HeldOut:
 
     Args:
         y: observation (1,C,H,W), all pixels.
-        held_out: mask (1,1,H,W), 1 where a pixel is kept from the fit: fit the others, A = Mask(1 - held_out).
+        held_out: mask (1,1,H,W), 1 where a pixel is kept from the fit: fit the others, A = Mask(1 -
+            held_out).
         patience: iterations without a better prediction after which the run ends.
     """
 
@@ -113,11 +127,12 @@ class HeldOut:
 
 
 class LeastRisk:
-    """Stop where Stein's estimate of the error is least. For networks that are adapted by another loss: it asks `step.network`,
-    and refuses Steps that never had one (TypeError).
+    """Stop where Stein's estimate of the error is least. For networks that are adapted by another loss: it
+    asks `step.network`, and refuses Steps that never had one (TypeError).
 
-    All networks are judged with the same probes, so that they are compared on one footing. The trained one is judged first:
-    where adapting only does harm, its own result is chosen. Of a network that was adapted by SURE itself, SURE thinks too
+    All networks are judged with the same probes, so that they are compared on one footing. The trained one is
+    judged first: where adapting only does harm, its own result is chosen. Of a network that was adapted by
+    SURE itself, SURE thinks too
     well: it fell for the noise of this y. Shown in lesson 12.
 
     Args:
@@ -142,10 +157,16 @@ class LeastRisk:
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W), which is not looked at. True when the run may end."""
         if step.network is None and self.least is None:
-            raise TypeError("stop: LeastRisk judges the network of each Step, and these have none: take WindowedVariance() or HeldOut(y, held_out)")
+            raise TypeError(
+                "stop: LeastRisk judges the network of each Step, and these have none: take "
+                "WindowedVariance() or HeldOut(y, held_out)"
+            )
         if step.network is None or step.iteration % self.every and step.iteration > 1:
             return False
-        risks = [sure(lambda x: step.network(x, self.sigma), self.y, self.sigma, b, output=step.estimate) for b in self.probes]
+        risks = [
+            sure(lambda x: step.network(x, self.sigma), self.y, self.sigma, b, output=step.estimate)
+            for b in self.probes
+        ]
         risk = torch.stack(risks).mean().item()
         self.first = risk if self.first is None else self.first
         if self.least is None or risk < self.least:

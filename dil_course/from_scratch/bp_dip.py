@@ -7,14 +7,16 @@ from dil_course.signals.validation import check_returned, pinv_of
 def bp_dip(y, A, pinv=None, **settings):
     """Minimise over theta the mean of (A^+ (A(f_theta(z)) - y))^2: the misfit as it looks in the picture.
 
-    Zukerman, Tirer and Giryes, "BP-DIP: A backprojection based deep image prior" (EUSIPCO 2020). Where A weakens some
-    part of the picture, least squares hardly sees an error there, and learns it late; A^+ brings it back to full
-    strength, and the noise with it. Faster than least squares at low noise, worse at high noise. Shown in lesson 04.
+    Zukerman, Tirer and Giryes, "BP-DIP: A backprojection based deep image prior" (EUSIPCO 2020). Where A
+    weakens some part of the picture, least squares hardly sees an error there, and learns it late; A^+ brings
+    it back to full strength, and the noise with it. Faster than least squares at low noise, worse at high
+    noise. Shown in lesson 04.
 
     Args:
         y: observation (1,C,h,w).
         A: forward model.
-        pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)` for a blur.
+        pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)`
+            for a blur.
         settings: of `deep_image_prior`.
 
     Returns, Raises: as `deep_image_prior`.

@@ -18,37 +18,49 @@ from dil_course.signals.validation import (
 
 
 def deep_image_prior(
-    y, A=None, network=None, iterations=None, learning_rate=0.01, input_noise=1 / 30, seed=0, fast=True, z=None, loss=None
+    y,
+    A=None,
+    network=None,
+    iterations=None,
+    learning_rate=0.01,
+    input_noise=1 / 30,
+    seed=0,
+    fast=True,
+    z=None,
+    loss=None,
 ):
-    """Minimise over theta the mean of (A(f_theta(z + noise)) - y)^2 by Adam, from random theta and a fixed random z.
+    """Minimise over theta the mean of (A(f_theta(z + noise)) - y)^2 by Adam, from random theta and a fixed
+    random z.
 
     Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior" (CVPR 2018), equation 2, with the settings that their
-    supplementary material gives for denoising: z uniform in [0, 0.1], fresh noise on z at each iteration. Built in
-    lesson 03. The network fits the picture before it fits the noise: more iterations are not better.
+    supplementary material gives for denoising: z uniform in [0, 0.1], fresh noise on z at each iteration.
+    Built in lesson 03. The network fits the picture before it fits the noise: more iterations are not better.
 
     Args:
         y: observation (1,C,h,w), computed on y's own device.
         A: forward model (see `signals.operators`); None is the identity, denoising.
-        network: module that maps z (1,input_channels,h,w) to (1,C,H,W) in [0,1], with attributes `input_channels`,
-            `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place. None makes a small skip network
-            in the quick profile and the paper's in the full one, from the seed.
-        iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800 in the
-            full one.
+        network: module that maps z (1,input_channels,h,w) to (1,C,H,W) in [0,1], with attributes
+            `input_channels`, `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place.
+            None makes a small skip network in the quick profile and the paper's in the full one, from the
+            seed.
+        iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800
+            in the full one.
         learning_rate: of Adam.
         input_noise: standard deviation of the noise on z.
         seed: of z, of its noise and of the network that is made here.
         fast: False computes as the textbook does (see `fitting.Engine`).
-        z: the network's input (1,input_channels,h,w) where it shall know something, such as another picture of the
-            same scene; None draws it.
-        loss: function of the estimate (1,C,H,W), to minimise instead of the mean of (A(estimate) - y)^2; how `bp_dip`,
-            `dip_tv` and `deep_red` are made.
+        z: the network's input (1,input_channels,h,w) where it shall know something, such as another picture
+            of the same scene; None draws it.
+        loss: function of the estimate (1,C,H,W), to minimise instead of the mean of (A(estimate) - y)^2; how
+            `bp_dip`, `dip_tv` and `deep_red` are made.
 
     Returns:
-        Generator of Steps: the loss before the iteration's update and the estimate (1,C,H,W) that it was taken at.
+        Generator of Steps: the loss before the iteration's update and the estimate (1,C,H,W) that it was
+        taken at.
 
     Raises:
-        TypeError, ValueError: before any compute, where an argument is not of this form, the picture has fewer
-            than 2**(scales + 1) or more than 2048 pixels a side, or `reduction` does not divide them.
+        TypeError, ValueError: before any compute, where an argument is not of this form, the picture has
+            fewer than 2**(scales + 1) or more than 2048 pixels a side, or `reduction` does not divide them.
     """
     check_target(y)
     A = Identity() if A is None else A
@@ -61,10 +73,15 @@ def deep_image_prior(
     network = default_network(shape[1], seed) if network is None else network
     check_sizes(network, "input_channels", "output_channels", "scales", "reduction")
     if network.output_channels != shape[1]:
-        raise ValueError(f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}")
+        raise ValueError(
+            f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}"
+        )
     check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
     if any(side % network.reduction for side in shape[-2:]):
-        raise ValueError(f"the network makes sides that are multiples of {network.reduction}, the picture has {shape[-2]}x{shape[-1]}")
+        raise ValueError(
+            f"the network makes sides that are multiples of {network.reduction}, the picture has "
+            f"{shape[-2]}x{shape[-1]}"
+        )
     generator = runtime.generator(seed, "z", y.device)
     z_shape = (1, network.input_channels, shape[-2] // network.reduction, shape[-1] // network.reduction)
     if z is None:
@@ -79,7 +96,11 @@ def deep_image_prior(
     def least_squares(estimate):
         return torch.mean((A(estimate) - y) ** 2)
 
-    loss, engine, z = loss or least_squares, Engine(network.to(y.device), learning_rate, fast), z.detach().to(y)
+    loss, engine, z = (
+        loss or least_squares,
+        Engine(network.to(y.device), learning_rate, fast),
+        z.detach().to(y),
+    )
 
     def objective(iteration):
         noise = torch.randn(z.shape, generator=generator, device=z.device)

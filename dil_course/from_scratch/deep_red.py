@@ -10,9 +10,10 @@ from dil_course.signals.validation import check_function, check_integer, check_n
 def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.008, **settings):
     """Split the estimate in two: f_theta(z), which explains y, and x, which the denoiser leaves almost alone.
 
-    Mataev, Elad and Milanfar, "DeepRED: Deep Image Prior Powered by RED" (ICCV Workshops 2019). Theta minimises
-    |A(f) - y|^2 + mu |f - (x - u)|^2, both as means, by Adam. After every so many iterations one fixed-point step of
-    regularisation by denoising sets x, and u adds up how far f and x still differ (ADMM, with u the scaled dual):
+    Mataev, Elad and Milanfar, "DeepRED: Deep Image Prior Powered by RED" (ICCV Workshops 2019). Theta
+    minimises |A(f) - y|^2 + mu |f - (x - u)|^2, both as means, by Adam. After every so many iterations one
+    fixed-point step of regularisation by denoising sets x, and u adds up how far f and x still differ (ADMM,
+    with u the scaled dual):
 
         x <- (beta D(x) + mu (f + u)) / (beta + mu),   u <- u + f - x
 
@@ -26,7 +27,8 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
         learning_rate: of Adam.
         settings: of `deep_image_prior`.
 
-    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where mu, beta or every is out of range.
+    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where mu, beta or every is out of
+        range.
     """
     check_function(denoiser, "denoiser")
     check_number(mu, "mu", low=1e-12)

@@ -13,37 +13,53 @@ from dil_course.signals.validation import check_function, check_number, check_ob
 
 
 def dip_sure(
-    y, sigma, A=None, pinv=None, extra_noise=0.0, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True, risk=None
+    y,
+    sigma,
+    A=None,
+    pinv=None,
+    extra_noise=0.0,
+    network=None,
+    iterations=None,
+    learning_rate=0.01,
+    seed=0,
+    fast=True,
+    risk=None,
 ):
-    """Minimise over theta the generalized SURE of f_theta(A^T y), one fresh probe at each iteration. No early stop.
+    """Minimise over theta the generalized SURE of f_theta(A^T y), one fresh probe at each iteration. No early
+    stop.
 
-    For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased Risk Estimator" (arXiv 1805.10531), and Jo,
-    Chun and Choi, "Rethinking Deep Image Prior for Denoising" (ICCV 2021), section 3. With an operator: Abu-Hussein,
-    Tirer, Chun, Eldar and Giryes, "Image Restoration by Deep Projected GSURE" (WACV 2022), section 3. The network must act on y,
-    not on a fixed z: else its derivative by y is zero, and nothing holds it back from the noise. Built in lesson 06.
+    For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased Risk Estimator" (arXiv
+    1805.10531), and Jo, Chun and Choi, "Rethinking Deep Image Prior for Denoising" (ICCV 2021), section 3.
+    With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration by Deep Projected GSURE"
+    (WACV 2022), section 3. The network must act on y, not on a fixed z: else its derivative by y is zero, and
+    nothing holds it back from the noise. Built in lesson 06.
 
     Args:
         y: observation (1,C,h,w), computed on its own device.
         sigma: standard deviation of its white Gaussian noise, on the scale of y.
         A: forward model; None is the identity.
         pinv: stands in for A.pinv where that amplifies noise too much (see `fitting.risks.gsure`).
-        extra_noise: standard deviation of fresh noise that is added to the network's input: eSURE. Zero is SURE.
-        network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels` (both C) and
-            `scales`; fitted in place. None makes a small skip network from the seed, 12 wide with 2 in the skip branch:
-            the estimate of the error is unbiased for a given f, but a large network finds where it happens to be too low.
+        extra_noise: standard deviation of fresh noise that is added to the network's input: eSURE. Zero is
+            SURE.
+        network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels`
+            (both C) and `scales`; fitted in place. None makes a small skip network from the seed, 12 wide
+            with 2 in the skip branch: the estimate of the error is unbiased for a given f, but a large
+            network finds where it happens to be too low.
         iterations: None takes 1000 in the quick profile and 3000 in the full one.
         learning_rate: of Adam.
         seed: of the network that is made here, of the probes and the extra noise.
-        fast: False computes as the textbook does (see `fitting.Engine`). Never bfloat16: the derivative needs more digits.
-        risk: what to minimise instead, a function of f, y, the probe and f(y): `lambda f, y, b, output: pure(f, y, peak,
-            b=b, output=output)`.
+        fast: False computes as the textbook does (see `fitting.Engine`). Never bfloat16: the derivative needs
+            more digits.
+        risk: what to minimise instead, a function of f, y, the probe and f(y): `lambda f, y, b, output:
+            pure(f, y, peak, b=b, output=output)`.
 
     Returns:
-        Generator of Steps: the risk before the iteration's update, and the estimate (1,C,H,W) that it was taken at.
+        Generator of Steps: the risk before the iteration's update, and the estimate (1,C,H,W) that it was
+        taken at.
 
     Raises:
-        TypeError, ValueError: before any compute, where an argument is not of this form, or the picture has fewer than
-            2**(scales + 1) or more than 2048 pixels a side.
+        TypeError, ValueError: before any compute, where an argument is not of this form, or the picture has
+            fewer than 2**(scales + 1) or more than 2048 pixels a side.
     """
     check_observation(y)
     check_number(sigma, "sigma")

@@ -15,10 +15,11 @@ def total_variation(x):
 
 
 def dip_tv(y, A=None, weight=0.05, **settings):
-    """Minimise over theta the mean of (A(f_theta(z)) - y)^2 + weight TV(f_theta(z)), TV anisotropic and a mean as well.
+    """Minimise over theta the mean of (A(f_theta(z)) - y)^2 + weight TV(f_theta(z)), TV anisotropic and a
+    mean as well.
 
-    Liu, Sun, Xu and Kamilov, "Image Restoration using Total Variation Regularized Deep Image Prior" (ICASSP 2019).
-    Neighbours pay for differing, and noise differs everywhere: the run falls less after its peak.
+    Liu, Sun, Xu and Kamilov, "Image Restoration using Total Variation Regularized Deep Image Prior" (ICASSP
+    2019). Neighbours pay for differing, and noise differs everywhere: the run falls less after its peak.
 
     Args:
         y: observation (1,C,h,w).
@@ -26,8 +27,14 @@ def dip_tv(y, A=None, weight=0.05, **settings):
         weight: price of the total variation.
         settings: of `deep_image_prior`.
 
-    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where the weight is negative or no number.
+    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where the weight is negative or no
+        number.
     """
     check_number(weight, "weight")
     A = Identity() if A is None else A
-    return deep_image_prior(y, A, loss=lambda estimate: (A(estimate) - y).square().mean() + weight * total_variation(estimate), **settings)
+    return deep_image_prior(
+        y,
+        A,
+        loss=lambda estimate: (A(estimate) - y).square().mean() + weight * total_variation(estimate),
+        **settings,
+    )

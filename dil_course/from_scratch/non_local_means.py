@@ -7,15 +7,16 @@ from dil_course.signals.validation import check_integer, check_number, check_obs
 
 
 def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
-    """Denoise y by itself: the mean over all shifts t of at most `reach`, weighted by how alike the patches are.
+    """Denoise y by itself: the mean over all shifts t of at most `reach`, weighted by how alike the patches
+    are.
 
         x(p) = sum_t w(p,t) y(p+t) / sum_t w(p,t),   w(p,t) = exp(-max(d(p,t)^2 - 2 sigma^2, 0) / h^2),
 
-    with h = strength * sigma. d^2 is the mean squared difference of the patches around p and p + t, all channels
-    together. 2 sigma^2 of it comes from the noise alone, so it is subtracted.
+    with h = strength * sigma. d^2 is the mean squared difference of the patches around p and p + t, all
+    channels together. 2 sigma^2 of it comes from the noise alone, so it is subtracted.
 
-    Buades, Coll and Morel, "A non-local algorithm for image denoising" (CVPR 2005); the subtraction is from the same
-    authors' "Non-Local Means Denoising" (Image Processing On Line, 2011). The border is mirrored.
+    Buades, Coll and Morel, "A non-local algorithm for image denoising" (CVPR 2005); the subtraction is from
+    the same authors' "Non-Local Means Denoising" (Image Processing On Line, 2011). The border is mirrored.
 
     Args:
         y: noisy picture (1,C,H,W).
@@ -28,8 +29,8 @@ def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
         the estimate (1,C,H,W).
 
     Raises:
-        TypeError, ValueError: y is no finite (1,C,H,W) tensor; a number is out of range; the picture is too small to be
-            mirrored so far.
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor; a number is out of range; the picture is too
+            small to be mirrored so far.
     """
     check_observation(y)
     check_number(sigma, "sigma", low=1e-6, high=10)
@@ -40,14 +41,18 @@ def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
     before, after = (patch - 1) // 2, patch // 2
     margin = reach + after
     if margin >= min(height, width):
-        raise ValueError(f"{height}x{width} pixels are too few for patch={patch} and reach={reach}: at least {margin + 1} a side are needed")
+        raise ValueError(
+            f"{height}x{width} pixels are too few for patch={patch} and reach={reach}: at least {margin + 1} "
+            "a side are needed"
+        )
     mirrored = F.pad(y, (margin,) * 4, mode="reflect")
 
     def shifted(down, right, before=0, after=0):
         top, left = margin + down, margin + right
         return mirrored[..., top - before : top + height + after, left - before : left + width + after]
 
-    # One shift of the whole picture at a time. A box filter then sums the differences over every pixel's patch at once.
+    # One shift of the whole picture at a time. A box filter then sums the differences over every pixel's
+    # patch at once.
     total, weights = torch.zeros_like(y), torch.zeros_like(y[:, :1])
     here = shifted(0, 0, before, after)
     for down in range(-reach, reach + 1):

@@ -1,4 +1,6 @@
-"""SGLD-DIP: the deep image prior as a random walk through weights, whose pictures spread where they are unsure."""
+"""SGLD-DIP: the deep image prior as a random walk through weights, whose pictures spread where they are
+unsure.
+"""
 
 import torch
 
@@ -8,11 +10,13 @@ from dil_course.signals.validation import check_integer, check_number
 
 
 def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed=0, **settings):
-    """After each update, add noise of standard deviation weight_noise * learning_rate to the convolutions' weights.
+    """After each update, add noise of standard deviation weight_noise * learning_rate to the convolutions'
+    weights.
 
-    Cheng, Gadelha, Maji and Sheldon, "A Bayesian Perspective on the Deep Image Prior" (CVPR 2019), section 4, as in
-    their code, without its weight decay of 5e-8. The noise keeps the run from settling in the noisy picture. Noise
-    after Adam is not Langevin dynamics proper, so the spread of the pictures is no calibrated posterior.
+    Cheng, Gadelha, Maji and Sheldon, "A Bayesian Perspective on the Deep Image Prior" (CVPR 2019), section 4,
+    as in their code, without its weight decay of 5e-8. The noise keeps the run from settling in the noisy
+    picture. Noise after Adam is not Langevin dynamics proper, so the spread of the pictures is no calibrated
+    posterior.
 
     Args:
         y: observation (1,C,h,w).
@@ -20,16 +24,23 @@ def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed
         network, learning_rate, seed, settings: of `deep_image_prior`.
         weight_noise: in units of the learning rate.
 
-    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where weight_noise is negative or no number.
+    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where weight_noise is negative or no
+        number.
     """
     check_number(weight_noise, "weight_noise")
     steps = deep_image_prior(y, A, network=network, learning_rate=learning_rate, seed=seed, **settings)
     generator = runtime.generator(seed, "weights", y.device)
-    weights = [parameter.detach() for parameter in steps.engine.network.parameters() if parameter.ndim == 4]  # they share the memory
+    weights = [
+        parameter.detach() for parameter in steps.engine.network.parameters() if parameter.ndim == 4
+    ]  # they share the memory
 
     def walk(step):
         for weight in weights:
-            weight += weight_noise * learning_rate * torch.randn(weight.shape, generator=generator, device=weight.device)
+            weight += (
+                weight_noise
+                * learning_rate
+                * torch.randn(weight.shape, generator=generator, device=weight.device)
+            )
 
     steps.memory["weights"], steps.after = generator, walk
     return steps

@@ -1,4 +1,6 @@
-"""Zero-shot super-resolution: a small network learns from the picture itself how its details return after shrinking."""
+"""Zero-shot super-resolution: a small network learns from the picture itself how its details return after
+shrinking.
+"""
 
 import math
 
@@ -25,7 +27,9 @@ MARGIN = 8  # of repeated edge pixels around a father, in pixels of its son: an 
 WINDOW = 5  # how many reconstruction errors tell whether the run still gains
 LAST_RATE = 9e-6  # the run ends when the learning rate has come down to this
 TRIES = 3  # random windows, of which one is used
-WARM_UP = 50  # iterations in which the learning rate rises: without it some seeds lose most of their ReLUs at once
+WARM_UP = (
+    50  # iterations in which the learning rate rises: without it some seeds lose most of their ReLUs at once
+)
 
 
 def zero_shot_sr(
@@ -34,54 +38,66 @@ def zero_shot_sr(
 ):  # fmt: skip
     """Learn to undo A from pairs of y and A(y), then undo A on y itself.
 
-    Shocher, Cohen and Irani, "Zero-Shot Super-Resolution Using Deep Internal Learning" (CVPR 2018). Built in lesson 08.
-    "Fathers" are y and smaller versions of it; a "son" is what A makes of a father. The network maps the enlarged son to
-    its father, mean absolute error, on windows: the paper takes them at random, we prefer those in which much is missing.
-    The learning rate rises over the first 50 iterations. It is divided by 1.5 when a line through the last reconstruction
-    errors, those of y from its own son, no longer falls clearly. At the end the picture is the mean over all ways to turn
-    and flip it that leave A as it is, and is corrected so that A(picture) is close to y.
+    Shocher, Cohen and Irani, "Zero-Shot Super-Resolution Using Deep Internal Learning" (CVPR 2018). Built in
+    lesson 08. "Fathers" are y and smaller versions of it; a "son" is what A makes of a father. The network
+    maps the enlarged son to its father, mean absolute error, on windows: the paper takes them at random, we
+    prefer those in which much is missing. The learning rate rises over the first 50 iterations. It is divided
+    by 1.5 when a line through the last reconstruction errors, those of y from its own son, no longer falls
+    clearly. At the end the picture is the mean over all ways to turn and flip it that leave A as it is, and
+    is corrected so that A(picture) is close to y.
 
     Args:
         y: small picture (1,C,h,w), computed on its own device.
-        A: what made y smaller, with `scales` (see `Downsample`, `BlurDownsample`); None is Downsample(2). With any other
-            operator than Downsample nothing is turned or flipped: its kernel would turn too.
-        network: module that maps (1,C,H,W) to (1,C,H,W), with attribute `channels`; fitted in place. None makes a
-            `ResidualNetwork`, 32 wide in the quick profile and 64, the paper's, in the full one, from the seed.
-        iterations: at most so many for each step of the scale; None takes 2000 in the quick profile, 1500 in the full one
-            (the paper has 3000 at most).
+        A: what made y smaller, with `scales` (see `Downsample`, `BlurDownsample`); None is Downsample(2).
+            With any other operator than Downsample nothing is turned or flipped: its kernel would turn too.
+        network: module that maps (1,C,H,W) to (1,C,H,W), with attribute `channels`; fitted in place. None
+            makes a `ResidualNetwork`, 32 wide in the quick profile and 64, the paper's, in the full one, from
+            the seed.
+        iterations: at most so many for each step of the scale; None takes 2000 in the quick profile, 1500 in
+            the full one (the paper has 3000 at most).
         learning_rate: at the start, of Adam; None takes 3e-3 or the paper's 1e-3.
         side: of the windows in pixels; None takes 48, or 64 in the full profile (the paper has 128).
         every: iterations between two looks at the reconstruction error; None takes 40 or the paper's 50.
-        noise: standard deviation of noise that is added to sons, for an y that has some itself (the paper takes 0.0125).
-            Above 0 there is no correction at the end, which would put the noise of y back.
-        gradual: in how many steps to enlarge; each result is a father of the next. None takes one step in the quick profile
-            and three, for Downsample, in the full one (the paper has six). From scale 3 on three gain a decibel or more.
+        noise: standard deviation of noise that is added to sons, for an y that has some itself (the paper
+            takes 0.0125). Above 0 there is no correction at the end, which would put the noise of y back.
+        gradual: in how many steps to enlarge; each result is a father of the next. None takes one step in the
+            quick profile and three, for Downsample, in the full one (the paper has six). From scale 3 on
+            three gain a decibel or more.
         seed: of the network that is made here, the windows, fathers and noise.
         fast: False computes as the textbook does (see `fitting.Engine`).
-        trained: the network has learned elsewhere: the first estimate is its own. Else it is bicubic interpolation.
+        trained: the network has learned elsewhere: the first estimate is its own. Else it is bicubic
+            interpolation.
 
     Returns:
-        Generator of Steps. The estimate (1,C,H,W), in [0,1], is made anew now and then, and by all turns in the last Step;
-        so it is no single output to be averaged by `run`.
+        Generator of Steps. The estimate (1,C,H,W), in [0,1], is made anew now and then, and by all turns in
+        the last Step; so it is no single output to be averaged by `run`.
 
     Raises:
-        TypeError, ValueError: before any compute, where an argument is not of this form, or y is too small: its son must
-            have at least 8 pixels a side, and y at least 18.
+        TypeError, ValueError: before any compute, where an argument is not of this form, or y is too small:
+            its son must have at least 8 pixels a side, and y at least 18.
     """
     check_target(y)
     A = Downsample(2) if A is None else A
     if not hasattr(A, "scales"):
-        raise TypeError(f"A: expected an operator that makes pictures smaller, such as Downsample(2), got {type(A).__name__}")
+        raise TypeError(
+            "A: expected an operator that makes pictures smaller, such as Downsample(2), got "
+            f"{type(A).__name__}"
+        )
     smallest = max(18, math.ceil(8 * max(A.scales)))
     if min(y.shape[-2:]) < smallest:
         sizes = f"{y.shape[-2]}x{y.shape[-1]} pixels are too few, this needs at least {smallest}x{smallest}"
-        raise ValueError(f"y: {sizes}: the network learns from y and its own smaller version, and too little would be left of that")
+        raise ValueError(
+            f"y: {sizes}: the network learns from y and its own smaller version, and too little would be "
+            "left of that"
+        )
     check_side(adjoint_of(y, A).shape, smallest, "the enlarged picture")
     iterations = runtime.pick(quick=2000, full=1500) if iterations is None else iterations
     learning_rate = runtime.pick(quick=3e-3, full=1e-3) if learning_rate is None else learning_rate
     side = runtime.pick(quick=48, full=64) if side is None else side
     every = runtime.pick(quick=40, full=50) if every is None else every
-    gradual = (runtime.pick(quick=1, full=3) if isinstance(A, Downsample) else 1) if gradual is None else gradual
+    gradual = (
+        (runtime.pick(quick=1, full=3) if isinstance(A, Downsample) else 1) if gradual is None else gradual
+    )
     iterations = check_integer(iterations, "iterations", 1)
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     side = check_integer(side, "side", 9)
@@ -91,7 +107,10 @@ def zero_shot_sr(
     check_integer(seed, "seed")
     check_flag(trained, "trained")
     if gradual > 1 and not isinstance(A, Downsample):
-        raise ValueError("gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual at 1")
+        raise ValueError(
+            "gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual "
+            "at 1"
+        )
     if network is None:
         with runtime.seeded(seed):
             network = ResidualNetwork(y.shape[1], runtime.pick(quick=32, full=64))
@@ -109,8 +128,12 @@ def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
     """The whole run: for each intermediate scale, learn, enlarge y, and keep the result as a further father."""
     fathers, before, total = [y], 0, gradual * settings["iterations"]
     for number in range(1, gradual + 1):
-        part = A if number == gradual else Downsample(tuple(scale ** (number / gradual) for scale in A.scales))
-        for iteration, loss, estimate in _learn(y, fathers, part, Engine(network, learning_rate, fast), draw, **settings):
+        part = (
+            A if number == gradual else Downsample(tuple(scale ** (number / gradual) for scale in A.scales))
+        )
+        for iteration, loss, estimate in _learn(
+            y, fathers, part, Engine(network, learning_rate, fast), draw, **settings
+        ):
             shown = estimate if number == gradual else _resize(estimate, A.adjoint(y).shape[-2:])
             yield Step(before + iteration, total, loss, shown.clamp(0, 1), averaged=True)
         before += iteration
@@ -118,11 +141,15 @@ def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
 
 
 def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained):
-    """Fit the network to pairs for one A; yields (iteration, loss, estimate), the last one the mean over all turns."""
+    """Fit the network to pairs for one A; yields (iteration, loss, estimate), the last one the mean over all
+    turns.
+    """
     turns = turns_of(A)
     estimate = restore(engine, y, A, corrected=not noise) if trained else enlarge(y, A)
     errors, rate = [], engine.learning_rate
-    look = max(every, 4 * estimate[0, 0].numel() // side**2)  # iterations: so that looking takes about a tenth of the time
+    look = max(
+        every, 4 * estimate[0, 0].numel() // side**2
+    )  # iterations: so that looking takes about a tenth of the time
     for iteration in range(1, iterations + 1):
         if iteration % every == 1 or every == 1:
             pairs = [pair(father, A, noise, draw) for father in _some(fathers, draw)]
@@ -142,7 +169,9 @@ def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained)
 
 
 def turns_of(A):
-    """The turns and flips, as `turn` counts them, that commute with A: all eight, four where the scales differ, or none."""
+    """The turns and flips, as `turn` counts them, that commute with A: all eight, four where the scales
+    differ, or none.
+    """
     if not isinstance(A, Downsample):
         return (0,)
     return tuple(range(8)) if A.scales[0] == A.scales[1] else (0, 2, 4, 6)
@@ -160,7 +189,9 @@ def turn_back(x, number):
 
 
 def _some(fathers, draw, count=8):
-    """The newest father as it is, without steps y itself; then smaller versions, down to half the size, of any."""
+    """The newest father as it is, without steps y itself; then smaller versions, down to half the size, of
+    any.
+    """
     yield fathers[-1]
     for _ in range(count - 1):
         father = fathers[draw.integers(len(fathers))]
@@ -214,7 +245,9 @@ def stalls(errors):
 
 @torch.no_grad()
 def restore(network, y, A, turns=(0,), corrected=True):
-    """y enlarged by the network: the mean over `turns`, then back-projected ten times, so that A of it is close to y."""
+    """y enlarged by the network: the mean over `turns`, then back-projected ten times, so that A of it is
+    close to y.
+    """
     enlarged = enlarge(y, A)
     x = torch.stack([turn_back(network(turn(enlarged, number)), number) for number in turns]).mean(0)
     for _ in range(10 if corrected else 0):

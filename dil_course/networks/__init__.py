@@ -7,4 +7,13 @@ from dil_course.networks.partial import PartialUNet
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.networks.skip import SkipNetwork, small_skip_network
 
-__all__ = ["Classifier", "Denoiser", "PartialUNet", "ResidualNetwork", "SkipNetwork", "conv_decoder", "deep_decoder", "small_skip_network"]
+__all__ = [
+    "Classifier",
+    "Denoiser",
+    "PartialUNet",
+    "ResidualNetwork",
+    "SkipNetwork",
+    "conv_decoder",
+    "deep_decoder",
+    "small_skip_network",
+]

@@ -1,4 +1,6 @@
-"""A small convolutional classifier with BatchNorm, and optionally a second head that tells how a picture was turned."""
+"""A small convolutional classifier with BatchNorm, and optionally a second head that tells how a picture was
+turned.
+"""
 
 from torch import nn
 
@@ -8,17 +10,20 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integ
 class Classifier(nn.Module):
     """Four convolutions down to one place, each with batch norm, and one linear layer for each question.
 
-    The trunk is shared: what the turn head teaches it, the class head sees. That is the Y-shaped network of Sun et al., "Test-Time
-    Training with Self-Supervision for Generalization under Distribution Shifts" (ICML 2020), section 2.
+    The trunk is shared: what the turn head teaches it, the class head sees. That is the Y-shaped network of
+    Sun et al., "Test-Time Training with Self-Supervision for Generalization under Distribution Shifts" (ICML
+    2020), section 2.
 
     Args:
         channels: of the pictures.
         classes: number of classes.
-        width: channels after the first convolution; the second and the third halve the sides and double the channels.
+        width: channels after the first convolution; the second and the third halve the sides and double the
+            channels.
         turns: has it a second head, for the four turns by 0, 90, 180 and 270 degrees?
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do; turns is no bool.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
+            do; turns is no bool.
     """
 
     def __init__(self, channels=1, classes=10, width=16, turns=False):
@@ -42,7 +47,8 @@ class Classifier(nn.Module):
         return self.class_head(self.trunk(x))
 
     def turn_logits(self, x):
-        """Logits (N,4) of the turn of each picture (N,C,H,W): number k stands for k quarter turns anticlockwise.
+        """Logits (N,4) of the turn of each picture (N,C,H,W): number k stands for k quarter turns
+        anticlockwise.
 
         Raises:
             ValueError: the network was made without the second head.

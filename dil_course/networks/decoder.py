@@ -21,7 +21,8 @@ class Decoder(nn.Module):
         reduction: how many times z is smaller than the picture.
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
+            do.
     """
 
     def __init__(self, output_channels, width, scales, size, upsampling):
@@ -29,14 +30,31 @@ class Decoder(nn.Module):
         output_channels = check_integer(output_channels, "output_channels", 1, LARGEST_WIDTH)
         width = check_integer(width, "width", 1, LARGEST_WIDTH)
         scales = check_integer(scales, "scales", 1, 8)
-        self.input_channels, self.output_channels, self.scales, self.reduction = width, output_channels, scales, 2**scales
+        self.input_channels, self.output_channels, self.scales, self.reduction = (
+            width,
+            output_channels,
+            scales,
+            2**scales,
+        )
 
         def convolution():
-            return nn.Conv2d(width, width, size, padding=size // 2, padding_mode="reflect" if size > 1 else "zeros", bias=False)
+            return nn.Conv2d(
+                width,
+                width,
+                size,
+                padding=size // 2,
+                padding_mode="reflect" if size > 1 else "zeros",
+                bias=False,
+            )
 
         layers = []
         for _ in range(scales):
-            layers += [convolution(), nn.Upsample(scale_factor=2, mode=upsampling), nn.ReLU(), nn.BatchNorm2d(width)]
+            layers += [
+                convolution(),
+                nn.Upsample(scale_factor=2, mode=upsampling),
+                nn.ReLU(),
+                nn.BatchNorm2d(width),
+            ]
         self.body = nn.Sequential(*layers, convolution(), nn.ReLU(), nn.BatchNorm2d(width))
         self.to_picture = nn.Conv2d(width, output_channels, 1)
 
@@ -50,14 +68,16 @@ class Decoder(nn.Module):
 def deep_decoder(output_channels=3, width=64, scales=5):
     """Deep Decoder: 1x1 convolutions and bilinear doubling only. Heckel and Hand, ICLR 2019, section 2.
 
-    Neighbours are tied by the doubling alone. Its `width`, the k of the paper, says how much it can hold: choose it so
-    that the weights are fewer than the picture's numbers, and it needs no early stopping. Fit it without noise on z.
+    Neighbours are tied by the doubling alone. Its `width`, the k of the paper, says how much it can hold:
+    choose it so that the weights are fewer than the picture's numbers, and it needs no early stopping. Fit it
+    without noise on z.
     """
     return Decoder(output_channels, width, scales, size=1, upsampling="bilinear")
 
 
 def conv_decoder(output_channels=1, width=64, scales=4):
-    """ConvDecoder: 3x3 convolutions and doubling of pixels. Darestani and Heckel, 2021, for magnetic resonance imaging.
+    """ConvDecoder: 3x3 convolutions and doubling of pixels. Darestani and Heckel, 2021, for magnetic
+    resonance imaging.
 
     The paper has 160 to 256 channels and 7 or 8 layers; this is a laptop's size.
     """

@@ -10,11 +10,12 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_integer
 class Denoiser(nn.Module):
     """Maps a noisy picture (1,C,H,W) and its noise level to a clean picture (1,C,H,W), not limited to [0,1].
 
-    Convolutions with batch norm and ReLU that predict the noise, as in Zhang et al., "Beyond a Gaussian Denoiser" (DnCNN,
-    IEEE Transactions on Image Processing 2017), section 3. They work at half of the size, on the four pixels of each cell
-    at once, and are told the noise level by one more channel, as in Zhang, Zuo and Zhang, "FFDNet" (same journal 2018),
-    section 3: one network for all levels, at a quarter of the work. The layers predict noise of standard deviation one,
-    which is then scaled: at level 0 the picture comes back as it is.
+    Convolutions with batch norm and ReLU that predict the noise, as in Zhang et al., "Beyond a Gaussian
+    Denoiser" (DnCNN, IEEE Transactions on Image Processing 2017), section 3. They work at half of the size,
+    on the four pixels of each cell at once, and are told the noise level by one more channel, as in Zhang,
+    Zuo and Zhang, "FFDNet" (same journal 2018), section 3: one network for all levels, at a quarter of the
+    work. The layers predict noise of standard deviation one, which is then scaled: at level 0 the picture
+    comes back as it is.
 
     Args:
         channels: C.
@@ -25,7 +26,8 @@ class Denoiser(nn.Module):
         channels: C.
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do; depth is below 2.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
+            do; depth is below 2.
     """
 
     def __init__(self, channels=3, width=64, depth=8):
@@ -45,7 +47,9 @@ class Denoiser(nn.Module):
             self.body[-1].weight *= 0.1  # the first outputs are close to the input
 
     def forward(self, y, sigma):
-        """sigma: standard deviation of the noise on the scale of y; a number, or a tensor (N,1,1,1) for N pictures."""
+        """sigma: standard deviation of the noise on the scale of y; a number, or a tensor (N,1,1,1) for N
+        pictures.
+        """
         height, width = y.shape[-2:]
         even = F.pad(y, (0, width % 2, 0, height % 2), mode="replicate")
         cells = F.pixel_unshuffle(even, 2)

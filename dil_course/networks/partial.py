@@ -10,9 +10,9 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integ
 class PartialConvolution(nn.Module):
     """3x3 convolution that looks at known numbers only, and makes up for those that are missing.
 
-    Where a share s of the window's numbers is known, their weighted sum is divided by s; where none is known the result
-    is 0. A result is known as soon as one number of its window is. Liu et al., "Image Inpainting for Irregular Holes
-    Using Partial Convolutions" (ECCV 2018), equations 1 and 2.
+    Where a share s of the window's numbers is known, their weighted sum is divided by s; where none is known
+    the result is 0. A result is known as soon as one number of its window is. Liu et al., "Image Inpainting
+    for Irregular Holes Using Partial Convolutions" (ECCV 2018), equations 1 and 2.
     """
 
     def __init__(self, channels_in, channels_out):
@@ -30,10 +30,12 @@ class PartialConvolution(nn.Module):
 
 
 class PartialUNet(nn.Module):
-    """Maps a picture (1,C,H,W) and the mask of its known numbers to a picture (1,C,H,W) in [0,1], never twice the same.
+    """Maps a picture (1,C,H,W) and the mask of its known numbers to a picture (1,C,H,W) in [0,1], never twice
+    the same.
 
-    Quan, Chen, Pang and Ji, "Self2Self With Dropout" (CVPR 2020), section 3.2: an encoder of partial convolutions, a
-    decoder with dropout before each of its convolutions. The paper has 48 channels and 5 halvings.
+    Quan, Chen, Pang and Ji, "Self2Self With Dropout" (CVPR 2020), section 3.2: an encoder of partial
+    convolutions, a decoder with dropout before each of its convolutions. The paper has 48 channels and 5
+    halvings.
 
     Args:
         channels: C.
@@ -60,7 +62,9 @@ class PartialUNet(nn.Module):
         joined = [width, *[2 * width] * (scales - 1)]  # from the coarsest scale up: what comes from below
         skipped = [*[width] * (scales - 1), channels]  # the finest skip is the picture itself
         self.decoder = nn.ModuleList(
-            nn.ModuleList([nn.Conv2d(a + b, 2 * width, 3, padding=1), nn.Conv2d(2 * width, 2 * width, 3, padding=1)])
+            nn.ModuleList(
+                [nn.Conv2d(a + b, 2 * width, 3, padding=1), nn.Conv2d(2 * width, 2 * width, 3, padding=1)]
+            )
             for a, b in zip(joined, skipped, strict=True)
         )
         self.to_picture = nn.Conv2d(2 * width, channels, 3, padding=1)

@@ -9,8 +9,8 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_integer
 class ResidualNetwork(nn.Module):
     """Maps a picture (1,C,H,W) to itself plus a correction. Shocher, Cohen and Irani, CVPR 2018, section 3.
 
-    All layers are 3x3 convolutions with ReLU between them. They take no borders into account; the picture is mirrored
-    there once, by as many pixels as the layers need. Not limited to [0,1].
+    All layers are 3x3 convolutions with ReLU between them. They take no borders into account; the picture is
+    mirrored there once, by as many pixels as the layers need. Not limited to [0,1].
 
     Args:
         channels: C.
@@ -18,7 +18,8 @@ class ResidualNetwork(nn.Module):
         depth: how many convolutions.
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not do; depth is below 2.
+        TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
+            do; depth is below 2.
     """
 
     def __init__(self, channels=3, width=64, depth=8):

@@ -10,7 +10,9 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_choice, check_fla
 def convolution(channels_in, channels_out, size, stride=1, padding="reflect"):
     """Convolution that keeps the picture's size, then batch norm and LeakyReLU(0.2)."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, size, stride, size // 2, padding_mode=padding if size > 1 else "zeros"),
+        nn.Conv2d(
+            channels_in, channels_out, size, stride, size // 2, padding_mode=padding if size > 1 else "zeros"
+        ),
         nn.BatchNorm2d(channels_out),
         nn.LeakyReLU(0.2, inplace=True),
     )
@@ -23,7 +25,9 @@ class SkipScale(nn.Module):
         super().__init__()
         self.upsampling = upsampling
         self.skip = convolution(channels_in, skip, 1) if skip else None
-        self.down = nn.Sequential(convolution(channels_in, width, 3, 2, padding), convolution(width, width, 3, 1, padding))
+        self.down = nn.Sequential(
+            convolution(channels_in, width, 3, 2, padding), convolution(width, width, 3, 1, padding)
+        )
         self.coarser = coarser
         self.join = nn.BatchNorm2d(skip + width) if norm_of_joined else nn.Identity()
         self.up = nn.Sequential(convolution(skip + width, width, 3, 1, padding), convolution(width, width, 1))
@@ -37,7 +41,8 @@ class SkipScale(nn.Module):
 
 
 class SkipNetwork(nn.Module):
-    """Skip network f_theta of the deep image prior: maps z (1,input_channels,H,W) to a picture (1,C,H,W) in [0,1].
+    """Skip network f_theta of the deep image prior: maps z (1,input_channels,H,W) to a picture (1,C,H,W) in
+    [0,1].
 
     The defaults are the setting for denoising in Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior"
     (CVPR 2018, supplementary material): 5 scales of 128 channels, 4 skip channels, reflection padding,
@@ -54,8 +59,8 @@ class SkipNetwork(nn.Module):
         norm_of_joined: batch norm where the skip branch and the coarser scales meet?
 
     Raises:
-        TypeError, ValueError: a number is no whole number of at least 1 (skip: 0), or so large that memory would not do; an
-            unknown word.
+        TypeError, ValueError: a number is no whole number of at least 1 (skip: 0), or so large that memory
+            would not do; an unknown word.
     """
 
     reduction = 1  # z is as large as the picture
@@ -90,7 +95,8 @@ class SkipNetwork(nn.Module):
 
     def forward(self, z):
         features = self.body(z)
-        # Where the engine computes in bfloat16, the picture itself must not: it has steps as coarse as 8-bit pictures.
+        # Where the engine computes in bfloat16, the picture itself must not: it has steps as coarse as 8-bit
+        # pictures.
         with torch.autocast(z.device.type, enabled=False):
             return torch.sigmoid(self.to_picture(features.to(self.to_picture.weight.dtype)))
 
@@ -98,9 +104,10 @@ class SkipNetwork(nn.Module):
 def small_skip_network(output_channels=3, input_channels=16, width=24, skip=8):
     """The skip network at a laptop's size, made for a short time to the picture: 4 scales of 24 channels.
 
-    About 72,000 parameters. Nearest-neighbour upsampling, zeros as padding and no norm of the joined branches cost less
-    than the paper's choices, and the picture comes in fewer iterations; so does the noise. 24 + 8 channels meet in the
-    largest convolution, because processors compute on eight numbers at a time. Made and measured in lesson 03's appendix.
+    About 72,000 parameters. Nearest-neighbour upsampling, zeros as padding and no norm of the joined branches
+    cost less than the paper's choices, and the picture comes in fewer iterations; so does the noise. 24 + 8
+    channels meet in the largest convolution, because processors compute on eight numbers at a time. Made and
+    measured in lesson 03's appendix.
     """
     small = dict(input_channels=input_channels, width=width, scales=4, skip=skip)
     return SkipNetwork(output_channels, **small, upsampling="nearest", padding="zeros", norm_of_joined=False)

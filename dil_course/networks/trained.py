@@ -1,4 +1,6 @@
-"""The networks that were trained beforehand, on other pictures: weights in `weights/`, each with a card that tells its origin."""
+"""The networks that were trained beforehand, on other pictures: weights in `weights/`, each with a card that
+tells its origin.
+"""
 
 import json
 from pathlib import Path

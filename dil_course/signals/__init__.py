@@ -11,8 +11,24 @@ from dil_course.signals.images import (
     to_tensor,
 )
 from dil_course.signals.metrics import luma, psnr, ssim
-from dil_course.signals.noise import add_correlated, add_gaussian, add_poisson, add_salt_and_pepper, compress_jpeg, estimate_sigma
-from dil_course.signals.operators import Blur, BlurDownsample, Downsample, Identity, Mask, consistent, enlarge, gaussian_kernel
+from dil_course.signals.noise import (
+    add_correlated,
+    add_gaussian,
+    add_poisson,
+    add_salt_and_pepper,
+    compress_jpeg,
+    estimate_sigma,
+)
+from dil_course.signals.operators import (
+    Blur,
+    BlurDownsample,
+    Downsample,
+    Identity,
+    Mask,
+    consistent,
+    enlarge,
+    gaussian_kernel,
+)
 from dil_course.signals.recurrence import nearest, patches, places
 from dil_course.signals.scanners import Fourier, Radon, line_mask
 

@@ -1,7 +1,9 @@
-"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions, each in five severities.
+"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions, each in
+five severities.
 
-In the manner of CIFAR-10-C: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
-Perturbations" (ICLR 2019), section 3. The strengths are our own, for digits of 24 x 24 pixels.
+In the manner of CIFAR-10-C: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common
+Corruptions and Perturbations" (ICLR 2019), section 3. The strengths are our own, for digits of 24 x 24
+pixels.
 """
 
 import torch
@@ -70,7 +72,8 @@ def corrupt(pictures, name, severity, seed=0):
         seed: of the noises; the same on every device.
 
     Raises:
-        TypeError, ValueError: the pictures are none in [0,1], there is no corruption of that name, or no such severity.
+        TypeError, ValueError: the pictures are none in [0,1], there is no corruption of that name, or no such
+            severity.
     """
     check_pictures(pictures, "pictures")
     check_choice(name, CORRUPTIONS, "corruption")

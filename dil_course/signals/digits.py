@@ -1,4 +1,6 @@
-"""Small pictures with labels: handwritten digits, always split in the same way into those to train on and those to test on."""
+"""Small pictures with labels: handwritten digits, always split in the same way into those to train on and
+those to test on.
+"""
 
 import math
 
@@ -13,9 +15,11 @@ TRAINING = 1000  # of the 1797; the others are for tests
 
 
 def digits(part):
-    """Handwritten digits, from white strokes on black: pictures (N,1,24,24) in [0,1], and labels (N,) from 0 to 9.
+    """Handwritten digits, from white strokes on black: pictures (N,1,24,24) in [0,1], and labels (N,) from 0
+    to 9.
 
-    The data set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998), as scikit-learn bundles it.
+    The data set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998), as scikit-learn
+    bundles it.
 
     Args:
         part: "training" for 1000 of them, "test" for the other 797, in random order, the same one every time.
@@ -24,7 +28,9 @@ def digits(part):
         TypeError, ValueError: part is neither.
     """
     check_choice(part, ("training", "test"), "part")
-    from sklearn.datasets import load_digits  # Here, because it takes a second to import, and only these pictures need it.
+    from sklearn.datasets import (
+        load_digits,
+    )  # Here, because it takes a second to import, and only these pictures need it.
 
     data = load_digits()
     small = torch.from_numpy(data.images).float()[:, None] / 16
@@ -35,7 +41,8 @@ def digits(part):
 
 
 def jitter(pictures, generator):
-    """Each picture (N,1,H,W) turned, moved and scaled a little at random: by 15 degrees, a tenth of the side, a tenth in size.
+    """Each picture (N,1,H,W) turned, moved and scaled a little at random: by 15 degrees, a tenth of the side,
+    a tenth in size.
 
     So a digit may change and stay what it is. What comes in from outside repeats the border.
 
@@ -44,11 +51,15 @@ def jitter(pictures, generator):
     """
     check_stack(pictures)
     if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator: expected a torch.Generator, such as runtime.generator(0, \"jitter\"), got {describe(generator)}")
+        raise TypeError(
+            f'generator: expected a torch.Generator, such as runtime.generator(0, "jitter"), got {describe(generator)}'
+        )
     angle, scale, right, down = (2 * torch.rand(4, len(pictures), generator=generator) - 1).to(pictures)
     angle, scale = math.radians(15) * angle, 1 + 0.1 * scale
     cosine, sine = angle.cos() * scale, angle.sin() * scale
-    rows = torch.stack([torch.stack([cosine, -sine, 0.2 * right], 1), torch.stack([sine, cosine, 0.2 * down], 1)], 1)
+    rows = torch.stack(
+        [torch.stack([cosine, -sine, 0.2 * right], 1), torch.stack([sine, cosine, 0.2 * down], 1)], 1
+    )
     places = F.affine_grid(rows, pictures.shape, align_corners=False)
     return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
 
@@ -57,15 +68,25 @@ def quarter_turns(pictures, numbers):
     """Each square picture (N,C,S,S) turned by its own number (N,) of quarter turns, anticlockwise.
 
     Raises:
-        TypeError, ValueError: no finite float tensor (N,C,S,S), or not a whole number from 0 to 3 for each picture.
+        TypeError, ValueError: no finite float tensor (N,C,S,S), or not a whole number from 0 to 3 for each
+            picture.
     """
     check_stack(pictures)
     if pictures.shape[-2] != pictures.shape[-1]:
         raise ValueError(f"pictures: expected square ones, got {describe(pictures)}")
-    if not isinstance(numbers, torch.Tensor) or numbers.dtype != torch.int64 or numbers.layout != torch.strided or numbers.is_meta:
-        raise TypeError(f"numbers: expected a tensor of int64, one number for each picture, got {describe(numbers)}")
+    if (
+        not isinstance(numbers, torch.Tensor)
+        or numbers.dtype != torch.int64
+        or numbers.layout != torch.strided
+        or numbers.is_meta
+    ):
+        raise TypeError(
+            f"numbers: expected a tensor of int64, one number for each picture, got {describe(numbers)}"
+        )
     if numbers.shape != pictures.shape[:1] or not ((numbers >= 0) & (numbers < 4)).all():
-        raise ValueError(f"numbers: expected one from 0 to 3 for each of {len(pictures)} pictures, got {describe(numbers)}")
+        raise ValueError(
+            f"numbers: expected one from 0 to 3 for each of {len(pictures)} pictures, got {describe(numbers)}"
+        )
     turned = pictures.clone()
     for number in range(1, 4):
         turned[numbers == number] = pictures[numbers == number].rot90(number, (-2, -1))

@@ -9,7 +9,14 @@ import pooch
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dil_course.signals.validation import check_batch, check_choice, check_image, check_integer, check_scale, describe
+from dil_course.signals.validation import (
+    check_batch,
+    check_choice,
+    check_image,
+    check_integer,
+    check_scale,
+    describe,
+)
 
 # Name: centre (row, column) of the window that `picture(name, side)` cuts. All ship with scikit-image.
 PICTURES = {
@@ -31,19 +38,44 @@ PICTURES = {
     "shepp_logan_phantom": (200, 200),
 }
 
-# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder that DIL_DATA names. Never committed.
+# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder that DIL_DATA names. Never
+# committed.
 _RAW = "https://raw.githubusercontent.com/"
 _SET5 = _RAW + "JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/"
 _DIP = _RAW + "DmitryUlyanov/deep-image-prior/042e0d4c1e93f4b1eb0932781de55b8cff5e0f40/data/"
 BENCHMARKS = {  # name: (URL, SHA-256)
-    "set5/baby.png": (_SET5 + "baby_GT.png", "47477cc7ad608cc1627e139b4c06703189a34775f10ef040bbe94d42b4b6cc30"),
-    "set5/bird.png": (_SET5 + "bird_GT.png", "6f963a34031840e5186df67d48828ff531fb5954572d835adc12c5b9ecb37f78"),
-    "set5/butterfly.png": (_SET5 + "butterfly_GT.png", "75f8c0a106971d4dd72da7f5e4157eab0607291c48474911e67848e80275f4c8"),
-    "set5/head.png": (_SET5 + "head_GT.png", "66e66f46abf71b79897b4f26d2a0c729e5a69c909e3f76422d8854fc161de381"),
-    "set5/woman.png": (_SET5 + "woman_GT.png", "5124ca68b8c4309d2d97801d4872dfd78a50136031718e374defea65c18bb266"),
-    "dip/F16_GT.png": (_DIP + "denoising/F16_GT.png", "33810cc97ab8222e5bbb5fb32394d314d7d53564b008a4bf5371d0044ca45336"),
-    "dip/zebra_GT.png": (_DIP + "sr/zebra_GT.png", "eb531120c7bddf6858c2d9c274ce989df63becd39a4dd29f46215a21a884603a"),
-    "dip/barbara.png": (_DIP + "restoration/barbara.png", "764b8a2748cc7ad381cccc047c5e512cb528c197ba86adb83aa339e8932e66c0"),
+    "set5/baby.png": (
+        _SET5 + "baby_GT.png",
+        "47477cc7ad608cc1627e139b4c06703189a34775f10ef040bbe94d42b4b6cc30",
+    ),
+    "set5/bird.png": (
+        _SET5 + "bird_GT.png",
+        "6f963a34031840e5186df67d48828ff531fb5954572d835adc12c5b9ecb37f78",
+    ),
+    "set5/butterfly.png": (
+        _SET5 + "butterfly_GT.png",
+        "75f8c0a106971d4dd72da7f5e4157eab0607291c48474911e67848e80275f4c8",
+    ),
+    "set5/head.png": (
+        _SET5 + "head_GT.png",
+        "66e66f46abf71b79897b4f26d2a0c729e5a69c909e3f76422d8854fc161de381",
+    ),
+    "set5/woman.png": (
+        _SET5 + "woman_GT.png",
+        "5124ca68b8c4309d2d97801d4872dfd78a50136031718e374defea65c18bb266",
+    ),
+    "dip/F16_GT.png": (
+        _DIP + "denoising/F16_GT.png",
+        "33810cc97ab8222e5bbb5fb32394d314d7d53564b008a4bf5371d0044ca45336",
+    ),
+    "dip/zebra_GT.png": (
+        _DIP + "sr/zebra_GT.png",
+        "eb531120c7bddf6858c2d9c274ce989df63becd39a4dd29f46215a21a884603a",
+    ),
+    "dip/barbara.png": (
+        _DIP + "restoration/barbara.png",
+        "764b8a2748cc7ad381cccc047c5e512cb528c197ba86adb83aa339e8932e66c0",
+    ),
 }
 
 
@@ -61,7 +93,9 @@ def to_tensor(array):
         raise TypeError(f"expected an array of unsigned integers, booleans or floats, got {describe(array)}")
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError("expected an array without a mask, got a masked one: call array.filled(0)")
-    array = np.asarray(array)  # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that
+    array = np.asarray(
+        array
+    )  # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that
     if array.ndim not in (2, 3) or array.size == 0 or array.ndim == 3 and array.shape[2] > 4:
         raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")
     array = array[..., None] if array.ndim == 2 else array
@@ -75,7 +109,9 @@ def to_tensor(array):
 
 
 def to_array(x):
-    """A picture (1,C,H,W) as 8-bit array (H,W) or (H,W,3), clipped to [0,1] and rounded: for screens and files."""
+    """A picture (1,C,H,W) as 8-bit array (H,W) or (H,W,3), clipped to [0,1] and rounded: for screens and
+    files.
+    """
     check_batch(x, "x")
     if x.shape[1] not in (1, 3):
         raise ValueError(f"x: a picture to show has 1 or 3 channels, got {x.shape[1]}")
@@ -101,18 +137,21 @@ def picture(name, side=None):
 
 
 def crop(x, side, centre=None):
-    """A square window (1,C,side,side) of a picture, around `centre` (row, column) or the middle, moved inside.
+    """A square window (1,C,side,side) of a picture, around `centre` (row, column) or the middle, moved
+    inside.
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter side; centre is no
-            pair of whole numbers.
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter
+            side; centre is no pair of whole numbers.
     """
     check_batch(x, "x")
     side = check_integer(side, "side", 1)
     if centre is not None and not (isinstance(centre, tuple | list) and len(centre) == 2):
         raise TypeError(f"centre: expected a pair (row, column), got {describe(centre)}")
     height, width = x.shape[-2:]
-    row, column = (check_integer(place, "centre", -(2**31), 2**31) for place in centre or (height // 2, width // 2))
+    row, column = (
+        check_integer(place, "centre", -(2**31), 2**31) for place in centre or (height // 2, width // 2)
+    )
     if side > min(height, width):
         raise ValueError(f"side={side} is more than the picture of {height}x{width} pixels has")
     top = min(max(row - side // 2, 0), height - side)
@@ -121,7 +160,9 @@ def crop(x, side, centre=None):
 
 
 def quarters(y):
-    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each (1,C,H//2,W//2)."""
+    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each
+    (1,C,H//2,W//2).
+    """
     height, width = (side // 2 * 2 for side in y.shape[-2:])
     return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
 
@@ -129,8 +170,8 @@ def quarters(y):
 def load_image(source, max_side=None):
     """Any picture as float32 (1,C,H,W) in [0,1], C = 1 for gray and 3 for colour.
 
-    Reads what Pillow reads: gray, colour, palette, CMYK, 16 bits, opacity (laid on white), photographs that the camera
-    turned (EXIF). Of an animation, the first frame.
+    Reads what Pillow reads: gray, colour, palette, CMYK, 16 bits, opacity (laid on white), photographs that
+    the camera turned (EXIF). Of an animation, the first frame.
 
     Args:
         source: path, bytes of a file (as an upload gives them), or array (see `to_tensor`).
@@ -198,7 +239,10 @@ def save_image(x, path):
     array = to_array(x)
     check_scale(x, "x")
     if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
-        raise ValueError(f"path: expected the name of a picture's file that can be written, such as estimate.png, got {describe(path)}")
+        raise ValueError(
+            "path: expected the name of a picture's file that can be written, such as estimate.png, got "
+            f"{describe(path)}"
+        )
     Image.fromarray(array).save(path)
 
 
@@ -210,8 +254,8 @@ def _format(path):
 def benchmark(name):
     """A benchmark picture with ground truth, such as "set5/baby.png", for measuring only: (1,C,H,W) in [0,1].
 
-    Read from the folder that the environment variable DIL_DATA names, else fetched once into the cache; in both
-    cases the SHA-256 must be the recorded one.
+    Read from the folder that the environment variable DIL_DATA names, else fetched once into the cache; in
+    both cases the SHA-256 must be the recorded one.
 
     Raises:
         TypeError, ValueError: unknown name, or a file with another content.
@@ -224,4 +268,6 @@ def benchmark(name):
         if pooch.file_hash(path) != digest:
             raise ValueError(f"{path} is not the benchmark picture of that name: its SHA-256 differs")
         return load_image(path)
-    return load_image(pooch.retrieve(url, digest, fname=name.replace("/", "_"), path=pooch.os_cache("dil_course")))
+    return load_image(
+        pooch.retrieve(url, digest, fname=name.replace("/", "_"), path=pooch.os_cache("dil_course"))
+    )

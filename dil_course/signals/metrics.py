@@ -10,7 +10,9 @@ def _arrays(estimate, truth, shave):
     check_batch(estimate, "estimate")
     check_batch(truth, "truth")
     check_same_shape(estimate, truth, "estimate", "truth")
-    check_scale(truth, "truth")  # not the estimate: that of a run that diverges may be anywhere, and gets its low score
+    check_scale(
+        truth, "truth"
+    )  # not the estimate: that of a run that diverges may be anywhere, and gets its low score
     shave = check_integer(shave, "shave")
     if 2 * shave >= min(truth.shape[-2:]):
         raise ValueError(f"shave={shave}: nothing is left of {truth.shape[-2]}x{truth.shape[-1]} pixels")
@@ -28,8 +30,8 @@ def psnr(estimate, truth, shave=0):
         shave: border of that many pixels left out; the field shaves `scale` pixels in super-resolution.
 
     Raises:
-        TypeError, ValueError: not finite tensors of one shape (1,C,H,W), a truth on the scale 0..255, or nothing left
-            inside the border.
+        TypeError, ValueError: not finite tensors of one shape (1,C,H,W), a truth on the scale 0..255, or
+            nothing left inside the border.
     """
     truth, estimate = _arrays(estimate, truth, shave)
     if (truth == estimate).all():
@@ -44,7 +46,9 @@ def ssim(estimate, truth, shave=0):
     """
     truth, estimate = _arrays(estimate, truth, shave)
     if min(truth.shape[-2:]) < 11:
-        raise ValueError(f"SSIM looks through an 11x11 window, larger than {truth.shape[-2]}x{truth.shape[-1]} pixels")
+        raise ValueError(
+            f"SSIM looks through an 11x11 window, larger than {truth.shape[-2]}x{truth.shape[-1]} pixels"
+        )
     settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
     return float(structural_similarity(truth, estimate, data_range=1, channel_axis=0, **settings))
 

@@ -11,7 +11,6 @@ from dil_course.signals.images import quarters, to_array, to_tensor
 from dil_course.signals.operators import Blur
 from dil_course.signals.validation import check_image, check_integer, check_number, check_observation
 
-
 LARGEST_JPEG = 65_500  # pixels a side: libjpeg writes no more
 
 
@@ -34,17 +33,19 @@ def add_gaussian(x, sigma, seed=0):
 
 
 def add_correlated(x, sigma, kernel, seed=0):
-    """x plus Gaussian noise that neighbours share: white noise, blurred by a kernel, of standard deviation sigma.
+    """x plus Gaussian noise that neighbours share: white noise, blurred by a kernel, of standard deviation
+    sigma.
 
     Args:
         x: (1,C,H,W), usually a picture in [0,1].
         sigma: standard deviation of the noise at each pixel, on the [0,1] scale.
-        kernel: float tensor (height,width) that mixes the white noise, such as `gaussian_kernel(5, 0.7)`; its size counts
-            for the reach only. Borders wrap around.
+        kernel: float tensor (height,width) that mixes the white noise, such as `gaussian_kernel(5, 0.7)`; its
+            size counts for the reach only. Borders wrap around.
         seed: of the noise; the same on every device.
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor, sigma is negative, or the kernel is none or larger than x.
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor, sigma is negative, or the kernel is none or
+            larger than x.
     """
     check_observation(x, "x")
     check_number(sigma, "sigma", high=10)
@@ -55,11 +56,13 @@ def add_correlated(x, sigma, kernel, seed=0):
 
 
 def estimate_sigma(y):
-    """Standard deviation of white Gaussian noise, from the noisy picture alone: median |d| / 0.6745 of its finest details d.
+    """Standard deviation of white Gaussian noise, from the noisy picture alone: median |d| / 0.6745 of its
+    finest details d.
 
-    d = (a - b - c + e) / 2 over each cell of 2 x 2 pixels, so that d has the noise's own spread, and flat parts and
-    straight edges cancel. The median does not mind a few large values, from corners and texture. Donoho and Johnstone,
-    "Ideal spatial adaptation by wavelet shrinkage" (Biometrika 1994), section 4.2, with Haar's wavelet. Built in lesson 06.
+    d = (a - b - c + e) / 2 over each cell of 2 x 2 pixels, so that d has the noise's own spread, and flat
+    parts and straight edges cancel. The median does not mind a few large values, from corners and texture.
+    Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (Biometrika 1994), section 4.2, with
+    Haar's wavelet. Built in lesson 06.
 
     Args:
         y: noisy picture (1,C,H,W) of at least 2x2 pixels; all channels together.
@@ -120,11 +123,14 @@ def compress_jpeg(x, quality):
         quality: of the file, from 1 to 95, as Pillow counts it.
 
     Raises:
-        TypeError, ValueError: x is no picture in [0,1], or too large for JPEG; quality is no whole number from 1 to 95.
+        TypeError, ValueError: x is no picture in [0,1], or too large for JPEG; quality is no whole number
+            from 1 to 95.
     """
     check_image(x, "x")
     if max(x.shape[-2:]) > LARGEST_JPEG:
-        raise ValueError(f"x: JPEG holds at most {LARGEST_JPEG} pixels a side, got {x.shape[-2]}x{x.shape[-1]}")
+        raise ValueError(
+            f"x: JPEG holds at most {LARGEST_JPEG} pixels a side, got {x.shape[-2]}x{x.shape[-1]}"
+        )
     quality = check_integer(quality, "quality", 1, 95)
     file = io.BytesIO()
     Image.fromarray(to_array(x)).save(file, "JPEG", quality=quality)

@@ -36,7 +36,8 @@ class Identity:
 
 
 def check_mask(mask, name="mask", marked="known"):
-    """The mask as floats, a copy that nobody else can change, if it is a tensor (1,C,H,W) of 0 and 1 with at least one 1.
+    """The mask as floats, a copy that nobody else can change, if it is a tensor (1,C,H,W) of 0 and 1 with at
+    least one 1.
 
     Raises:
         TypeError, ValueError: says what came instead.
@@ -46,7 +47,9 @@ def check_mask(mask, name="mask", marked="known"):
     mask = mask.detach().to(torch.float32, copy=True)
     check_batch(mask, name)
     if not ((mask == 0) | (mask == 1)).all():
-        raise ValueError(f"{name}: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`")
+        raise ValueError(
+            f"{name}: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`"
+        )
     if not mask.any():
         raise ValueError(f"{name}: no pixel is {marked} (all zeros); 1 marks those that are")
     return mask
@@ -59,7 +62,8 @@ class Mask:
         mask: (1,1,H,W) or (1,C,H,W), boolean or 0/1; 1 where the pixel is seen.
 
     Raises:
-        TypeError, ValueError: the mask is no tensor (1,C,H,W), holds something else than 0 and 1, or sees no pixel.
+        TypeError, ValueError: the mask is no tensor (1,C,H,W), holds something else than 0 and 1, or sees no
+            pixel.
     """
 
     def __init__(self, mask):
@@ -79,7 +83,8 @@ class Mask:
 
 
 def check_kernel(kernel):
-    """Refuse what is not a finite float tensor (height, width) that is neither zero nor beyond what float32 can divide by.
+    """Refuse what is not a finite float tensor (height, width) that is neither zero nor beyond what float32
+    can divide by.
 
     Raises:
         TypeError, ValueError: says what came instead.
@@ -97,7 +102,8 @@ def gaussian_kernel(size, sigma, angle=0.0):
 
     Args:
         size: side in pixels.
-        sigma: standard deviation in pixels; a pair makes it anisotropic, (along, across) the direction of `angle`.
+        sigma: standard deviation in pixels; a pair makes it anisotropic, (along, across) the direction of
+            `angle`.
         angle: direction in degrees, counter-clockwise from the horizontal.
 
     Raises:
@@ -117,9 +123,11 @@ def gaussian_kernel(size, sigma, angle=0.0):
 
 
 def spectrum(kernel, height, width):
-    """Fourier transform (height, width//2+1) of the kernel, its centre pixel at the origin, on a circular grid.
+    """Fourier transform (height, width//2+1) of the kernel, its centre pixel at the origin, on a circular
+    grid.
 
-    The centre is (size - 1) // 2: the middle pixel of an odd kernel, the one before the middle of an even kernel.
+    The centre is (size - 1) // 2: the middle pixel of an odd kernel, the one before the middle of an even
+    kernel.
 
     Raises:
         ValueError: the kernel is larger than the picture.
@@ -159,7 +167,8 @@ class Blur:
     """A(x) = kernel * x, convolution with circular borders: the picture's edges wrap around.
 
     Circular borders make A diagonal in the Fourier basis: A^T multiplies by the conjugate of the kernel's
-    spectrum K, A^+ divides by K where |K| is above a thousandth of its largest value and gives zero elsewhere.
+    spectrum K, A^+ divides by K where |K| is above a thousandth of its largest value and gives zero
+    elsewhere.
 
     Args:
         kernel: float tensor (height,width); usually sums to one. Its centre is `(size - 1) // 2`.
@@ -183,7 +192,9 @@ class Blur:
         return filter_spectrum(y, self.spectrum(y).conj())
 
     def pinv(self, y, epsilon=0.0):
-        """A^+ y; with epsilon above 0 its tame relative A^T (A A^T + epsilon)^-1 y, which amplifies noise less."""
+        """A^+ y; with epsilon above 0 its tame relative A^T (A A^T + epsilon)^-1 y, which amplifies noise
+        less.
+        """
         check_number(epsilon, "epsilon")
         K = self.spectrum(y)
         return filter_spectrum(y, K.conj() * invert_spectrum(K.abs() ** 2 + epsilon))
@@ -200,8 +211,9 @@ def cubic(t):
 def bicubic_matrix(size, smaller):
     """The matrix (smaller, size) that shrinks a line of pixels by antialiased bicubic interpolation.
 
-    Each row holds the cubic stretched by the scale size / smaller, about the centre of its output pixel; what falls outside
-    is mirrored back in, edge pixels repeated, and each row sums to one. This is what MATLAB's imresize computes.
+    Each row holds the cubic stretched by the scale size / smaller, about the centre of its output pixel; what
+    falls outside is mirrored back in, edge pixels repeated, and each row sums to one. This is what MATLAB's
+    imresize computes.
     """
     scale = size / smaller
     reach = math.ceil(2 * scale)
@@ -217,9 +229,10 @@ def bicubic_matrix(size, smaller):
 class Downsample:
     """A(x): a picture `scale` times smaller by antialiased bicubic interpolation, as MATLAB's imresize.
 
-    The field's standard for super-resolution. It works on rows and columns apart, A x = D_rows x D_columns^T, so the
-    adjoint and the pseudo-inverse are those of two small matrices. Where the scale is no whole number, both pictures
-    cover the same field, and each side is the whole number nearest to that of the other, times or over the scale.
+    The field's standard for super-resolution. It works on rows and columns apart, A x = D_rows x D_columns^T,
+    so the adjoint and the pseudo-inverse are those of two small matrices. Where the scale is no whole number,
+    both pictures cover the same field, and each side is the whole number nearest to that of the other, times
+    or over the scale.
 
     Args:
         scale: number of at least 1, or a pair of them, (down, across); see `fitting_sides`.
@@ -235,7 +248,9 @@ class Downsample:
 
     def _multiply(self, x, shape, factor):
         smaller = (round(side / scale) for side, scale in zip(shape, self.scales, strict=True))
-        rows, columns = (factor(bicubic_matrix(*sides)).to(x.device, x.dtype) for sides in zip(shape, smaller, strict=True))
+        rows, columns = (
+            factor(bicubic_matrix(*sides)).to(x.device, x.dtype) for sides in zip(shape, smaller, strict=True)
+        )
         return rows @ x @ columns.T
 
     def __call__(self, x):
@@ -252,9 +267,10 @@ class Downsample:
 class BlurDownsample:
     """A(x): blur with any kernel and circular borders, then keep every scale-th pixel.
 
-    Each output pixel is centred on the block of scale x scale pixels that it stands for, as with `Downsample`, so
-    nothing shifts. Where kernel and scale differ in parity, the kernel's centre would miss the block's centre by
-    half a pixel: then the kernel is moved there, as the mean of its two neighbouring positions.
+    Each output pixel is centred on the block of scale x scale pixels that it stands for, as with
+    `Downsample`, so nothing shifts. Where kernel and scale differ in parity, the kernel's centre would miss
+    the block's centre by half a pixel: then the kernel is moved there, as the mean of its two neighbouring
+    positions.
 
     Args:
         kernel: float tensor (height,width), usually summing to one.
@@ -295,11 +311,17 @@ class BlurDownsample:
 
 
 def fitting_sides(shape, scales):
-    """Height and width of the largest picture that fits into `shape` and is `scales` times larger than some other."""
+    """Height and width of the largest picture that fits into `shape` and is `scales` times larger than some
+    other.
+    """
     smaller = (math.floor((side + 0.5) / scale) for side, scale in zip(shape[-2:], scales, strict=True))
-    # Rounding half to even may come out one pixel too large, then one pixel less of the smaller picture will do.
+    # Rounding half to even may come out one pixel too large, then one pixel less of the smaller picture will
+    # do.
     pairs = zip(smaller, scales, shape[-2:], strict=True)
-    return tuple(round(side * scale) if round(side * scale) <= most else round((side - 1) * scale) for side, scale, most in pairs)
+    return tuple(
+        round(side * scale) if round(side * scale) <= most else round((side - 1) * scale)
+        for side, scale, most in pairs
+    )
 
 
 def check_divides(scales, x):
@@ -311,7 +333,9 @@ def check_divides(scales, x):
         pixels = f"{x.shape[-2]}x{x.shape[-1]} pixels"
         if 0 in (height, width):
             raise ValueError(f"scale {scale}: {pixels} are too few to be made smaller by that")
-        raise ValueError(f"scale {scale} does not divide a picture of {pixels}: cut it to {height}x{width} first")
+        raise ValueError(
+            f"scale {scale} does not divide a picture of {pixels}: cut it to {height}x{width} first"
+        )
 
 
 def enlarged(y, scales):
@@ -326,14 +350,16 @@ def enlarge(y, A):
     larger = A.adjoint(y)
     check_batch(larger, "the result of A.adjoint")
     size = tuple(larger.shape[-2:])
-    # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field does.
+    # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field
+    # does.
     return torch.nn.functional.interpolate(exact(y), size=size, mode="bicubic", antialias=True).to(y.dtype)
 
 
 def consistent(x, y, A):
     """The picture nearest to x that explains y exactly: x + A^+ (y - A(x)). Built in lesson 04.
 
-    What A sees is taken from y, what it does not see from x. For noiseless y only: it puts noise back as it is.
+    What A sees is taken from y, what it does not see from x. For noiseless y only: it puts noise back as it
+    is.
 
     Args:
         x: estimate (1,C,H,W).
@@ -347,7 +373,10 @@ def consistent(x, y, A):
     for value, name in ((x, "x"), (y, "y")):
         check_batch(value, name)
         if value.dtype not in (torch.float32, torch.float64):
-            raise TypeError(f"{name}: expected float32, as A.pinv enlarges rounding errors, got {describe(value)}: call {name}.float()")
+            raise TypeError(
+                f"{name}: expected float32, as A.pinv enlarges rounding errors, got {describe(value)}: call "
+                f"{name}.float()"
+            )
     seen = A(x)
     check_batch(seen, "A(x)")
     check_same_shape(y, seen, "y", "A(x)")

@@ -2,7 +2,15 @@
 
 import torch
 
-from dil_course.signals.validation import check_batch, check_finite, check_integer, check_memory, check_number, describe, is_float
+from dil_course.signals.validation import (
+    check_batch,
+    check_finite,
+    check_integer,
+    check_memory,
+    check_number,
+    describe,
+    is_float,
+)
 
 BLOCK = 2**21  # distances held at a time: 16 MB
 
@@ -18,12 +26,16 @@ def patches(x, size):
         (N, C*size*size), with N = (H-size+1) (W-size+1).
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor; size is not from 1 to the picture's shorter side; or all
-            windows together would not fit into memory.
+        TypeError, ValueError: x is no finite (1,C,H,W) tensor; size is not from 1 to the picture's shorter
+            side; or all windows together would not fit into memory.
     """
     size = check_size(x, size)
     height, width = (side - size + 1 for side in x.shape[-2:])
-    check_memory(height * width * x.shape[1] * size**2 * x.element_size(), "size", "cut the picture with crop(x, side), or take a smaller window")
+    check_memory(
+        height * width * x.shape[1] * size**2 * x.element_size(),
+        "size",
+        "cut the picture with crop(x, side), or take a smaller window",
+    )
     return torch.nn.functional.unfold(x, size)[0].T.contiguous()
 
 
@@ -42,7 +54,9 @@ def check_size(x, size):
     check_batch(x, "x")
     size = check_integer(size, "size", 1)
     if size > min(x.shape[-2:]):
-        raise ValueError(f"size={size}: a window must fit into the picture of {x.shape[-2]}x{x.shape[-1]} pixels")
+        raise ValueError(
+            f"size={size}: a window must fit into the picture of {x.shape[-2]}x{x.shape[-1]} pixels"
+        )
     return size
 
 
@@ -53,24 +67,28 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
         queries: (Q,D), such as some of `patches(x, size)`.
         database: (N,D).
         k: how many neighbours.
-        apart: neighbours must lie at least so many pixels away, down or to the right; the patch itself and those that
-            nearly cover it are then left out. Needs both places; 0 leaves nothing out.
+        apart: neighbours must lie at least so many pixels away, down or to the right; the patch itself and
+            those that nearly cover it are then left out. Needs both places; 0 leaves nothing out.
         query_places, database_places: (Q,2) and (N,2), as from `places`.
 
     Returns:
-        distances (Q,k): root mean square differences, the smallest first, on the scale of the values. Infinite where
+        distances (Q,k): root mean square differences, the smallest first, on the scale of the values.
+        Infinite where
             `apart` leaves fewer than k rows.
         indices (Q,k): which rows of the database.
 
     Raises:
         TypeError: queries or database are no float tensors, or a number is of the wrong kind.
-        ValueError: shapes that do not fit, NaN, infinity or values whose squares would be, k larger than the database, or
-            `apart` without places.
+        ValueError: shapes that do not fit, NaN, infinity or values whose squares would be, k larger than the
+            database, or `apart` without places.
     """
     check_rows(queries, "queries")
     check_rows(database, "database")
     if queries.shape[1] != database.shape[1]:
-        raise ValueError(f"queries have {queries.shape[1]} values a row but the database {database.shape[1]}: cut both to one size")
+        raise ValueError(
+            f"queries have {queries.shape[1]} values a row but the database {database.shape[1]}: cut both to "
+            "one size"
+        )
     k = check_integer(k, "k", 1)
     if k > len(database):
         raise ValueError(f"k={k} is more than the database has rows: {len(database)}")
@@ -79,8 +97,9 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
         check_places(query_places, len(queries), "query_places")
         check_places(database_places, len(database), "database_places")
 
-    # |q - p|^2 = |q|^2 - 2 q p + |p|^2 is a product of matrices, which is fast. It loses digits where patches are nearly
-    # equal: hence double precision, values about a common centre, and distances that are computed once more at the end.
+    # |q - p|^2 = |q|^2 - 2 q p + |p|^2 is a product of matrices, which is fast. It loses digits where patches
+    # are nearly equal: hence double precision, values about a common centre, and distances that are computed
+    # once more at the end.
     centre = database.double().mean(0)
     centred = database.double() - centre
     lengths = centred.square().sum(1)
@@ -90,7 +109,9 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
         some = queries[start : start + chunk]
         scores = torch.addmm(lengths, some.double() - centre, centred.T, alpha=-2)
         if apart:
-            gaps = torch.cdist(query_places[start : start + chunk].float(), database_places.float(), p=torch.inf)
+            gaps = torch.cdist(
+                query_places[start : start + chunk].float(), database_places.float(), p=torch.inf
+            )
             scores[gaps < apart] = torch.inf
         least, found = scores.topk(k, largest=False)
         distance = (some[:, None] - database[found]).square().mean(-1).sqrt()
@@ -100,20 +121,34 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
 
 
 def check_rows(rows, name):
-    """Refuse what is not a float tensor (N,D) with at least one row and one column, all finite, their squares too (TypeError, ValueError)."""
+    """Refuse what is not a float tensor (N,D) with at least one row and one column, all finite, their squares
+    too (TypeError, ValueError).
+    """
     if not is_float(rows):
         raise TypeError(f"{name}: expected a float tensor (N,D), got {describe(rows)}: call patches(x, size)")
     if rows.ndim != 2 or rows.numel() == 0:
-        raise ValueError(f"{name}: expected one patch a row (N,D), got {describe(rows)}: call patches(x, size)")
+        raise ValueError(
+            f"{name}: expected one patch a row (N,D), got {describe(rows)}: call patches(x, size)"
+        )
     check_finite(rows, name)
     if rows.abs().max() > torch.finfo(rows.dtype).max ** 0.4:
-        raise ValueError(f"{name}: values up to {rows.abs().max():.0e} are too large to be squared and added up, expected about [0,1]")
+        raise ValueError(
+            f"{name}: values up to {rows.abs().max():.0e} are too large to be squared and added up, expected "
+            "about [0,1]"
+        )
 
 
 def check_places(given, count, name):
     """Refuse places that are not (count,2) real and finite numbers (TypeError, ValueError)."""
-    if not isinstance(given, torch.Tensor) or given.is_complex() or given.is_meta or given.layout != torch.strided:
-        raise TypeError(f"{name}: apart needs the places of both, got {describe(given)}: call places(x, size)")
+    if (
+        not isinstance(given, torch.Tensor)
+        or given.is_complex()
+        or given.is_meta
+        or given.layout != torch.strided
+    ):
+        raise TypeError(
+            f"{name}: apart needs the places of both, got {describe(given)}: call places(x, size)"
+        )
     if given.shape != (count, 2):
         raise ValueError(f"{name}: expected ({count}, 2), one place for each row, got {tuple(given.shape)}")
     check_finite(given, name)

@@ -1,4 +1,5 @@
-"""Forward models of scanners: tomography (`Radon`) and magnetic resonance imaging (`Fourier`). Shown in lesson 04.
+"""Forward models of scanners: tomography (`Radon`) and magnetic resonance imaging (`Fourier`). Shown in
+lesson 04.
 
 The same three calls as in `operators`: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`.
 """
@@ -10,13 +11,22 @@ import torch
 
 from dil_course import runtime
 from dil_course.signals.operators import check_mask, exact
-from dil_course.signals.validation import LARGEST_SIDE, check_batch, check_integer, check_memory, check_number, describe
+from dil_course.signals.validation import (
+    LARGEST_SIDE,
+    check_batch,
+    check_integer,
+    check_memory,
+    check_number,
+    describe,
+)
 
 
 class Radon:
-    """A(x): the mean of x along parallel rays, at several angles: computed tomography. Its picture is the sinogram.
+    """A(x): the mean of x along parallel rays, at several angles: computed tomography. Its picture is the
+    sinogram.
 
-    The picture is turned about the pixel (side // 2, side // 2) by bilinear interpolation, then its columns are
+    The picture is turned about the pixel (side // 2, side // 2) by bilinear interpolation, then its columns
+    are
     added: the numbers of scikit-image's `radon`, divided by the side. Only the largest inscribed disk is
     seen from every angle.
 
@@ -34,28 +44,39 @@ class Radon:
         side = check_integer(side, "side", 2, 1024)
         angles = angles.tolist() if hasattr(angles, "tolist") else angles
         if not isinstance(angles, Collection) or not len(angles):
-            raise ValueError(f"angles: a list of at least one is needed, such as range(0, 180, 3), got {describe(angles)}")
+            raise ValueError(
+                f"angles: a list of at least one is needed, such as range(0, 180, 3), got {describe(angles)}"
+            )
         # 20 bytes for each entry of the matrix, of which each pixel has four at an angle.
         check_memory(80 * side**2 * len(angles), "side and angles", "take fewer angles, or a smaller picture")
-        self.side, self.angles = side, [float(check_number(angle, "angles", low=-360, high=360)) for angle in angles]
+        self.side, self.angles = (
+            side,
+            [float(check_number(angle, "angles", low=-360, high=360)) for angle in angles],
+        )
         self.rays, self.pixels, self.weights = radon_matrix(side, self.angles)
 
     def _multiply(self, x, taken, given, shape):
         # Not torch's sparse matrices, which take six times as long here.
         taken, given, weights = taken.to(x.device), given.to(x.device), self.weights.to(x)
-        summed = x.new_zeros(1, x.shape[1], math.prod(shape)).index_add(2, given, x.flatten(2)[..., taken] * weights)
+        summed = x.new_zeros(1, x.shape[1], math.prod(shape)).index_add(
+            2, given, x.flatten(2)[..., taken] * weights
+        )
         return summed.reshape(1, x.shape[1], *shape)
 
     def __call__(self, x):
         check_batch(x, "x")
         if x.shape[-2:] != (self.side, self.side):
-            raise ValueError(f"this scanner takes pictures of {self.side}x{self.side} pixels, got {tuple(x.shape)}")
+            raise ValueError(
+                f"this scanner takes pictures of {self.side}x{self.side} pixels, got {tuple(x.shape)}"
+            )
         return self._multiply(x, self.pixels, self.rays, (self.side, len(self.angles)))
 
     def adjoint(self, y):
         check_batch(y, "y")
         if y.shape[-2:] != (self.side, len(self.angles)):
-            raise ValueError(f"expected a sinogram (1,C,{self.side},{len(self.angles)}), got {tuple(y.shape)}")
+            raise ValueError(
+                f"expected a sinogram (1,C,{self.side},{len(self.angles)}), got {tuple(y.shape)}"
+            )
         return self._multiply(y, self.rays, self.pixels, (self.side, self.side))
 
     def pinv(self, y, iterations=500):
@@ -92,7 +113,9 @@ def radon_matrix(side, angles):
                 entries.append(torch.stack([ray, row * side + column, weight])[:, inside])
     rays, pixels, weights = torch.cat(entries, dim=1)
     indices = torch.stack([rays, pixels]).long()
-    matrix = torch.sparse_coo_tensor(indices, weights, (side * len(angles), side * side), check_invariants=True)
+    matrix = torch.sparse_coo_tensor(
+        indices, weights, (side * len(angles), side * side), check_invariants=True
+    )
     matrix = matrix.coalesce()  # adds up what a ray takes from one pixel at several of its points
     return *matrix.indices(), matrix.values().float()
 
@@ -100,9 +123,9 @@ def radon_matrix(side, angles):
 class Fourier:
     """A(x): some of the picture's Fourier coefficients: magnetic resonance imaging with one coil.
 
-    y (1,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The constant wave
-    stands in the middle, at (H // 2, W // 2), as textbooks draw it. The transform keeps lengths, so A A^T y = y would
-    hold for complex pictures; ours are real, which ties opposite waves together.
+    y (1,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The constant
+    wave stands in the middle, at (H // 2, W // 2), as textbooks draw it. The transform keeps lengths, so A
+    A^T y = y would hold for complex pictures; ours are real, which ties opposite waves together.
 
     Args:
         mask: (1,1,H,W), boolean or 0/1; 1 where a coefficient is measured.
@@ -114,7 +137,9 @@ class Fourier:
     def __init__(self, mask):
         self.mask = check_mask(mask)
         if self.mask.shape[1] != 1:
-            raise ValueError(f"mask: expected (1,1,H,W), the same for all channels, got {tuple(self.mask.shape)}")
+            raise ValueError(
+                f"mask: expected (1,1,H,W), the same for all channels, got {tuple(self.mask.shape)}"
+            )
 
     def _check(self, x, name):
         check_batch(x, name)
@@ -137,8 +162,8 @@ class Fourier:
         return torch.fft.ifft2(torch.fft.ifftshift(waves, dim=(-2, -1)), norm="ortho").real
 
     def pinv(self, y):
-        # A real picture's wave and its opposite are conjugate. A^T A keeps the half of a wave whose opposite is not
-        # measured and the whole of one whose opposite is: divide by that.
+        # A real picture's wave and its opposite are conjugate. A^T A keeps the half of a wave whose opposite
+        # is not measured and the whole of one whose opposite is: divide by that.
         x = self.adjoint(exact(y))
         centred = torch.fft.ifftshift(self.mask, dim=(-2, -1))
         opposite = centred.flip((-2, -1)).roll((1, 1), (-2, -1))
@@ -152,20 +177,26 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
 
     Args:
         acceleration: one column in so many is read.
-        centre: share of all columns that is read around the constant wave, where pictures have their strength; the
-            other columns are drawn at random.
+        centre: share of all columns that is read around the constant wave, where pictures have their
+            strength; the other columns are drawn at random.
         seed: of the draw.
 
     Raises:
-        TypeError, ValueError: a number out of range, or the centre alone takes more columns than there are to read.
+        TypeError, ValueError: a number out of range, or the centre alone takes more columns than there are to
+            read.
     """
-    height, width = check_integer(height, "height", 2, LARGEST_SIDE), check_integer(width, "width", 2, LARGEST_SIDE)
+    height, width = (
+        check_integer(height, "height", 2, LARGEST_SIDE),
+        check_integer(width, "width", 2, LARGEST_SIDE),
+    )
     check_number(acceleration, "acceleration", low=1, high=width)
     check_number(centre, "centre", high=1)
     acceleration, centre = float(acceleration), float(centre)
     wanted, inner = round(width / acceleration), round(centre * width)
     if inner > wanted:
-        raise ValueError(f"the centre takes {inner} columns, but an acceleration of {acceleration:g} reads only {wanted}")
+        raise ValueError(
+            f"the centre takes {inner} columns, but an acceleration of {acceleration:g} reads only {wanted}"
+        )
     mask = torch.zeros(width)
     mask[width // 2 - inner // 2 : width // 2 - inner // 2 + inner] = 1
     rest = (mask == 0).nonzero()[:, 0]

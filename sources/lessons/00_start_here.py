@@ -52,7 +52,10 @@ print(f"PyTorch {torch.__version__} on {device}, profile: {runtime.profile()}")
 clean = picture("astronaut", side=128).to(device)
 noisy = add_gaussian(clean, sigma=25 / 255, seed=0)
 title = f"noisy, {psnr(noisy, clean):.1f} dB"
-show_images({"clean": clean, title: noisy}, alt="The face of an astronaut, clean and under strong noise.")
+show_images(
+    {"clean": clean, title: noisy},
+    alt="The face of an astronaut, clean and under strong noise.",
+)
 
 # %% [markdown]
 # The number is the **peak signal-to-noise ratio** (PSNR), in decibels: higher is closer to the clean picture.
@@ -61,8 +64,14 @@ show_images({"clean": clean, title: noisy}, alt="The face of an astronaut, clean
 # From here on, imagine that we never had the clean picture. We use it only to draw a curve.
 
 # %% tags=["nbval-check-output"]
-print("the picture is one colour picture of 128 x 128 pixels:", clean.shape == (1, 3, 128, 128))
-print("all its values lie between 0 and 1:", 0 <= clean.min().item() and clean.max().item() <= 1)
+print(
+    "the picture is one colour picture of 128 x 128 pixels:",
+    clean.shape == (1, 3, 128, 128),
+)
+print(
+    "all its values lie between 0 and 1:",
+    clean.min().item() >= 0 and clean.max().item() <= 1,
+)
 
 # %% [markdown]
 # ## 2. Watch it emerge
@@ -80,7 +89,9 @@ print("all its values lie between 0 and 1:", 0 <= clean.min().item() and clean.m
 
 # %%
 iterations = runtime.pick(quick=350, full=1800)
-result = await watch(deep_image_prior(noisy, iterations=iterations), truth=clean, observed=noisy)
+result = await watch(
+    deep_image_prior(noisy, iterations=iterations), truth=clean, observed=noisy
+)
 
 # %% [markdown]
 # We observe that the face comes first. The noise comes late, if we let the run go on.
@@ -90,8 +101,14 @@ result = await watch(deep_image_prior(noisy, iterations=iterations), truth=clean
 # Lesson 03 builds it by hand and shows why it works, and why it has to stop in time.
 
 # %% tags=["nbval-check-output"]
-print("the estimate is at least 6 dB better than the noisy picture:", psnr(result.estimate, clean) > psnr(noisy, clean) + 6)
-print("the loss fell to less than a fifth:", result.history["loss"][-1] < result.history["loss"][0] / 5)
+print(
+    "the estimate is at least 6 dB better than the noisy picture:",
+    psnr(result.estimate, clean) > psnr(noisy, clean) + 6,
+)
+print(
+    "the loss fell to less than a fifth:",
+    result.history["loss"][-1] < result.history["loss"][0] / 5,
+)
 
 # %% [markdown]
 # ## 3. What this course is about
@@ -109,8 +126,12 @@ print("the loss fell to less than a fifth:", result.history["loss"][-1] < result
 
 # %%
 for step in deep_image_prior(noisy, iterations=3):
-    print(f"iteration {step.iteration} of {step.total}: loss {step.loss:.4f}, estimate {tuple(step.estimate.shape)}")
-first, second = (run(deep_image_prior(noisy, iterations=3, seed=0)).estimate for _ in range(2))
+    print(
+        f"iteration {step.iteration} of {step.total}: loss {step.loss:.4f}, estimate {tuple(step.estimate.shape)}"
+    )
+first, second = (
+    run(deep_image_prior(noisy, iterations=3, seed=0)).estimate for _ in range(2)
+)
 
 # %% [markdown]
 # Chance enters through a seed, and only through it. The same seed on the same machine gives the same numbers.
@@ -129,7 +150,12 @@ print("two runs with one seed give the same picture:", torch.equal(first, second
 # %%
 import ipywidgets
 
-upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a picture", layout={"width": "auto"})
+upload = ipywidgets.FileUpload(
+    accept="image/*",
+    multiple=False,
+    description="Choose a picture",
+    layout={"width": "auto"},
+)
 upload
 
 # %%
@@ -140,7 +166,10 @@ else:
     print("no picture was chosen: here is a cat")
     own = picture("chelsea", side=128).to(device)
 own_noisy = add_gaussian(own, sigma=25 / 255, seed=1)
-show_images({"your picture": own, "with noise": own_noisy}, alt="The chosen picture, by default a cat, clean and with noise.")
+show_images(
+    {"your picture": own, "with noise": own_noisy},
+    alt="The chosen picture, by default a cat, clean and with noise.",
+)
 
 # %% [markdown]
 # `load_image` also takes a path: `load_image("holiday.jpg", max_side=192)`. The picture is shrunk so that a laptop needs only minutes.
@@ -149,7 +178,11 @@ show_images({"your picture": own, "with noise": own_noisy}, alt="The chosen pict
 
 # %%
 iterations_own = runtime.pick(quick=350, full=1800)
-own_result = await watch(deep_image_prior(own_noisy, iterations=iterations_own), truth=own, observed=own_noisy)
+own_result = await watch(
+    deep_image_prior(own_noisy, iterations=iterations_own),
+    truth=own,
+    observed=own_noisy,
+)
 save_image(own_result.estimate, "my_picture_restored.png")
 print("saved as my_picture_restored.png, beside this notebook")
 
@@ -159,8 +192,14 @@ print("saved as my_picture_restored.png, beside this notebook")
 
 # %% tags=["nbval-check-output"]
 saved = load_image("my_picture_restored.png").to(device)
-print("the saved picture is the estimate, rounded to 8 bits:", (saved - own_result.estimate).abs().max().item() < 0.51 / 255)
-print("it is closer to the clean picture than the noisy one:", psnr(saved, own) > psnr(own_noisy, own))
+print(
+    "the saved picture is the estimate, rounded to 8 bits:",
+    (saved - own_result.estimate).abs().max().item() < 0.51 / 255,
+)
+print(
+    "it is closer to the clean picture than the noisy one:",
+    psnr(saved, own) > psnr(own_noisy, own),
+)
 
 # %% [markdown]
 # ## Where to go from here

@@ -35,9 +35,14 @@ from dil_course.figures import show_curves, show_figure, show_images
 from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask
 from dil_course.signals import add_gaussian, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 clean = picture("camera", side=126)
-show_images({"x, the picture we want": clean}, alt="The head of a man in profile, looking into a camera on a tripod.")
+show_images(
+    {"x, the picture we want": clean},
+    alt="The head of a man in profile, looking into a camera on a tripod.",
+)
 
 # %% [markdown]
 # ## 1. Four ways to lose a picture
@@ -89,8 +94,14 @@ with runtime.seeded(0):
     kept = (torch.rand(clean.shape) < 0.5).float()
 kernel = gaussian_kernel(9, 1.2)
 lost = {"mask: half of the pixels": hide(clean, kept), "blur": blur(clean, kernel)}
-lost |= {"a third of the size": shrink(clean, kernel), "noise, sigma 25/255": add_gaussian(clean, 25 / 255)}
-show_images(lost, alt="One photograph four times: half of its pixels black; blurred; made of few pixels; noisy.")
+lost |= {
+    "a third of the size": shrink(clean, kernel),
+    "noise, sigma 25/255": add_gaussian(clean, 25 / 255),
+}
+show_images(
+    lost,
+    alt="One photograph four times: half of its pixels black; blurred; made of few pixels; noisy.",
+)
 
 # %% [markdown]
 # We observe four damages, and each has a name when we try to undo it:
@@ -112,13 +123,19 @@ show_images(lost, alt="One photograph four times: half of its pixels black; blur
 
 # %%
 def blur_line(x):
-    return sum(weight / 16 * x.roll(shift) for shift, weight in zip(range(-2, 3), (1, 4, 6, 4, 1), strict=True))
+    return sum(
+        weight / 16 * x.roll(shift)
+        for shift, weight in zip(range(-2, 3), (1, 4, 6, 4, 1), strict=True)
+    )
 
 
 kept_line = (torch.arange(24) % 4 != 0).float()
 operators = {"blur": blur_line, "mask": lambda x: kept_line * x}
 operators["blur, keep every third"] = lambda x: blur_line(x)[1::3]
-matrices = {name: torch.stack([A(impulse) for impulse in torch.eye(24)], dim=1) for name, A in operators.items()}
+matrices = {
+    name: torch.stack([A(impulse) for impulse in torch.eye(24)], dim=1)
+    for name, A in operators.items()
+}
 
 # %% [markdown]
 # **Predict before you run.** Sketch the three matrices: where are the entries that are not zero?
@@ -129,9 +146,15 @@ figure = Figure(figsize=(10, 3.6), layout="constrained")
 for place, (name, matrix) in enumerate(matrices.items(), start=1):
     axes = figure.add_subplot(1, 3, place)
     shown = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=1)
-    axes.set(title=f"{name}: {matrix.shape[0]} x {matrix.shape[1]}", xlabel="sample of x", ylabel="sample of y")
+    axes.set(
+        title=f"{name}: {matrix.shape[0]} x {matrix.shape[1]}",
+        xlabel="sample of x",
+        ylabel="sample of y",
+    )
 figure.colorbar(shown, ax=figure.axes, shrink=0.8)
-show_figure(figure, alt="Three matrices: a band; a diagonal with gaps; a wide, flat staircase.")
+show_figure(
+    figure, alt="Three matrices: a band; a diagonal with gaps; a wide, flat staircase."
+)
 
 # %% [markdown]
 # We observe:
@@ -147,7 +170,9 @@ show_figure(figure, alt="Three matrices: a band; a diagonal with gaps; a wide, f
 with runtime.seeded(1):
     signal = torch.rand(24)
 for name, A in operators.items():
-    print(f"{name}: matrix times signal is the operator's output: {torch.allclose(matrices[name] @ signal, A(signal))}")
+    print(
+        f"{name}: matrix times signal is the operator's output: {torch.allclose(matrices[name] @ signal, A(signal))}"
+    )
 
 # %% [markdown]
 # ## 3. The adjoint: the transpose without the matrix
@@ -190,14 +215,21 @@ def dot_product_gap(A, adjoint, side=126):
     with runtime.seeded(2):
         x = torch.randn(1, 1, side, side)
         y = torch.randn(A(x).shape)
-    return float((torch.sum(A(x) * y) - torch.sum(x * adjoint(y))).abs() / (A(x).norm() * y.norm()))
+    return float(
+        (torch.sum(A(x) * y) - torch.sum(x * adjoint(y))).abs()
+        / (A(x).norm() * y.norm())
+    )
 
 
 motion = torch.zeros(9, 9)
 motion[4] = torch.arange(1, 10) / 45
 gaps = {"mask": dot_product_gap(lambda x: hide(x, kept), lambda y: hide(y, kept))}
-gaps["blur"] = dot_product_gap(lambda x: blur(x, motion), lambda y: blur_adjoint(y, motion))
-gaps["shrink"] = dot_product_gap(lambda x: shrink(x, motion), lambda y: shrink_adjoint(y, motion))
+gaps["blur"] = dot_product_gap(
+    lambda x: blur(x, motion), lambda y: blur_adjoint(y, motion)
+)
+gaps["shrink"] = dot_product_gap(
+    lambda x: shrink(x, motion), lambda y: shrink_adjoint(y, motion)
+)
 print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in gaps.items()))
 
 # %% [markdown]
@@ -220,8 +252,14 @@ def repeated(y):
     return y.repeat_interleave(3, dim=-2).repeat_interleave(3, dim=-1)
 
 
-wrong = {"kernel not turned": dot_product_gap(lambda x: blur(x, motion), lambda y: blur(y, motion))}
-wrong["pixels put back at (0, 0)"] = dot_product_gap(lambda x: shrink(x, motion), misplaced)
+wrong = {
+    "kernel not turned": dot_product_gap(
+        lambda x: blur(x, motion), lambda y: blur(y, motion)
+    )
+}
+wrong["pixels put back at (0, 0)"] = dot_product_gap(
+    lambda x: shrink(x, motion), misplaced
+)
 wrong["pixels repeated"] = dot_product_gap(lambda x: shrink(x, motion), repeated)
 print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in wrong.items()))
 
@@ -251,9 +289,17 @@ print(f"all three mistakes fail it: {min(wrong.values()) > 1e-4}")
 # %%
 same = [compare("mask", Mask(kept)(clean), hide(clean, kept))]
 same += [compare("blur", Blur(motion)(clean), blur(clean, motion))]
-same += [compare("blur, adjoint", Blur(motion).adjoint(clean), blur_adjoint(clean, motion))]
+same += [
+    compare("blur, adjoint", Blur(motion).adjoint(clean), blur_adjoint(clean, motion))
+]
 same += [compare("shrink", BlurDownsample(motion, 3)(clean), shrink(clean, motion))]
-same += [compare("shrink, adjoint", BlurDownsample(motion, 3).adjoint(small), shrink_adjoint(small, motion))]
+same += [
+    compare(
+        "shrink, adjoint",
+        BlurDownsample(motion, 3).adjoint(small),
+        shrink_adjoint(small, motion),
+    )
+]
 
 # %% [markdown]
 # `Downsample(scale)` is a fourth operator. It is the antialiased bicubic shrinking with which the super-resolution
@@ -262,7 +308,9 @@ same += [compare("shrink, adjoint", BlurDownsample(motion, 3).adjoint(small), sh
 # %% tags=["nbval-check-output"]
 print(f"library and hand-built operators give the same numbers: {all(same)}")
 for A in (Mask(kept), Blur(motion), BlurDownsample(motion, 3), Downsample(3)):
-    print(f"{type(A).__name__} passes the dot-product test: {dot_product_gap(A, A.adjoint) < 1e-6}")
+    print(
+        f"{type(A).__name__} passes the dot-product test: {dot_product_gap(A, A.adjoint) < 1e-6}"
+    )
 
 # %% [markdown]
 # ## 4. Least squares
@@ -289,7 +337,9 @@ def least_squares(y, A, step, iterations):
 A_small = BlurDownsample(kernel, 3)
 unknown = torch.zeros_like(clean, requires_grad=True)
 (0.5 * torch.sum((A_small(unknown) - small) ** 2)).backward()
-gradient_is_adjoint = compare("gradient", unknown.grad, A_small.adjoint(A_small(unknown.detach()) - small))
+gradient_is_adjoint = compare(
+    "gradient", unknown.grad, A_small.adjoint(A_small(unknown.detach()) - small)
+)
 
 # %% [markdown]
 # How large may the step be? Gradient descent converges when the step is below $2 / \|A\|^2$, where $\|A\|$ is the
@@ -310,7 +360,9 @@ def squared_norm(A, x):
 norm = squared_norm(A_small, clean)
 for factor in (1.0, 2.5):
     estimate = least_squares(small, A_small, factor / norm, iterations=100)
-    print(f"step {factor} / |A|^2: misfit |Ax - y| = {(A_small(estimate) - small).norm():.1e}")
+    print(
+        f"step {factor} / |A|^2: misfit |Ax - y| = {(A_small(estimate) - small).norm():.1e}"
+    )
 
 # %% [markdown]
 # We observe that the first step explains the data to rounding. The second one overshoots, each time by more, and ends
@@ -323,7 +375,12 @@ for factor in (1.0, 2.5):
 # %%
 estimate = least_squares(small, A_small, 1 / norm, iterations=200)
 gap_to_pinv = float((estimate - A_small.pinv(small)).abs().max())
-shown = {"x": clean, "y": small, "gradient descent": estimate, "pseudo-inverse": A_small.pinv(small)}
+shown = {
+    "x": clean,
+    "y": small,
+    "gradient descent": estimate,
+    "pseudo-inverse": A_small.pinv(small),
+}
 show_images(
     shown,
     alt="The photograph, its small version, and two equal enlargements, soft, with a grid over bright areas.",
@@ -343,7 +400,9 @@ print(f"autograd's gradient is the adjoint of the misfit: {gradient_is_adjoint}"
 print(f"gradient descent from zero arrives at the pseudo-inverse: {gap_to_pinv < 1e-3}")
 for A in (Mask(kept), A_small, Downsample(3)):
     y = A(clean)
-    print(f"{type(A).__name__}: A(pinv(y)) = y: {torch.allclose(A(A.pinv(y)), y, atol=1e-4)}")
+    print(
+        f"{type(A).__name__}: A(pinv(y)) = y: {torch.allclose(A(A.pinv(y)), y, atol=1e-4)}"
+    )
 
 # %% [markdown]
 # ## 5. First trouble: many pictures fit
@@ -368,7 +427,9 @@ show_images(
     alt="The photograph; fine blades and a grid; their sum, a face under grass; the same small picture as before.",
 )
 data_change = float((A_small(other) - A_small(clean)).abs().max())
-print(f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the data: {data_change:.1e}")
+print(
+    f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the data: {data_change:.1e}"
+)
 
 # %% [markdown]
 # We observe two pictures that differ everywhere, and a camera that cannot tell them apart.
@@ -380,9 +441,15 @@ print(f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the
 
 # %% tags=["nbval-check-output"]
 patched = clean + hide(lawn, 1 - kept)
-print(f"shrinking: a null-space picture leaves the data unchanged: {data_change < 1e-4}")
-print(f"shrinking: the two pictures are less than 30 dB apart: {psnr(other, clean) < 30}")
-print(f"mask: grass in the holes leaves the data unchanged: {torch.equal(Mask(kept)(patched), Mask(kept)(clean))}")
+print(
+    f"shrinking: a null-space picture leaves the data unchanged: {data_change < 1e-4}"
+)
+print(
+    f"shrinking: the two pictures are less than 30 dB apart: {psnr(other, clean) < 30}"
+)
+print(
+    f"mask: grass in the holes leaves the data unchanged: {torch.equal(Mask(kept)(patched), Mask(kept)(clean))}"
+)
 
 # %% [markdown]
 # ## 6. Second trouble: noise is amplified
@@ -401,7 +468,10 @@ point = torch.zeros_like(clean, dtype=torch.float64)
 point[..., 0, 0] = 1
 K = torch.fft.fft2(blur(point, kernel))
 weaker = Blur(gaussian_kernel(9, 0.8)).spectrum(clean).abs()
-factors = {"blur with sigma 1.2": K.abs().flatten(), "blur with sigma 0.8": weaker.flatten()}
+factors = {
+    "blur with sigma 1.2": K.abs().flatten(),
+    "blur with sigma 0.8": weaker.flatten(),
+}
 show_curves(
     {name: (torch.linspace(0, 100, len(s)), s.sort(descending=True).values) for name, s in factors.items()},
     x_label="percent of the singular values", y_label="singular value", log_y=True, title="Two blurs",
@@ -428,10 +498,19 @@ def invert(y):
 
 blurred, sigma = blur(clean.double(), kernel), 5 / 255
 noisy = add_gaussian(blurred, sigma)
-inputs = {"exact": blurred, "rounded to 256 levels": (blurred * 255).round() / 255, "sigma 5/255": noisy}
+inputs = {
+    "exact": blurred,
+    "rounded to 256 levels": (blurred * 255).round() / 255,
+    "sigma 5/255": noisy,
+}
 inverted = {name: psnr(invert(y), clean.double()) for name, y in inputs.items()}
-shown = {"y, sigma 5/255": noisy} | {f"{name}: {inverted[name]:.0f} dB": invert(y) for name, y in inputs.items()}
-show_images(shown, alt="A blurred photograph; its perfect inversion; two inversions that are only specks.")
+shown = {"y, sigma 5/255": noisy} | {
+    f"{name}: {inverted[name]:.0f} dB": invert(y) for name, y in inputs.items()
+}
+show_images(
+    shown,
+    alt="A blurred photograph; its perfect inversion; two inversions that are only specks.",
+)
 
 # %% [markdown]
 # We observe a perfect picture from exact data. Saving $y$ as an ordinary 8-bit file is enough to destroy it.
@@ -466,13 +545,19 @@ show_curves({"gradient descent": quality, "the blurred, noisy y": [psnr(noisy, c
 predicted = -10 * torch.log10(sigma**2 * (1 / K.abs() ** 2).mean())
 line_factors = torch.fft.fft(matrices["blur"][:, 0]).abs().sort(descending=True).values
 exact = torch.linalg.svdvals(matrices["blur"])
-print(f"singular values by SVD are the size of the spectrum: {torch.allclose(exact, line_factors, atol=1e-5)}")
+print(
+    f"singular values by SVD are the size of the spectrum: {torch.allclose(exact, line_factors, atol=1e-5)}"
+)
 print(f"exact data invert, above 60 dB: {inverted['exact'] > 60}")
 print(f"noisy data do not, below 0 dB: {inverted['sigma 5/255'] < 0}")
-print(f"the formula predicts the error within 1 dB: {abs(float(predicted) - inverted['sigma 5/255']) < 1}")
+print(
+    f"the formula predicts the error within 1 dB: {abs(float(predicted) - inverted['sigma 5/255']) < 1}"
+)
 print(f"the misfit falls to the end: {misfit[-1] < misfit[best] < misfit[0]}")
 peak = quality[best]
-print(f"the PSNR rises by 2 dB or more, then falls by 4 dB or more: {peak > quality[0] + 2 and quality[-1] < peak - 4}")
+print(
+    f"the PSNR rises by 2 dB or more, then falls by 4 dB or more: {peak > quality[0] + 2 and quality[-1] < peak - 4}"
+)
 
 # %% [markdown]
 # ## 7. Tikhonov: a price on large pictures
@@ -493,11 +578,15 @@ print(f"the PSNR rises by 2 dB or more, then falls by 4 dB or more: {peak > qual
 
 # %%
 def tikhonov(y, weight):
-    return torch.fft.ifft2(K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)).real.float()
+    return torch.fft.ifft2(
+        K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)
+    ).real.float()
 
 
 weights = torch.logspace(-8, 0, 41).tolist()
-errors = [float(torch.mean((tikhonov(noisy, weight) - clean) ** 2)) for weight in weights]
+errors = [
+    float(torch.mean((tikhonov(noisy, weight) - clean) ** 2)) for weight in weights
+]
 lowest = min(range(len(weights)), key=errors.__getitem__)
 show_curves({"Tikhonov": (weights, errors), "y itself": (weights, [float(torch.mean((noisy - clean) ** 2))] * 41)},
             x_label="weight lambda", y_label="mean squared error", log_x=True, log_y=True,
@@ -509,10 +598,17 @@ show_curves({"Tikhonov": (weights, errors), "y itself": (weights, [float(torch.m
 
 # %%
 shown = {"y": noisy}
-for name, weight in {"too small": 1e-4, "best": weights[lowest], "too large": 1.0}.items():
+for name, weight in {
+    "too small": 1e-4,
+    "best": weights[lowest],
+    "too large": 1.0,
+}.items():
     restored = tikhonov(noisy, weight)
     shown[f"{name}: {weight:.1g}, {psnr(restored, clean):.1f} dB"] = restored
-show_images(shown, alt="The blurred photograph; a restoration buried in noise; one with some grain; a dark one.")
+show_images(
+    shown,
+    alt="The blurred photograph; a restoration buried in noise; one with some grain; a dark one.",
+)
 
 # %% [markdown]
 # We observe that even the best one is not good. It still has grain, its edges are soft, and it is a bit too dark,
@@ -529,7 +625,9 @@ def rms_misfit(x):
 
 
 allowed = [weight for weight in weights if rms_misfit(tikhonov(noisy, weight)) <= sigma]
-honest, best_tikhonov = (psnr(tikhonov(noisy, weight), clean) for weight in (max(allowed), weights[lowest]))
+honest, best_tikhonov = (
+    psnr(tikhonov(noisy, weight), clean) for weight in (max(allowed), weights[lowest])
+)
 print(f"discrepancy principle: lambda {max(allowed):.1e}, {honest:.1f} dB")
 print(f"with the truth:        lambda {weights[lowest]:.1e}, {best_tikhonov:.1f} dB")
 
@@ -542,9 +640,15 @@ print(f"with the truth:        lambda {weights[lowest]:.1e}, {best_tikhonov:.1f}
 
 # %% tags=["nbval-check-output"]
 plain = psnr(A.pinv(noisy), clean)
-print(f"the best Tikhonov beats the library's least squares by 5 dB or more: {best_tikhonov > plain + 5}")
-print(f"the error is a U, 3 dB lower than at both ends: {2 * errors[lowest] < min(errors[0], errors[-1])}")
-print(f"the discrepancy principle lands within 1 dB of the best: {best_tikhonov - honest < 1}")
+print(
+    f"the best Tikhonov beats the library's least squares by 5 dB or more: {best_tikhonov > plain + 5}"
+)
+print(
+    f"the error is a U, 3 dB lower than at both ends: {2 * errors[lowest] < min(errors[0], errors[-1])}"
+)
+print(
+    f"the discrepancy principle lands within 1 dB of the best: {best_tikhonov - honest < 1}"
+)
 
 # %% [markdown]
 # One remark on this check. The library's `Blur.pinv` is kinder than our `invert`: it drops the waves whose $|K|$ is
@@ -566,7 +670,9 @@ print(f"the discrepancy principle lands within 1 dB of the best: {best_tikhonov 
 
 # %%
 def differences(x):
-    return torch.diff(x, dim=-2, append=x[..., -1:, :]), torch.diff(x, dim=-1, append=x[..., -1:])
+    return torch.diff(x, dim=-2, append=x[..., -1:, :]), torch.diff(
+        x, dim=-1, append=x[..., -1:]
+    )
 
 
 def smoothness(x):
@@ -586,7 +692,14 @@ def total_variation(x):
 
 
 # %%
-def fit_pixels(y, A, penalty, weight, learning_rate=0.02, iterations=runtime.pick(quick=200, full=1000)):
+def fit_pixels(
+    y,
+    A,
+    penalty,
+    weight,
+    learning_rate=0.02,
+    iterations=runtime.pick(quick=200, full=1000),
+):
     x = A.adjoint(y).clone().requires_grad_()
     optimizer = torch.optim.Adam([x], lr=learning_rate)
     for _ in range(iterations):
@@ -609,7 +722,10 @@ results["TV"] = fit_pixels(noisy, A, total_variation, weight=0.003)
 deblurred = {name: psnr(x, clean) for name, x in results.items()}
 shown = {f"y: {psnr(noisy, clean):.1f} dB": noisy}
 shown |= {f"{name}: {deblurred[name]:.1f} dB": x for name, x in results.items()}
-show_images(shown, alt="Blurred and noisy; Tikhonov with grain; smoothness, soft; TV with flat areas and firm edges.")
+show_images(
+    shown,
+    alt="Blurred and noisy; Tikhonov with grain; smoothness, soft; TV with flat areas and firm edges.",
+)
 
 # %% [markdown]
 # We observe that each gains over the one before. TV has flat areas without grain and the firmest edges. A price
@@ -628,13 +744,22 @@ drawing = 0.15 + 0.55 * ((right + 0.3) ** 2 + (down + 0.2) ** 2 < 0.25).float()
 drawing[(right + down - 0.7).abs() < 0.2] = 0.95
 shown, filled = {}, {}
 for name, x in {"photograph": clean, "drawing": drawing[None, None]}.items():
-    y, fits = hide(x, kept), {"smoothness": (smoothness, 0.01), "TV": (total_variation, 0.002)}
-    shown |= {f"{name}, y": y, f"{name}, Tikhonov: {psnr(y / 1.01, x):.1f} dB": y / 1.01}
+    y, fits = (
+        hide(x, kept),
+        {"smoothness": (smoothness, 0.01), "TV": (total_variation, 0.002)},
+    )
+    shown |= {
+        f"{name}, y": y,
+        f"{name}, Tikhonov: {psnr(y / 1.01, x):.1f} dB": y / 1.01,
+    }
     for method, (penalty, weight) in fits.items():
         estimate = fit_pixels(y, Mask(kept), penalty, weight)
         filled[name, method] = psnr(estimate, x)
         shown[f"{name}, {method}: {filled[name, method]:.1f} dB"] = estimate
-show_images(shown, alt="A photograph and a drawing, each half black; still half black; filled, edges frayed; filled.")
+show_images(
+    shown,
+    alt="A photograph and a drawing, each half black; still half black; filled, edges frayed; filled.",
+)
 
 # %% [markdown]
 # We observe:
@@ -646,10 +771,19 @@ show_images(shown, alt="A photograph and a drawing, each half black; still half 
 # So "TV is better" is not a law. It is better **where its assumption fits the picture**.
 
 # %% tags=["nbval-check-output"]
-print(f"deblurring: TV beats smoothness by half a decibel or more: {deblurred['TV'] > deblurred['smoothness'] + 0.5}")
-print(f"deblurring: TV beats Tikhonov by 2 dB or more: {deblurred['TV'] > deblurred['Tikhonov'] + 2}")
-lead = {name: filled[name, "TV"] - filled[name, "smoothness"] for name in ("photograph", "drawing")}
-print(f"inpainting the drawing: TV beats smoothness by 4 dB or more: {lead['drawing'] > 4}")
+print(
+    f"deblurring: TV beats smoothness by half a decibel or more: {deblurred['TV'] > deblurred['smoothness'] + 0.5}"
+)
+print(
+    f"deblurring: TV beats Tikhonov by 2 dB or more: {deblurred['TV'] > deblurred['Tikhonov'] + 2}"
+)
+lead = {
+    name: filled[name, "TV"] - filled[name, "smoothness"]
+    for name in ("photograph", "drawing")
+}
+print(
+    f"inpainting the drawing: TV beats smoothness by 4 dB or more: {lead['drawing'] > 4}"
+)
 print(f"inpainting the photograph: they tie within 1 dB: {abs(lead['photograph']) < 1}")
 
 # %% [markdown]
@@ -667,7 +801,10 @@ lawn_results = {"TV": fit_pixels(lawn_y, A, total_variation, weight=0.003)}
 lawn_results["smoothness"] = fit_pixels(lawn_y, A, smoothness, weight=0.01)
 shown = {"lawn": lawn, f"y: {psnr(lawn_y, lawn):.1f} dB": lawn_y}
 shown |= {f"{name}: {psnr(x, lawn):.1f} dB": x for name, x in lawn_results.items()}
-show_images(shown, alt="Grass; blurred and noisy; TV turns blades into flat patches; smoothness leaves them soft.")
+show_images(
+    shown,
+    alt="Grass; blurred and noisy; TV turns blades into flat patches; smoothness leaves them soft.",
+)
 lawn_gain = psnr(lawn_results["TV"], lawn) - psnr(lawn_y, lawn)
 photograph_gain = deblurred["TV"] - psnr(noisy, clean)
 
@@ -683,8 +820,15 @@ photograph_gain = deblurred["TV"] - psnr(noisy, clean)
 # %%
 ramp = torch.linspace(0.1, 0.9, 128).reshape(1, 1, 1, 128)
 ramp_y = add_gaussian(ramp, 0.1)
-lines = {"truth": ramp, "TV": fit_pixels(ramp_y, Identity(), total_variation, weight=0.2, learning_rate=0.005)}
-lines["smoothness"] = fit_pixels(ramp_y, Identity(), smoothness, weight=5.0, learning_rate=0.005)
+lines = {
+    "truth": ramp,
+    "TV": fit_pixels(
+        ramp_y, Identity(), total_variation, weight=0.2, learning_rate=0.005
+    ),
+}
+lines["smoothness"] = fit_pixels(
+    ramp_y, Identity(), smoothness, weight=5.0, learning_rate=0.005
+)
 show_curves({name: x.flatten() for name, x in lines.items()}, x_label="pixel", y_label="gray value",
             title="An even slope becomes a staircase",
             alt="A straight line; TV follows it in flat steps with jumps; smoothness waves gently.")  # fmt: skip
@@ -699,9 +843,13 @@ def flat_share(x, slope=0.8 / 127):
     return float((torch.diff(x).abs() < slope / 4).float().mean())
 
 
-print(f"TV gains less than half as much on the lawn as on the photograph: {0 < lawn_gain < photograph_gain / 2}")
+print(
+    f"TV gains less than half as much on the lawn as on the photograph: {0 < lawn_gain < photograph_gain / 2}"
+)
 lawn_lead = psnr(lawn_results["TV"], lawn) - psnr(lawn_results["smoothness"], lawn)
-print(f"on the lawn, TV leads smoothness by less than a fifth of a decibel, if at all: {lawn_lead < 0.2}")
+print(
+    f"on the lawn, TV leads smoothness by less than a fifth of a decibel, if at all: {lawn_lead < 0.2}"
+)
 print(f"TV makes more than half of the slope flat: {flat_share(lines['TV']) > 1 / 2}")
 print(f"smoothness less than a quarter: {flat_share(lines['smoothness']) < 1 / 4}")
 

@@ -29,10 +29,28 @@ import torch
 from matplotlib.figure import Figure
 
 from dil_course import runtime
-from dil_course.figures import COLOURS, STYLES, draw_boxes, draw_curves, draw_picture, show_figure, show_images
-from dil_course.signals import Downsample, add_gaussian, nearest, patches, picture, places, psnr
+from dil_course.figures import (
+    COLOURS,
+    STYLES,
+    draw_boxes,
+    draw_curves,
+    draw_picture,
+    show_figure,
+    show_images,
+)
+from dil_course.signals import (
+    Downsample,
+    add_gaussian,
+    nearest,
+    patches,
+    picture,
+    places,
+    psnr,
+)
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 
 
 def gray(name, side=128):
@@ -54,8 +72,17 @@ face = gray("camera")
 # %%
 def by_hand(x, size):
     height, width = x.shape[-2:]
-    corners = [(row, column) for row in range(height - size + 1) for column in range(width - size + 1)]
-    return torch.stack([x[0, :, row : row + size, column : column + size].flatten() for row, column in corners])
+    corners = [
+        (row, column)
+        for row in range(height - size + 1)
+        for column in range(width - size + 1)
+    ]
+    return torch.stack(
+        [
+            x[0, :, row : row + size, column : column + size].flatten()
+            for row, column in corners
+        ]
+    )
 
 
 def distances_by_hand(query, rows):
@@ -63,7 +90,9 @@ def distances_by_hand(query, rows):
 
 
 rows, where = patches(face, 5), places(face, 5)
-print(f"{len(rows)} patches of {rows.shape[1]} numbers in {face.shape[-2]} x {face.shape[-1]} pixels")
+print(
+    f"{len(rows)} patches of {rows.shape[1]} numbers in {face.shape[-2]} x {face.shape[-1]} pixels"
+)
 
 # %% [markdown]
 # The library does the same: `patches(x, size)` gives the rows, `places(x, size)` says where each one starts, and
@@ -77,9 +106,14 @@ query = 4000
 all_distances = distances_by_hand(rows[query], rows)
 all_distances[(where - where[query]).abs().amax(1) < 5] = torch.inf
 this = slice(query, query + 1)
-found, number = nearest(rows[this], rows, k=1, apart=5, query_places=where[this], database_places=where)
+found, number = nearest(
+    rows[this], rows, k=1, apart=5, query_places=where[this], database_places=where
+)
 print("our table of patches is the library's:", torch.equal(by_hand(face, 5), rows))
-print("our search finds the library's neighbour:", all_distances.argmin().item() == number.item())
+print(
+    "our search finds the library's neighbour:",
+    all_distances.argmin().item() == number.item(),
+)
 print("and its distance:", torch.allclose(all_distances.min(), found[0, 0], atol=1e-5))
 
 # %% [markdown]
@@ -121,10 +155,16 @@ for index, corner in enumerate([(72, 38), (98, 80), (59, 56)]):
     near = neighbours(face, corner, size)
     draw_boxes(whole, [corner], size, index, width=3)
     draw_boxes(whole, [place for place, _ in near], size, index)
-    titles = {"query": corner} | {f"{number + 1}: {distance:.3f}": place for number, (place, distance) in enumerate(near)}
+    titles = {"query": corner} | {
+        f"{number + 1}: {distance:.3f}": place
+        for number, (place, distance) in enumerate(near)
+    }
     for axes, (title, (row, column)) in zip(grid[index], titles.items(), strict=True):
         draw_picture(axes, face[..., row : row + size, column : column + size], title)
-show_figure(figure, "A man at a telescope. The cheek's neighbours lie on the cheek, those of an edge along it. The eye's neighbours are no eyes.")
+show_figure(
+    figure,
+    "A man at a telescope. The cheek's neighbours lie on the cheek, those of an edge along it. The eye's neighbours are no eyes.",
+)
 
 # %% [markdown]
 # We observe three kinds of patches (thick box: the query; thin boxes of the same colour and line style: its neighbours).
@@ -146,7 +186,9 @@ def shapes(x, size=5):
 
 
 def draw_queries(x, seed=0, count=runtime.pick(quick=600, full=3000)):
-    order = torch.randperm(len(patches(x, 5)), generator=runtime.generator(seed, "queries"))
+    order = torch.randperm(
+        len(patches(x, 5)), generator=runtime.generator(seed, "queries")
+    )
     return order[:count], order[-count:]  # queries, and as many random patches
 
 
@@ -157,16 +199,26 @@ for name in photographs:
     inside = nearest(rows[some], rows, 1, 5, where[some], where)[0][:, 0]
     blind = (rows[some] - rows[others]).square().mean(1).sqrt()
     curves[name] = inside, blind
-    print(f"{name:8} median distance: nearest {inside.median():.3f}, random {blind.median():.3f}")
+    print(
+        f"{name:8} median distance: nearest {inside.median():.3f}, random {blind.median():.3f}"
+    )
 
 # %%
 figure = Figure(figsize=(10, 3.2), layout="constrained")
 share = torch.arange(1, len(inside) + 1) / len(inside)
 for axes, name in zip(figure.subplots(1, 3, sharey=True), photographs, strict=True):
     lines = zip(("nearest", "random"), curves[name], strict=True)
-    draw_curves(axes, {label: (values.sort().values, share) for label, values in lines}, "distance", "share of patches below")
+    draw_curves(
+        axes,
+        {label: (values.sort().values, share) for label, values in lines},
+        "distance",
+        "share of patches below",
+    )
     axes.set(title=name, xscale="log", xlim=(1e-3, 0.5))
-show_figure(figure, "Three panels of rising curves: the nearest patch's distance lies left of the random one's in each.")
+show_figure(
+    figure,
+    "Three panels of rising curves: the nearest patch's distance lies left of the random one's in each.",
+)
 
 # %% [markdown]
 # We observe that searching pays on all three pictures. On the bricks half of all patches have a neighbour that
@@ -176,8 +228,12 @@ show_figure(figure, "Three panels of rising curves: the nearest patch's distance
 
 # %% tags=["nbval-check-output"]
 for name, (inside, blind) in curves.items():
-    print(f"{name}: the nearest is nearer than a random patch for nine patches of ten: {(inside < blind).float().mean().item() > 0.9}")
-    print(f"{name}: in the median it is less than half as far: {inside.median().item() < blind.median().item() / 2}")
+    print(
+        f"{name}: the nearest is nearer than a random patch for nine patches of ten: {(inside < blind).float().mean().item() > 0.9}"
+    )
+    print(
+        f"{name}: in the median it is less than half as far: {inside.median().item() < blind.median().item() / 2}"
+    )
 
 # %% [markdown]
 # ## 2. And at another size?
@@ -210,9 +266,17 @@ for index, corner in enumerate([(97, 80), (30, 88), (57, 55)]):
     draw_boxes(small, [(row, column)], 7, index)
     trio = [query.reshape(1, 1, 7, 7), half[..., row : row + 7, column : column + 7]]
     trio += [face[..., 2 * row : 2 * row + 14, 2 * column : 2 * column + 14]]
-    for axes, title, window in zip(grid[index], ["query", f"found, {distance.item():.3f}", "parent"], trio, strict=True):
+    for axes, title, window in zip(
+        grid[index],
+        ["query", f"found, {distance.item():.3f}", "parent"],
+        trio,
+        strict=True,
+    ):
         draw_picture(axes, window, title)
-show_figure(figure, "Two edges of the picture are found in its half-size copy, and their parents show sharper edges; an eye is not.")
+show_figure(
+    figure,
+    "Two edges of the picture are found in its half-size copy, and their parents show sharper edges; an eye is not.",
+)
 
 # %% [markdown]
 # We observe that edges look alike at both sizes, and their parents are edges with more pixels. What was found for the eye is no eye.
@@ -237,7 +301,18 @@ show_figure(figure, "Two edges of the picture are found in its half-size copy, a
 
 
 # %%
-BUNDLED = ["astronaut", "coffee", "chelsea", "rocket", "camera", "coins", "moon", "brick", "grass", "gravel"]
+BUNDLED = [
+    "astronaut",
+    "coffee",
+    "chelsea",
+    "rocket",
+    "camera",
+    "coins",
+    "moon",
+    "brick",
+    "grass",
+    "gravel",
+]
 TIMES = (0.25, 1, 4, 16)
 outside = {name: shapes(gray(name, 256)) for name in BUNDLED}
 
@@ -255,13 +330,20 @@ def race(name, seed=0):
     result = {"inside": nearest(rows[some], rows, 1, 5, where[some], where)[0]}
     result["half size"] = nearest(rows[some], shapes(Downsample(2)(x)))[0]
     others = torch.cat([outside[other] for other in BUNDLED if other != name])
-    others = others[torch.randperm(len(others), generator=runtime.generator(seed, "outside"))]
+    others = others[
+        torch.randperm(len(others), generator=runtime.generator(seed, "outside"))
+    ]
     best, start = torch.inf, 0
-    for times in TIMES:  # a larger database can only come nearer, so only its new part is searched
+    for times in (
+        TIMES
+    ):  # a larger database can only come nearer, so only its new part is searched
         stop = int(times * len(rows))
         best = nearest(rows[some], others[start:stop])[0].clamp(max=best)
         result[times], start = best, stop
-    return {key: torch.stack([quarter.mean() for quarter in values[:, 0].chunk(4)]) for key, values in result.items()}
+    return {
+        key: torch.stack([quarter.mean() for quarter in values[:, 0].chunk(4)])
+        for key, values in result.items()
+    }
 
 
 # %% [markdown]
@@ -269,30 +351,60 @@ def race(name, seed=0):
 # detailed ones? How many times more must the outside have to draw level?
 
 # %%
-raced = {name: race(name) for name in ("brick", "coffee", "chelsea", "astronaut", "grass")}
+raced = {
+    name: race(name) for name in ("brick", "coffee", "chelsea", "astronaut", "grass")
+}
 figure = Figure(figsize=(10, 3.1), layout="constrained")
 for axes, (name, result) in zip(figure.subplots(1, 5), raced.items(), strict=True):
-    for index, (label, quarter) in enumerate({"smoothest": 0, "most detailed": 3}.items()):
-        axes.plot(TIMES, [result[times][quarter] for times in TIMES], "o", ls=STYLES[0], c=COLOURS[index], label=f"{label}, outside")
-        axes.axhline(result["inside"][quarter], ls=STYLES[1 + 2 * index], c=COLOURS[index], label=f"{label}, inside")
+    for index, (label, quarter) in enumerate(
+        {"smoothest": 0, "most detailed": 3}.items()
+    ):
+        axes.plot(
+            TIMES,
+            [result[times][quarter] for times in TIMES],
+            "o",
+            ls=STYLES[0],
+            c=COLOURS[index],
+            label=f"{label}, outside",
+        )
+        axes.axhline(
+            result["inside"][quarter],
+            ls=STYLES[1 + 2 * index],
+            c=COLOURS[index],
+            label=f"{label}, inside",
+        )
     axes.set(xscale="log", title=name, xlabel="outside : inside", ylim=(0, None))
     axes.set_xticks(TIMES, ["1/4", "1", "4", "16"], minor=False)
     axes.minorticks_off()
 figure.axes[0].set_ylabel("mean distance")
-figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
-show_figure(figure, "Five panels: falling curves of the outside distance reach the flat inside line late for detailed patches, or not at all.")
+figure.legend(
+    *figure.axes[0].get_legend_handles_labels(),
+    loc="outside lower center",
+    ncols=4,
+    fontsize=9,
+)
+show_figure(
+    figure,
+    "Five panels: falling curves of the outside distance reach the flat inside line late for detailed patches, or not at all.",
+)
 
 
 # %%
 def replaced_by(result, quarter):
-    enough = [times for times in TIMES if result[times][quarter] <= result["inside"][quarter]]
+    enough = [
+        times for times in TIMES if result[times][quarter] <= result["inside"][quarter]
+    ]
     return f"{min(enough):g}" if enough else "> 16"
 
 
-print("times as many patches outside as inside that come as near, by quarter from smooth to detailed")
+print(
+    "times as many patches outside as inside that come as near, by quarter from smooth to detailed"
+)
 for name, result in raced.items():
     print(f"{name:10}", *[f"{replaced_by(result, quarter):>6}" for quarter in range(4)])
-print("\nmean distance: half-size copy | a quarter as many patches outside, the same number")
+print(
+    "\nmean distance: half-size copy | a quarter as many patches outside, the same number"
+)
 for name, result in raced.items():
     print(f"{name:10} {result['half size'].mean():.4f} | {result[0.25].mean():.4f}")
 
@@ -316,12 +428,25 @@ for name, result in raced.items():
 # %% tags=["nbval-check-output"]
 for name, result in raced.items():
     ahead = bool(result["inside"][3] < result[1][3])
-    print(f"{name}: inside is nearer than as many patches outside, for the most detailed quarter: {ahead}")
+    print(
+        f"{name}: inside is nearer than as many patches outside, for the most detailed quarter: {ahead}"
+    )
 smooth = sum(bool(result[4][0] <= result["inside"][0]) for result in raced.values())
-print("four times as many patches outside replace the inside for the smoothest quarter of three pictures or more:", smooth >= 3)
-print("sixteen times as many do not replace the most detailed quarter of the bricks:", bool(raced["brick"][16][3] > raced["brick"]["inside"][3]))
-across = sum(bool(result["half size"].mean() < result[0.25].mean()) for result in raced.values())
-print("the half-size copy is nearer than as many patches outside, on four of five pictures or more:", across >= 4)
+print(
+    "four times as many patches outside replace the inside for the smoothest quarter of three pictures or more:",
+    smooth >= 3,
+)
+print(
+    "sixteen times as many do not replace the most detailed quarter of the bricks:",
+    bool(raced["brick"][16][3] > raced["brick"]["inside"][3]),
+)
+across = sum(
+    bool(result["half size"].mean() < result[0.25].mean()) for result in raced.values()
+)
+print(
+    "the half-size copy is nearer than as many patches outside, on four of five pictures or more:",
+    across >= 4,
+)
 
 # %% [markdown]
 # ## 4. Neighbours remove noise
@@ -341,7 +466,9 @@ print("the half-size copy is nearer than as many patches outside, on four of fiv
 
 # %%
 def average_of_nearest(y, searched, counts):
-    around = torch.nn.functional.pad(searched, (2, 2, 2, 2), mode="reflect")  # a 5 x 5 patch around every pixel
+    around = torch.nn.functional.pad(
+        searched, (2, 2, 2, 2), mode="reflect"
+    )  # a 5 x 5 patch around every pixel
     numbers = nearest(patches(around, 5), patches(around, 5), k=max(counts))[1]
     pixels = y[0].flatten(1)
     return {k: pixels[:, numbers[:, :k]].mean(2).reshape(y.shape) for k in counts}
@@ -363,14 +490,28 @@ for name in ("camera", "brick"):
 
 # %%
 figure = Figure(figsize=(10, 3.4), layout="constrained")
-quality = {key: [psnr(estimate, gray(key[0], 96)) for estimate in results.values()] for key, results in searched.items()}
+quality = {
+    key: [psnr(estimate, gray(key[0], 96)) for estimate in results.values()]
+    for key, results in searched.items()
+}
 for axes, name in zip(figure.subplots(1, 2, sharey=True), copies, strict=True):
-    lines = {"true copies": (counts, copies[name]), "searched in the clean picture": (counts, quality[name, "clean"])}
-    draw_curves(axes, lines | {"searched in the noisy picture": (counts, quality[name, "noisy"])}, "k", "PSNR (dB)")
+    lines = {
+        "true copies": (counts, copies[name]),
+        "searched in the clean picture": (counts, quality[name, "clean"]),
+    }
+    draw_curves(
+        axes,
+        lines | {"searched in the noisy picture": (counts, quality[name, "noisy"])},
+        "k",
+        "PSNR (dB)",
+    )
     axes.set(title=name, xscale="log")
     axes.set_xticks(counts, counts)
     axes.minorticks_off()
-show_figure(figure, "True copies rise in a straight line. Neighbours from the clean picture follow and bend; those from the noisy one stay lower.")
+show_figure(
+    figure,
+    "True copies rise in a straight line. Neighbours from the clean picture follow and bend; those from the noisy one stay lower.",
+)
 
 # %% [markdown]
 # We observe:
@@ -385,9 +526,16 @@ gain = copies["camera"][4] - copies["camera"][0]
 print("sixteen true copies gain twelve decibels, within a half:", abs(gain - 12) < 0.5)
 for name in copies:
     clean, noisy = quality[name, "clean"], quality[name, "noisy"]
-    print(f"{name}: searching in noise costs more than 1 dB at the best k: {max(clean) > max(noisy) + 1}")
-    print(f"{name}: the noisy picture's own neighbours still gain 4 dB or more: {max(noisy) > noisy[0] + 4}")
-print("camera: more neighbours become harmful, also in the clean picture:", quality["camera", "clean"][-1] < max(quality["camera", "clean"]) - 1)
+    print(
+        f"{name}: searching in noise costs more than 1 dB at the best k: {max(clean) > max(noisy) + 1}"
+    )
+    print(
+        f"{name}: the noisy picture's own neighbours still gain 4 dB or more: {max(noisy) > noisy[0] + 4}"
+    )
+print(
+    "camera: more neighbours become harmful, also in the clean picture:",
+    quality["camera", "clean"][-1] < max(quality["camera", "clean"]) - 1,
+)
 
 # %% [markdown]
 # ## 5. Non-local means
@@ -416,8 +564,12 @@ def nlm(y, sigma, patch=5, reach=6, strength=0.8):
         for right in range(-reach, reach + 1):
             moved = mirrored.roll((-down, -right), dims=(-2, -1))
             squared = (moved - mirrored).square().mean(1, keepdim=True)
-            distance = torch.nn.functional.avg_pool2d(squared, patch, stride=1, padding=patch // 2)
-            weight = torch.exp(-(distance - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2)
+            distance = torch.nn.functional.avg_pool2d(
+                squared, patch, stride=1, padding=patch // 2
+            )
+            weight = torch.exp(
+                -(distance - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2
+            )
             total, votes = total + weight * moved, votes + weight
     inside = slice(border, -border)
     return (total / votes)[..., inside, inside], votes[..., inside, inside]
@@ -433,7 +585,11 @@ def nlm(y, sigma, patch=5, reach=6, strength=0.8):
 x = picture("camera", 128)
 y = add_gaussian(x, sigma)
 estimate, votes = nlm(y, sigma)
-shown = {f"y, {psnr(y, x):.1f} dB": y, f"estimate, {psnr(estimate, x):.1f} dB": estimate, "votes / 169": votes / 169}
+shown = {
+    f"y, {psnr(y, x):.1f} dB": y,
+    f"estimate, {psnr(estimate, x):.1f} dB": estimate,
+    "votes / 169": votes / 169,
+}
 alt = "A noisy face; the same, clean on cheek and sky; votes are many there, few in hair and at edges; the error is the opposite."
 show_images(shown | {"|error| x 5": 5 * (estimate - x).abs()}, alt)
 
@@ -446,12 +602,21 @@ show_images(shown | {"|error| x 5": 5 * (estimate - x).abs()}, alt)
 # %% tags=["nbval-check-output"]
 from dil_course.from_scratch import non_local_means
 
-print("the library gives our numbers:", torch.allclose(estimate, non_local_means(y, sigma), atol=1e-5))
+print(
+    "the library gives our numbers:",
+    torch.allclose(estimate, non_local_means(y, sigma), atol=1e-5),
+)
 shifted = non_local_means(y + 0.1, sigma)
-print("the weights sum to one:", torch.allclose(shifted, non_local_means(y, sigma) + 0.1, atol=1e-4))
+print(
+    "the weights sum to one:",
+    torch.allclose(shifted, non_local_means(y, sigma) + 0.1, atol=1e-4),
+)
 quarters = (estimate - x).square().flatten()[votes.flatten().argsort()].chunk(4)
 few, many = quarters[0].mean().item(), quarters[3].mean().item()
-print("the quarter of pixels with the fewest votes has four times the error of the one with the most:", few > 4 * many)
+print(
+    "the quarter of pixels with the fewest votes has four times the error of the one with the most:",
+    few > 4 * many,
+)
 
 # %% [markdown]
 # ### How strong?
@@ -470,7 +635,10 @@ figure = Figure(figsize=(6.4, 3.6), layout="constrained")
 draw_curves(axes := figure.subplots(), curves, "strength h / sigma", "PSNR (dB)")
 axes.set_ylim(18, 36.5)
 axes.legend(ncols=4, fontsize=9, loc="upper center")
-show_figure(figure, "Four curves with one hump each, near 0.6 to 0.8; the smooth coffee highest, the grass lowest.")
+show_figure(
+    figure,
+    "Four curves with one hump each, near 0.6 to 0.8; the smooth coffee highest, the grass lowest.",
+)
 
 # %% [markdown]
 # We observe one hump for each picture, and nearly at one place. That is worth much: with $h$ in units of $\sigma$, 0.8 serves all four.
@@ -501,8 +669,14 @@ show_images(shown, alt, columns=2)
 best = {name: max(values) for name, (_, values) in curves.items()}
 ends = {name: max(values[0], values[-1]) for name, (_, values) in curves.items()}
 default = {name: values[strengths.index(0.8)] for name, (_, values) in curves.items()}
-print("every picture does best inside the range, half a decibel above both ends:", all(best[name] > ends[name] + 0.5 for name in best))
-print("the library's default strength is within half a decibel of the best:", all(default[name] > best[name] - 0.5 for name in best))
+print(
+    "every picture does best inside the range, half a decibel above both ends:",
+    all(best[name] > ends[name] + 0.5 for name in best),
+)
+print(
+    "the library's default strength is within half a decibel of the best:",
+    all(default[name] > best[name] - 0.5 for name in best),
+)
 print("the coffee gains 5 dB more than the grass:", best["coffee"] > best["grass"] + 5)
 
 # %% [markdown]
@@ -521,21 +695,43 @@ import bm3d
 
 def denoise_bm3d(y, sigma):
     array = y[0].permute(1, 2, 0).double().numpy()
-    array = bm3d.bm3d_rgb(array, sigma) if array.shape[2] == 3 else bm3d.bm3d(array[..., 0], sigma)
-    return torch.from_numpy(array).float().reshape(*array.shape[:2], -1).permute(2, 0, 1)[None]
+    array = (
+        bm3d.bm3d_rgb(array, sigma)
+        if array.shape[2] == 3
+        else bm3d.bm3d(array[..., 0], sigma)
+    )
+    return (
+        torch.from_numpy(array)
+        .float()
+        .reshape(*array.shape[:2], -1)
+        .permute(2, 0, 1)[None]
+    )
 
 
 table, shown = {}, {}
 for name in ("coffee", "camera", "grass"):
     x = picture(name, 96)
     y = add_gaussian(x, sigma)
-    results = {"noisy": y, "NLM": non_local_means(y, sigma), "BM3D": denoise_bm3d(y, sigma)}
+    results = {
+        "noisy": y,
+        "NLM": non_local_means(y, sigma),
+        "BM3D": denoise_bm3d(y, sigma),
+    }
     table[name] = {method: psnr(estimate, x) for method, estimate in results.items()}
-    shown |= {name: x} | {f"{name}, {method}: {table[name][method]:.1f} dB": estimate for method, estimate in results.items()}
-    print(f"{name:8}", "   ".join(f"{method} {value:.2f} dB" for method, value in table[name].items()))
+    shown |= {name: x} | {
+        f"{name}, {method}: {table[name][method]:.1f} dB": estimate
+        for method, estimate in results.items()
+    }
+    print(
+        f"{name:8}",
+        "   ".join(f"{method} {value:.2f} dB" for method, value in table[name].items()),
+    )
 
 # %%
-show_images(shown, alt="Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by BM3D. BM3D keeps more of hair and blades.")
+show_images(
+    shown,
+    alt="Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by BM3D. BM3D keeps more of hair and blades.",
+)
 
 # %% [markdown]
 # We observe that BM3D is ahead on all three, by about one decibel. Both follow the picture: coffee is easy, grass is hard for both.
@@ -543,8 +739,16 @@ show_images(shown, alt="Three rows: coffee, a face, grass; each clean, noisy, by
 
 # %% tags=["nbval-check-output"]
 for name, row in table.items():
-    print(f"{name}: noisy < NLM < BM3D: {row['noisy'] + 2 < row['NLM'] < row['BM3D'] - 0.3}")
-print("both find coffee easiest and grass hardest:", all(table["coffee"][m] > table["camera"][m] > table["grass"][m] for m in ("NLM", "BM3D")))
+    print(
+        f"{name}: noisy < NLM < BM3D: {row['noisy'] + 2 < row['NLM'] < row['BM3D'] - 0.3}"
+    )
+print(
+    "both find coffee easiest and grass hardest:",
+    all(
+        table["coffee"][m] > table["camera"][m] > table["grass"][m]
+        for m in ("NLM", "BM3D")
+    ),
+)
 
 # %% [markdown]
 # ## 7. Where nothing recurs
@@ -602,10 +806,16 @@ show_figure(figure, alt)
 # %%
 x = gray("astronaut", 96)
 restored = [non_local_means(add_gaussian(x, sigma, seed), sigma) for seed in range(3)]
-error = torch.stack([(estimate - x).square() for estimate in restored]).mean(0)[..., 2:-2, 2:-2].flatten()
+error = (
+    torch.stack([(estimate - x).square() for estimate in restored])
+    .mean(0)[..., 2:-2, 2:-2]
+    .flatten()
+)
 order = maps["astronaut"].flatten().argsort()
 by_quarter = [quarter.mean().sqrt().item() for quarter in error[order].chunk(4)]
-print("RMS error of non-local means, from the quarter that recurs best to the most unique one:")
+print(
+    "RMS error of non-local means, from the quarter that recurs best to the most unique one:"
+)
 print("   ".join(f"{value:.3f}" for value in by_quarter), f"   (noise: {sigma:.3f})")
 
 # %% [markdown]
@@ -613,10 +823,23 @@ print("   ".join(f"{value:.3f}" for value in by_quarter), f"   (noise: {sigma:.3
 # of the noise or of the method. It is a property of the picture. It limits every method that averages what it finds inside.
 
 # %% tags=["nbval-check-output"]
-print("bricks have the lowest novelty of the five:", novelty["brick"] == min(novelty.values()))
-print("grass has the highest, above the face:", novelty["grass"] == max(novelty.values()) and novelty["astronaut"] < novelty["grass"])
-print("the error rises from each quarter to the next more unique one:", by_quarter == sorted(by_quarter))
-print("and more than doubles from the first to the last:", by_quarter[3] > 2 * by_quarter[0])
+print(
+    "bricks have the lowest novelty of the five:",
+    novelty["brick"] == min(novelty.values()),
+)
+print(
+    "grass has the highest, above the face:",
+    novelty["grass"] == max(novelty.values())
+    and novelty["astronaut"] < novelty["grass"],
+)
+print(
+    "the error rises from each quarter to the next more unique one:",
+    by_quarter == sorted(by_quarter),
+)
+print(
+    "and more than doubles from the first to the last:",
+    by_quarter[3] > 2 * by_quarter[0],
+)
 
 # %% [markdown]
 # ## 8. What this means for networks

@@ -39,7 +39,10 @@ device = runtime.device()
 x = picture("coffee", side=128).to(device)
 sigma = 25 / 255
 y = add_gaussian(x, sigma, seed=0)
-show_images({"x, clean": x, f"y, noisy: {psnr(y, x):.1f} dB": y}, alt="A cup of coffee, clean and with strong noise.")
+show_images(
+    {"x, clean": x, f"y, noisy: {psnr(y, x):.1f} dB": y},
+    alt="A cup of coffee, clean and with strong noise.",
+)
 
 # %% [markdown]
 # ## 1. A question about pictures
@@ -90,10 +93,14 @@ class Scale(nn.Module):
     def __init__(self, channels_in, width, skip, coarser):
         super().__init__()
         self.skip = convolution(channels_in, skip, 1)
-        self.down = nn.Sequential(convolution(channels_in, width, 3, stride=2), convolution(width, width, 3))
+        self.down = nn.Sequential(
+            convolution(channels_in, width, 3, stride=2), convolution(width, width, 3)
+        )
         self.coarser = coarser
         self.join = nn.BatchNorm2d(skip + width)
-        self.up = nn.Sequential(convolution(skip + width, width, 3), convolution(width, width, 1))
+        self.up = nn.Sequential(
+            convolution(skip + width, width, 3), convolution(width, width, 1)
+        )
 
     def forward(self, x):
         deep = self.coarser(self.down(x))
@@ -121,7 +128,9 @@ class Network(nn.Module):
 
 with runtime.seeded(0):
     network = Network().to(device)
-print(f"{sum(p.numel() for p in network.parameters()):,} weights for {y.numel():,} numbers in the picture")
+print(
+    f"{sum(p.numel() for p in network.parameters()):,} weights for {y.numel():,} numbers in the picture"
+)
 
 # %% [markdown]
 # There are more than twice as many weights as numbers in the picture.
@@ -135,9 +144,14 @@ draws = {}
 for seed in range(3):
     torch.manual_seed(seed)
     draw = Network()(z).detach()
-    draws[f"random weights, seed {seed}"] = (draw - draw.min()) / (draw.max() - draw.min())
+    draws[f"random weights, seed {seed}"] = (draw - draw.min()) / (
+        draw.max() - draw.min()
+    )
 draws["white noise"] = torch.rand(1, 3, 128, 128)
-show_images(draws, alt="Three outputs of untrained networks, cloudy and smooth in places, beside white noise without structure.")
+show_images(
+    draws,
+    alt="Three outputs of untrained networks, cloudy and smooth in places, beside white noise without structure.",
+)
 
 # %% [markdown]
 # We observe clouds with structure at several scales, not white noise (each draw is stretched to full contrast).
@@ -193,10 +207,19 @@ result = await watch(fit(y, network, iterations), truth=x, observed=y)
 
 # %% tags=["nbval-check-output"]
 history = result.history
-print("the estimate beats the noisy picture by at least 6 dB:", psnr(result.estimate, x) > psnr(y, x) + 6)
-print("the average beats the single output at the end by at least 1 dB:", history["psnr_average"][-1] > history["psnr"][-1] + 1)
+print(
+    "the estimate beats the noisy picture by at least 6 dB:",
+    psnr(result.estimate, x) > psnr(y, x) + 6,
+)
+print(
+    "the average beats the single output at the end by at least 1 dB:",
+    history["psnr_average"][-1] > history["psnr"][-1] + 1,
+)
 smooth = torch.tensor(history["psnr"]).unfold(0, 9, 1).mean(1)
-print("single outputs peak, then lose at least half a decibel:", bool(smooth.max() > smooth[-1] + 0.5))
+print(
+    "single outputs peak, then lose at least half a decibel:",
+    bool(smooth.max() > smooth[-1] + 0.5),
+)
 
 # %% [markdown]
 # ## 4. The library's version
@@ -221,7 +244,9 @@ with runtime.seeded(0):
     mine = Network().to(device)
 for step_mine, step_library in zip(fit(y, mine, 10), prior(y, 10, fast=False)):
     pass
-same_estimate = compare("estimate, iteration 10", step_mine.estimate, step_library.estimate)
+same_estimate = compare(
+    "estimate, iteration 10", step_mine.estimate, step_library.estimate
+)
 same_loss = compare("loss, iteration 10", step_mine.loss, step_library.loss)
 
 # %% tags=["nbval-check-output"]
@@ -250,12 +275,20 @@ targets = {
     "shuffled pixels": small.flatten(2)[..., order].view_as(small),
     "pure noise": add_gaussian(torch.full_like(small, 0.5), 0.2, seed=1).clamp(0, 1),
 }
-show_images(targets, alt="The four targets: a detail of a coffee cup, the same with noise, its pixels shuffled, pure noise.")
+show_images(
+    targets,
+    alt="The four targets: a detail of a coffee cup, the same with noise, its pixels shuffled, pure noise.",
+)
 
 # %%
 iterations_small = runtime.pick(quick=240, full=2000)
-fits = {name: run(prior(target, iterations_small), truth=small) for name, target in targets.items()}
-curves = {name: (fit.history["iteration"], fit.history["loss"]) for name, fit in fits.items()}
+fits = {
+    name: run(prior(target, iterations_small), truth=small)
+    for name, target in targets.items()
+}
+curves = {
+    name: (fit.history["iteration"], fit.history["loss"]) for name, fit in fits.items()
+}
 alt = "Loss over iterations for the four targets. The photograph falls fastest and lowest; pure noise falls slowest."
 show_curves(curves, "iteration", "loss (mean squared error)", alt, log_y=True)
 
@@ -272,9 +305,18 @@ remaining = {}
 for name, fit_result in fits.items():
     losses = fit_result.history["loss"]
     remaining[name] = losses[len(losses) // 2] / targets[name].var().item()
-print("halfway, less than a fiftieth of the photograph is left:", remaining["photograph"] < 0.02)
-print("halfway, more than a third of the pure noise is left:", remaining["pure noise"] > runtime.pick(quick=1 / 3, full=0.05))
-print("shuffled pixels resist at least five times as much as the photograph:", remaining["shuffled pixels"] > 5 * remaining["photograph"])
+print(
+    "halfway, less than a fiftieth of the photograph is left:",
+    remaining["photograph"] < 0.02,
+)
+print(
+    "halfway, more than a third of the pure noise is left:",
+    remaining["pure noise"] > runtime.pick(quick=1 / 3, full=0.05),
+)
+print(
+    "shuffled pixels resist at least five times as much as the photograph:",
+    remaining["shuffled pixels"] > 5 * remaining["photograph"],
+)
 
 # %% [markdown]
 # ## 6. Averaging the outputs
@@ -290,10 +332,25 @@ print("shuffled pixels resist at least five times as much as the photograph:", r
 average = None
 for step in prior(small_noisy, iterations_small):
     weight = min(0.99, step.iteration / (step.iteration + 10))
-    average = step.estimate if average is None else weight * average + (1 - weight) * step.estimate
-pictures = {"noisy": small_noisy, "last output": step.estimate, "average": average, "truth": small}
-shown = {f"{name}, {psnr(p, small):.1f} dB" if name != "truth" else name: p for name, p in pictures.items()}
-show_images(shown, alt="A detail of the cup: noisy, last output, average of outputs, truth. The average is the smoothest estimate.")
+    average = (
+        step.estimate
+        if average is None
+        else weight * average + (1 - weight) * step.estimate
+    )
+pictures = {
+    "noisy": small_noisy,
+    "last output": step.estimate,
+    "average": average,
+    "truth": small,
+}
+shown = {
+    f"{name}, {psnr(p, small):.1f} dB" if name != "truth" else name: p
+    for name, p in pictures.items()
+}
+show_images(
+    shown,
+    alt="A detail of the cup: noisy, last output, average of outputs, truth. The average is the smoothest estimate.",
+)
 same_average = compare("average", average, fits["photograph + noise"].estimate)
 
 # %% [markdown]
@@ -302,7 +359,10 @@ same_average = compare("average", average, fits["photograph + noise"].estimate)
 
 # %% tags=["nbval-check-output"]
 print("the average by hand equals the one of run:", same_average)
-print("the average beats the last output by at least 1 dB:", psnr(average, small) > psnr(step.estimate, small) + 1)
+print(
+    "the average beats the last output by at least 1 dB:",
+    psnr(average, small) > psnr(step.estimate, small) + 1,
+)
 
 # %% [markdown]
 # ## 7. What each part does
@@ -323,13 +383,23 @@ changes = {
     "no skip": {"skip": 0},
     "wide skip": {"skip": 32},
 }
-variants = {"as in the paper": fits["photograph + noise"]}  # we have made that run already
-variants |= {name: run(prior(small_noisy, iterations_small, **change), truth=small) for name, change in changes.items()}
+variants = {
+    "as in the paper": fits["photograph + noise"]
+}  # we have made that run already
+variants |= {
+    name: run(prior(small_noisy, iterations_small, **change), truth=small)
+    for name, change in changes.items()
+}
 
 # %%
 for name, r in variants.items():
-    print(f"{name:16} at the end {r.history['psnr_average'][-1]:.2f} dB   oracle peak {max(r.history['psnr_average']):.2f} dB")
-curves = {name: (r.history["iteration"], r.history["psnr_average"]) for name, r in variants.items()}
+    print(
+        f"{name:16} at the end {r.history['psnr_average'][-1]:.2f} dB   oracle peak {max(r.history['psnr_average']):.2f} dB"
+    )
+curves = {
+    name: (r.history["iteration"], r.history["psnr_average"])
+    for name, r in variants.items()
+}
 alt = "PSNR of the average over iterations for five variants. Without noise on z and with wide skips it falls early; without skips it rises longest."
 show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 
@@ -347,9 +417,17 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 
 # %% tags=["nbval-check-output"]
 end = {name: r.history["psnr_average"][-1] for name, r in variants.items()}
-print("without noise on z the end is at least 2 dB worse:", end["no noise on z"] < end["as in the paper"] - 2)
-print("one scale is at least half a decibel worse:", end["one scale"] < end["as in the paper"] - 0.5)
-print("wide skips are at least 1 dB worse:", end["wide skip"] < end["as in the paper"] - 1)
+print(
+    "without noise on z the end is at least 2 dB worse:",
+    end["no noise on z"] < end["as in the paper"] - 2,
+)
+print(
+    "one scale is at least half a decibel worse:",
+    end["one scale"] < end["as in the paper"] - 0.5,
+)
+print(
+    "wide skips are at least 1 dB worse:", end["wide skip"] < end["as in the paper"] - 1
+)
 
 # %% [markdown]
 # ## 8. Where it fails
@@ -366,7 +444,9 @@ from skimage.restoration import denoise_nl_means
 
 def nlm(y):
     array = y[0].permute(1, 2, 0).cpu().numpy()
-    settings = dict(patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=-1)
+    settings = dict(
+        patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=-1
+    )
     denoised = denoise_nl_means(array, **settings).reshape(array.shape)
     return torch.from_numpy(denoised).permute(2, 0, 1)[None].to(y)
 
@@ -376,10 +456,21 @@ grass_noisy = add_gaussian(grass, sigma, seed=0)
 grass_result = run(prior(grass_noisy, iterations_small), truth=grass)
 
 # %%
-pictures = {"noisy": grass_noisy, "NLM": nlm(grass_noisy), "deep image prior": grass_result.estimate}
-shown = {f"{name}, {psnr(p, grass):.1f} dB": p for name, p in pictures.items()} | {"truth": grass}
-show_images(shown, alt="Grass: noisy, denoised by NLM, by the deep image prior, and the truth. The prior's estimate is washed out.")
-print(f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep image prior {psnr(result.estimate, x):.2f} dB")
+pictures = {
+    "noisy": grass_noisy,
+    "NLM": nlm(grass_noisy),
+    "deep image prior": grass_result.estimate,
+}
+shown = {f"{name}, {psnr(p, grass):.1f} dB": p for name, p in pictures.items()} | {
+    "truth": grass
+}
+show_images(
+    shown,
+    alt="Grass: noisy, denoised by NLM, by the deep image prior, and the truth. The prior's estimate is washed out.",
+)
+print(
+    f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep image prior {psnr(result.estimate, x):.2f} dB"
+)
 
 # %% [markdown]
 # We observe that the gain on grass is a fraction of the gain on the cup. Fine texture and noise go in at the same time, so no stopping point separates them.
@@ -393,7 +484,9 @@ print(f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep ima
 # %% tags=["nbval-check-output"]
 gain_grass = psnr(grass_result.estimate, grass) - psnr(grass_noisy, grass)
 gain_cup = psnr(fits["photograph + noise"].estimate, small) - psnr(small_noisy, small)
-print("the gain on grass is less than half of that on the cup:", gain_grass < gain_cup / 2)
+print(
+    "the gain on grass is less than half of that on the cup:", gain_grass < gain_cup / 2
+)
 
 # %% [markdown]
 # ## 9. Appendix: why is it slow, and what did we do about it?
@@ -434,8 +527,13 @@ networks = {
 }
 for name, net in networks.items():
     steps = deep_image_prior(y, network=net, iterations=10, fast=False)
-    time_taken, work = seconds(lambda: next(steps).loss), arithmetic(net, torch.rand(1, 32, 128, 128, device=device))
-    print(f"{name:13} {1000 * time_taken:4.0f} ms   {work / 1e9:5.1f} billion operations   {work / time_taken / peak:4.0%} of the peak")
+    time_taken, work = (
+        seconds(lambda: next(steps).loss),
+        arithmetic(net, torch.rand(1, 32, 128, 128, device=device)),
+    )
+    print(
+        f"{name:13} {1000 * time_taken:4.0f} ms   {work / 1e9:5.1f} billion operations   {work / time_taken / peak:4.0%} of the peak"
+    )
 
 # %% [markdown]
 # We observe: the narrow network does a fourteenth of the arithmetic, but takes about a sixth of the time (on our machine).
@@ -466,7 +564,9 @@ def there_and_back(brick, given):
 
 for name, (brick, given) in bricks.items():
     brick = brick.to(device)
-    print(f"{name:22} {1000 * seconds(lambda: there_and_back(brick, given), times=20):5.1f} ms")
+    print(
+        f"{name:22} {1000 * seconds(lambda: there_and_back(brick, given), times=20):5.1f} ms"
+    )
 
 # %% [markdown]
 # We observe that bricks without arithmetic take a good part of a convolution's time each, and an iteration has many of them.
@@ -502,7 +602,11 @@ for fast in (False, True):
     print(f"fast={fast!s:5} page faults an iteration: {(faults[-1] - faults[3]) // 8}")
 """
 if sys.platform != "win32":
-    print(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip())
+    print(
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
 
 # %% [markdown]
 # We observe that the page faults go away. On our machine that takes about a tenth off an iteration; a busy machine hides it.
@@ -512,14 +616,27 @@ if sys.platform != "win32":
 
 # %%
 quick_result = await watch(deep_image_prior(y), truth=x, observed=y)
-for name, r in {"the network we built": result, "the library's default": quick_result}.items():
+for name, r in {
+    "the network we built": result,
+    "the library's default": quick_result,
+}.items():
     print(f"{name:22} {psnr(r.estimate, x):.1f} dB after {r.seconds:.0f} s")
 
 # %% tags=["nbval-check-output"]
-small_work = arithmetic(small_skip_network().to(device), torch.rand(1, 16, 128, 128, device=device))
-paper_work = arithmetic(SkipNetwork().to(device), torch.rand(1, 32, 128, 128, device=device))
-print("the small network needs less than a tenth of the paper's arithmetic:", small_work < paper_work / 10)
-print("its picture is as good, within 1 dB:", psnr(quick_result.estimate, x) > psnr(result.estimate, x) - 1)
+small_work = arithmetic(
+    small_skip_network().to(device), torch.rand(1, 16, 128, 128, device=device)
+)
+paper_work = arithmetic(
+    SkipNetwork().to(device), torch.rand(1, 32, 128, 128, device=device)
+)
+print(
+    "the small network needs less than a tenth of the paper's arithmetic:",
+    small_work < paper_work / 10,
+)
+print(
+    "its picture is as good, within 1 dB:",
+    psnr(quick_result.estimate, x) > psnr(result.estimate, x) - 1,
+)
 
 # %% [markdown]
 # ## Summary

@@ -33,7 +33,14 @@ from dil_course.figures import show_curves, show_images
 from dil_course.fitting import Step, run, watch
 from dil_course.networks import small_skip_network
 from dil_course.signals import Blur, Downsample, Fourier, Mask, Radon
-from dil_course.signals import add_gaussian, compress_jpeg, gaussian_kernel, line_mask, picture, psnr
+from dil_course.signals import (
+    add_gaussian,
+    compress_jpeg,
+    gaussian_kernel,
+    line_mask,
+    picture,
+    psnr,
+)
 
 device = runtime.device()
 
@@ -57,12 +64,16 @@ def show(pictures, truth, alt):
 # %%
 def fit(y, A, network, iterations, input_noise=1 / 30, seed=0):
     generator = runtime.generator(seed, "z", y.device)
-    z = 0.1 * torch.rand(1, 16, *A.adjoint(y).shape[-2:], generator=generator, device=y.device)
+    z = 0.1 * torch.rand(
+        1, 16, *A.adjoint(y).shape[-2:], generator=generator, device=y.device
+    )
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     for iteration in range(1, iterations + 1):
         noise = torch.randn(z.shape, generator=generator, device=y.device)
         estimate = network(z + input_noise * noise)
-        loss = torch.mean((A(estimate) - y) ** 2)  # the camera: the only change to lesson 03
+        loss = torch.mean(
+            (A(estimate) - y) ** 2
+        )  # the camera: the only change to lesson 03
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -89,7 +100,9 @@ def small_network(channels=3):
 
 
 def bicubic(y, scale):
-    return torch.nn.functional.interpolate(y, scale_factor=scale, mode="bicubic", antialias=True)
+    return torch.nn.functional.interpolate(
+        y, scale_factor=scale, mode="bicubic", antialias=True
+    )
 
 
 enlarged = await watch(fit(y, A, small_network(), 280), truth=coffee)
@@ -102,7 +115,10 @@ enlarged = await watch(fit(y, A, small_network(), 280), truth=coffee)
 # %%
 from dil_course.from_scratch import deep_image_prior
 
-for step_mine, step_library in zip(fit(y, A, small_network(), 10), deep_image_prior(y, A, small_network(), 10, fast=False)):
+for step_mine, step_library in zip(
+    fit(y, A, small_network(), 10),
+    deep_image_prior(y, A, small_network(), 10, fast=False),
+):
     pass
 same = compare("estimate, iteration 10", step_mine.estimate, step_library.estimate)
 
@@ -122,8 +138,16 @@ def consistent(x, y, A):
     return x + A.pinv(y - A(x))
 
 
-pictures = {"bicubic": bicubic(y, 4), "network": enlarged.estimate, "network, consistent": consistent(enlarged.estimate, y, A)}
-show(pictures, coffee, "A coffee cup enlarged four times: bicubic is blurred, the network's edges are sharper.")
+pictures = {
+    "bicubic": bicubic(y, 4),
+    "network": enlarged.estimate,
+    "network, consistent": consistent(enlarged.estimate, y, A),
+}
+show(
+    pictures,
+    coffee,
+    "A coffee cup enlarged four times: bicubic is blurred, the network's edges are sharper.",
+)
 misfits = {name: float((A(x) - y).abs().max()) for name, x in pictures.items()}
 print("largest misfit:", {name: f"{misfit:.6f}" for name, misfit in misfits.items()})
 
@@ -134,8 +158,14 @@ print("largest misfit:", {name: f"{misfit:.6f}" for name, misfit in misfits.item
 # %% tags=["nbval-check-output"]
 final = psnr(consistent(enlarged.estimate, y, A), coffee)
 print("the cells and the library give the same estimate:", same)
-print("the network beats bicubic by at least half a decibel:", final > psnr(bicubic(y, 4), coffee) + 0.5)
-print("consistency gains, and leaves no misfit:", final > psnr(enlarged.estimate, coffee) and misfits["network, consistent"] < 1e-4)
+print(
+    "the network beats bicubic by at least half a decibel:",
+    final > psnr(bicubic(y, 4), coffee) + 0.5,
+)
+print(
+    "consistency gains, and leaves no misfit:",
+    final > psnr(enlarged.estimate, coffee) and misfits["network, consistent"] < 1e-4,
+)
 
 # %% [markdown]
 # ## 3. Inpainting
@@ -153,21 +183,34 @@ kept = torch.rand(1, 1, 96, 96, generator=runtime.generator(0, "mask")) < 0.5
 
 
 def biharmonic(y, kept):
-    filled = inpaint_biharmonic(y[0].permute(1, 2, 0).cpu().numpy(), ~kept[0, 0].cpu().numpy(), channel_axis=-1)
+    filled = inpaint_biharmonic(
+        y[0].permute(1, 2, 0).cpu().numpy(), ~kept[0, 0].cpu().numpy(), channel_axis=-1
+    )
     return torch.from_numpy(filled).permute(2, 0, 1)[None].to(y).clamp(0, 1)
 
 
 A = Mask(kept)
 y = A(add_gaussian(astronaut, 10 / 255))
-filled = await watch(deep_image_prior(y, A, iterations=400), truth=astronaut, observed=y)
+filled = await watch(
+    deep_image_prior(y, A, iterations=400), truth=astronaut, observed=y
+)
 
 # %%
-show({"observed": y, "biharmonic": biharmonic(y, kept), "network": filled.estimate}, astronaut, "A face with half of its pixels black, and filled.")
+show(
+    {"observed": y, "biharmonic": biharmonic(y, kept), "network": filled.estimate},
+    astronaut,
+    "A face with half of its pixels black, and filled.",
+)
 small = picture("astronaut", side=64).to(device)
 A_small = Mask(kept[..., :64, :64])
 y_small = A_small(small)
-filled_small = consistent(run(deep_image_prior(y_small, A_small, iterations=300)).estimate, y_small, A_small)
-print(f"64 x 64, without noise: biharmonic {psnr(biharmonic(y_small, kept[..., :64, :64]), small):.2f} dB,", end=" ")
+filled_small = consistent(
+    run(deep_image_prior(y_small, A_small, iterations=300)).estimate, y_small, A_small
+)
+print(
+    f"64 x 64, without noise: biharmonic {psnr(biharmonic(y_small, kept[..., :64, :64]), small):.2f} dB,",
+    end=" ",
+)
 print(f"network, consistent, {psnr(filled_small, small):.2f} dB")
 
 # %% [markdown]
@@ -178,7 +221,10 @@ print(f"network, consistent, {psnr(filled_small, small):.2f} dB")
 # The authors use a thirty times larger network and 11,000 iterations for this task. On a laptop, think before you train.
 
 # %% tags=["nbval-check-output"]
-print("with noise the network beats biharmonic inpainting:", psnr(filled.estimate, astronaut) > psnr(biharmonic(y, kept), astronaut) + 0.3)
+print(
+    "with noise the network beats biharmonic inpainting:",
+    psnr(filled.estimate, astronaut) > psnr(biharmonic(y, kept), astronaut) + 0.3,
+)
 
 # %% [markdown]
 # ## 4. Deblurring, and why it is slow
@@ -190,7 +236,11 @@ x = picture("coffee", side=64).to(device)
 A = Blur(gaussian_kernel(9, 1.6))
 y = add_gaussian(A(x), 1 / 255)
 least_squares = run(deep_image_prior(y, A, iterations=200), truth=x)
-show({"blurred": y, "network": least_squares.estimate}, x, "A detail of the cup: blurred, after 200 iterations, and the truth.")
+show(
+    {"blurred": y, "network": least_squares.estimate},
+    x,
+    "A detail of the cup: blurred, after 200 iterations, and the truth.",
+)
 
 # %% [markdown]
 # Better than the blurred picture, but still soft. Why? A blur multiplies each wave of the picture by a number, its spectrum $K$ (lesson 01).
@@ -221,15 +271,33 @@ def fit_back_projection(y, A, iterations, epsilon=1e-3):
 
 K = A.spectrum(x).abs().flatten().sort().values
 K = K[K > 1e-3]
-weights = {"least squares": (K, K**2), "back-projection": (K, (K**2 / (K**2 + 1e-3)) ** 2)}
+weights = {
+    "least squares": (K, K**2),
+    "back-projection": (K, (K**2 / (K**2 + 1e-3)) ** 2),
+}
 alt = "Two rising curves. Back-projection counts waves with spectrum 0.1 almost fully, least squares by a hundredth."
-show_curves(weights, "|K| of a wave", "share of its error in the loss", alt, log_x=True, log_y=True)
+show_curves(
+    weights,
+    "|K| of a wave",
+    "share of its error in the loss",
+    alt,
+    log_x=True,
+    log_y=True,
+)
 
 # %%
 back_projection = await watch(fit_back_projection(y, A, 200), truth=x, observed=y)
 runs = {"least squares": least_squares, "back-projection": back_projection}
-curves = {name: (r.history["iteration"], r.history["psnr_average"]) for name, r in runs.items()}
-show_curves(curves, "iteration", "PSNR of the average (dB)", "Back-projection rises far sooner than least squares.")
+curves = {
+    name: (r.history["iteration"], r.history["psnr_average"])
+    for name, r in runs.items()
+}
+show_curves(
+    curves,
+    "iteration",
+    "PSNR of the average (dB)",
+    "Back-projection rises far sooner than least squares.",
+)
 
 # %% [markdown]
 # We observe that back-projection is decibels ahead, with the same network, the same picture, and the same seconds.
@@ -240,7 +308,9 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", "Back-projection ri
 from dil_course.from_scratch import bp_dip
 
 tame = lambda misfit: A.pinv(misfit, epsilon=1e-3)
-for step_mine, step_library in zip(fit_back_projection(y, A, 5), bp_dip(y, A, pinv=tame, iterations=5)):
+for step_mine, step_library in zip(
+    fit_back_projection(y, A, 5), bp_dip(y, A, pinv=tame, iterations=5)
+):
     pass
 same = compare("estimate, iteration 5", step_mine.estimate, step_library.estimate)
 
@@ -257,10 +327,15 @@ levels = (0, 5, 20)
 ends = {"least squares": [], "back-projection": []}
 for level in levels:
     y_level = add_gaussian(A(x), level / 255)
-    steps = {"least squares": deep_image_prior(y_level, A, iterations=200), "back-projection": fit_back_projection(y_level, A, 200)}
+    steps = {
+        "least squares": deep_image_prior(y_level, A, iterations=200),
+        "back-projection": fit_back_projection(y_level, A, 200),
+    }
     for name in ends:
         ends[name].append(psnr(run(steps[name]).estimate, x))
-    print(f"sigma {level:2}/255:  least squares {ends['least squares'][-1]:5.2f} dB,  back-projection {ends['back-projection'][-1]:5.2f} dB")
+    print(
+        f"sigma {level:2}/255:  least squares {ends['least squares'][-1]:5.2f} dB,  back-projection {ends['back-projection'][-1]:5.2f} dB"
+    )
 
 # %%
 curves = {name: (levels, values) for name, values in ends.items()}
@@ -275,11 +350,15 @@ show_curves(curves, "noise level sigma, of 255", "PSNR after 200 iterations (dB)
 # A larger $\varepsilon$ lies between the two.
 
 # %% tags=["nbval-check-output"]
-lead = [back - least for back, least in zip(ends["back-projection"], ends["least squares"])]
+lead = [
+    back - least for back, least in zip(ends["back-projection"], ends["least squares"])
+]
 print("the cells and the library's bp_dip agree:", same)
 print("without noise, back-projection is at least 1 dB ahead:", lead[0] > 1)
 print("at sigma 20, least squares is at least 1 dB ahead:", lead[-1] < -1)
-print("the lead falls from the lowest noise to the highest:", lead[0] > lead[1] > lead[2])
+print(
+    "the lead falls from the lowest noise to the highest:", lead[0] > lead[1] > lead[2]
+)
 
 # %% [markdown]
 # ## 5. Blocks of a JPEG file
@@ -291,7 +370,11 @@ print("the lead falls from the lowest noise to the highest:", lead[0] > lead[1] 
 face = picture("astronaut", side=96).to(device)
 y = compress_jpeg(face, quality=10)
 deblocked = run(deep_image_prior(y, iterations=300), truth=face)
-show({"JPEG, quality 10": y, "network": deblocked.estimate}, face, "A face with blocks and false edges, and without.")
+show(
+    {"JPEG, quality 10": y, "network": deblocked.estimate},
+    face,
+    "A face with blocks and false edges, and without.",
+)
 
 # %% [markdown]
 # We observe that the blocks and the ripples beside edges are gone. The gain in decibels is small, because JPEG keeps what matters most to the mean squared error.
@@ -311,14 +394,25 @@ from skimage.transform import iradon
 phantom = Downsample(4)(picture("shepp_logan_phantom", side=384)).clamp(0, 1).to(device)
 A = Radon(96, range(0, 180, 6))
 y = add_gaussian(A(phantom), 0.005)
-reconstructed = await watch(deep_image_prior(y, A, iterations=320, input_noise=0.01), truth=phantom)
+reconstructed = await watch(
+    deep_image_prior(y, A, iterations=320, input_noise=0.01), truth=phantom
+)
 
 # %%
-fbp = iradon(96 * y[0, 0].cpu().numpy(), theta=A.angles, circle=True)  # our rays hold means, scikit-image's sums
+fbp = iradon(
+    96 * y[0, 0].cpu().numpy(), theta=A.angles, circle=True
+)  # our rays hold means, scikit-image's sums
 fbp = torch.from_numpy(fbp)[None, None].to(y).clamp(0, 1)
 sinogram = torch.nn.functional.interpolate(y / y.max(), size=(96, 96))
-show_images({"sinogram": sinogram}, alt="Waves: each spot of the phantom draws a sine curve over the angles.")
-show({"FBP": fbp, "network": reconstructed.estimate}, phantom, "The phantom: FBP has streaks and noise, the network has less of both.")
+show_images(
+    {"sinogram": sinogram},
+    alt="Waves: each spot of the phantom draws a sine curve over the angles.",
+)
+show(
+    {"FBP": fbp, "network": reconstructed.estimate},
+    phantom,
+    "The phantom: FBP has streaks and noise, the network has less of both.",
+)
 
 # %% [markdown]
 # We observe that FBP draws fine streaks, because angles are missing, and makes the noise stronger. The network shows less of both:
@@ -337,9 +431,18 @@ mask = line_mask(96, 96, acceleration=4)
 A = Fourier(mask)
 y = A(camera)
 scanned = await watch(deep_image_prior(y, A, iterations=400), truth=camera)
-pictures = {"zero-filled": A.pinv(y).clamp(0, 1), "network, consistent": consistent(scanned.estimate, y, A)}
-show_images({"lines that are measured": mask}, alt="Vertical white lines, dense in the middle.")
-show(pictures, camera, "A face in profile: zero-filling repeats its edges sideways; the network's picture has fewer such ghosts.")
+pictures = {
+    "zero-filled": A.pinv(y).clamp(0, 1),
+    "network, consistent": consistent(scanned.estimate, y, A),
+}
+show_images(
+    {"lines that are measured": mask}, alt="Vertical white lines, dense in the middle."
+)
+show(
+    pictures,
+    camera,
+    "A face in profile: zero-filling repeats its edges sideways; the network's picture has fewer such ghosts.",
+)
 
 # %% [markdown]
 # We observe that zero-filling repeats each edge sideways, as *ghosts*. The network's picture has fewer of them: ghosts add fine structure, and fine structure comes late.
@@ -348,9 +451,18 @@ show(pictures, camera, "A face in profile: zero-filling repeats its edges sidewa
 # (`networks.conv_decoder`), and finishes with consistency as we did.
 
 # %% tags=["nbval-check-output"]
-print("JPEG: the network beats the file:", psnr(deblocked.estimate, face) > psnr(compress_jpeg(face, 10), face) + 0.2)
-print("tomography: the network is at least 1 dB above FBP:", psnr(reconstructed.estimate, phantom) > psnr(fbp, phantom) + 1)
-print("resonance: the network is at least 1 dB above zero-filling:", psnr(scanned.estimate, camera) > psnr(pictures["zero-filled"], camera) + 1)
+print(
+    "JPEG: the network beats the file:",
+    psnr(deblocked.estimate, face) > psnr(compress_jpeg(face, 10), face) + 0.2,
+)
+print(
+    "tomography: the network is at least 1 dB above FBP:",
+    psnr(reconstructed.estimate, phantom) > psnr(fbp, phantom) + 1,
+)
+print(
+    "resonance: the network is at least 1 dB above zero-filling:",
+    psnr(scanned.estimate, camera) > psnr(pictures["zero-filled"], camera) + 1,
+)
 
 # %% [markdown]
 # ## 8. Tell the network where the edges are
@@ -363,23 +475,40 @@ print("resonance: the network is at least 1 dB above zero-filling:", psnr(scanne
 
 # %%
 scene = picture("astronaut", side=96).to(device)
-lamp = torch.linspace(1, 0.35, 96, device=device) * torch.tensor([1, 0.8, 0.55], device=device).view(1, 3, 1, 1)
-flash = (0.15 + 0.85 * scene**0.6) * torch.tensor([0.8, 0.9, 1], device=device).view(1, 3, 1, 1)
+lamp = torch.linspace(1, 0.35, 96, device=device) * torch.tensor(
+    [1, 0.8, 0.55], device=device
+).view(1, 3, 1, 1)
+flash = (0.15 + 0.85 * scene**0.6) * torch.tensor([0.8, 0.9, 1], device=device).view(
+    1, 3, 1, 1
+)
 ambient = scene * lamp
 y = add_gaussian(ambient, 40 / 255)
 with runtime.seeded(0):
     network = small_skip_network(input_channels=3).to(device)
-guided = run(deep_image_prior(y, network=network, z=flash, iterations=100), truth=ambient)
+guided = run(
+    deep_image_prior(y, network=network, z=flash, iterations=100), truth=ambient
+)
 unguided = run(deep_image_prior(y, iterations=200), truth=ambient)
-pictures = {"no flash": y, "flash": flash, "random z": unguided.estimate, "z = flash": guided.estimate}
-show_images({f"{name}, {psnr(p, ambient):.1f} dB": p for name, p in pictures.items()}, alt="The pair, and two restorations in lamp light.")
+pictures = {
+    "no flash": y,
+    "flash": flash,
+    "random z": unguided.estimate,
+    "z = flash": guided.estimate,
+}
+show_images(
+    {f"{name}, {psnr(p, ambient):.1f} dB": p for name, p in pictures.items()},
+    alt="The pair, and two restorations in lamp light.",
+)
 
 # %% [markdown]
 # We observe that the guided picture is decibels better, and after half of the iterations: the edges need not be guessed.
 # Fine structure of the flash picture that the lamp does not show, such as a reflection, would come through as well.
 
 # %% tags=["nbval-check-output"]
-print("the flash picture as input gains at least 2 dB:", psnr(guided.estimate, ambient) > psnr(unguided.estimate, ambient) + 2)
+print(
+    "the flash picture as input gains at least 2 dB:",
+    psnr(guided.estimate, ambient) > psnr(unguided.estimate, ambient) + 2,
+)
 
 # %% [markdown]
 # ## 9. Where it fails
@@ -390,13 +519,30 @@ print("the flash picture as input gains at least 2 dB:", psnr(guided.estimate, a
 hole = torch.ones(1, 1, 96, 96, device=device)
 hole[..., 20:64, 40:84] = 0
 holed = run(deep_image_prior(Mask(hole)(face), Mask(hole), iterations=250), truth=face)
-show({"hole": Mask(hole)(face), "network": consistent(holed.estimate, Mask(hole)(face), Mask(hole))}, face, "A face with a square hole, filled with smooth colours.")
+show(
+    {
+        "hole": Mask(hole)(face),
+        "network": consistent(holed.estimate, Mask(hole)(face), Mask(hole)),
+    },
+    face,
+    "A face with a square hole, filled with smooth colours.",
+)
 
 # %%
 y = add_gaussian(Blur(gaussian_kernel(9, 1.6))(x), 1 / 255)
-kernels = {"right kernel": gaussian_kernel(9, 1.6), "kernel too wide": gaussian_kernel(15, 2.4)}
-sharpened = {name: run(deep_image_prior(y, Blur(kernel), iterations=300), truth=x).estimate for name, kernel in kernels.items()}
-show({"blurred": y} | sharpened, x, "The cup sharpened with the right kernel, and with one too wide: dark and bright seams along the edges.")
+kernels = {
+    "right kernel": gaussian_kernel(9, 1.6),
+    "kernel too wide": gaussian_kernel(15, 2.4),
+}
+sharpened = {
+    name: run(deep_image_prior(y, Blur(kernel), iterations=300), truth=x).estimate
+    for name, kernel in kernels.items()
+}
+show(
+    {"blurred": y} | sharpened,
+    x,
+    "The cup sharpened with the right kernel, and with one too wide: dark and bright seams along the edges.",
+)
 
 # %% [markdown]
 # We observe:
@@ -411,8 +557,14 @@ show({"blurred": y} | sharpened, x, "The cup sharpened with the right kernel, an
 # %% tags=["nbval-check-output"]
 inside = (hole == 0).expand_as(face)
 error = lambda x: float((x - face)[inside].square().mean().sqrt())
-print("inside the hole the error is above a tenth of the range:", error(holed.estimate) > 0.1)
-print("the wrong kernel costs at least 2 dB:", psnr(sharpened["kernel too wide"], x) < psnr(sharpened["right kernel"], x) - 2)
+print(
+    "inside the hole the error is above a tenth of the range:",
+    error(holed.estimate) > 0.1,
+)
+print(
+    "the wrong kernel costs at least 2 dB:",
+    psnr(sharpened["kernel too wide"], x) < psnr(sharpened["right kernel"], x) - 2,
+)
 
 # %% [markdown]
 # ## Summary

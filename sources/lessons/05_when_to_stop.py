@@ -67,12 +67,22 @@ def small_network(seed=0):
 
 # %%
 iterations = runtime.pick(quick=400, full=1500)
-estimates = [step.estimate for step in deep_image_prior(y, network=small_network(), iterations=iterations, input_noise=0)]
+estimates = [
+    step.estimate
+    for step in deep_image_prior(
+        y, network=small_network(), iterations=iterations, input_noise=0
+    )
+]
 error = torch.stack([(estimate - x).square().mean() for estimate in estimates])
-learned = torch.stack([((estimate - x) * n).sum() / n.square().sum() for estimate in estimates])
+learned = torch.stack(
+    [((estimate - x) * n).sum() / n.square().sum() for estimate in estimates]
+)
 noise_part = learned**2 * n.square().mean()
 parts = {"error": error, "learned noise": noise_part, "rest": error - noise_part}
-parts = {name: (range(10, iterations), values[10:].tolist()) for name, values in parts.items()}
+parts = {
+    name: (range(10, iterations), values[10:].tolist())
+    for name, values in parts.items()
+}
 alt = "The rest falls steeply and then lies low, the learned noise rises, and their sum has the shape of a U."
 show_curves(parts, "iteration, from 10 on", "mean squared error", alt)
 
@@ -86,9 +96,18 @@ show_curves(parts, "iteration, from 10 on", "mean squared error", alt)
 
 # %% tags=["nbval-check-output"]
 best = int(error.argmin())
-print("the best iteration is neither among the first twenty nor the last twenty:", 20 < best < iterations - 20)
-print("learned noise grows five-fold from the best iteration to the end:", bool(noise_part[-1] > 5 * noise_part[best]))
-print("the rest at the end is smaller than at a third of the way to the best:", bool((error - noise_part)[-1] < (error - noise_part)[best // 3]))
+print(
+    "the best iteration is neither among the first twenty nor the last twenty:",
+    20 < best < iterations - 20,
+)
+print(
+    "learned noise grows five-fold from the best iteration to the end:",
+    bool(noise_part[-1] > 5 * noise_part[best]),
+)
+print(
+    "the rest at the end is smaller than at a third of the way to the best:",
+    bool((error - noise_part)[-1] < (error - noise_part)[best // 3]),
+)
 
 # %% [markdown]
 # ## 2. Which frequencies come first?
@@ -110,7 +129,12 @@ bands = [(radius >= low) & (radius < high) for low, high in zip(edges, edges[1:]
 
 def shares(a, b):
     a, b = torch.fft.fft2(a), torch.fft.fft2(b)
-    return [((a * b.conj()).real[..., band].sum() / b.abs().square()[..., band].sum()).item() for band in bands]
+    return [
+        (
+            (a * b.conj()).real[..., band].sum() / b.abs().square()[..., band].sum()
+        ).item()
+        for band in bands
+    ]
 
 
 # %%
@@ -119,9 +143,23 @@ of_picture = dict(zip(names, zip(*[shares(estimate, x) for estimate in estimates
 of_noise = dict(zip(names, zip(*[shares(estimate - x, n) for estimate in estimates])))
 alt = "Rising curves, the coarsest band first."
 curves = {name: list(values) for name, values in of_picture.items()}
-show_curves(curves, "iteration", "share that is in", alt, title="the picture, by frequency", log_x=True)
+show_curves(
+    curves,
+    "iteration",
+    "share that is in",
+    alt,
+    title="the picture, by frequency",
+    log_x=True,
+)
 curves = {name: list(values) for name, values in of_noise.items() if name != names[0]}
-show_curves(curves, "iteration", "share that is in", alt, title="the noise, by frequency", log_x=True)
+show_curves(
+    curves,
+    "iteration",
+    "share that is in",
+    alt,
+    title="the noise, by frequency",
+    log_x=True,
+)
 
 # %% [markdown]
 # We observe an order: coarse waves first, fine waves last. That holds for the picture **and for the noise**. This is called **spectral bias**.
@@ -133,10 +171,21 @@ show_curves(curves, "iteration", "share that is in", alt, title="the noise, by f
 # This also says where it must fail: on pictures with strong fine waves. Remember the grass of lesson 03.
 
 # %% tags=["nbval-check-output"]
-half = [next(i for i, share in enumerate(of_picture[name]) if share > 0.5) for name in names]
-print("half of each band of the picture comes in later than half of the coarser one:", half[0] <= half[1] <= half[2] < half[3])
-print("at the best iteration, less of the finest noise is in than of the next coarser:", of_noise[names[3]][best] < of_noise[names[2]][best])
-print("at the best iteration, less than a third of the finest noise is in:", of_noise[names[3]][best] < 1 / 3)
+half = [
+    next(i for i, share in enumerate(of_picture[name]) if share > 0.5) for name in names
+]
+print(
+    "half of each band of the picture comes in later than half of the coarser one:",
+    half[0] <= half[1] <= half[2] < half[3],
+)
+print(
+    "at the best iteration, less of the finest noise is in than of the next coarser:",
+    of_noise[names[3]][best] < of_noise[names[2]][best],
+)
+print(
+    "at the best iteration, less than a third of the finest noise is in:",
+    of_noise[names[3]][best] < 1 / 3,
+)
 
 # %% [markdown]
 # ## 3. A case that can be computed exactly
@@ -151,7 +200,11 @@ print("at the best iteration, less than a third of the finest noise is in:", of_
 # %%
 position = torch.arange(128) / 128
 step_edge = ((position > 0.2) & (position < 0.45)).float()
-bump = torch.where((position > 0.6) & (position < 0.9), torch.sin((position - 0.6) / 0.3 * math.pi), 0.0)
+bump = torch.where(
+    (position > 0.6) & (position < 0.9),
+    torch.sin((position - 0.6) / 0.3 * math.pi),
+    0.0,
+)
 line = step_edge + bump
 noisy_line = line + 0.3 * torch.randn(128, generator=runtime.generator(0, "noise"))
 
@@ -191,8 +244,16 @@ def start(k):
 
 
 eigenvalues, eigenvectors = torch.linalg.eigh(tangent_kernel(start(1024)))
-waves = {f"number {i}, eigenvalue {eigenvalues[-i]:.2f}": eigenvectors[:, -i].tolist() for i in (1, 5, 20)}
-show_curves(waves, "position", "eigenvector", "Three eigenvectors of the kernel: waves, ever finer.")
+waves = {
+    f"number {i}, eigenvalue {eigenvalues[-i]:.2f}": eigenvectors[:, -i].tolist()
+    for i in (1, 5, 20)
+}
+show_curves(
+    waves,
+    "position",
+    "eigenvector",
+    "Three eigenvectors of the kernel: waves, ever finer.",
+)
 
 # %% [markdown]
 # We observe that the eigenvectors are waves, and that finer waves have smaller eigenvalues. Nobody put waves into this network.
@@ -217,7 +278,9 @@ def descend(k, steps=400):
         (gradient,) = torch.autograd.grad((output - noisy_line).square().sum() / 2, C)
         C = C.detach() - step_size * gradient
         real.append(output.detach())
-        formula.append(noisy_line + vectors @ ((1 - step_size * eigenvalues) ** t * first))
+        formula.append(
+            noisy_line + vectors @ ((1 - step_size * eigenvalues) ** t * first)
+        )
     return torch.stack(real), torch.stack(formula)
 
 
@@ -228,9 +291,18 @@ for k in (32, 1024):
     errors[f"run, k = {k}"] = (real - line).square().mean(1).tolist()
     errors[f"formula, k = {k}"] = (formula - line).square().mean(1).tolist()
     deviation[k] = ((real - formula).norm(dim=1) / noisy_line.norm()).max().item()
-    print(f"k = {k:4}: formula and run differ by at most {deviation[k]:.1%} of the signal, at any step")
+    print(
+        f"k = {k:4}: formula and run differ by at most {deviation[k]:.1%} of the signal, at any step"
+    )
 alt = "Two U-shaped curves and their formulas. With 1024 channels formula and run lie on each other; with 32 they part."
-show_curves(errors, "step of gradient descent", "mean squared error to the clean line", alt, log_x=True, log_y=True)
+show_curves(
+    errors,
+    "step of gradient descent",
+    "mean squared error to the clean line",
+    alt,
+    log_x=True,
+    log_y=True,
+)
 
 # %% [markdown]
 # We observe the U again, now *computed before the run*. With 1024 channels the formula is right to a few per cent: each weight hardly has to move.
@@ -240,10 +312,19 @@ show_curves(errors, "step of gradient descent", "mean squared error to the clean
 # The formula explains *why smooth architectures are slow on fine waves*. It does not predict the runs of this course.
 
 # %% tags=["nbval-check-output"]
-print("with 1024 channels the formula is right to 10 % at every step:", deviation[1024] < 0.1)
-print("with 32 channels it is at least twice as far off:", deviation[32] > 2 * deviation[1024])
+print(
+    "with 1024 channels the formula is right to 10 % at every step:",
+    deviation[1024] < 0.1,
+)
+print(
+    "with 32 channels it is at least twice as far off:",
+    deviation[32] > 2 * deviation[1024],
+)
 wide = errors["run, k = 1024"]
-print("the error falls, then rises to more than twice its least value:", wide[-1] > 2 * min(wide) and wide[0] > 2 * min(wide))
+print(
+    "the error falls, then rises to more than twice its least value:",
+    wide[-1] > 2 * min(wide) and wide[0] > 2 * min(wide),
+)
 
 # %% [markdown]
 # ## 4. Three rules that do not see the truth
@@ -271,10 +352,15 @@ class WindowedVariance:
         small = torch.nn.functional.adaptive_avg_pool2d(step.estimate, 32)
         self.copies = [*self.copies[-self.window + 1 :], small]
         if len(self.copies) == self.window:
-            self.variances.append(torch.cat(self.copies).var(dim=0, correction=0).mean().item())
+            self.variances.append(
+                torch.cat(self.copies).var(dim=0, correction=0).mean().item()
+            )
             if self.variances[-1] < self.least:
                 self.iteration, self.least = step.iteration, self.variances[-1]
-        return self.iteration is not None and step.iteration >= self.iteration + self.patience
+        return (
+            self.iteration is not None
+            and step.iteration >= self.iteration + self.patience
+        )
 
 
 # %% [markdown]
@@ -290,11 +376,21 @@ mine = WindowedVariance()
 for step in deep_image_prior(y, iterations=700):
     if mine.observe(step, None):
         break
-result = await watch(deep_image_prior(y, iterations=700), truth=x, observed=y, stop=stopping.WindowedVariance())
+result = await watch(
+    deep_image_prior(y, iterations=700),
+    truth=x,
+    observed=y,
+    stop=stopping.WindowedVariance(),
+)
 print("mine stops at", mine.iteration, "and the library's at", result.iteration)
 
 # %%
-curves = {"variance of the last 40 outputs": (range(40, 40 + len(mine.variances)), mine.variances)}
+curves = {
+    "variance of the last 40 outputs": (
+        range(40, 40 + len(mine.variances)),
+        mine.variances,
+    )
+}
 alt = "The variance falls steeply, has a flat valley, and rises slowly."
 show_curves(curves, "iteration", "windowed variance", alt, log_y=True)
 peak = max(result.history["psnr_average"])
@@ -304,8 +400,13 @@ print(f"at the stop {psnr(result.estimate, x):.2f} dB, oracle peak {peak:.2f} dB
 # We observe the valley. Its floor is flat, so the exact iteration is a matter of luck; the PSNR is flat there, too, so that hardly matters.
 
 # %% tags=["nbval-check-output"]
-print("the cells and the library stop at the same iteration:", mine.iteration == result.iteration)
-print("the stop is within 1 dB of the oracle peak:", psnr(result.estimate, x) > peak - 1)
+print(
+    "the cells and the library stop at the same iteration:",
+    mine.iteration == result.iteration,
+)
+print(
+    "the stop is within 1 dB of the oracle peak:", psnr(result.estimate, x) > peak - 1
+)
 
 # %% [markdown]
 # ### All rules on the same runs
@@ -317,15 +418,31 @@ print("the stop is within 1 dB of the oracle peak:", psnr(result.estimate, x) > 
 # %%
 def race(x, sigma, iterations):
     y = add_gaussian(x, sigma, seed=1)
-    held_out = (torch.rand(1, 1, 64, 64, generator=runtime.generator(0, "held out")) < 0.05).float().to(device)
-    A, share = Mask(1 - held_out), math.sqrt(1 - held_out.mean().item())  # the mean runs over all pixels
-    rules = {"windowed variance": stopping.WindowedVariance(), "held-out pixels": stopping.HeldOut(y, held_out)}
+    held_out = (
+        (torch.rand(1, 1, 64, 64, generator=runtime.generator(0, "held out")) < 0.05)
+        .float()
+        .to(device)
+    )
+    A, share = (
+        Mask(1 - held_out),
+        math.sqrt(1 - held_out.mean().item()),
+    )  # the mean runs over all pixels
+    rules = {
+        "windowed variance": stopping.WindowedVariance(),
+        "held-out pixels": stopping.HeldOut(y, held_out),
+    }
     rules["discrepancy"] = stopping.Discrepancy(A(y), A, share * sigma)
-    rules["discrepancy, told 1.5 sigma"] = stopping.Discrepancy(A(y), A, 1.5 * share * sigma)
+    rules["discrepancy, told 1.5 sigma"] = stopping.Discrepancy(
+        A(y), A, 1.5 * share * sigma
+    )
     running, average, qualities = set(rules), None, []
     for step in deep_image_prior(A(y), A, iterations=iterations):
         weight = min(0.99, step.iteration / (step.iteration + 10))
-        average = step.estimate if average is None else average.lerp(step.estimate, 1 - weight)
+        average = (
+            step.estimate
+            if average is None
+            else average.lerp(step.estimate, 1 - weight)
+        )
         qualities.append(psnr(average, x))
         running -= {name for name in running if rules[name].observe(step, average)}
     return qualities, {name: rule.iteration for name, rule in rules.items()}
@@ -336,10 +453,14 @@ lost = {}
 for level in (15, 25, 50):
     qualities, stops = race(x, level / 255, runtime.pick(quick=480, full=2000))
     peak = max(qualities)
-    print(f"sigma {level}: oracle peak {peak:.2f} dB at iteration {qualities.index(peak) + 1}")
+    print(
+        f"sigma {level}: oracle peak {peak:.2f} dB at iteration {qualities.index(peak) + 1}"
+    )
     for name, iteration in stops.items():
         lost[level, name] = peak - qualities[iteration - 1]
-        print(f"    {name:28} stops at {iteration:3}, {lost[level, name]:.2f} dB below the peak")
+        print(
+            f"    {name:28} stops at {iteration:3}, {lost[level, name]:.2f} dB below the peak"
+        )
 
 # %% [markdown]
 # We observe:
@@ -353,9 +474,20 @@ for level in (15, 25, 50):
 
 # %% tags=["nbval-check-output"]
 rules = ("windowed variance", "held-out pixels", "discrepancy")
-print("windowed variance lands within 1 dB of the peak at every level:", all(lost[level, rules[0]] < 1 for level in (15, 25, 50)))
-print("held-out pixels land within 1 dB of the peak at every level:", all(lost[level, rules[1]] < 1 for level in (15, 25, 50)))
-print("the wrong sigma costs more than the right one at every level:", all(lost[v, "discrepancy, told 1.5 sigma"] > lost[v, rules[2]] for v in (15, 25, 50)))
+print(
+    "windowed variance lands within 1 dB of the peak at every level:",
+    all(lost[level, rules[0]] < 1 for level in (15, 25, 50)),
+)
+print(
+    "held-out pixels land within 1 dB of the peak at every level:",
+    all(lost[level, rules[1]] < 1 for level in (15, 25, 50)),
+)
+print(
+    "the wrong sigma costs more than the right one at every level:",
+    all(
+        lost[v, "discrepancy, told 1.5 sigma"] > lost[v, rules[2]] for v in (15, 25, 50)
+    ),
+)
 
 # %% [markdown]
 # ## 5. Make the fall smaller
@@ -375,15 +507,28 @@ from dil_course.from_scratch import deep_red, dip_tv
 
 def nlm(picture):
     array = picture[0].permute(1, 2, 0).cpu().numpy()
-    settings = dict(patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=-1)
-    return torch.from_numpy(denoise_nl_means(array, **settings)).permute(2, 0, 1)[None].to(picture)
+    settings = dict(
+        patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=-1
+    )
+    return (
+        torch.from_numpy(denoise_nl_means(array, **settings))
+        .permute(2, 0, 1)[None]
+        .to(picture)
+    )
 
 
-priced = {"plain": deep_image_prior(y, iterations=400), "DIP + TV": dip_tv(y, iterations=400), "DeepRED": deep_red(y, nlm, iterations=400)}
+priced = {
+    "plain": deep_image_prior(y, iterations=400),
+    "DIP + TV": dip_tv(y, iterations=400),
+    "DeepRED": deep_red(y, nlm, iterations=400),
+}
 priced = {name: run(steps, truth=x).history for name, steps in priced.items()}
 
 # %%
-curves = {name: (history["iteration"], history["psnr_average"]) for name, history in priced.items()}
+curves = {
+    name: (history["iteration"], history["psnr_average"])
+    for name, history in priced.items()
+}
 alt = "PSNR over iterations: the plain run falls far, DeepRED less, DIP + TV hardly."
 show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 
@@ -393,9 +538,18 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 # Nothing is free. Each brings a weight that must be chosen, and what it takes for noise may be texture. DeepRED also needs $\sigma$, for its denoiser.
 
 # %% tags=["nbval-check-output"]
-falls = {name: max(history["psnr_average"]) - history["psnr_average"][-1] for name, history in priced.items()}
-print("total variation makes the fall less than half as deep:", falls["DIP + TV"] < falls["plain"] / 2)
-print("DeepRED makes it at least a quarter less deep:", falls["DeepRED"] < 0.75 * falls["plain"])
+falls = {
+    name: max(history["psnr_average"]) - history["psnr_average"][-1]
+    for name, history in priced.items()
+}
+print(
+    "total variation makes the fall less than half as deep:",
+    falls["DIP + TV"] < falls["plain"] / 2,
+)
+print(
+    "DeepRED makes it at least a quarter less deep:",
+    falls["DeepRED"] < 0.75 * falls["plain"],
+)
 
 # %% [markdown]
 # ## 6. A network that need not be stopped: the deep decoder
@@ -417,15 +571,23 @@ for level in (10, 25, 50):
         with runtime.seeded(0):
             decoder = deep_decoder(width=k, scales=3).to(device)
         noisy = add_gaussian(x, level / 255)
-        decoded[level, k] = run(deep_image_prior(noisy, network=decoder, input_noise=0, iterations=400), truth=x).history["psnr_average"]
+        decoded[level, k] = run(
+            deep_image_prior(noisy, network=decoder, input_noise=0, iterations=400),
+            truth=x,
+        ).history["psnr_average"]
     ends = ",  ".join(f"k = {k:2}: {decoded[level, k][-1]:.2f} dB" for k in (8, 16, 32))
     print(f"sigma {level:2}:  after 400 iterations  {ends}")
-sizes = {k: sum(p.numel() for p in deep_decoder(width=k, scales=3).parameters()) for k in (8, 16, 32)}
+sizes = {
+    k: sum(p.numel() for p in deep_decoder(width=k, scales=3).parameters())
+    for k in (8, 16, 32)
+}
 print("weights:", sizes, "for", x.numel(), "numbers in the picture")
 
 # %%
 skip = priced["plain"]  # the run of section 5: the same picture, the same noise
-curves = {f"Deep Decoder, k = {k}": decoded[25, k] for k in (8, 16, 32)} | {"skip network": skip["psnr_average"]}
+curves = {f"Deep Decoder, k = {k}": decoded[25, k] for k in (8, 16, 32)} | {
+    "skip network": skip["psnr_average"]
+}
 curves = {name: (skip["iteration"], values) for name, values in curves.items()}
 alt = "PSNR over iterations: the narrow decoders end flat, the wide one and the skip network fall."
 show_curves(curves, "iteration", "PSNR of the average (dB), sigma 25", alt)
@@ -438,10 +600,22 @@ show_curves(curves, "iteration", "PSNR of the average (dB), sigma 25", alt)
 # But $k$ is easier to choose: a number of weights can be compared with a number of pixels before the run.
 
 # %% tags=["nbval-check-output"]
-best_k = {level: max((8, 16, 32), key=lambda k: decoded[level, k][-1]) for level in (10, 25, 50)}
-print("the best k never grows with the noise, and is smaller at 50 than at 10:", best_k[10] >= best_k[25] >= best_k[50] < best_k[10])
-print("the narrowest decoder ends within a third of a decibel of its own peak:", all(max(d) - d[-1] < 1 / 3 for (_, k), d in decoded.items() if k == 8))
-print("the skip network falls by more than 1 dB:", max(skip["psnr_average"]) - skip["psnr_average"][-1] > 1)
+best_k = {
+    level: max((8, 16, 32), key=lambda k: decoded[level, k][-1])
+    for level in (10, 25, 50)
+}
+print(
+    "the best k never grows with the noise, and is smaller at 50 than at 10:",
+    best_k[10] >= best_k[25] >= best_k[50] < best_k[10],
+)
+print(
+    "the narrowest decoder ends within a third of a decibel of its own peak:",
+    all(max(d) - d[-1] < 1 / 3 for (_, k), d in decoded.items() if k == 8),
+)
+print(
+    "the skip network falls by more than 1 dB:",
+    max(skip["psnr_average"]) - skip["psnr_average"][-1] > 1,
+)
 
 # %% [markdown]
 # ## 7. How sure is it?
@@ -462,18 +636,31 @@ from dil_course.from_scratch import Posterior, sgld_dip
 walks = {}
 for weight_noise in (2.0, 0.5):
     walks[weight_noise] = posterior = Posterior(burn_in=300, every=5)
-    run(sgld_dip(y, weight_noise=weight_noise, iterations=runtime.pick(quick=650, full=4000)), stop=posterior)
+    run(
+        sgld_dip(
+            y, weight_noise=weight_noise, iterations=runtime.pick(quick=650, full=4000)
+        ),
+        stop=posterior,
+    )
 
 # %%
 covered = {}
 for weight_noise, posterior in walks.items():
     actual = (posterior.estimate - x).abs()
     covered[weight_noise] = (actual < 2 * posterior.spread).float().mean().item()
-    print(f"weight noise {weight_noise}: mean {psnr(posterior.estimate, x):.1f} dB, {covered[weight_noise]:.0%} within two spreads")
+    print(
+        f"weight noise {weight_noise}: mean {psnr(posterior.estimate, x):.1f} dB, {covered[weight_noise]:.0%} within two spreads"
+    )
 posterior = walks[2.0]
 actual = (posterior.estimate - x).abs()
-shown = {f"mean, {psnr(posterior.estimate, x):.1f} dB": posterior.estimate, "spread x 8": 8 * posterior.spread.mean(1, keepdim=True)}
-show_images(shown | {"actual error x 8": 8 * actual.mean(1, keepdim=True)}, alt="The mean picture; a map of its spread; a map of its error. Both are bright at edges.")
+shown = {
+    f"mean, {psnr(posterior.estimate, x):.1f} dB": posterior.estimate,
+    "spread x 8": 8 * posterior.spread.mean(1, keepdim=True),
+}
+show_images(
+    shown | {"actual error x 8": 8 * actual.mean(1, keepdim=True)},
+    alt="The mean picture; a map of its spread; a map of its error. Both are bright at edges.",
+)
 
 # %% [markdown]
 # We observe three things.
@@ -488,9 +675,18 @@ show_images(shown | {"actual error x 8": 8 * actual.mean(1, keepdim=True)}, alt=
 
 # %% tags=["nbval-check-output"]
 maps = torch.stack([posterior.spread.mean(1).flatten(), actual.mean(1).flatten()])
-print("where the spread is larger, the error is larger (correlation above a third):", bool(torch.corrcoef(maps)[0, 1] > 1 / 3))
-print("the same picture, walked otherwise, is covered less:", covered[0.5] < covered[2.0] - 0.03)
-print("the mean is within half a decibel of the oracle peak of the plain run:", psnr(posterior.estimate, x) > max(skip["psnr_average"]) - 0.5)
+print(
+    "where the spread is larger, the error is larger (correlation above a third):",
+    bool(torch.corrcoef(maps)[0, 1] > 1 / 3),
+)
+print(
+    "the same picture, walked otherwise, is covered less:",
+    covered[0.5] < covered[2.0] - 0.03,
+)
+print(
+    "the mean is within half a decibel of the oracle peak of the plain run:",
+    psnr(posterior.estimate, x) > max(skip["psnr_average"]) - 0.5,
+)
 
 # %% [markdown]
 # ## 8. What is proven, and what is repeated

@@ -76,10 +76,22 @@ n = torch.linspace(-4, 4, 2001, dtype=torch.float64)
 density = torch.exp(-(n**2) / 2) / math.sqrt(2 * math.pi)
 x = 0.5
 left, right = n * soft(x + n) * density, soft_slope(x + n) * density
-curves = {"n f(x + n) p(n)": (n.tolist(), left.tolist()), "sigma² f'(x + n) p(n)": (n.tolist(), right.tolist())}
+curves = {
+    "n f(x + n) p(n)": (n.tolist(), left.tolist()),
+    "sigma² f'(x + n) p(n)": (n.tolist(), right.tolist()),
+}
 alt = "Two curves of quite different shapes: one with two humps, one cut from a bell. The areas under both are equal."
-show_curves(curves, "noise n, with sigma = 1 and x = 0.5", "integrand", alt, title="Stein's lemma: the same area under both")
-area_left, area_right = torch.trapezoid(left, n).item(), torch.trapezoid(right, n).item()
+show_curves(
+    curves,
+    "noise n, with sigma = 1 and x = 0.5",
+    "integrand",
+    alt,
+    title="Stein's lemma: the same area under both",
+)
+area_left, area_right = (
+    torch.trapezoid(left, n).item(),
+    torch.trapezoid(right, n).item(),
+)
 print(f"areas: {area_left:.4f} and {area_right:.4f}")
 
 # %% [markdown]
@@ -100,14 +112,23 @@ def hard(y, t=1.0):
 
 
 def risk_and_sure(f, slope, x, draws=200_000):
-    y = x + torch.randn(draws, generator=runtime.generator(0, "stein"), dtype=torch.float64)
+    y = x + torch.randn(
+        draws, generator=runtime.generator(0, "stein"), dtype=torch.float64
+    )
     sure = (f(y) - y) ** 2 - 1 + 2 * slope(y)
     return (f(y) - x).square().mean().item(), sure.mean().item()
 
 
 values = [0.25 * i for i in range(17)]
-both = {name: [risk_and_sure(f, soft_slope, x) for x in values] for name, f in {"soft": soft, "hard": hard}.items()}
-curves = {f"{name}, {kind}": (values, [pair[i] for pair in pairs]) for name, pairs in both.items() for i, kind in enumerate(("true risk", "mean of SURE"))}
+both = {
+    name: [risk_and_sure(f, soft_slope, x) for x in values]
+    for name, f in {"soft": soft, "hard": hard}.items()
+}
+curves = {
+    f"{name}, {kind}": (values, [pair[i] for pair in pairs])
+    for name, pairs in both.items()
+    for i, kind in enumerate(("true risk", "mean of SURE"))
+}
 alt = "Risk over x. For the soft threshold both curves coincide. For the hard one the mean of SURE lies far below the risk, where x is near the threshold."
 show_curves(curves, "x, with sigma = 1 and threshold 1", "mean squared error", alt)
 
@@ -118,7 +139,10 @@ show_curves(curves, "x, with sigma = 1 and threshold 1", "mean squared error", a
 # %% tags=["nbval-check-output"]
 soft_gap = max(abs(risk - sure) for risk, sure in both["soft"])
 hard_gap = max(risk - sure for risk, sure in both["hard"])
-print("both sides of Stein's lemma have the same area, to a hundredth:", abs(area_left - area_right) < 0.01)
+print(
+    "both sides of Stein's lemma have the same area, to a hundredth:",
+    abs(area_left - area_right) < 0.01,
+)
 print("soft threshold: SURE is right to two hundredths, for every x:", soft_gap < 0.02)
 print("hard threshold: SURE is too low, by more than a quarter:", hard_gap > 0.25)
 
@@ -147,7 +171,11 @@ def divergence(f, y, generator, epsilon=1e-3):
 
 
 def sure(f, y, sigma, generator):
-    return torch.mean((f(y) - y) ** 2) - sigma**2 + 2 * sigma**2 * divergence(f, y, generator) / y.numel()
+    return (
+        torch.mean((f(y) - y) ** 2)
+        - sigma**2
+        + 2 * sigma**2 * divergence(f, y, generator) / y.numel()
+    )
 
 
 # %%
@@ -159,10 +187,19 @@ kernel = gaussian_kernel(5, 0.8)
 blur = Blur(kernel)
 generator = runtime.generator(0, "probe", y.device)
 probed = torch.stack([divergence(blur, y, generator) / y.numel() for _ in range(20)])
-print(f"divergence of the blur, a pixel: {kernel[2, 2]:.4f} exactly; one probe {probed[0]:.4f}; 20 probes scatter by {probed.std():.4f}")
+print(
+    f"divergence of the blur, a pixel: {kernel[2, 2]:.4f} exactly; one probe {probed[0]:.4f}; 20 probes scatter by {probed.std():.4f}"
+)
 draws = [add_gaussian(x, sigma, seed=seed) for seed in range(40)]
-errors = torch.stack([torch.stack([sure(blur, y, sigma, generator), (blur(y) - x).square().mean()]) for y in draws])
-print(f"over 40 noisy pictures: mean of SURE {errors[:, 0].mean():.6f}, mean error {errors[:, 1].mean():.6f}; they differ by {(errors[:, 0] - errors[:, 1]).std():.6f} in a single one")
+errors = torch.stack(
+    [
+        torch.stack([sure(blur, y, sigma, generator), (blur(y) - x).square().mean()])
+        for y in draws
+    ]
+)
+print(
+    f"over 40 noisy pictures: mean of SURE {errors[:, 0].mean():.6f}, mean error {errors[:, 1].mean():.6f}; they differ by {(errors[:, 0] - errors[:, 1]).std():.6f} in a single one"
+)
 
 # %% [markdown]
 # We observe that one probe is right to about a hundredth. And SURE of a single picture is off by only a few per cent of the error.
@@ -173,13 +210,23 @@ print(f"over 40 noisy pictures: mean of SURE {errors[:, 0].mean():.6f}, mean err
 from dil_course.fitting import risks
 
 b = risks.probe(y, runtime.generator(0, "probe", y.device))
-same_sure = compare("SURE of the blur", sure(blur, y, sigma, runtime.generator(0, "probe", y.device)), risks.sure(blur, y, sigma, b))
+same_sure = compare(
+    "SURE of the blur",
+    sure(blur, y, sigma, runtime.generator(0, "probe", y.device)),
+    risks.sure(blur, y, sigma, b),
+)
 
 # %% tags=["nbval-check-output"]
 difference = errors[:, 0] - errors[:, 1]
 print("my SURE and the library's agree:", same_sure)
-print("one probe finds the divergence of the blur to a tenth:", bool((probed[0] / kernel[2, 2] - 1).abs() < 0.1))
-print("over 40 pictures SURE is right, within four standard errors:", bool(difference.mean().abs() < 4 * difference.std() / math.sqrt(40)))
+print(
+    "one probe finds the divergence of the blur to a tenth:",
+    bool((probed[0] / kernel[2, 2] - 1).abs() < 0.1),
+)
+print(
+    "over 40 pictures SURE is right, within four standard errors:",
+    bool(difference.mean().abs() < 4 * difference.std() / math.sqrt(40)),
+)
 
 # %% [markdown]
 # ## 3. Choose a parameter: non-local means
@@ -199,12 +246,21 @@ def true_and_estimated(strength):
     def f(y):
         return non_local_means(y, sigma, strength=strength)
 
-    estimated = sure(f, y, sigma, runtime.generator(0, "probe", y.device))  # the same probe for all
-    return (f(y) - x).square().mean().item(), estimated.item(), (f(y) - y).square().mean().item()
+    estimated = sure(
+        f, y, sigma, runtime.generator(0, "probe", y.device)
+    )  # the same probe for all
+    return (
+        (f(y) - x).square().mean().item(),
+        estimated.item(),
+        (f(y) - y).square().mean().item(),
+    )
 
 
 scores = list(zip(*[true_and_estimated(strength) for strength in strengths]))
-curves = {name: (strengths, list(values)) for name, values in zip(("true error", "SURE", "squared distance to y"), scores)}
+curves = {
+    name: (strengths, list(values))
+    for name, values in zip(("true error", "SURE", "squared distance to y"), scores)
+}
 alt = "True error and SURE over the strength: two curves with a valley at the same place. The distance to y only rises."
 show_curves(curves, "strength of non-local means", "mean squared", alt)
 
@@ -215,12 +271,21 @@ show_curves(curves, "strength of non-local means", "mean squared", alt)
 # Here SURE lies a little too low, by nearly the same amount everywhere: $\|n\|^2 / n$ of this one picture happens to be a little smaller than $\sigma^2$. A constant does not change which strength is best.
 
 # %% tags=["nbval-check-output"]
-chosen, best = (min(range(len(strengths)), key=values.__getitem__) for values in (scores[1], scores[0]))
+chosen, best = (
+    min(range(len(strengths)), key=values.__getitem__)
+    for values in (scores[1], scores[0])
+)
 loss = 10 * math.log10(scores[0][chosen] / scores[0][best])
 print("SURE's strength loses less than a tenth of a decibel to the best:", loss < 0.1)
 offsets = [s - t for t, s in zip(*scores[:2])]
-print("SURE is off by nearly the same at every strength, to three hundredths of the variance:", max(offsets) - min(offsets) < 0.03 * sigma**2)
-print("the distance to y would choose the smallest strength:", scores[2].index(min(scores[2])) == 0)
+print(
+    "SURE is off by nearly the same at every strength, to three hundredths of the variance:",
+    max(offsets) - min(offsets) < 0.03 * sigma**2,
+)
+print(
+    "the distance to y would choose the smallest strength:",
+    scores[2].index(min(scores[2])) == 0,
+)
 
 # %% [markdown]
 # ## 4. Train a network with it
@@ -251,7 +316,11 @@ def distance_to_y(network, y, estimate, generator):
 def steins_risk(network, y, estimate, generator, sigma=sigma, epsilon=1e-3):
     b = risks.probe(y, generator)
     change = (network(y + epsilon * b) - estimate) / epsilon
-    return torch.mean((estimate - y) ** 2) - sigma**2 + 2 * sigma**2 * torch.mean(b * change)
+    return (
+        torch.mean((estimate - y) ** 2)
+        - sigma**2
+        + 2 * sigma**2 * torch.mean(b * change)
+    )
 
 
 def small_network(seed=0):
@@ -268,7 +337,9 @@ def small_network(seed=0):
 # %%
 x = picture("coffee", side=128).to(device)
 y = add_gaussian(x, sigma, seed=0)
-plain = await watch(fit(y, small_network(), distance_to_y, iterations=400), truth=x, observed=y)
+plain = await watch(
+    fit(y, small_network(), distance_to_y, iterations=400), truth=x, observed=y
+)
 
 # %% [markdown]
 # We observe a short, sharp peak, and then a collapse. After a hundred iterations the network hands its input through: it has become the identity. Its loss is nearly zero, and so is its use.
@@ -276,7 +347,13 @@ plain = await watch(fit(y, small_network(), distance_to_y, iterations=400), trut
 # Now SURE. A thousand iterations, and nobody stops it.
 
 # %%
-stein = await watch(fit(y, small_network(), steins_risk, iterations=runtime.pick(quick=1000, full=3000)), truth=x, observed=y)
+stein = await watch(
+    fit(
+        y, small_network(), steins_risk, iterations=runtime.pick(quick=1000, full=3000)
+    ),
+    truth=x,
+    observed=y,
+)
 
 # %%
 curves = {
@@ -287,8 +364,17 @@ curves = {
 alt = "PSNR over the iterations. The plain loss peaks early and falls to the noisy picture. SURE rises far above that peak and stays."
 show_curves(curves, "iteration", "PSNR (dB)", alt, log_x=True)
 estimated = [10 * math.log10(1 / max(loss, 1e-6)) for loss in stein.history["loss"]]
-curves = {"true PSNR": (stein.history["iteration"], stein.history["psnr"]), "PSNR that SURE says": (stein.history["iteration"], estimated)}
-show_curves(curves, "iteration", "dB", "The PSNR that SURE says lies about the true one, at first close, later above it.", log_x=True)
+curves = {
+    "true PSNR": (stein.history["iteration"], stein.history["psnr"]),
+    "PSNR that SURE says": (stein.history["iteration"], estimated),
+}
+show_curves(
+    curves,
+    "iteration",
+    "dB",
+    "The PSNR that SURE says lies about the true one, at first close, later above it.",
+    log_x=True,
+)
 
 # %% [markdown]
 # We observe that the network with SURE climbs far above the peak of the plain one, and **stays there**. Lesson 05 needed a rule for stopping; here the loss itself knows.
@@ -308,9 +394,18 @@ same_fit = compare("estimate after 5 its", mine.estimate, library.estimate)
 
 # %% tags=["nbval-check-output"]
 print("my loop and the library's agree:", same_fit)
-print("the plain loss falls at least 4 dB from its peak:", max(plain.history["psnr"]) - plain.history["psnr"][-1] > 4)
-print("SURE ends at most three tenths of a decibel below its own peak:", max(stein.history["psnr_average"]) - stein.history["psnr_average"][-1] < 0.3)
-print("SURE ends at least 4 dB above the plain loss at its best:", stein.history["psnr_average"][-1] > max(plain.history["psnr"]) + 4)
+print(
+    "the plain loss falls at least 4 dB from its peak:",
+    max(plain.history["psnr"]) - plain.history["psnr"][-1] > 4,
+)
+print(
+    "SURE ends at most three tenths of a decibel below its own peak:",
+    max(stein.history["psnr_average"]) - stein.history["psnr_average"][-1] < 0.3,
+)
+print(
+    "SURE ends at least 4 dB above the plain loss at its best:",
+    stein.history["psnr_average"][-1] > max(plain.history["psnr"]) + 4,
+)
 
 # %% [markdown]
 # ## 5. The wrong sigma
@@ -326,12 +421,28 @@ face = picture("astronaut", side=96).to(device)
 noisy_face = add_gaussian(face, sigma, seed=0)
 told = {}
 for name, factor in {"half of sigma": 0.5, "sigma": 1, "twice sigma": 2}.items():
-    told[name] = run(dip_sure(noisy_face, factor * sigma, iterations=runtime.pick(quick=400, full=1500))).estimate
+    told[name] = run(
+        dip_sure(
+            noisy_face, factor * sigma, iterations=runtime.pick(quick=400, full=1500)
+        )
+    ).estimate
 noise = noisy_face - face
-share = {name: (((estimate - face) * noise).sum() / noise.square().sum()).item() for name, estimate in told.items()}
-titles = {f"told {name}: {psnr(estimate, face):.1f} dB": estimate for name, estimate in told.items()}
-show_images({f"noisy: {psnr(noisy_face, face):.1f} dB": noisy_face} | titles, "A face: noisy; with noise left; clean; and with loud noise in opposite colours.")
-print("share of the noise in the estimate:", "; ".join(f"told {name}: {c:.2f}" for name, c in share.items()))
+share = {
+    name: (((estimate - face) * noise).sum() / noise.square().sum()).item()
+    for name, estimate in told.items()
+}
+titles = {
+    f"told {name}: {psnr(estimate, face):.1f} dB": estimate
+    for name, estimate in told.items()
+}
+show_images(
+    {f"noisy: {psnr(noisy_face, face):.1f} dB": noisy_face} | titles,
+    "A face: noisy; with noise left; clean; and with loud noise in opposite colours.",
+)
+print(
+    "share of the noise in the estimate:",
+    "; ".join(f"told {name}: {c:.2f}" for name, c in share.items()),
+)
 
 # %% [markdown]
 # We observe that half of $\sigma$ leaves noise. Did you expect the other one to be blurred? It is **noisier than before**, and its noise has the opposite sign.
@@ -359,14 +470,24 @@ def estimate_sigma(y):
 
 from dil_course.signals import add_correlated, estimate_sigma as library_sigma
 
-same_sigma = compare("estimated sigma", estimate_sigma(noisy_face), library_sigma(noisy_face))
+same_sigma = compare(
+    "estimated sigma", estimate_sigma(noisy_face), library_sigma(noisy_face)
+)
 guesses = {}
 for name in ("coffee", "astronaut", "chelsea", "grass"):
     clean = picture(name, side=128).to(device)
-    guesses[name] = [255 * estimate_sigma(add_gaussian(clean, level / 255, seed=1)) for level in (0, 10, 25, 50)]
-    print(f"{name:10} sigma 0, 10, 25, 50 of 255; estimated:", "  ".join(f"{guess:5.1f}" for guess in guesses[name]))
+    guesses[name] = [
+        255 * estimate_sigma(add_gaussian(clean, level / 255, seed=1))
+        for level in (0, 10, 25, 50)
+    ]
+    print(
+        f"{name:10} sigma 0, 10, 25, 50 of 255; estimated:",
+        "  ".join(f"{guess:5.1f}" for guess in guesses[name]),
+    )
 shared = add_correlated(face, sigma, gaussian_kernel(5, 0.7), seed=0)
-print(f"noise that neighbours share, sigma 25: estimated {255 * estimate_sigma(shared):.1f}")
+print(
+    f"noise that neighbours share, sigma 25: estimated {255 * estimate_sigma(shared):.1f}"
+)
 
 # %% [markdown]
 # We observe estimates within a few per cent on photographs. Two failures are worth remembering.
@@ -374,11 +495,30 @@ print(f"noise that neighbours share, sigma 25: estimated {255 * estimate_sigma(s
 # SURE has the same blind spot: its formula assumes that the noise of each pixel is independent.
 
 # %% tags=["nbval-check-output"]
-print("half of sigma and twice sigma cost more than two decibels each:", min(psnr(told["sigma"], face) - psnr(told[name], face) for name in ("half of sigma", "twice sigma")) > 2)
-print("half of sigma leaves more than a third of the noise, twice sigma turns it round:", share["half of sigma"] > 1 / 3 and share["twice sigma"] < -1 / 3)
+print(
+    "half of sigma and twice sigma cost more than two decibels each:",
+    min(
+        psnr(told["sigma"], face) - psnr(told[name], face)
+        for name in ("half of sigma", "twice sigma")
+    )
+    > 2,
+)
+print(
+    "half of sigma leaves more than a third of the noise, twice sigma turns it round:",
+    share["half of sigma"] > 1 / 3 and share["twice sigma"] < -1 / 3,
+)
 print("my estimate of sigma and the library's agree:", same_sigma)
-print("on the photographs sigma 25 is found to a tenth:", all(abs(guesses[name][2] / 25 - 1) < 0.1 for name in ("coffee", "astronaut", "chelsea")))
-print("where neighbours share the noise, less than two thirds of it is found:", estimate_sigma(shared) < 2 / 3 * sigma)
+print(
+    "on the photographs sigma 25 is found to a tenth:",
+    all(
+        abs(guesses[name][2] / 25 - 1) < 0.1
+        for name in ("coffee", "astronaut", "chelsea")
+    ),
+)
+print(
+    "where neighbours share the noise, less than two thirds of it is found:",
+    estimate_sigma(shared) < 2 / 3 * sigma,
+)
 
 # %% [markdown]
 # ## 6. With an operator: what can be known at all
@@ -412,11 +552,22 @@ def smooth_and_black(y):
 
 
 b = risks.probe(y_masked, runtime.generator(0, "probe", device))
-for name, f in {"smooth": smooth, "smooth, hidden pixels black": smooth_and_black}.items():
+for name, f in {
+    "smooth": smooth,
+    "smooth, hidden pixels black": smooth_and_black,
+}.items():
     said = risks.gsure(f, y_masked, A, sigma, b=b).item()
-    seen, whole = ((A(f(y_masked) - face)).square().mean().item(), (f(y_masked) - face).square().mean().item())
-    print(f"{name:28} GSURE {said:.5f}   error in seen pixels {seen:.5f}   error in all pixels {whole:.5f}")
-blind_to_null_space = risks.gsure(smooth, y_masked, A, sigma, b=b).item() == risks.gsure(smooth_and_black, y_masked, A, sigma, b=b).item()
+    seen, whole = (
+        (A(f(y_masked) - face)).square().mean().item(),
+        (f(y_masked) - face).square().mean().item(),
+    )
+    print(
+        f"{name:28} GSURE {said:.5f}   error in seen pixels {seen:.5f}   error in all pixels {whole:.5f}"
+    )
+blind_to_null_space = (
+    risks.gsure(smooth, y_masked, A, sigma, b=b).item()
+    == risks.gsure(smooth_and_black, y_masked, A, sigma, b=b).item()
+)
 
 # %% [markdown]
 # We observe the same GSURE for both, close to the error in the pixels that are seen. One of the two has black holes, and GSURE does not mind.
@@ -443,11 +594,31 @@ def misfit_alone(f, y, b, output):
 
 iterations = runtime.pick(quick=500, full=1500)
 runs = {"misfit alone": misfit_alone, "GSURE": None}
-runs = {name: run(dip_sure(y_blurred, blur_sigma, A, tame, iterations=iterations, risk=risk), truth=face) for name, risk in runs.items()}
-curves = {name: (result.history["iteration"], result.history["psnr_average"]) for name, result in runs.items()}
-show_curves(curves, "iteration", "PSNR (dB)", "The misfit alone rises and then falls far. GSURE rises and stays.", log_x=True)
-restored = {"blurred and noisy": y_blurred, "Tikhonov": tame(y_blurred)} | {name: result.estimate for name, result in runs.items()}
-show_images({f"{name}: {psnr(z, face):.1f} dB": z for name, z in restored.items()}, "A face: blurred and noisy; noisy; noisy again; and sharper and clean.")
+runs = {
+    name: run(
+        dip_sure(y_blurred, blur_sigma, A, tame, iterations=iterations, risk=risk),
+        truth=face,
+    )
+    for name, risk in runs.items()
+}
+curves = {
+    name: (result.history["iteration"], result.history["psnr_average"])
+    for name, result in runs.items()
+}
+show_curves(
+    curves,
+    "iteration",
+    "PSNR (dB)",
+    "The misfit alone rises and then falls far. GSURE rises and stays.",
+    log_x=True,
+)
+restored = {"blurred and noisy": y_blurred, "Tikhonov": tame(y_blurred)} | {
+    name: result.estimate for name, result in runs.items()
+}
+show_images(
+    {f"{name}: {psnr(z, face):.1f} dB": z for name, z in restored.items()},
+    "A face: blurred and noisy; noisy; noisy again; and sharper and clean.",
+)
 
 # %% [markdown]
 # We observe that the misfit alone ends where Tikhonov ends: in the noisy inverse. Its network learned to compute the inverse filter. GSURE stays near its peak.
@@ -455,9 +626,18 @@ show_images({f"{name}: {psnr(z, face):.1f} dB": z for name, z in restored.items(
 # %% tags=["nbval-check-output"]
 ends = {name: result.history["psnr_average"] for name, result in runs.items()}
 print("GSURE is the same whatever stands in the hidden pixels:", blind_to_null_space)
-print("the misfit alone falls at least three decibels from its peak:", max(ends["misfit alone"]) - ends["misfit alone"][-1] > 3)
-print("GSURE ends at most three tenths of a decibel below its peak:", max(ends["GSURE"]) - ends["GSURE"][-1] < 0.3)
-print("GSURE ends at least four decibels above y and above Tikhonov:", ends["GSURE"][-1] > max(psnr(y_blurred, face), psnr(tame(y_blurred), face)) + 4)
+print(
+    "the misfit alone falls at least three decibels from its peak:",
+    max(ends["misfit alone"]) - ends["misfit alone"][-1] > 3,
+)
+print(
+    "GSURE ends at most three tenths of a decibel below its peak:",
+    max(ends["GSURE"]) - ends["GSURE"][-1] < 0.3,
+)
+print(
+    "GSURE ends at least four decibels above y and above Tikhonov:",
+    ends["GSURE"][-1] > max(psnr(y_blurred, face), psnr(tame(y_blurred), face)) + 4,
+)
 
 # %% [markdown]
 # ## 7. Photons
@@ -482,9 +662,16 @@ for width in widths:
     f = Blur(gaussian_kernel(9, width))
     rows["true error"].append((f(y_photons) - face).square().mean().item())
     rows["PURE"].append(risks.pure(f, y_photons, peak, b=b).item())
-    rows["SURE, mean variance"].append(risks.sure(f, y_photons, average_sigma, b=b).item())
+    rows["SURE, mean variance"].append(
+        risks.sure(f, y_photons, average_sigma, b=b).item()
+    )
 alt = "Three curves over the width of the blur, which lie nearly on each other, with the same lowest point."
-show_curves({name: (widths, values) for name, values in rows.items()}, "width of the blur (pixels)", "mean squared error", alt)
+show_curves(
+    {name: (widths, values) for name, values in rows.items()},
+    "width of the blur (pixels)",
+    "mean squared error",
+    alt,
+)
 
 # %% [markdown]
 # We observe that PURE follows the true error. So does SURE with the mean variance: a blur treats all pixels alike, so only the mean counts.
@@ -502,14 +689,33 @@ for seed in range(10):
     y_seed = add_poisson(face, peak, seed=seed)
     b = risks.probe(y_seed, runtime.generator(seed, "probe", device))
     truth = (blur_the_dark(y_seed) - face).square().mean()
-    photo_errors.append([risks.pure(blur_the_dark, y_seed, peak, b=b) / truth, risks.sure(blur_the_dark, y_seed, average_sigma, b=b) / truth])
+    photo_errors.append(
+        [
+            risks.pure(blur_the_dark, y_seed, peak, b=b) / truth,
+            risks.sure(blur_the_dark, y_seed, average_sigma, b=b) / truth,
+        ]
+    )
 pure_ratio, sure_ratio = torch.tensor(photo_errors).mean(0).tolist()
-print(f"said over true error, mean of 10: PURE {pure_ratio:.3f}, SURE with the mean variance {sure_ratio:.3f}")
+print(
+    f"said over true error, mean of 10: PURE {pure_ratio:.3f}, SURE with the mean variance {sure_ratio:.3f}"
+)
 
 # %% tags=["nbval-check-output"]
-print("PURE chooses the best width, or one beside it:", abs(rows["PURE"].index(min(rows["PURE"])) - rows["true error"].index(min(rows["true error"]))) <= 1)
-print("PURE is right to a twentieth where bright pixels are treated otherwise:", abs(pure_ratio - 1) < 0.05)
-print("SURE with one sigma is off by more than a tenth there:", abs(sure_ratio - 1) > 0.1)
+print(
+    "PURE chooses the best width, or one beside it:",
+    abs(
+        rows["PURE"].index(min(rows["PURE"]))
+        - rows["true error"].index(min(rows["true error"]))
+    )
+    <= 1,
+)
+print(
+    "PURE is right to a twentieth where bright pixels are treated otherwise:",
+    abs(pure_ratio - 1) < 0.05,
+)
+print(
+    "SURE with one sigma is off by more than a tenth there:", abs(sure_ratio - 1) > 0.1
+)
 
 # %% [markdown]
 # ## Summary

@@ -36,7 +36,13 @@ from dil_course.checks import compare
 from dil_course.figures import show_curves, show_images
 from dil_course.fitting import Step, run, watch
 from dil_course.networks import small_skip_network
-from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture, psnr
+from dil_course.signals import (
+    add_correlated,
+    add_gaussian,
+    gaussian_kernel,
+    picture,
+    psnr,
+)
 
 device = runtime.device()
 sigma = 25 / 255
@@ -50,7 +56,9 @@ def network(seed=0):
 
 
 def show(pictures, alt):
-    show_images({f"{name}: {psnr(z, x):.1f} dB": z for name, z in pictures.items()}, alt)
+    show_images(
+        {f"{name}: {psnr(z, x):.1f} dB": z for name, z in pictures.items()}, alt
+    )
 
 
 # %% [markdown]
@@ -74,11 +82,20 @@ strengths = [0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 2.0]
 estimates = [non_local_means(y, sigma, strength=strength) for strength in strengths]
 rows = {
     "error to the clean x": [(f - x).square().mean().item() for f in estimates],
-    "loss to the second y, less sigma²": [(f - y2).square().mean().item() - sigma**2 for f in estimates],
-    "loss to the same y, less sigma²": [(f - y).square().mean().item() - sigma**2 for f in estimates],
+    "loss to the second y, less sigma²": [
+        (f - y2).square().mean().item() - sigma**2 for f in estimates
+    ],
+    "loss to the same y, less sigma²": [
+        (f - y).square().mean().item() - sigma**2 for f in estimates
+    ],
 }
 alt = "Two curves with a common valley, and a third one far below that only rises."
-show_curves({name: (strengths, values) for name, values in rows.items()}, "strength of non-local means", "mean squared", alt)
+show_curves(
+    {name: (strengths, values) for name, values in rows.items()},
+    "strength of non-local means",
+    "mean squared",
+    alt,
+)
 
 # %% [markdown]
 # We observe that the loss to a second noisy picture follows the true error. The loss to the *same* picture is far too low, since there the last term is not zero: $f(y)$ contains some of the noise that it is judged by.
@@ -87,14 +104,32 @@ show_curves({name: (strengths, values) for name, values in rows.items()}, "stren
 # Now train a network on the pair. **Predict before you run.** It is trained on noise only. Will its output be noisy?
 
 # %%
-pair = await watch(noise2noise(y, y2, network=network(), iterations=runtime.pick(quick=250, full=1000)), truth=x, observed=y)
+pair = await watch(
+    noise2noise(
+        y, y2, network=network(), iterations=runtime.pick(quick=250, full=1000)
+    ),
+    truth=x,
+    observed=y,
+)
 
 # %% tags=["nbval-check-output"]
-second, same = rows["loss to the second y, less sigma²"], rows["loss to the same y, less sigma²"]
+second, same = (
+    rows["loss to the second y, less sigma²"],
+    rows["loss to the same y, less sigma²"],
+)
 gaps = [abs(a - b) for a, b in zip(rows["error to the clean x"], second)]
-print("the loss to a second noisy picture is the error plus sigma squared, to a twentieth of that:", max(gaps) < sigma**2 / 20)
-print("the loss to the same picture would choose to change nothing:", same.index(min(same)) == 0)
-print("trained on noisy targets, the network gains 7 dB or more:", psnr(pair.estimate, x) > psnr(y, x) + 7)
+print(
+    "the loss to a second noisy picture is the error plus sigma squared, to a twentieth of that:",
+    max(gaps) < sigma**2 / 20,
+)
+print(
+    "the loss to the same picture would choose to change nothing:",
+    same.index(min(same)) == 0,
+)
+print(
+    "trained on noisy targets, the network gains 7 dB or more:",
+    psnr(pair.estimate, x) > psnr(y, x) + 7,
+)
 
 # %% [markdown]
 # ## 2. One picture: judge by what was hidden
@@ -122,7 +157,9 @@ def grid(y, phase):
 
 def neighbour_mean(y):
     kernel = torch.tensor([[1.0, 2, 1], [2, 0, 2], [1, 2, 1]], device=y.device) / 12
-    return F.conv2d(F.pad(y, (1, 1, 1, 1), mode="reflect").transpose(0, 1), kernel[None, None]).transpose(0, 1)
+    return F.conv2d(
+        F.pad(y, (1, 1, 1, 1), mode="reflect").transpose(0, 1), kernel[None, None]
+    ).transpose(0, 1)
 
 
 def blind(denoiser):
@@ -130,7 +167,9 @@ def blind(denoiser):
         result = torch.zeros_like(y)
         for phase in range(16):
             hidden = grid(y, phase)
-            result = torch.where(hidden, denoiser(torch.where(hidden, neighbour_mean(y), y)), result)
+            result = torch.where(
+                hidden, denoiser(torch.where(hidden, neighbour_mean(y), y)), result
+            )
         return result
 
     return blinded
@@ -144,13 +183,22 @@ def blind(denoiser):
 poked = y.clone()
 poked[..., 40, 52] += 0.5
 moved = {}
-for name, f in {"non-local means": lambda y: non_local_means(y, sigma), "blind version": blind(lambda y: non_local_means(y, sigma))}.items():
+for name, f in {
+    "non-local means": lambda y: non_local_means(y, sigma),
+    "blind version": blind(lambda y: non_local_means(y, sigma)),
+}.items():
     moved[name] = (f(poked) - f(y))[..., 40, 52].abs().max().item()
     print(f"{name:16} the poked pixel's own output moves by {moved[name]:.4f}")
-blinded = [blind(lambda y, strength=strength: non_local_means(y, sigma, strength=strength))(y) for strength in strengths]
+blinded = [
+    blind(lambda y, strength=strength: non_local_means(y, sigma, strength=strength))(y)
+    for strength in strengths
+]
 errors = [(f - x).square().mean().item() for f in blinded]
 losses = [(f - y).square().mean().item() for f in blinded]
-curves = {"loss to y": (strengths, losses), "error + sigma²": (strengths, [error + sigma**2 for error in errors])}
+curves = {
+    "loss to y": (strengths, losses),
+    "error + sigma²": (strengths, [error + sigma**2 for error in errors]),
+}
 alt = "Two curves that lie nearly on each other, with the same valley."
 show_curves(curves, "strength, blind version", "mean squared", alt)
 
@@ -162,15 +210,30 @@ show_curves(curves, "strength, blind version", "mean squared", alt)
 from dil_course.from_scratch import blind as library_blind
 from dil_course.from_scratch import calibrate
 
-same_blind = compare("blind", blind(lambda y: non_local_means(y, sigma))(y), library_blind(lambda y: non_local_means(y, sigma))(y))
-chosen, _ = calibrate(lambda y, strength: non_local_means(y, sigma, strength=strength), y, strengths)
+same_blind = compare(
+    "blind",
+    blind(lambda y: non_local_means(y, sigma))(y),
+    library_blind(lambda y: non_local_means(y, sigma))(y),
+)
+chosen, _ = calibrate(
+    lambda y, strength: non_local_means(y, sigma, strength=strength), y, strengths
+)
 print("chosen strength:", chosen)
 
 # %% tags=["nbval-check-output"]
 print("my blind version and the library's agree:", same_blind)
-print("blind: the pixel's own output does not move at all:", moved["blind version"] == 0 and moved["non-local means"] > 0.001)
-print("loss to y is error plus sigma squared, to a twentieth of that:", max(abs(a - b - sigma**2) for a, b in zip(losses, errors)) < sigma**2 / 20)
-print("the calibrated strength is the best one, or one beside it:", abs(strengths.index(chosen) - errors.index(min(errors))) <= 1)
+print(
+    "blind: the pixel's own output does not move at all:",
+    moved["blind version"] == 0 and moved["non-local means"] > 0.001,
+)
+print(
+    "loss to y is error plus sigma squared, to a twentieth of that:",
+    max(abs(a - b - sigma**2) for a, b in zip(losses, errors)) < sigma**2 / 20,
+)
+print(
+    "the calibrated strength is the best one, or one beside it:",
+    abs(strengths.index(chosen) - errors.index(min(errors))) <= 1,
+)
 
 # %% [markdown]
 # ## 3. Noise2Self: the same for a network
@@ -185,14 +248,20 @@ def fit(y, network, iterations, seed=0):
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     neighbours = estimate = neighbour_mean(y)
     for iteration in range(1, iterations + 1):
-        hidden = grid(y, int(torch.randint(15, (), generator=generator, device=y.device)))
+        hidden = grid(
+            y, int(torch.randint(15, (), generator=generator, device=y.device))
+        )
         output = network(torch.where(hidden, neighbours, y))
         loss = torch.sum(hidden * (output - y) ** 2) / (3 * hidden.sum())
-        estimate = torch.where(hidden, output.detach(), estimate)  # each pixel as it was guessed blindly
+        estimate = torch.where(
+            hidden, output.detach(), estimate
+        )  # each pixel as it was guessed blindly
         if iteration % 16 == 1:
             last = grid(y, 15)
             with torch.no_grad():
-                estimate = torch.where(last, network(torch.where(last, neighbours, y)), estimate)
+                estimate = torch.where(
+                    last, network(torch.where(last, neighbours, y)), estimate
+                )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -208,11 +277,27 @@ from dil_course.from_scratch import held_out, noise2self
 
 iterations = runtime.pick(quick=400, full=1500)
 blind_network = network()
-self_taught = await watch(fit(y, blind_network, iterations), truth=x, observed=y, stop=HeldOut(y, held_out(y), patience=100))
+self_taught = await watch(
+    fit(y, blind_network, iterations),
+    truth=x,
+    observed=y,
+    stop=HeldOut(y, held_out(y), patience=100),
+)
 with torch.no_grad():
     seeing = blind_network(y)
-show({"noisy": y, "Noise2Self, blind": self_taught.estimate, "same network, seeing": seeing}, "A face: noisy, and two clean versions; the second has a little more detail.")
-same_fit = compare("after 20 iterations", run(fit(y, network(), 20)).estimate, run(noise2self(y, network=network(), iterations=20, fast=False)).estimate)
+show(
+    {
+        "noisy": y,
+        "Noise2Self, blind": self_taught.estimate,
+        "same network, seeing": seeing,
+    },
+    "A face: noisy, and two clean versions; the second has a little more detail.",
+)
+same_fit = compare(
+    "after 20 iterations",
+    run(fit(y, network(), 20)).estimate,
+    run(noise2self(y, network=network(), iterations=20, fast=False)).estimate,
+)
 
 # %% [markdown]
 # We observe a rise, without sigma and without truth. Then the held-out grid ends the run. It judges by one pixel in 16, so it is an honest judge, but an unsure one: here it is a little early.
@@ -226,13 +311,30 @@ same_fit = compare("after 20 iterations", run(fit(y, network(), 20)).estimate, r
 # %%
 from dil_course.from_scratch import dip_sure
 
-copied = run(dip_sure(y, sigma, network=network(), iterations=300, risk=lambda f, y, b, output: (output - y).square().mean()), average=0)
-print(f"judged at pixels that the network sees: {psnr(copied.estimate, x):.1f} dB; the noisy picture has {psnr(y, x):.1f} dB")
+copied = run(
+    dip_sure(
+        y,
+        sigma,
+        network=network(),
+        iterations=300,
+        risk=lambda f, y, b, output: (output - y).square().mean(),
+    ),
+    average=0,
+)
+print(
+    f"judged at pixels that the network sees: {psnr(copied.estimate, x):.1f} dB; the noisy picture has {psnr(y, x):.1f} dB"
+)
 
 # %% tags=["nbval-check-output"]
 print("my Noise2Self and the library's agree:", same_fit)
-print("Noise2Self gains 5 dB or more without truth or sigma:", psnr(self_taught.estimate, x) > psnr(y, x) + 5)
-print("without a mask the network ends within 2 dB of its noisy input:", psnr(copied.estimate, x) < psnr(y, x) + 2)
+print(
+    "Noise2Self gains 5 dB or more without truth or sigma:",
+    psnr(self_taught.estimate, x) > psnr(y, x) + 5,
+)
+print(
+    "without a mask the network ends within 2 dB of its noisy input:",
+    psnr(copied.estimate, x) < psnr(y, x) + 2,
+)
 
 # %% [markdown]
 # **Noise2Void** is the older sister: it hides 1.5 % of the pixels at random places, and puts the colour of a random neighbour there. Never the pixel's own colour, or the trap is open again.
@@ -264,7 +366,13 @@ def zero_shot_loss(noise_of, y):
 
 def tiny_network(width=48):
     with runtime.seeded(0):
-        layers = nn.Conv2d(3, width, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width, 3, 1)
+        layers = (
+            nn.Conv2d(3, width, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 3, 1),
+        )
     return nn.Sequential(*layers).to(device)
 
 
@@ -274,7 +382,13 @@ from dil_course.from_scratch import zero_shot_noise2noise
 first = next(iter(zero_shot_noise2noise(y, network=tiny_network(), fast=False)))
 same_loss = compare("first loss", zero_shot_loss(tiny_network(), y)[0], first.loss)
 print("weights:", sum(weights.numel() for weights in tiny_network().parameters()))
-zero_shot = await watch(zero_shot_noise2noise(y, network=tiny_network(), iterations=runtime.pick(quick=400, full=2000)), truth=x, observed=y)
+zero_shot = await watch(
+    zero_shot_noise2noise(
+        y, network=tiny_network(), iterations=runtime.pick(quick=400, full=2000)
+    ),
+    truth=x,
+    observed=y,
+)
 
 # %% [markdown]
 # We observe a curve that rises and hardly falls. A network of 22,275 weights cannot learn a picture by heart so soon. It also cannot look far: five pixels in all directions, no more.
@@ -297,16 +411,44 @@ from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
 
 n, recorrupted = y - x, {}
 for name, factor in {"half of sigma": 0.5, "sigma": 1, "twice sigma": 2}.items():
-    a, b = recorrupt(y, factor * sigma * torch.randn(y.shape, generator=runtime.generator(0, "z")).to(y), alpha=0.5)
+    a, b = recorrupt(
+        y,
+        factor
+        * sigma
+        * torch.randn(y.shape, generator=runtime.generator(0, "z")).to(y),
+        alpha=0.5,
+    )
     covariance = ((a - x) * (b - x)).mean() / sigma**2
-    recorrupted[name] = run(recorrupted2recorrupted(y, factor * sigma, network=network(), iterations=runtime.pick(quick=250, full=1000))).estimate
-    print(f"told {name:13} covariance of the two noises, over sigma²: {covariance:+.2f}; formula {1 - factor**2:+.2f}")
-show({"noisy": y} | {f"told {name}": z for name, z in recorrupted.items()}, "A face: noisy; with noise left; clean; with noise of opposite colours.")
+    recorrupted[name] = run(
+        recorrupted2recorrupted(
+            y,
+            factor * sigma,
+            network=network(),
+            iterations=runtime.pick(quick=250, full=1000),
+        )
+    ).estimate
+    print(
+        f"told {name:13} covariance of the two noises, over sigma²: {covariance:+.2f}; formula {1 - factor**2:+.2f}"
+    )
+show(
+    {"noisy": y} | {f"told {name}": z for name, z in recorrupted.items()},
+    "A face: noisy; with noise left; clean; with noise of opposite colours.",
+)
 
 # %% tags=["nbval-check-output"]
 print("my loss and the library's agree:", same_loss)
-print("Zero-Shot Noise2Noise gains 5 dB or more:", psnr(zero_shot.estimate, x) > psnr(y, x) + 5)
-print("half of sigma and twice sigma each cost Recorrupted-to-Recorrupted 2 dB or more:", min(psnr(recorrupted["sigma"], x) - psnr(recorrupted[name], x) for name in ("half of sigma", "twice sigma")) > 2)
+print(
+    "Zero-Shot Noise2Noise gains 5 dB or more:",
+    psnr(zero_shot.estimate, x) > psnr(y, x) + 5,
+)
+print(
+    "half of sigma and twice sigma each cost Recorrupted-to-Recorrupted 2 dB or more:",
+    min(
+        psnr(recorrupted["sigma"], x) - psnr(recorrupted[name], x)
+        for name in ("half of sigma", "twice sigma")
+    )
+    > 2,
+)
 
 # %% [markdown]
 # ## 6. Self2Self: drop, forget, and average
@@ -326,7 +468,9 @@ from dil_course.networks import PartialUNet
 
 def forgetful(dropout=0.3, partial=True):
     with runtime.seeded(0):
-        return PartialUNet(3, width=16, scales=2, dropout=dropout, partial=partial).to(device)
+        return PartialUNet(3, width=16, scales=2, dropout=dropout, partial=partial).to(
+            device
+        )
 
 
 small_x = picture("astronaut", side=64).to(device)
@@ -339,12 +483,25 @@ runs = {
     "no mask, no dropout": dict(network=forgetful(dropout=0), keep=1),
     "ordinary convolutions": dict(network=forgetful(partial=False)),
 }
-taken_away = {name: run(self2self(small_y, **given, **settings), truth=small_x).history for name, given in runs.items()}
+taken_away = {
+    name: run(self2self(small_y, **given, **settings), truth=small_x).history
+    for name, given in runs.items()
+}
 print(f"noisy                  {psnr(small_y, small_x):.1f} dB")
 for name, history in taken_away.items():
-    print(f"{name:22} {history['psnr_average'][-1]:.1f} dB; without the ensemble {history['psnr'][-1]:.1f} dB")
-curves = {name: (history["iteration"], history["psnr_average"]) for name, history in taken_away.items()}
-show_curves(curves, "iteration", "PSNR of the average (dB)", "Four curves that still rise, and one, without mask and dropout, that peaks and falls to the noisy picture.")
+    print(
+        f"{name:22} {history['psnr_average'][-1]:.1f} dB; without the ensemble {history['psnr'][-1]:.1f} dB"
+    )
+curves = {
+    name: (history["iteration"], history["psnr_average"])
+    for name, history in taken_away.items()
+}
+show_curves(
+    curves,
+    "iteration",
+    "PSNR of the average (dB)",
+    "Four curves that still rise, and one, without mask and dropout, that peaks and falls to the noisy picture.",
+)
 
 # %% [markdown]
 # We observe two things. The ensemble is worth more than a decibel. And without mask **and** dropout the network falls into the identity trap: it peaks and collapses.
@@ -354,10 +511,19 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", "Four curves that s
 
 # %% tags=["nbval-check-output"]
 whole = taken_away["all of it"]
-print("Self2Self gains 4 dB or more:", whole["psnr_average"][-1] > psnr(small_y, small_x) + 4)
-print("its ensemble is worth more than a decibel:", whole["psnr_average"][-1] > whole["psnr"][-1] + 1)
+print(
+    "Self2Self gains 4 dB or more:",
+    whole["psnr_average"][-1] > psnr(small_y, small_x) + 4,
+)
+print(
+    "its ensemble is worth more than a decibel:",
+    whole["psnr_average"][-1] > whole["psnr"][-1] + 1,
+)
 trapped = taken_away["no mask, no dropout"]["psnr_average"]
-print("without mask and dropout it peaks, and falls by 3 dB or more:", max(trapped) - trapped[-1] > 3)
+print(
+    "without mask and dropout it peaks, and falls by 3 dB or more:",
+    max(trapped) - trapped[-1] > 3,
+)
 
 # %% [markdown]
 # ## 7. The family tree, and what fells it
@@ -382,10 +548,16 @@ methods = {
     "Noise2Noise": lambda y, y2: noise2noise(y, y2, iterations=200 if quick else 1000),
     "Noise2Void": lambda y, y2: noise2void(y, iterations=300 if quick else 3000),
     "Noise2Self": lambda y, y2: noise2self(y, iterations=200 if quick else 1000),
-    "Neighbor2Neighbor": lambda y, y2: neighbor2neighbor(y, iterations=100 if quick else 300),
-    "Zero-Shot Noise2Noise": lambda y, y2: zero_shot_noise2noise(y, iterations=300 if quick else 2000),
+    "Neighbor2Neighbor": lambda y, y2: neighbor2neighbor(
+        y, iterations=100 if quick else 300
+    ),
+    "Zero-Shot Noise2Noise": lambda y, y2: zero_shot_noise2noise(
+        y, iterations=300 if quick else 2000
+    ),
     "Noise2Fast": lambda y, y2: noise2fast(y),
-    "Recorrupted-to-Recorrupted": lambda y, y2: recorrupted2recorrupted(y, sigma, iterations=200 if quick else 1000),
+    "Recorrupted-to-Recorrupted": lambda y, y2: recorrupted2recorrupted(
+        y, sigma, iterations=200 if quick else 1000
+    ),
     "SURE": lambda y, y2: dip_sure(y, sigma, iterations=400 if quick else 2000),
     "Self2Self": lambda y, y2: self2self(y, iterations=400 if quick else 5000),
 }
@@ -397,16 +569,23 @@ def all_methods(add):
     for name, method in methods.items():
         started = time.perf_counter()
         estimate = run(method(noisy, second)).estimate
-        rows[name] = (psnr(estimate, small_x) - psnr(noisy, small_x), time.perf_counter() - started)
+        rows[name] = (
+            psnr(estimate, small_x) - psnr(noisy, small_x),
+            time.perf_counter() - started,
+        )
     return rows
 
 
 # %%
 white = all_methods(lambda x, seed: add_gaussian(x, sigma, seed))
-shared = all_methods(lambda x, seed: add_correlated(x, sigma, gaussian_kernel(5, 0.7), seed))
+shared = all_methods(
+    lambda x, seed: add_correlated(x, sigma, gaussian_kernel(5, 0.7), seed)
+)
 print("gain over the noisy picture            white noise    shared noise    seconds")
 for name in methods:
-    print(f"{name:36} {white[name][0]:8.1f} dB {shared[name][0]:12.1f} dB {white[name][1]:9.1f}")
+    print(
+        f"{name:36} {white[name][0]:8.1f} dB {shared[name][0]:12.1f} dB {white[name][1]:9.1f}"
+    )
 
 # %% [markdown]
 # We observe that most of them lose most of their gain. The neighbours know the noise of a pixel now, so it can be predicted, and it is. SURE is hit hardest: its price for the divergence no longer fits.
@@ -420,9 +599,18 @@ for name in methods:
 
 # %% tags=["nbval-check-output"]
 others = [name for name in methods if name not in ("Noise2Noise", "Self2Self")]
-print("white noise: every method gains 3 dB or more:", min(gain for gain, _ in white.values()) > 3)
-print("shared noise: all but Noise2Noise and the short Self2Self lose more than half of their gain:", all(shared[name][0] < white[name][0] / 2 for name in others))
-print("Noise2Noise keeps at least 2 dB more than each of these:", shared["Noise2Noise"][0] > max(shared[name][0] for name in others) + 2)
+print(
+    "white noise: every method gains 3 dB or more:",
+    min(gain for gain, _ in white.values()) > 3,
+)
+print(
+    "shared noise: all but Noise2Noise and the short Self2Self lose more than half of their gain:",
+    all(shared[name][0] < white[name][0] / 2 for name in others),
+)
+print(
+    "Noise2Noise keeps at least 2 dB more than each of these:",
+    shared["Noise2Noise"][0] > max(shared[name][0] for name in others) + 2,
+)
 
 # %% [markdown]
 # ## 8. Which one when?

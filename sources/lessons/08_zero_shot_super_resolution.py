@@ -34,13 +34,24 @@ from dil_course import runtime
 from dil_course.checks import compare
 from dil_course.figures import show_images
 from dil_course.fitting import Step, run, watch
-from dil_course.signals import BlurDownsample, Downsample, add_gaussian, enlarge, gaussian_kernel, picture, psnr, to_tensor
+from dil_course.signals import (
+    BlurDownsample,
+    Downsample,
+    add_gaussian,
+    enlarge,
+    gaussian_kernel,
+    picture,
+    psnr,
+    to_tensor,
+)
 
 device = runtime.device()
 
 
 def show(pictures, truth, alt):
-    titles = {f"{name}, {psnr(x, truth, shave=2):.1f} dB": x for name, x in pictures.items()}
+    titles = {
+        f"{name}, {psnr(x, truth, shave=2):.1f} dB": x for name, x in pictures.items()
+    }
     show_images(titles | {"truth": truth}, alt)
 
 
@@ -64,7 +75,14 @@ A = Downsample(2)
 y = A(coins)
 son = A(y)
 alt = "Three versions of a picture of coins, each twice smaller than the one before; all are shown at the same size."
-show_images({"truth x (unknown), 144 px": coins, "what we have: y, 72 px": y, "its son A(y), 36 px": son}, alt)
+show_images(
+    {
+        "truth x (unknown), 144 px": coins,
+        "what we have: y, 72 px": y,
+        "its son A(y), 36 px": son,
+    },
+    alt,
+)
 
 # %% [markdown]
 # Bicubic interpolation brings the son back to 72 pixels, and $y$ to 144. In both, the same kind of thing is missing: sharp rims, small figures.
@@ -72,8 +90,15 @@ show_images({"truth x (unknown), 144 px": coins, "what we have: y, 72 px": y, "i
 
 # %%
 missing_small, missing_large = y - enlarge(son, A), coins - enlarge(y, A)
-shown = {"missing in the son: known": 0.5 + 2 * missing_small, "missing in y: unknown": 0.5 + 2 * missing_large}
-show_images(shown, "Two maps, light and dark along the rims of the coins. The left one is coarser, and else they look alike.", columns=2)
+shown = {
+    "missing in the son: known": 0.5 + 2 * missing_small,
+    "missing in y: unknown": 0.5 + 2 * missing_large,
+}
+show_images(
+    shown,
+    "Two maps, light and dark along the rims of the coins. The left one is coarser, and else they look alike.",
+    columns=2,
+)
 
 # %% [markdown]
 # We observe the same patterns: a rim leaves a dark and a bright line, at both sizes. The left map is our training set.
@@ -90,7 +115,11 @@ class Residual(nn.Module):
     def __init__(self, channels, width, depth=8):
         super().__init__()
         sides = [channels, *[width] * (depth - 1), channels]
-        layers = [layer for a, b in zip(sides, sides[1:]) for layer in (nn.Conv2d(a, b, 3), nn.ReLU())]
+        layers = [
+            layer
+            for a, b in zip(sides, sides[1:])
+            for layer in (nn.Conv2d(a, b, 3), nn.ReLU())
+        ]
         self.depth, self.body = depth, nn.Sequential(*layers[:-1])
         for convolution in self.body[::2]:
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
@@ -135,10 +164,20 @@ def turn(x, number):
 
 def fit(y, A, network, iterations, side=32, learning_rate=1e-3):
     son, father = enlarge(A(y), A), y
-    draw, optimizer = random.Random(0), torch.optim.Adam(network.parameters(), lr=learning_rate)
+    draw, optimizer = (
+        random.Random(0),
+        torch.optim.Adam(network.parameters(), lr=learning_rate),
+    )
     for iteration in range(1, iterations + 1):
-        top, left, number = draw.randint(0, y.shape[-2] - side), draw.randint(0, y.shape[-1] - side), draw.randrange(8)
-        a, b = (turn(x[..., top : top + side, left : left + side], number) for x in (son, father))
+        top, left, number = (
+            draw.randint(0, y.shape[-2] - side),
+            draw.randint(0, y.shape[-1] - side),
+            draw.randrange(8),
+        )
+        a, b = (
+            turn(x[..., top : top + side, left : left + side], number)
+            for x in (son, father)
+        )
         loss = (network(a) - b).abs().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -155,7 +194,9 @@ def fit(y, A, network, iterations, side=32, learning_rate=1e-3):
 # **Predict before you run.** Draw the PSNR over the iterations. Will it fall in the end, as in lesson 03?
 
 # %%
-first = await watch(fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins)
+first = await watch(
+    fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins
+)
 bicubic = enlarge(y, A).clamp(0, 1)
 alt = "Coins: blurred by bicubic interpolation, with crisp rims from the network, and the truth."
 show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
@@ -168,8 +209,14 @@ show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
 
 # %%
 early = [first.snapshots[number] for number in (1, len(first.snapshots) // 2)]
-added = {f"added, iteration {number}": to_tensor(array).to(device) - bicubic for number, array in early}
-added |= {"added, at the end": first.estimate - bicubic, "really missing": coins - bicubic}
+added = {
+    f"added, iteration {number}": to_tensor(array).to(device) - bicubic
+    for number, array in early
+}
+added |= {
+    "added, at the end": first.estimate - bicubic,
+    "really missing": coins - bicubic,
+}
 alt = "Four maps: dark blurred coins at first, then clear lines along their rims. The last one, what was missing, has fine grain besides."
 show_images({name: 0.5 + 2 * map_ for name, map_ in added.items()}, alt)
 residual, wanted = (first.estimate - bicubic).flatten(), (coins - bicubic).flatten()
@@ -183,7 +230,9 @@ print(f"correlation of the two: {alike:.2f}")
 # %% tags=["nbval-check-output"]
 gain = psnr(first.estimate, coins, shave=2) - psnr(bicubic, coins, shave=2)
 print("my network and the library's are the same:", same_network)
-print("trained on one small picture, it beats bicubic by more than a decibel:", gain > 1)
+print(
+    "trained on one small picture, it beats bicubic by more than a decibel:", gain > 1
+)
 print("what it adds is much like what was missing:", bool(alike > 0.4))
 
 # %% [markdown]
@@ -205,7 +254,12 @@ from dil_course.from_scratch.zero_shot_sr import restore, turns_of
 
 with runtime.seeded(0):
     network = ResidualNetwork(1, 32).to(device)
-whole = await watch(zero_shot_sr(y, A, network=network, iterations=runtime.pick(quick=500, full=1500), gradual=1), truth=coins)
+whole = await watch(
+    zero_shot_sr(
+        y, A, network=network, iterations=runtime.pick(quick=500, full=1500), gradual=1
+    ),
+    truth=coins,
+)
 
 # %%
 variants = {
@@ -217,7 +271,9 @@ variants = {
 }
 for name, estimate in variants.items():
     misfit = 255 * (A(estimate) - y).square().mean().sqrt()
-    print(f"{name:26} {psnr(estimate, coins, shave=2):.2f} dB, misfit to y {misfit:.2f}/255")
+    print(
+        f"{name:26} {psnr(estimate, coins, shave=2):.2f} dB, misfit to y {misfit:.2f}/255"
+    )
 
 # %% [markdown]
 # We observe that both help, by tenths of a decibel, and that back-projection makes the misfit to $y$ almost vanish. They cost a second, not a training.
@@ -227,17 +283,33 @@ for name, estimate in variants.items():
 
 # %%
 steps = torch.arange(48.0)
-dot = torch.exp(-((steps[:, None] - 22.5) ** 2 + (steps - 24.5) ** 2) / 18)[None, None].to(device)
+dot = torch.exp(-((steps[:, None] - 22.5) ** 2 + (steps - 24.5) ** 2) / 18)[
+    None, None
+].to(device)
 enlarged_dot = run(zero_shot_sr(Downsample(2)(dot), iterations=60)).estimate
-centres = [[float((x[0, 0].sum(1 - axis).cpu() * steps).sum() / x.sum()) for axis in (0, 1)] for x in (dot, enlarged_dot)]
-print("centre before:", [f"{c:.3f}" for c in centres[0]], " after:", [f"{c:.3f}" for c in centres[1]])
+centres = [
+    [float((x[0, 0].sum(1 - axis).cpu() * steps).sum() / x.sum()) for axis in (0, 1)]
+    for x in (dot, enlarged_dot)
+]
+print(
+    "centre before:",
+    [f"{c:.3f}" for c in centres[0]],
+    " after:",
+    [f"{c:.3f}" for c in centres[1]],
+)
 
 # %% tags=["nbval-check-output"]
 scores = {name: psnr(estimate, coins, shave=2) for name, estimate in variants.items()}
 print("eight views are better than one:", scores["eight views"] > scores["one view"])
 print("back-projection gains, too:", scores["both"] > scores["eight views"])
-print("with it, the result explains the data:", float((A(variants["both"]) - y).abs().max()) < 0.01)
-print("nothing moved, to a twentieth of a pixel:", all(abs(a - b) < 0.05 for a, b in zip(*centres, strict=True)))
+print(
+    "with it, the result explains the data:",
+    float((A(variants["both"]) - y).abs().max()) < 0.01,
+)
+print(
+    "nothing moved, to a twentieth of a pixel:",
+    all(abs(a - b) < 0.05 for a, b in zip(*centres, strict=True)),
+)
 
 # %% [markdown]
 # ## 5. A photograph: three ways to enlarge
@@ -253,11 +325,20 @@ from dil_course.signals import consistent
 astronaut = picture("astronaut", side=144).to(device)
 small = A(astronaut)
 prior = run(deep_image_prior(small, A, iterations=runtime.pick(quick=350, full=1800)))
-zero_shot = await watch(zero_shot_sr(small, A, iterations=runtime.pick(quick=300, full=1500), gradual=1), truth=astronaut)
-race = {"bicubic": enlarge(small, A), "deep image prior": consistent(prior.estimate, small, A), "zero-shot": zero_shot.estimate}
+zero_shot = await watch(
+    zero_shot_sr(small, A, iterations=runtime.pick(quick=300, full=1500), gradual=1),
+    truth=astronaut,
+)
+race = {
+    "bicubic": enlarge(small, A),
+    "deep image prior": consistent(prior.estimate, small, A),
+    "zero-shot": zero_shot.estimate,
+}
 alt = "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the clearest eyes and stripes."
 show(race, astronaut, alt)
-print(f"seconds: deep image prior {prior.seconds:.0f}, zero-shot {zero_shot.seconds:.0f}")
+print(
+    f"seconds: deep image prior {prior.seconds:.0f}, zero-shot {zero_shot.seconds:.0f}"
+)
 
 # %% [markdown]
 # We observe that ZSSR wins here. The deep image prior knows only that pictures are smooth and made of structures. ZSSR has been *shown* what its steps do to this picture.
@@ -265,8 +346,14 @@ print(f"seconds: deep image prior {prior.seconds:.0f}, zero-shot {zero_shot.seco
 
 # %% tags=["nbval-check-output"]
 quality = {name: psnr(estimate, astronaut, shave=2) for name, estimate in race.items()}
-print("zero-shot beats bicubic by a decibel or more:", quality["zero-shot"] > quality["bicubic"] + 1)
-print("and it beats the deep image prior:", quality["zero-shot"] > quality["deep image prior"])
+print(
+    "zero-shot beats bicubic by a decibel or more:",
+    quality["zero-shot"] > quality["bicubic"] + 1,
+)
+print(
+    "and it beats the deep image prior:",
+    quality["zero-shot"] > quality["deep image prior"],
+)
 
 # %% [markdown]
 # ## 6. The right kernel
@@ -285,11 +372,15 @@ blurred = camera(cat)
 iterations = runtime.pick(quick=300, full=1500)
 told = {}
 for name, B in {"told bicubic": A, "told the kernel": camera}.items():
-    told[name] = run(zero_shot_sr(blurred, B, iterations=iterations, gradual=1)).estimate
+    told[name] = run(
+        zero_shot_sr(blurred, B, iterations=iterations, gradual=1)
+    ).estimate
 alt = "A cat's face enlarged: blurred by bicubic and where bicubic was told, sharp where the kernel was told."
 show({"bicubic": enlarge(blurred, A)} | told, cat, alt)
 for name, estimate in told.items():
-    print(f"{name:16} misfit of A(estimate) to y, with the true A: {255 * (camera(estimate) - blurred).square().mean().sqrt():.2f}/255")
+    print(
+        f"{name:16} misfit of A(estimate) to y, with the true A: {255 * (camera(estimate) - blurred).square().mean().sqrt():.2f}/255"
+    )
 
 # %% [markdown]
 # We observe decibels between the two. The method is the same, the network is the same, only the sons differ.
@@ -309,7 +400,9 @@ for name, estimate in told.items():
 noisy = add_gaussian(A(cat), 8 / 255)
 cleaned = {}
 for name, noise in {"clean sons": 0.0, "noisy sons": 8 / 255}.items():
-    cleaned[name] = run(zero_shot_sr(noisy, A, iterations=iterations, noise=noise, gradual=1)).estimate
+    cleaned[name] = run(
+        zero_shot_sr(noisy, A, iterations=iterations, noise=noise, gradual=1)
+    ).estimate
 alt = "A noisy cat's face enlarged: grainy by bicubic, grainier with clean sons, smooth with noisy sons."
 show({"bicubic": enlarge(noisy, A)} | cleaned, cat, alt)
 
@@ -317,11 +410,19 @@ show({"bicubic": enlarge(noisy, A)} | cleaned, cat, alt)
 # We observe that clean sons make it *worse* than bicubic. Noisy sons teach the network that grain is nothing to sharpen.
 
 # %% tags=["nbval-check-output"]
-right, assumed = (psnr(told[name], cat, shave=8) for name in ("told the kernel", "told bicubic"))
+right, assumed = (
+    psnr(told[name], cat, shave=8) for name in ("told the kernel", "told bicubic")
+)
 print("the right kernel gains a decibel or more:", right > assumed + 1)
 dirty = {name: psnr(estimate, cat, shave=2) for name, estimate in cleaned.items()}
-print("on noisy input clean sons are worse than bicubic:", dirty["clean sons"] < psnr(enlarge(noisy, A), cat, shave=2))
-print("noisy sons are better than clean ones by a decibel or more:", dirty["noisy sons"] > dirty["clean sons"] + 1)
+print(
+    "on noisy input clean sons are worse than bicubic:",
+    dirty["clean sons"] < psnr(enlarge(noisy, A), cat, shave=2),
+)
+print(
+    "noisy sons are better than clean ones by a decibel or more:",
+    dirty["noisy sons"] > dirty["clean sons"] + 1,
+)
 
 # %% [markdown]
 # ## 8. Where it fails
@@ -361,17 +462,28 @@ import ipywidgets
 
 from dil_course.signals import load_image, save_image
 
-upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a picture")
+upload = ipywidgets.FileUpload(
+    accept="image/*", multiple=False, description="Choose a picture"
+)
 upload
 
 # %% [markdown]
 # Is it a photograph from a telephone, or a JPEG? Then it has noise: keep `noise=0.0125`, as the authors do. Is it a clean drawing? Then put 0.
 
 # %%
-own = (load_image(bytes(upload.value[0].content), max_side=256) if upload.value else picture("rocket", side=96)).to(device)
-large = await watch(zero_shot_sr(own, Downsample(2), noise=0.0125, iterations=iterations, gradual=1), observed=own)
+own = (
+    load_image(bytes(upload.value[0].content), max_side=256)
+    if upload.value
+    else picture("rocket", side=96)
+).to(device)
+large = await watch(
+    zero_shot_sr(own, Downsample(2), noise=0.0125, iterations=iterations, gradual=1),
+    observed=own,
+)
 save_image(large.estimate, "my_picture_enlarged.png")
-print(f"from {own.shape[-2]}x{own.shape[-1]} to {large.estimate.shape[-2]}x{large.estimate.shape[-1]} pixels: my_picture_enlarged.png")
+print(
+    f"from {own.shape[-2]}x{own.shape[-1]} to {large.estimate.shape[-2]}x{large.estimate.shape[-1]} pixels: my_picture_enlarged.png"
+)
 
 # %% [markdown]
 # ## Summary

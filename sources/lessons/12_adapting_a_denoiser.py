@@ -41,7 +41,16 @@ from dil_course.fitting import Step, run, watch
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.zero_shot_sr import restore as as_trained
 from dil_course.networks.trained import trained
-from dil_course.signals import BlurDownsample, Downsample, add_correlated, add_gaussian, enlarge, gaussian_kernel, picture, psnr
+from dil_course.signals import (
+    BlurDownsample,
+    Downsample,
+    add_correlated,
+    add_gaussian,
+    enlarge,
+    gaussian_kernel,
+    picture,
+    psnr,
+)
 
 # %% [markdown]
 # We take windows of 96 pixels, with noise of $\sigma$ = 25/255, and denote by $f(y, \sigma)$ what a denoiser makes of $y$.
@@ -78,9 +87,13 @@ from dil_course.signals import to_tensor
 scores = {}
 for name in ("camera", "text", "brick", "shepp_logan_phantom"):
     x, y = observe(name)
-    classical = to_tensor(bm3d.bm3d(y[0, 0].cpu().numpy(), sigma).clip(0, 1).astype("float32")).to(device)
+    classical = to_tensor(
+        bm3d.bm3d(y[0, 0].cpu().numpy(), sigma).clip(0, 1).astype("float32")
+    ).to(device)
     scores[name] = psnr(classical, x), psnr(denoise(denoiser, y), x)
-    print(f"{name:20} noisy {psnr(y, x):.2f}   BM3D {scores[name][0]:.2f}   trained {scores[name][1]:.2f} dB")
+    print(
+        f"{name:20} noisy {psnr(y, x):.2f}   BM3D {scores[name][0]:.2f}   trained {scores[name][1]:.2f} dB"
+    )
 
 # %% [markdown]
 # We observe that the network beats BM3D on the photograph, which is like its training set. On the three foreign pictures BM3D is ahead, by half a decibel up to two.
@@ -90,7 +103,14 @@ for name in ("camera", "text", "brick", "shepp_logan_phantom"):
 wall, y = observe("brick")
 elsewhere = denoise(denoiser, y)
 alt = "A brick wall: noisy, denoised by the trained network with soft seams, and the truth."
-show_images({f"noisy: {psnr(y, wall):.1f} dB": y, f"trained: {psnr(elsewhere, wall):.1f} dB": elsewhere, "truth": wall}, alt)
+show_images(
+    {
+        f"noisy: {psnr(y, wall):.1f} dB": y,
+        f"trained: {psnr(elsewhere, wall):.1f} dB": elsewhere,
+        "truth": wall,
+    },
+    alt,
+)
 
 # %% [markdown]
 # The noisy picture is full of bricks, all alike. It is a training set, if only we had a loss that needs no truth. Lessons 06 and 07 built such losses.
@@ -118,7 +138,9 @@ class Gain(nn.Module):
 
 
 def with_gains(network):
-    network = copy.deepcopy(network).eval().requires_grad_(False)  # never touch the original
+    network = (
+        copy.deepcopy(network).eval().requires_grad_(False)
+    )  # never touch the original
     for module in list(network.modules()):
         if isinstance(module, nn.Conv2d):
             parametrize.register_parametrization(module, "weight", Gain(module.weight))
@@ -149,10 +171,21 @@ print(f"{'by hand':10} {count(mine):8,}")
 # %%
 def tune(y, network, sigma, iterations, learning_rate=1e-3, seed=0):
     generator = runtime.generator(seed, "probe", y.device)
-    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=learning_rate)
+    optimizer = torch.optim.Adam(
+        [p for p in network.parameters() if p.requires_grad], lr=learning_rate
+    )
     for iteration in range(1, iterations + 1):
         estimate = network(y, sigma)
-        loss = sure(lambda x: network(x, sigma), y, sigma, probe(y, generator), output=estimate) + sigma**2
+        loss = (
+            sure(
+                lambda x: network(x, sigma),
+                y,
+                sigma,
+                probe(y, generator),
+                output=estimate,
+            )
+            + sigma**2
+        )
         yield Step(iteration, iterations, loss.detach(), estimate.detach())
         optimizer.zero_grad()
         loss.backward()
@@ -167,8 +200,14 @@ def tune(y, network, sigma, iterations, learning_rate=1e-3, seed=0):
 # %%
 from dil_course.adaptation import tune_by_sure
 
-by_hand, by_library = list(tune(y, mine, sigma, 5)), list(tune_by_sure(y, denoiser, sigma, "gain", iterations=5))
-same = [compare(f"estimate {i + 1}", by_hand[i].estimate, by_library[i].estimate) for i in (0, 4)]
+by_hand, by_library = (
+    list(tune(y, mine, sigma, 5)),
+    list(tune_by_sure(y, denoiser, sigma, "gain", iterations=5)),
+)
+same = [
+    compare(f"estimate {i + 1}", by_hand[i].estimate, by_library[i].estimate)
+    for i in (0, 4)
+]
 
 # %% [markdown]
 # **Predict before you run.** We free the gains, then all weights. The loss needs no truth, and is unbiased. How many decibels will each bring on the wall?
@@ -185,11 +224,24 @@ def follow(steps, x, rule=None):
     return losses, [value - quality[0] for value in quality]
 
 
-free_runs = {what: follow(tune_by_sure(y, denoiser, sigma, what, 80, 1e-3), wall) for what in ("gain", "all")}
+free_runs = {
+    what: follow(tune_by_sure(y, denoiser, sigma, what, 80, 1e-3), wall)
+    for what in ("gain", "all")
+}
 alt = "Change of the quality by iteration: with gains it stays near zero, with all weights it falls by a decibel or more."
-show_curves({what: quality for what, (_, quality) in free_runs.items()}, "iteration", "dB over the trained network", alt)
+show_curves(
+    {what: quality for what, (_, quality) in free_runs.items()},
+    "iteration",
+    "dB over the trained network",
+    alt,
+)
 alt = "The loss by iteration: with gains it hardly moves, with all weights it falls steadily."
-show_curves({what: losses for what, (losses, _) in free_runs.items()}, "iteration", "SURE plus sigma squared", alt)
+show_curves(
+    {what: losses for what, (losses, _) in free_runs.items()},
+    "iteration",
+    "SURE plus sigma squared",
+    alt,
+)
 
 # %% [markdown]
 # We observe two failures. The gains change almost nothing: 452 numbers cannot teach a network what a brick is. With all weights the loss falls, and **the picture gets worse**.
@@ -200,10 +252,19 @@ show_curves({what: losses for what, (losses, _) in free_runs.items()}, "iteratio
 # %% tags=["nbval-check-output"]
 (gain_losses, gain_quality), (losses, quality) = free_runs["gain"], free_runs["all"]
 print("my loop and the library's are the same:", all(same))
-print("gains are less than one number in a hundred:", 100 * count(mine) < count(free(denoiser, "all")))
-print("with all weights free, SURE falls while the picture gets worse:", sum(losses[-10:]) < sum(losses[:10]) and quality[-1] < -0.3)
+print(
+    "gains are less than one number in a hundred:",
+    100 * count(mine) < count(free(denoiser, "all")),
+)
+print(
+    "with all weights free, SURE falls while the picture gets worse:",
+    sum(losses[-10:]) < sum(losses[:10]) and quality[-1] < -0.3,
+)
 print("gains alone do little harm, and little good:", abs(gain_quality[-1]) < 0.3)
-print("the trained network is as it was:", bool(torch.equal(denoise(denoiser, y), elsewhere)))
+print(
+    "the trained network is as it was:",
+    bool(torch.equal(denoise(denoiser, y), elsewhere)),
+)
 
 # %% [markdown]
 # ## 4. Second idea: its own result as the truth
@@ -220,10 +281,19 @@ print("the trained network is as it was:", bool(torch.equal(denoise(denoiser, y)
 def pairs(clean, sigma, generator, side=40, count=8):
     patches = []
     for _ in range(count):
-        top, left = (int(torch.randint(size - side + 1, (), generator=generator)) for size in clean.shape[-2:])
-        patches.append(clean[..., top : top + side, left : left + side].rot90(int(torch.randint(4, (), generator=generator)), (-2, -1)))
+        top, left = (
+            int(torch.randint(size - side + 1, (), generator=generator))
+            for size in clean.shape[-2:]
+        )
+        patches.append(
+            clean[..., top : top + side, left : left + side].rot90(
+                int(torch.randint(4, (), generator=generator)), (-2, -1)
+            )
+        )
     patches = torch.cat(patches)
-    return patches + sigma * torch.randn(patches.shape, generator=generator).to(patches), patches
+    return patches + sigma * torch.randn(patches.shape, generator=generator).to(
+        patches
+    ), patches
 
 
 # %% [markdown]
@@ -233,18 +303,33 @@ def pairs(clean, sigma, generator, side=40, count=8):
 
 # %%
 noisy_patches, clean_patches = pairs(elsewhere, sigma, runtime.generator(0, "patches"))
-shown = {"a patch with fresh noise": noisy_patches[:1], "the patch, of its own result": clean_patches[:1]}
-show_images(shown, "A patch of brick wall with noise, and the same patch as the trained network restored it.")
+shown = {
+    "a patch with fresh noise": noisy_patches[:1],
+    "the patch, of its own result": clean_patches[:1],
+}
+show_images(
+    shown,
+    "A patch of brick wall with noise, and the same patch as the trained network restored it.",
+)
 
 # %%
-tuned = await watch(tune_on_restored(y, denoiser, sigma, iterations=100), truth=wall, observed=y)
+tuned = await watch(
+    tune_on_restored(y, denoiser, sigma, iterations=100), truth=wall, observed=y
+)
 
 # %% [markdown]
 # Side by side with the result of the trained network:
 
 # %%
-both = {f"trained: {psnr(elsewhere, wall):.2f} dB": elsewhere, f"adapted: {psnr(tuned.estimate, wall):.2f} dB": tuned.estimate, "truth": wall}
-show_images(both, "A brick wall: the adapted network's stones are smoother than the trained one's, and its seams as clear; the truth has fine grain.")
+both = {
+    f"trained: {psnr(elsewhere, wall):.2f} dB": elsewhere,
+    f"adapted: {psnr(tuned.estimate, wall):.2f} dB": tuned.estimate,
+    "truth": wall,
+}
+show_images(
+    both,
+    "A brick wall: the adapted network's stones are smoother than the trained one's, and its seams as clear; the truth has fine grain.",
+)
 
 # %% [markdown]
 # We observe that the curve rises and stays. Stones come out smoother, seams stay clear. There is no cliff as in lesson 03, because the noise of $y$ is never a target.
@@ -266,7 +351,9 @@ for name in scores:
     rule = LeastRisk(y, sigma, patience=1000)
     _, quality = follow(tune_on_restored(y, denoiser, sigma, iterations=80), x, rule)
     chosen[name], best[name] = quality[rule.iteration - 1], max(quality)
-    print(f"{name:20} the rule chose iteration {rule.iteration:2}: {chosen[name]:+.2f} dB; the best was {best[name]:+.2f}, the last {quality[-1]:+.2f}")
+    print(
+        f"{name:20} the rule chose iteration {rule.iteration:2}: {chosen[name]:+.2f} dB; the best was {best[name]:+.2f}, the last {quality[-1]:+.2f}"
+    )
 
 # %% [markdown]
 # We observe decibels where the picture was foreign, and next to nothing on the photograph: the network knew such pictures before. There the rule may send you home with the trained network's own result, at iteration 1.
@@ -274,8 +361,14 @@ for name in scores:
 
 # %% tags=["nbval-check-output"]
 foreign = [chosen[name] for name in scores if name != "camera"]
-print("its own result as the truth: the wall gains a third of a decibel or more:", psnr(tuned.estimate, wall) > psnr(elsewhere, wall) + 1 / 3)
-print("the mean gain on foreign pictures is half a decibel or more:", sum(foreign) / len(foreign) > 0.5)
+print(
+    "its own result as the truth: the wall gains a third of a decibel or more:",
+    psnr(tuned.estimate, wall) > psnr(elsewhere, wall) + 1 / 3,
+)
+print(
+    "the mean gain on foreign pictures is half a decibel or more:",
+    sum(foreign) / len(foreign) > 0.5,
+)
 print("the photograph gains less than any of them:", chosen["camera"] < min(foreign))
 print("and loses no more than a tenth of a decibel:", chosen["camera"] > -0.1)
 
@@ -307,11 +400,20 @@ def restore(y, A, denoiser, rounds=30):
 # %%
 A = Downsample(2)
 small = A(wall)
-restored = {"bicubic": enlarge(small, A).clamp(0, 1), "IDBP": run(idbp(small, A, denoiser)).estimate}
+restored = {
+    "bicubic": enlarge(small, A).clamp(0, 1),
+    "IDBP": run(idbp(small, A, denoiser)).estimate,
+}
 restored["IDBP, adapted"] = run(idbp(small, A, denoiser, adapt="all")).estimate
-agree = compare("IDBP, by hand", restore(small, A, denoiser), restored["IDBP"], tolerance=1e-4)
+agree = compare(
+    "IDBP, by hand", restore(small, A, denoiser), restored["IDBP"], tolerance=1e-4
+)
 alt = "A brick wall, enlarged twice: soft by bicubic, with clear seams by IDBP, and the truth."
-show_images({f"{name}: {psnr(z, wall, shave=2):.2f} dB": z for name, z in restored.items()} | {"truth": wall}, alt)
+show_images(
+    {f"{name}: {psnr(z, wall, shave=2):.2f} dB": z for name, z in restored.items()}
+    | {"truth": wall},
+    alt,
+)
 
 # %% [markdown]
 # We observe that IDBP beats bicubic by more than a decibel, with a network that was never trained to enlarge anything. Adapted to the wall, it gains half a decibel more.
@@ -327,11 +429,23 @@ show_images({f"{name}: {psnr(z, wall, shave=2):.2f} dB": z for name, z in restor
 cat = picture("chelsea", side=96).to(device)
 camera = BlurDownsample(gaussian_kernel(15, (2.5, 0.8), angle=45), 2)
 y, enlarger = camera(cat), trained("super_resolution").to(device)
-ways = {"bicubic": enlarge(y, camera), "trained": as_trained(enlarger, y, camera, corrected=False).detach()}
+ways = {
+    "bicubic": enlarge(y, camera),
+    "trained": as_trained(enlarger, y, camera, corrected=False).detach(),
+}
 ways["and back-projected"] = as_trained(enlarger, y, camera).detach()
-ways["adapted"] = run(adapt_super_resolution(y, camera, enlarger, iterations=150)).estimate
+ways["adapted"] = run(
+    adapt_super_resolution(y, camera, enlarger, iterations=150)
+).estimate
 alt = "A cat's eye, enlarged: blurred by bicubic and by the trained network, sharp where the kernel was used."
-show_images({f"{name}: {psnr(z.clamp(0, 1), cat, shave=6):.2f} dB": z for name, z in ways.items()} | {"truth": cat}, alt)
+show_images(
+    {
+        f"{name}: {psnr(z.clamp(0, 1), cat, shave=6):.2f} dB": z
+        for name, z in ways.items()
+    }
+    | {"truth": cat},
+    alt,
+)
 
 # %% [markdown]
 # We observe that the trained network alone is hardly better than bicubic: it was never told of this kernel. Back-projection, which is told, gains most of what can be had.
@@ -340,12 +454,27 @@ show_images({f"{name}: {psnr(z.clamp(0, 1), cat, shave=6):.2f} dB": z for name, 
 # %% tags=["nbval-check-output"]
 wall_scores = {name: psnr(z, wall, shave=2) for name, z in restored.items()}
 print("my IDBP and the library's are the same:", agree)
-print("IDBP beats bicubic by a decibel or more:", wall_scores["IDBP"] > wall_scores["bicubic"] + 1)
-print("with a denoiser that is adapted on the way it is better still:", wall_scores["IDBP, adapted"] > wall_scores["IDBP"])
+print(
+    "IDBP beats bicubic by a decibel or more:",
+    wall_scores["IDBP"] > wall_scores["bicubic"] + 1,
+)
+print(
+    "with a denoiser that is adapted on the way it is better still:",
+    wall_scores["IDBP, adapted"] > wall_scores["IDBP"],
+)
 cat_scores = {name: psnr(z.clamp(0, 1), cat, shave=6) for name, z in ways.items()}
-print("a network for another kernel gains less than a decibel over bicubic:", cat_scores["trained"] < cat_scores["bicubic"] + 1)
-print("told the kernel, the adapted one gains three decibels or more:", cat_scores["adapted"] > cat_scores["bicubic"] + 3)
-print("and is ahead of back-projection alone:", cat_scores["adapted"] > cat_scores["and back-projected"])
+print(
+    "a network for another kernel gains less than a decibel over bicubic:",
+    cat_scores["trained"] < cat_scores["bicubic"] + 1,
+)
+print(
+    "told the kernel, the adapted one gains three decibels or more:",
+    cat_scores["adapted"] > cat_scores["bicubic"] + 3,
+)
+print(
+    "and is ahead of back-projection alone:",
+    cat_scores["adapted"] > cat_scores["and back-projected"],
+)
 
 # %% [markdown]
 # ## 8. Where it fails
@@ -354,13 +483,21 @@ print("and is ahead of back-projection alone:", cat_scores["adapted"] > cat_scor
 
 # %%
 shared = add_correlated(wall, sigma, gaussian_kernel(5, 0.7))
-cases = {"as it should be": (add_gaussian(wall, sigma), sigma), "shared noise": (shared, sigma), "told half of sigma": (add_gaussian(wall, sigma), sigma / 2)}
+cases = {
+    "as it should be": (add_gaussian(wall, sigma), sigma),
+    "shared noise": (shared, sigma),
+    "told half of sigma": (add_gaussian(wall, sigma), sigma / 2),
+}
 failures = {}
 for name, (y, told) in cases.items():
     before = denoise(denoiser, y, told)
-    after = run(tune_on_restored(y, denoiser, told, iterations=60), stop=LeastRisk(y, told)).estimate
+    after = run(
+        tune_on_restored(y, denoiser, told, iterations=60), stop=LeastRisk(y, told)
+    ).estimate
     failures[name] = psnr(before, wall), psnr(after, wall)
-    print(f"{name:20} trained {failures[name][0]:.2f} dB, adapted {failures[name][1]:.2f} dB")
+    print(
+        f"{name:20} trained {failures[name][0]:.2f} dB, adapted {failures[name][1]:.2f} dB"
+    )
 
 # %% [markdown]
 # We observe that both cost many decibels, and adapting hardly changes that. The network takes for structure what noise it was not told of: then "its own result" contains that noise, and teaches it.
@@ -371,7 +508,10 @@ for name, (y, told) in cases.items():
 
 # %% tags=["nbval-check-output"]
 right = failures["as it should be"][1]
-print("shared noise costs three decibels or more, and adapting does not bring them back:", max(failures["shared noise"]) < right - 3)
+print(
+    "shared noise costs three decibels or more, and adapting does not bring them back:",
+    max(failures["shared noise"]) < right - 3,
+)
 print("so does half of sigma:", max(failures["told half of sigma"]) < right - 3)
 
 # %% [markdown]

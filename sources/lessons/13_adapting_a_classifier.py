@@ -54,8 +54,13 @@ def error(logits, labels):
 # Seven corruptions, in the manner of the benchmark CIFAR-10-C, each in five severities. Look at severity 5: can *you* read them?
 
 # %%
-shown = {"clean": pictures[:1]} | {name: corrupt(pictures[:1], name, 5) for name in CORRUPTIONS}
-show_images(shown, "One handwritten digit: clean, and in seven corrupted versions, most of which one can still read.")
+shown = {"clean": pictures[:1]} | {
+    name: corrupt(pictures[:1], name, 5) for name in CORRUPTIONS
+}
+show_images(
+    shown,
+    "One handwritten digit: clean, and in seven corrupted versions, most of which one can still read.",
+)
 
 # %% [markdown]
 # **Predict before you run.** The network names 99 of 100 clean digits. How many of the corrupted ones? And which corruption hurts most: the one that looks worst to you?
@@ -67,10 +72,20 @@ def source(batch):
     return network(batch)
 
 
-before = {name: [error(source(corrupt(pictures, name, severity)), labels) for severity in range(1, 6)] for name in CORRUPTIONS}
+before = {
+    name: [
+        error(source(corrupt(pictures, name, severity)), labels)
+        for severity in range(1, 6)
+    ]
+    for name in CORRUPTIONS
+}
 print(f"clean: {error(source(pictures), labels):.1f} % wrong")
 for name, errors in before.items():
-    print(f"{name:16}" + "".join(f"{value:7.1f}" for value in errors) + " % wrong at severities 1 to 5")
+    print(
+        f"{name:16}"
+        + "".join(f"{value:7.1f}" for value in errors)
+        + " % wrong at severities 1 to 5"
+    )
 
 # %% [markdown]
 # We observe that a digit which you read at a glance is named wrongly. JPEG, which looks terrible, does nothing.
@@ -91,7 +106,9 @@ def on_batch_statistics(network):
     network = copy.deepcopy(network)
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm2d):
-            norm.running_mean = norm.running_var = None  # then torch takes those of the batch
+            norm.running_mean = norm.running_var = (
+                None  # then torch takes those of the batch
+            )
             norm.track_running_stats = False
     return network
 
@@ -116,19 +133,42 @@ def answered(steps):
 with torch.no_grad():
     batch, fresh = corrupt(pictures[:64], "contrast", 5), on_batch_statistics(network)
     first = network.trunk[0](batch)
-    same_norm = compare("batch norm", norm_by_hand(first, network.trunk[1]), fresh.trunk[1](first))
-    same_statistics = compare("batch statistics", fresh(batch), answered(batch_statistics(network, [batch])), 1e-4)
+    same_norm = compare(
+        "batch norm", norm_by_hand(first, network.trunk[1]), fresh.trunk[1](first)
+    )
+    same_statistics = compare(
+        "batch statistics",
+        fresh(batch),
+        answered(batch_statistics(network, [batch])),
+        1e-4,
+    )
 worst = {name: corrupt(pictures, name, 5) for name in CORRUPTIONS}
-after = {name: error(answered(batch_statistics(network, worst[name].split(64))), labels) for name in CORRUPTIONS}
+after = {
+    name: error(answered(batch_statistics(network, worst[name].split(64))), labels)
+    for name in CORRUPTIONS
+}
 for name in CORRUPTIONS:
-    print(f"{name:16} {before[name][4]:5.1f} % wrong, with the batch's statistics {after[name]:5.1f} %")
+    print(
+        f"{name:16} {before[name][4]:5.1f} % wrong, with the batch's statistics {after[name]:5.1f} %"
+    )
 
 # %% tags=["nbval-check-output"]
-mean_before, mean_after = (sum(values) / 7 for values in ([errors[4] for errors in before.values()], after.values()))
-print("clean digits: fewer than 2 in 100 are wrong:", error(source(pictures), labels) < 2)
+mean_before, mean_after = (
+    sum(values) / 7
+    for values in ([errors[4] for errors in before.values()], after.values())
+)
+print(
+    "clean digits: fewer than 2 in 100 are wrong:", error(source(pictures), labels) < 2
+)
 print("severity 5: more than a quarter is wrong:", mean_before > 25)
-print("my batch norm and my network agree with the library's:", same_norm and same_statistics)
-print("batch statistics take away more than half of the error:", mean_after < mean_before / 2)
+print(
+    "my batch norm and my network agree with the library's:",
+    same_norm and same_statistics,
+)
+print(
+    "batch statistics take away more than half of the error:",
+    mean_after < mean_before / 2,
+)
 
 # %% [markdown]
 # We observe that most of the damage is gone, and nothing was learned. Remember this when you read a table: **a method that uses batch statistics has this gain for nothing.** What else it does has to be compared with this, not with the first column.
@@ -152,7 +192,10 @@ def entropy(logits):
 def my_tent(network, batches, learning_rate):
     network = on_batch_statistics(network).requires_grad_(False)
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-    optimizer = torch.optim.Adam([w.requires_grad_() for norm in norms for w in (norm.weight, norm.bias)], lr=learning_rate)
+    optimizer = torch.optim.Adam(
+        [w.requires_grad_() for norm in norms for w in (norm.weight, norm.bias)],
+        lr=learning_rate,
+    )
     for batch in batches:
         logits = network(batch)
         optimizer.zero_grad()
@@ -173,15 +216,34 @@ logits = torch.cat(list(my_tent(network, noisy, 5e-3)))
 same_tent = compare("TENT", logits, answered(tent(network, noisy)), 1e-2)
 order = entropy(logits).argsort().chunk(5)
 fifths = [error(logits[chosen], labels[chosen]) for chosen in order]
-print("wrong, from the most certain fifth to the least:", ", ".join(f"{value:.0f} %" for value in fifths))
-with_tent = {name: error(answered(tent(network, worst[name].split(64), learning_rate=0.02)), labels) for name in CORRUPTIONS}
-print(f"severity 5, mean: source {mean_before:.1f} %, batch statistics {mean_after:.1f} %, TENT {sum(with_tent.values()) / 7:.1f} %")
+print(
+    "wrong, from the most certain fifth to the least:",
+    ", ".join(f"{value:.0f} %" for value in fifths),
+)
+with_tent = {
+    name: error(
+        answered(tent(network, worst[name].split(64), learning_rate=0.02)), labels
+    )
+    for name in CORRUPTIONS
+}
+print(
+    f"severity 5, mean: source {mean_before:.1f} %, batch statistics {mean_after:.1f} %, TENT {sum(with_tent.values()) / 7:.1f} %"
+)
 
 # %% tags=["nbval-check-output"]
-print("ten equal classes have the entropy log 10:", abs(entropy(torch.zeros(1, 10)).item() - torch.tensor(10.0).log().item()) < 1e-5)
+print(
+    "ten equal classes have the entropy log 10:",
+    abs(entropy(torch.zeros(1, 10)).item() - torch.tensor(10.0).log().item()) < 1e-5,
+)
 print("my TENT and the library's agree:", same_tent)
-print("the least certain fifth is wrong more often than the most certain one:", fifths[-1] > fifths[0] + 10)
-print("TENT takes away more than half of the error of the network as it was:", sum(with_tent.values()) / 7 < mean_before / 2)
+print(
+    "the least certain fifth is wrong more often than the most certain one:",
+    fifths[-1] > fifths[0] + 10,
+)
+print(
+    "TENT takes away more than half of the error of the network as it was:",
+    sum(with_tent.values()) / 7 < mean_before / 2,
+)
 
 # %% [markdown]
 # We observe that certainty goes with being right, so it is worth asking for. Also that TENT adds little to the batch statistics here: the stream has only five batches, and the answers are nearly all right already.
@@ -202,7 +264,9 @@ def practise(network, picture, iterations, copies, learning_rate, generator):
     optimizer = torch.optim.SGD(network.trunk.parameters(), lr=learning_rate)
     numbers = torch.arange(copies) % 4
     for _ in range(iterations):
-        turned = quarter_turns(jitter(picture.expand(copies, -1, -1, -1), generator), numbers)
+        turned = quarter_turns(
+            jitter(picture.expand(copies, -1, -1, -1), generator), numbers
+        )
         optimizer.zero_grad()
         F.cross_entropy(network.turn_logits(turned), numbers).backward()
         optimizer.step()
@@ -217,29 +281,65 @@ def practise(network, picture, iterations, copies, learning_rate, generator):
 from dil_course.adaptation.test_time_training import test_time_training
 
 two_heads, one = trained("digits_rotation"), worst["contrast"][:1]
-mine = practise(copy.deepcopy(two_heads), one, 3, 16, 1e-3, runtime.generator(0, "turned copies"))
-same_practice = compare("test-time training", mine, answered(test_time_training(two_heads, [one], iterations=3, copies=16)), 1e-4)
-kinds, few, curves = ["gaussian noise", "blur", "contrast"], runtime.pick(quick=100, full=320), {}
-for label, settings in {"reset": dict(iterations=5), "carry on": dict(iterations=1, reset=False)}.items():
+mine = practise(
+    copy.deepcopy(two_heads), one, 3, 16, 1e-3, runtime.generator(0, "turned copies")
+)
+same_practice = compare(
+    "test-time training",
+    mine,
+    answered(test_time_training(two_heads, [one], iterations=3, copies=16)),
+    1e-4,
+)
+kinds, few, curves = (
+    ["gaussian noise", "blur", "contrast"],
+    runtime.pick(quick=100, full=320),
+    {},
+)
+for label, settings in {
+    "reset": dict(iterations=5),
+    "carry on": dict(iterations=1, reset=False),
+}.items():
     wrong = []
     for name in kinds:
-        logits = answered(test_time_training(two_heads, worst[name][:few].split(20), copies=16, **settings))
+        logits = answered(
+            test_time_training(
+                two_heads, worst[name][:few].split(20), copies=16, **settings
+            )
+        )
         wrong.append((logits.argmax(1) != labels[:few]).float())
-    curves[label] = (100 * torch.stack(wrong).mean(0).cumsum(0) / torch.arange(1, few + 1)).tolist()
+    curves[label] = (
+        100 * torch.stack(wrong).mean(0).cumsum(0) / torch.arange(1, few + 1)
+    ).tolist()
 with torch.no_grad():
-    wrong = [(two_heads(worst[name][:few]).argmax(1) != labels[:few]).float() for name in kinds]
-curves["as it was"] = (100 * torch.stack(wrong).mean(0).cumsum(0) / torch.arange(1, few + 1)).tolist()
+    wrong = [
+        (two_heads(worst[name][:few]).argmax(1) != labels[:few]).float()
+        for name in kinds
+    ]
+curves["as it was"] = (
+    100 * torch.stack(wrong).mean(0).cumsum(0) / torch.arange(1, few + 1)
+).tolist()
 
 # %% [markdown]
 # The error so far, over the pictures of the stream, mean of three corruptions:
 
 # %%
-show_curves(curves, "picture", "wrong so far (%)", "Three curves: carry on falls along the stream, reset stays between it and the network as it was.")
+show_curves(
+    curves,
+    "picture",
+    "wrong so far (%)",
+    "Three curves: carry on falls along the stream, reset stays between it and the network as it was.",
+)
 
 # %% tags=["nbval-check-output"]
 print("my practice and the library's agree:", same_practice)
-print("carrying on takes away a quarter of the error or more:", curves["carry on"][-1] < 0.75 * curves["as it was"][-1])
-print("carrying on helps more than starting afresh, since all pictures suffer alike:", curves["carry on"][-1] < curves["reset"][-1])
+print(
+    "carrying on takes away a quarter of the error or more:",
+    curves["carry on"][-1] < 0.75 * curves["as it was"][-1],
+)
+print(
+    "carrying on helps more than starting afresh, since all pictures suffer alike:",
+    curves["carry on"][-1] < curves["reset"][-1],
+)
 
 # %% [markdown]
 # We observe that a task about *turns* helps to name *digits*, although it never heard of names. With reset the gain is small: a handful of small steps on one digit, and all is forgotten. Carried on, the steps add up.
@@ -261,7 +361,9 @@ def marginal_entropy(logits):
 
 
 quarrel = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]])  # each is certain, of something else
-print(f"mean of the entropies {entropy(quarrel).mean():.3f}, entropy of the mean {marginal_entropy(quarrel):.3f}, log 2 = {torch.tensor(2.0).log():.3f}")
+print(
+    f"mean of the entropies {entropy(quarrel).mean():.3f}, entropy of the mean {marginal_entropy(quarrel):.3f}, log 2 = {torch.tensor(2.0).log():.3f}"
+)
 
 # %% [markdown]
 # Now give TENT and MEMO one picture at a time. **Predict before you run.** The last batch norm of this network stands where a picture has become 1 × 1 pixel. What are mean and variance of *one* number? What does that layer say then?
@@ -270,23 +372,41 @@ print(f"mean of the entropies {entropy(quarrel).mean():.3f}, entropy of the mean
 from dil_course.adaptation.memo import marginal_entropy as library_marginal
 from dil_course.adaptation.memo import memo
 
-same_marginal = compare("marginal entropy", marginal_entropy(quarrel), library_marginal(quarrel))
+same_marginal = compare(
+    "marginal entropy", marginal_entropy(quarrel), library_marginal(quarrel)
+)
 few, alone = runtime.pick(quick=60, full=320), {}
 for label, steps in {
     "as it was": lambda stream: batch_statistics(network, stream, trained=1.0),
     "TENT": lambda stream: tent(network, stream),
-    "mixed statistics, no step": lambda stream: batch_statistics(network, stream, trained=0.5),
+    "mixed statistics, no step": lambda stream: batch_statistics(
+        network, stream, trained=0.5
+    ),
     "MEMO": lambda stream: memo(network, stream, copies=16),
 }.items():
-    alone[label] = [error(answered(steps(worst[name][:few].split(1))), labels[:few]) for name in kinds]
-    print(f"one at a time: {label:26}" + "".join(f"{name} {value:5.1f} %   " for name, value in zip(kinds, alone[label])))
+    alone[label] = [
+        error(answered(steps(worst[name][:few].split(1))), labels[:few])
+        for name in kinds
+    ]
+    print(
+        f"one at a time: {label:26}"
+        + "".join(
+            f"{name} {value:5.1f} %   " for name, value in zip(kinds, alone[label])
+        )
+    )
 
 # %% tags=["nbval-check-output"]
 means = {label: sum(values) / len(values) for label, values in alone.items()}
 print("my marginal entropy and the library's agree:", same_marginal)
-print("two answers that quarrel have the entropy log 2, though each is certain:", marginal_entropy(quarrel).item() > 0.65 > 0.1 > entropy(quarrel).mean().item())
+print(
+    "two answers that quarrel have the entropy log 2, though each is certain:",
+    marginal_entropy(quarrel).item() > 0.65 > 0.1 > entropy(quarrel).mean().item(),
+)
 print("one at a time, TENT is hardly better than guessing:", means["TENT"] > 75)
-print("one at a time, MEMO makes fewer errors than the network as it was:", means["MEMO"] < 0.75 * means["as it was"])
+print(
+    "one at a time, MEMO makes fewer errors than the network as it was:",
+    means["MEMO"] < 0.75 * means["as it was"],
+)
 
 # %% [markdown]
 # We observe that TENT answers the same for each picture: a single number minus its own mean is zero, whatever the picture shows. MEMO holds.
@@ -312,7 +432,10 @@ def long_stream(passes, size=16, count=128, seed=0):
     for turn in range(passes):
         for name in CORRUPTIONS:
             chosen = torch.randperm(len(pictures), generator=draw)[:count]
-            yield from zip(corrupt(pictures[chosen], name, 5, seed=turn).split(size), labels[chosen].split(size))
+            yield from zip(
+                corrupt(pictures[chosen], name, 5, seed=turn).split(size),
+                labels[chosen].split(size),
+            )
 
 
 passes = runtime.pick(quick=6, full=30)
@@ -320,12 +443,19 @@ stream = list(long_stream(passes))
 methods = {
     "batch statistics": lambda batches: batch_statistics(network, batches),
     "TENT": lambda batches: tent(network, batches, learning_rate=0.1),
-    "CoTTA, 1 in 100": lambda batches: cotta(network, batches, learning_rate=0.02, copies=2),
-    "CoTTA, 1 in 10": lambda batches: cotta(network, batches, learning_rate=0.02, copies=2, restore=0.1),
+    "CoTTA, 1 in 100": lambda batches: cotta(
+        network, batches, learning_rate=0.02, copies=2
+    ),
+    "CoTTA, 1 in 10": lambda batches: cotta(
+        network, batches, learning_rate=0.02, copies=2, restore=0.1
+    ),
 }
 drift = {}
 for label, method in methods.items():
-    wrong = [error(answer.logits, truth) for answer, (_, truth) in zip(method([batch for batch, _ in stream]), stream)]
+    wrong = [
+        error(answer.logits, truth)
+        for answer, (_, truth) in zip(method([batch for batch, _ in stream]), stream)
+    ]
     drift[label] = torch.tensor(wrong).view(passes, -1).mean(1).tolist()
 
 # %% [markdown]
@@ -333,13 +463,27 @@ for label, method in methods.items():
 
 # %%
 alt = "The error of TENT lies highest, that of CoTTA with 1 in 10 lowest, the others between."
-show_curves({label: (range(1, passes + 1), values) for label, values in drift.items()}, "pass", "wrong (%)", alt)
+show_curves(
+    {label: (range(1, passes + 1), values) for label, values in drift.items()},
+    "pass",
+    "wrong (%)",
+    alt,
+)
 
 # %% tags=["nbval-check-output"]
 late = {label: sum(values[-3:]) / 3 for label, values in drift.items()}
-print("TENT ends worse than batch statistics, where nothing is learned:", late["TENT"] > late["batch statistics"])
-print("CoTTA that sets back one weight in ten makes fewer errors than TENT:", late["CoTTA, 1 in 10"] < late["TENT"])
-print("and fewer than CoTTA that sets back one in a hundred:", late["CoTTA, 1 in 10"] < late["CoTTA, 1 in 100"])
+print(
+    "TENT ends worse than batch statistics, where nothing is learned:",
+    late["TENT"] > late["batch statistics"],
+)
+print(
+    "CoTTA that sets back one weight in ten makes fewer errors than TENT:",
+    late["CoTTA, 1 in 10"] < late["TENT"],
+)
+print(
+    "and fewer than CoTTA that sets back one in a hundred:",
+    late["CoTTA, 1 in 10"] < late["CoTTA, 1 in 100"],
+)
 
 # %% [markdown]
 # We observe the drift of TENT. CoTTA holds, and best with the third brake pressed hard: at such a rate, a weight has gone far before its turn to be set back comes.
@@ -358,14 +502,31 @@ for label, method in {"as it was": lambda b: batch_statistics(network, b, traine
                       "TENT": lambda b: tent(network, b), "CoTTA": lambda b: cotta(network, b, copies=2),
                       "half the trained statistics": lambda b: batch_statistics(network, b, trained=0.5)}.items():  # fmt: skip
     mixed = [error(answered(method(worst[name].split(32))), labels) for name in kinds]
-    rows = [error(answered(method(worst[name][sorted_by_class].split(32))), labels[sorted_by_class]) for name in kinds]
+    rows = [
+        error(
+            answered(method(worst[name][sorted_by_class].split(32))),
+            labels[sorted_by_class],
+        )
+        for name in kinds
+    ]
     shift[label] = (sum(mixed) / 3, sum(rows) / 3)
-    print(f"{label:28} classes mixed {shift[label][0]:5.1f} % wrong, sorted {shift[label][1]:5.1f} %")
+    print(
+        f"{label:28} classes mixed {shift[label][0]:5.1f} % wrong, sorted {shift[label][1]:5.1f} %"
+    )
 
 # %% tags=["nbval-check-output"]
-print("the network as it was does not mind the order:", abs(shift["as it was"][0] - shift["as it was"][1]) < 1)
-print("sorted classes at least triple the error of batch statistics and TENT:", all(shift[m][1] > 3 * shift[m][0] for m in ("batch statistics", "TENT")))
-print("half of the trained statistics suffer less:", shift["half the trained statistics"][1] < shift["batch statistics"][1])
+print(
+    "the network as it was does not mind the order:",
+    abs(shift["as it was"][0] - shift["as it was"][1]) < 1,
+)
+print(
+    "sorted classes at least triple the error of batch statistics and TENT:",
+    all(shift[m][1] > 3 * shift[m][0] for m in ("batch statistics", "TENT")),
+)
+print(
+    "half of the trained statistics suffer less:",
+    shift["half the trained statistics"][1] < shift["batch statistics"][1],
+)
 
 # %% [markdown]
 # We observe that order alone can cost more than noise. If all are zeros, then "what is common to the batch" *is* the zero, and batch norm subtracts it. CoTTA does not save you here: it stands on the same statistics.

@@ -25,7 +25,9 @@ from dil_course.checks import ps01
 from dil_course.figures import show_curves, show_images
 from dil_course.signals import Blur, add_gaussian, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = picture("camera", side=64)
 
 # %% [markdown]
@@ -41,7 +43,10 @@ def interlaced(x, kernel):
 
 
 shaky = torch.tensor([[0.0, 0.1, 0.2], [0.0, 0.4, 0.3]])
-show_images({"x": x, "y = A(x)": interlaced(x, shaky)}, alt="A photograph, and the same at half its height.")
+show_images(
+    {"x": x, "y = A(x)": interlaced(x, shaky)},
+    alt="A photograph, and the same at half its height.",
+)
 
 # %% [markdown]
 # Write its adjoint: a function of `y` (1,1,H/2,W) that returns a picture (1,1,H,W).
@@ -59,7 +64,6 @@ def interlaced_adjoint(y, kernel):
 
 
 # %% nbgrader={"grade": true, "grade_id": "interlaced_adjoint", "points": 3}
-from dil_course.checks import ps01
 
 ps01.interlaced_adjoint(interlaced_adjoint)
 ### BEGIN HIDDEN TESTS
@@ -102,7 +106,9 @@ ps01.passes_dot_product_test(passes_dot_product_test, seed=2357)
 ### BEGIN SOLUTION
 turned = shaky.flip(0, 1)
 for name, kernel in {"mine": shaky, "kernel not turned": turned}.items():
-    passes = passes_dot_product_test(lambda x: interlaced(x, shaky), lambda y: interlaced_adjoint(y, kernel), x.shape)  # noqa: B023
+    passes = passes_dot_product_test(
+        lambda x: interlaced(x, shaky), lambda y: interlaced_adjoint(y, kernel), x.shape
+    )
     print(f"{name}: {passes}")
 ### END SOLUTION
 
@@ -136,7 +142,9 @@ ps01.psnr_of_noise(psnr_of_noise, seed=2357)
 ### BEGIN SOLUTION
 for sigma in (5, 25, 80):
     measured = psnr(add_gaussian(x, sigma / 255), x)
-    print(f"sigma {sigma}: formula {float(psnr_of_noise(sigma)):.2f} dB, measured {measured:.2f} dB")
+    print(
+        f"sigma {sigma}: formula {float(psnr_of_noise(sigma)):.2f} dB, measured {measured:.2f} dB"
+    )
 ### END SOLUTION
 
 # %% [markdown]
@@ -185,7 +193,10 @@ shown = {f"y, {psnr(blurred, x):.1f} dB": blurred}
 for weight in (1e-4, 1e-2, 1.0):
     restored = smooth_deblur(blurred, soft, weight)
     shown[f"weight {weight:g}, {psnr(restored, x):.1f} dB"] = restored
-show_images(shown, alt="A blurred, noisy photograph; restorations with grain, with firm edges, and too smooth.")
+show_images(
+    shown,
+    alt="A blurred, noisy photograph; restorations with grain, with firm edges, and too smooth.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -257,7 +268,9 @@ for cause, meaning in ps01.CAUSES.items():
 ### BEGIN SOLUTION
 for letter, run in runs.items():
     fits = passes_dot_product_test(run["A"], run["adjoint"], run["y"].shape)
-    print(f"{letter}: last misfit {run['misfit'][-1]:.3g}, sigma {run['sigma']}, adjoint passes: {fits}")
+    print(
+        f"{letter}: last misfit {run['misfit'][-1]:.3g}, sigma {run['sigma']}, adjoint passes: {fits}"
+    )
 show_curves({f"run {letter}": run["misfit"] for letter, run in runs.items()}, "iteration", "misfit", log_y=True,
             alt="Misfit of four runs: A and D grow without end, B and C fall to a floor.")  # fmt: skip
 show_curves({f"run {letter}": runs[letter]["psnr"] for letter in "BC"}, "iteration", "PSNR (dB)",
@@ -267,7 +280,12 @@ show_curves({f"run {letter}": runs[letter]["psnr"] for letter in "BC"}, "iterati
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "step too large", "B": "fits the noise", "C": "wrong kernel", "D": "wrong adjoint"}
+causes = {
+    "A": "step too large",
+    "B": "fits the noise",
+    "C": "wrong kernel",
+    "D": "wrong adjoint",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 3}

@@ -29,7 +29,9 @@ from dil_course.figures import show_curves, show_images
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import nearest, patches, picture, places, psnr
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = picture("camera", side=64).mean(1, keepdim=True)  # gray
 sigma = 20 / 255
 y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
@@ -55,7 +57,17 @@ def distance_map(y, row, column, reach, size):
         return y[..., top : top + size, left : left + size]
 
     shifts, here = range(-reach, reach + 1), cut(row, column)
-    return torch.stack([torch.stack([(cut(row + down, column + right) - here).square().mean() for right in shifts]) for down in shifts])
+    return torch.stack(
+        [
+            torch.stack(
+                [
+                    (cut(row + down, column + right) - here).square().mean()
+                    for right in shifts
+                ]
+            )
+            for down in shifts
+        ]
+    )
     ### END SOLUTION
 
 
@@ -76,8 +88,13 @@ maps = {"picture": x}
 for row, column in ((16, 16), (24, 42), (31, 44)):
     distance = distance_map(x, row, column, 12, 5).sqrt()
     maps[f"({row}, {column})"] = (4 * distance)[None, None].clamp(0, 1)
-show_images(maps, alt="The photograph, and three maps of distances: dark nearly everywhere for a flat place, a dark line along an edge for the two others.")
-print("A flat place looks like all of its surroundings. An edge looks like itself only along its own direction.")
+show_images(
+    maps,
+    alt="The photograph, and three maps of distances: dark nearly everywhere for a flat place, a dark line along an edge for the two others.",
+)
+print(
+    "A flat place looks like all of its surroundings. An edge looks like itself only along its own direction."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -119,10 +136,19 @@ ps02.noise_distance(noise_distance, seed=2357)
 draw = runtime.generator(0, "pairs")
 for size in (1, 3, 5, 7):
     mean, spread = noise_distance(sigma, size**2)
-    D = (sigma * torch.randn(4000, size**2, generator=draw) - sigma * torch.randn(4000, size**2, generator=draw)).square().mean(1)
+    D = (
+        (
+            sigma * torch.randn(4000, size**2, generator=draw)
+            - sigma * torch.randn(4000, size**2, generator=draw)
+        )
+        .square()
+        .mean(1)
+    )
     print(f"size {size}: mean {mean:.5f}, measured {D.mean():.5f}; spread {spread:.5f}, measured {D.std():.5f};",
           f"25 gray levels are {(25 / 255) ** 2 / spread:.1f} spreads")  # fmt: skip
-print("One pixel cannot tell. Five by five nearly always can. But a large patch finds fewer that are like it: that is the price.")
+print(
+    "One pixel cannot tell. Five by five nearly always can. But a large patch finds fewer that are like it: that is the price."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -140,7 +166,9 @@ print("One pixel cannot tell. Five by five nearly always can. But a large patch 
 # %% nbgrader={"solution": true, "grade_id": "vote_weights_answer"}
 def vote_weights(squared, sigma, strength):
     ### BEGIN SOLUTION
-    weights = torch.exp(-(squared - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2)
+    weights = torch.exp(
+        -(squared - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2
+    )
     return weights / weights.sum()
     ### END SOLUTION
 
@@ -163,9 +191,14 @@ votes = {}
 for row, column in ((16, 16), (24, 42), (31, 44)):
     weights = vote_weights(distance_map(y, row, column, 6, 5), sigma, 0.8)
     estimate = (weights * y[0, 0, row - 6 : row + 7, column - 6 : column + 7]).sum()
-    print(f"({row}, {column}): {1 / weights.square().sum():5.1f} pixels take part; noisy {y[0, 0, row, column]:.3f}, mean {estimate:.3f}, truth {x[0, 0, row, column]:.3f}")
+    print(
+        f"({row}, {column}): {1 / weights.square().sum():5.1f} pixels take part; noisy {y[0, 0, row, column]:.3f}, mean {estimate:.3f}, truth {x[0, 0, row, column]:.3f}"
+    )
     votes[f"({row}, {column})"] = (weights / weights.max())[None, None]
-show_images(votes, alt="Three maps of weights: nearly all pixels vote in a flat place, few at an edge, in a line along it.")
+show_images(
+    votes,
+    alt="Three maps of weights: nearly all pixels vote in a flat place, few at an edge, in a line along it.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -210,11 +243,28 @@ middle = rows[:, 12]
 differences = middle[found] - middle[chosen][:, None]
 counts, curves = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64], {}
 for level in (5, 20, 50):
-    errors = [sum(error_of_mean(d[:k], torch.full((k,), 1 / k), level / 255) for d in differences).item() / 200 for k in counts]
+    errors = [
+        sum(
+            error_of_mean(d[:k], torch.full((k,), 1 / k), level / 255)
+            for d in differences
+        ).item()
+        / 200
+        for k in counts
+    ]
     curves[f"sigma {level}"] = (counts, [255 * math.sqrt(error) for error in errors])
-    print(f"sigma {level:2}: best k = {counts[errors.index(min(errors))]:2}, root mean squared error {255 * math.sqrt(min(errors)):.1f} gray levels")
-show_curves(curves, "neighbours k", "error (gray levels)", "Three curves over the number of neighbours: each falls and then rises or flattens; with more noise the lowest point moves right.", log_x=True)
-print("More noise, more neighbours. But these neighbours were found on the clean picture: who looks for them in noise finds worse ones.")
+    print(
+        f"sigma {level:2}: best k = {counts[errors.index(min(errors))]:2}, root mean squared error {255 * math.sqrt(min(errors)):.1f} gray levels"
+    )
+show_curves(
+    curves,
+    "neighbours k",
+    "error (gray levels)",
+    "Three curves over the number of neighbours: each falls and then rises or flattens; with more noise the lowest point moves right.",
+    log_x=True,
+)
+print(
+    "More noise, more neighbours. But these neighbours were found on the clean picture: who looks for them in noise finds worse ones."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -235,7 +285,9 @@ def find_copy(y, size, apart):
     rows, corners = patches(y, size), places(y, size)
     _, found = nearest(rows, rows, 1, apart, corners, corners)
     offsets = corners[found[:, 0]] - corners
-    offsets = torch.where(offsets[:, :1] < 0, -offsets, offsets)  # an offset and its opposite are the same pair
+    offsets = torch.where(
+        offsets[:, :1] < 0, -offsets, offsets
+    )  # an offset and its opposite are the same pair
     values, counts = offsets.unique(dim=0, return_counts=True)
     down, right = values[counts.argmax()].tolist()
     return down, right
@@ -262,13 +314,32 @@ _, found = nearest(rows, rows, 1, 10, corners, corners)
 offsets = corners[found[:, 0]] - corners
 marked = torch.zeros_like(forged)
 for (row, column), offset in zip(corners.tolist(), offsets.tolist(), strict=True):
-    marked[..., row + 3, column + 3] = float(abs(offset[0]) == abs(truth[0]) and offset[1] * truth[1] * offset[0] * truth[0] >= 0 and abs(offset[1]) == abs(truth[1]))
-show_images({"forged": forged, "patches that found the copy": marked}, alt="A photograph that looks natural, and two white squares where the copied part is and where it came from.")
+    marked[..., row + 3, column + 3] = float(
+        abs(offset[0]) == abs(truth[0])
+        and offset[1] * truth[1] * offset[0] * truth[0] >= 0
+        and abs(offset[1]) == abs(truth[1])
+    )
+show_images(
+    {"forged": forged, "patches that found the copy": marked},
+    alt="A photograph that looks natural, and two white squares where the copied part is and where it came from.",
+)
 for level in (0, 5, 10, 20, 40):
     right = 0
     for seed in range(8):
         clean, truth = ps02.forged(seed)
-        right += find_copy(clean + level / 255 * torch.randn(clean.shape, generator=runtime.generator(seed, "more noise")), 7, 10) == truth
+        right += (
+            find_copy(
+                clean
+                + level
+                / 255
+                * torch.randn(
+                    clean.shape, generator=runtime.generator(seed, "more noise")
+                ),
+                7,
+                10,
+            )
+            == truth
+        )
     print(f"more noise of sigma {level:2}: found in {right} of 8 pictures")
 ### END SOLUTION
 
@@ -291,9 +362,19 @@ for cause, meaning in ps02.CAUSES.items():
 ### BEGIN SOLUTION
 for letter, r in runs.items():
     flat, edge, noise = r["votes"](10, 10), r["votes"](24, 42), r["y"] - r["truth"]
-    alike = torch.corrcoef(torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()]))[0, 1]
-    shown = {f"{letter}: y": r["y"], f"estimate, {psnr(r['estimate'], r['truth']):.1f} dB": r["estimate"], "votes, flat place": flat[None, None], "votes, edge": edge[None, None]}
-    show_images(shown, alt=f"Run {letter}: the noisy picture, the estimate, and the votes about a flat place and an edge.")
+    alike = torch.corrcoef(
+        torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()])
+    )[0, 1]
+    shown = {
+        f"{letter}: y": r["y"],
+        f"estimate, {psnr(r['estimate'], r['truth']):.1f} dB": r["estimate"],
+        "votes, flat place": flat[None, None],
+        "votes, edge": edge[None, None],
+    }
+    show_images(
+        shown,
+        alt=f"Run {letter}: the noisy picture, the estimate, and the votes about a flat place and an edge.",
+    )
     print(f"{letter}: {flat.sum() ** 2 / flat.square().sum():.0f} of 169 pixels vote in a flat place, {edge.sum() ** 2 / edge.square().sum():.0f} at an edge;",
           f"correlation of neighbouring noise {alike:.2f}")  # fmt: skip
 ### END SOLUTION
@@ -301,7 +382,12 @@ for letter, r in runs.items():
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "patches of one pixel", "B": "strength far too large", "C": "noise that neighbours share", "D": "sigma too small"}
+causes = {
+    "A": "patches of one pixel",
+    "B": "strength far too large",
+    "C": "noise that neighbours share",
+    "D": "sigma too small",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -325,13 +411,19 @@ ps02.causes(causes)
 # | 1 | the measurement on three seeds, beside the number |
 # | 1 | what the number misses, or what would prove you wrong |
 
+
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def voters(y, sigma):
     """The mean over 60 pixels of sum w^2, and the gain that it would mean if noise were all."""
     draw, left = runtime.generator(0, "pixels"), []
     for row, column in torch.randint(8, 56, (60, 2), generator=draw).tolist():
-        left.append(vote_weights(distance_map(y, row, column, 6, 5), sigma, 0.8).square().sum().item())
+        left.append(
+            vote_weights(distance_map(y, row, column, 6, 5), sigma, 0.8)
+            .square()
+            .sum()
+            .item()
+        )
     return -10 * math.log10(sum(left) / len(left))
 
 
@@ -339,7 +431,9 @@ for seed in range(3):
     noisy, sigma, truths = ps02.three_pictures(seed)
     for name, z in noisy.items():
         gain = psnr(non_local_means(z, sigma), truths[name]) - psnr(z, truths[name])
-        print(f"seed {seed}, {name:8} the number {voters(z, sigma):5.2f} dB, gain {gain:5.2f} dB")
+        print(
+            f"seed {seed}, {name:8} the number {voters(z, sigma):5.2f} dB, gain {gain:5.2f} dB"
+        )
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}

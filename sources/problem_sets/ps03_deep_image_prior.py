@@ -29,7 +29,9 @@ from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import small_skip_network
 from dil_course.signals import Blur, Mask, add_gaussian, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = picture("coffee", side=48)
 sigma = 25 / 255
 
@@ -64,7 +66,6 @@ def fit(y, A, network, z, noises):
 
 
 # %% nbgrader={"grade": true, "grade_id": "fit", "points": 3}
-from dil_course.checks import ps03
 
 ps03.fit(fit)
 ### BEGIN HIDDEN TESTS
@@ -77,14 +78,26 @@ ps03.fit(fit, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "fit_seen"}
 ### BEGIN SOLUTION
-half_seen = Mask((torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "holes")) < 0.5).float())
+half_seen = Mask(
+    (torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "holes")) < 0.5).float()
+)
 draw = runtime.generator(0, "z")
-z, noises = 0.1 * torch.rand(1, 16, 48, 48, generator=draw), torch.randn(250, 1, 16, 48, 48, generator=draw)
+z, noises = (
+    0.1 * torch.rand(1, 16, 48, 48, generator=draw),
+    torch.randn(250, 1, 16, 48, 48, generator=draw),
+)
 with runtime.seeded(0):
     network = small_skip_network()
 filled = fit(half_seen(x), half_seen, network, z, noises)
-shown = {"half of the pixels": half_seen(x), f"filled, {psnr(filled, x):.1f} dB": filled, "truth": x}
-show_images(shown, alt="A detail of a coffee cup with half of its pixels black, the same filled by the network, and the truth.")
+shown = {
+    "half of the pixels": half_seen(x),
+    f"filled, {psnr(filled, x):.1f} dB": filled,
+    "truth": x,
+}
+show_images(
+    shown,
+    alt="A detail of a coffee cup with half of its pixels black, the same filled by the network, and the truth.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -125,8 +138,12 @@ for weight in (0.5, 0.9, 0.99):
     average = torch.zeros(10_000)
     for _ in range(700):
         average = weight * average + (1 - weight) * torch.randn(10_000)
-    print(f"weight {weight}: formula {noise_left(weight):.4f}, measured {average.var():.4f}")
-print(f"{-10 * torch.tensor(noise_left(0.99)).log10():.0f} dB, were the errors independent. They are not: all outputs learned from the same noise.")
+    print(
+        f"weight {weight}: formula {noise_left(weight):.4f}, measured {average.var():.4f}"
+    )
+print(
+    f"{-10 * torch.tensor(noise_left(0.99)).log10():.0f} dB, were the errors independent. They are not: all outputs learned from the same noise."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -167,11 +184,15 @@ ps03.psnr_of_mean(psnr_of_mean, seed=2357)
 ### BEGIN SOLUTION
 print(f"the paper: rho = {2 * 10 ** (-(31.00 - 30.43) / 10) - 1:.2f}")
 y = add_gaussian(x, sigma, seed=0)
-first, second = (run(deep_image_prior(y, iterations=100, seed=seed)).estimate for seed in (0, 1))
+first, second = (
+    run(deep_image_prior(y, iterations=100, seed=seed)).estimate for seed in (0, 1)
+)
 a, b = first - x, second - x
 rho = (a * b).mean() / ((a**2).mean() * (b**2).mean()).sqrt()
 one = (psnr(first, x) + psnr(second, x)) / 2
-print(f"ours: rho = {rho:.2f}, one run {one:.2f} dB, formula {psnr_of_mean(one, rho.item()):.2f} dB, measured {psnr((first + second) / 2, x):.2f} dB")
+print(
+    f"ours: rho = {rho:.2f}, one run {one:.2f} dB, formula {psnr_of_mean(one, rho.item()):.2f} dB, measured {psnr((first + second) / 2, x):.2f} dB"
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -219,7 +240,9 @@ for step in deep_image_prior(y, iterations=200):
     quality.append(psnr(step.estimate, x))
 stopped, best = stop(losses, sigma), max(quality)
 print(f"stopped at iteration {stopped}: {quality[stopped - 1]:.2f} dB")
-print(f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB")
+print(
+    f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB"
+)
 show_curves({"loss / sigma^2": [loss / sigma**2 for loss in losses], "1": [1] * 200}, "iteration", "loss / sigma^2", log_y=True,
             alt="The loss in units of sigma squared falls steeply, then slowly, and crosses 1 near iteration 90.")  # fmt: skip
 ### END SOLUTION
@@ -263,6 +286,7 @@ ps03.hold_out(hold_out, seed=2357)
 # Hold out a tenth of the noisy photograph, and make a run on the rest. Draw both losses. Where is the smallest held-out loss, and where the oracle peak?
 # What did the tenth cost?
 
+
 # %% nbgrader={"solution": true, "grade_id": "hold_out_run"}
 ### BEGIN SOLUTION
 def held_out_run(y, share=0.1, seed=0):
@@ -278,8 +302,17 @@ def held_out_run(y, share=0.1, seed=0):
 
 
 def report(name, fitted, judged, quality, sigma):
-    stops = {"oracle peak": quality.index(max(quality)) + 1, "sigma": stop(fitted, sigma), "held out": judged.index(min(judged)) + 1}
-    print(f"{name:28}", "   ".join(f"{rule} {quality[i - 1]:.2f} dB at {i}" for rule, i in stops.items()))
+    stops = {
+        "oracle peak": quality.index(max(quality)) + 1,
+        "sigma": stop(fitted, sigma),
+        "held out": judged.index(min(judged)) + 1,
+    }
+    print(
+        f"{name:28}",
+        "   ".join(
+            f"{rule} {quality[i - 1]:.2f} dB at {i}" for rule, i in stops.items()
+        ),
+    )
 
 
 ### END SOLUTION
@@ -314,7 +347,13 @@ for cause, meaning in ps03.CAUSES.items():
 ### BEGIN SOLUTION
 weights = sum(p.numel() for p in small_skip_network().parameters())
 for letter, r in runs.items():
-    alike = torch.corrcoef(torch.cat([r["z"][0].flatten(1), r["y"][0].flatten(1)]))[:16, 16:].abs().max()
+    alike = (
+        torch.corrcoef(torch.cat([r["z"][0].flatten(1), r["y"][0].flatten(1)]))[
+            :16, 16:
+        ]
+        .abs()
+        .max()
+    )
     print(f"{letter}: y from {r['y'].min():.1f} to {r['y'].max():.1f}, last loss / sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g}, z and y alike {alike:.2f},",
           f"first step of a weight {r['distance'][0] / weights**0.5:.3f}, best PSNR {max(r['psnr']):.1f}")  # fmt: skip
 show_curves({f"run {letter}": r["psnr"] for letter, r in runs.items()}, "iteration", "PSNR (dB)",
@@ -324,7 +363,12 @@ show_curves({f"run {letter}": r["psnr"] for letter, r in runs.items()}, "iterati
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "z holds the noise", "B": "weights never change", "C": "y has another range", "D": "learning rate too high"}
+causes = {
+    "A": "z holds the noise",
+    "B": "weights never change",
+    "C": "y has another range",
+    "D": "learning rate too high",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -356,7 +400,9 @@ ps03.causes(causes)
 for told in (0.9, 1.1):
     report(f"told sigma x {told}", *white, told * sigma)
 grain = Blur(gaussian_kernel(7, 1.0))(add_gaussian(torch.zeros_like(x), 1.0, seed=0))
-report("noise of neighbours alike", *held_out_run(x + sigma * grain / grain.std()), sigma)
+report(
+    "noise of neighbours alike", *held_out_run(x + sigma * grain / grain.std()), sigma
+)
 report("half held out", *held_out_run(y, share=0.5), sigma)
 ### END SOLUTION
 

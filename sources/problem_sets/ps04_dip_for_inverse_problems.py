@@ -28,9 +28,22 @@ from dil_course.checks import ps04
 from dil_course.figures import show_curves, show_images
 from dil_course.fitting import run
 from dil_course.from_scratch import bp_dip, deep_image_prior
-from dil_course.signals import Blur, Downsample, Fourier, Mask, Radon, add_gaussian, gaussian_kernel, line_mask, picture, psnr
+from dil_course.signals import (
+    Blur,
+    Downsample,
+    Fourier,
+    Mask,
+    Radon,
+    add_gaussian,
+    gaussian_kernel,
+    line_mask,
+    picture,
+    psnr,
+)
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = picture("coffee", side=48)
 
 # %% [markdown]
@@ -54,7 +67,6 @@ def consistent(estimate, y, A):
 
 
 # %% nbgrader={"grade": true, "grade_id": "consistent", "points": 2}
-from dil_course.checks import ps04
 
 ps04.consistent(consistent)
 ### BEGIN HIDDEN TESTS
@@ -67,18 +79,35 @@ ps04.consistent(consistent, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "consistent_seen"}
 ### BEGIN SOLUTION
-half = Mask((torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "holes")) < 0.5).float())
-for name, A in {"half of the pixels": half, "four times smaller": Downsample(4)}.items():
+half = Mask(
+    (torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "holes")) < 0.5).float()
+)
+for name, A in {
+    "half of the pixels": half,
+    "four times smaller": Downsample(4),
+}.items():
     for sigma in (0, 10 / 255):
         y = add_gaussian(A(x), sigma, seed=0) if sigma else A(x)
         y = A(y) if A is half else y  # no noise where there is no datum
         estimate = run(deep_image_prior(y, A, iterations=100)).estimate
         mended = consistent(estimate, y, A)
-        print(f"{name}, noise {255 * sigma:2.0f}/255: estimate {psnr(estimate, x):.2f} dB, made consistent {psnr(mended, x):.2f} dB")
+        print(
+            f"{name}, noise {255 * sigma:2.0f}/255: estimate {psnr(estimate, x):.2f} dB, made consistent {psnr(mended, x):.2f} dB"
+        )
         if A is not half and not sigma:
-            shown = {"y": y, f"estimate, {psnr(estimate, x):.1f} dB": estimate, f"consistent, {psnr(mended, x):.1f} dB": mended, "truth": x}
-show_images(shown, alt="A detail of a coffee cup four times smaller, the network's estimate, the same made consistent, and the truth.")
-print("Half of the pixels: whole pixels become right. With noise, the correction brings the noise of y into the estimate.")
+            shown = {
+                "y": y,
+                f"estimate, {psnr(estimate, x):.1f} dB": estimate,
+                f"consistent, {psnr(mended, x):.1f} dB": mended,
+                "truth": x,
+            }
+show_images(
+    shown,
+    alt="A detail of a coffee cup four times smaller, the network's estimate, the same made consistent, and the truth.",
+)
+print(
+    "Half of the pixels: whole pixels become right. With noise, the correction brings the noise of y into the estimate."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -124,13 +153,20 @@ ps04.truth_loss(truth_loss, seed=2357)
 sigma, blur = 5 / 255, Blur(gaussian_kernel(9, 1.0))
 dot = torch.zeros(1, 1, 48, 48)
 dot[..., 0, 0] = 1
-K = torch.fft.fft2(blur(dot))[0, 0]  # what the camera makes of one bright pixel: its kernel
+K = torch.fft.fft2(blur(dot))[
+    0, 0
+]  # what the camera makes of one bright pixel: its kernel
 y = add_gaussian(blur(x), sigma, seed=0)
 for epsilon in (1e-4, 1e-3, 1e-2, 1e-1):
     measured = blur.pinv(blur(x) - y, epsilon=epsilon).square().mean()
-    print(f"epsilon {epsilon:.0e}: formula {truth_loss(K, sigma, epsilon) / sigma**2:8.2f} sigma^2, measured {measured / sigma**2:8.2f} sigma^2")
+    print(
+        f"epsilon {epsilon:.0e}: formula {truth_loss(K, sigma, epsilon) / sigma**2:8.2f} sigma^2, measured {measured / sigma**2:8.2f} sigma^2"
+    )
 epsilons = [10 ** (-4 + i / 10) for i in range(31)]
-curves = {"back-projection": (epsilons, [float(truth_loss(K, 1, e)) for e in epsilons]), "least squares": (epsilons, [1] * 31)}
+curves = {
+    "back-projection": (epsilons, [float(truth_loss(K, 1, e)) for e in epsilons]),
+    "least squares": (epsilons, [1] * 31),
+}
 show_curves(curves, "epsilon", "loss of the truth / sigma^2", log_x=True, log_y=True,
             alt="The back-projection loss of the truth falls from hundreds of sigma squared to about one as epsilon grows; least squares is always at one.")  # fmt: skip
 ### END SOLUTION
@@ -154,7 +190,10 @@ def waits(k, epsilon):
     ### BEGIN SOLUTION
     p = k * k / (k * k + epsilon)  # what B A makes of the wave
     # One iteration multiplies the error by 1 - k^2, or by 1 - p^2.
-    return tuple(math.ceil(math.log(0.01) / math.log(1 - eigenvalue)) for eigenvalue in (k * k, p * p))
+    return tuple(
+        math.ceil(math.log(0.01) / math.log(1 - eigenvalue))
+        for eigenvalue in (k * k, p * p)
+    )
     ### END SOLUTION
 
 
@@ -172,15 +211,32 @@ ps04.waits(waits, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "waits_seen"}
 ### BEGIN SOLUTION
 for k in (0.9, 0.5, 0.2, 0.1):
-    print(f"k = {k}: least squares {waits(k, 0.01)[0]:4} iterations, back-projection {waits(k, 0.01)[1]:4}")
+    print(
+        f"k = {k}: least squares {waits(k, 0.01)[0]:4} iterations, back-projection {waits(k, 0.01)[1]:4}"
+    )
 little = add_gaussian(blur(x), 1 / 255, seed=0)
 quality = {
-    "least squares": [psnr(step.estimate, x) for step in deep_image_prior(little, blur, iterations=120)],
-    "back-projection": [psnr(step.estimate, x) for step in bp_dip(little, blur, pinv=lambda r: blur.pinv(r, epsilon=0.01), iterations=120)],
+    "least squares": [
+        psnr(step.estimate, x)
+        for step in deep_image_prior(little, blur, iterations=120)
+    ],
+    "back-projection": [
+        psnr(step.estimate, x)
+        for step in bp_dip(
+            little, blur, pinv=lambda r: blur.pinv(r, epsilon=0.01), iterations=120
+        )
+    ],
 }
 for name, values in quality.items():
-    print(f"{name:16} first above 28 dB at iteration {next((i for i, q in enumerate(values, 1) if q > 28), None)}, at the end {values[-1]:.2f} dB")
-show_curves(quality, "iteration", "PSNR (dB)", alt="Both curves rise; the one of back-projection rises faster and lies about two decibels higher from iteration 50 on.")
+    print(
+        f"{name:16} first above 28 dB at iteration {next((i for i, q in enumerate(values, 1) if q > 28), None)}, at the end {values[-1]:.2f} dB"
+    )
+show_curves(
+    quality,
+    "iteration",
+    "PSNR (dB)",
+    alt="Both curves rise; the one of back-projection rises faster and lies about two decibels higher from iteration 50 on.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -229,12 +285,21 @@ around, one_side = torch.zeros(2, 1, 1, 64, 64)
 around[..., 24:40] = 1
 one_side[..., 32:48] = 1
 shown = {"truth": gray}
-for name, mask in {"random columns": line_mask(64, 64, 4), "around the middle": around, "one side of it": one_side}.items():
+for name, mask in {
+    "random columns": line_mask(64, 64, 4),
+    "around the middle": around,
+    "one side of it": one_side,
+}.items():
     A = Fourier(mask)
     estimate = A.pinv(A(gray))
-    print(f"{name:18} predicted {zero_filled(coefficients, mask[0, 0]):.2f} dB, measured {psnr(estimate, gray):.2f} dB")
+    print(
+        f"{name:18} predicted {zero_filled(coefficients, mask[0, 0]):.2f} dB, measured {psnr(estimate, gray):.2f} dB"
+    )
     shown[f"{name}, {psnr(estimate, gray):.1f} dB"] = estimate
-show_images(shown, alt="A face seen from the side, and three reconstructions from a quarter of the Fourier columns; the one from one side of the middle is the sharpest.")
+show_images(
+    shown,
+    alt="A face seen from the side, and three reconstructions from a quarter of the Fourier columns; the one from one side of the middle is the sharpest.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -256,7 +321,9 @@ def moved(sinogram, angles):
     ### BEGIN SOLUTION
     p = sinogram[0, 0]
     rows = torch.arange(p.shape[0]) - p.shape[0] // 2
-    centres = (rows[:, None] * p).sum(0) / p.sum(0)  # dividing by the sum, we lose the flicker
+    centres = (rows[:, None] * p).sum(0) / p.sum(
+        0
+    )  # dividing by the sum, we lose the flicker
     theta = torch.tensor(angles) * math.pi / 180
     # A point turns on a circle: its place on the detector is a cos + b sin.
     waves = torch.stack([torch.cos(theta), torch.sin(theta)], dim=1)
@@ -282,13 +349,21 @@ ps04.moved(moved, seed=2357)
 body, sinogram, angles, truth = ps04.scan(seed=12)
 found = moved(sinogram, angles)
 print(f"found {found}, truth {truth}")
-even = sinogram / sinogram.sum(2, keepdim=True) * body.sum() / 32  # at each angle, the sum of a column is the body's sum / side
+even = (
+    sinogram / sinogram.sum(2, keepdim=True) * body.sum() / 32
+)  # at each angle, the sum of a column is the body's sum / side
 kept = [i for i in range(len(angles)) if i != found]
 with_it = Radon(32, angles).pinv(even, iterations=20)
 without = Radon(32, [angles[i] for i in kept]).pinv(even[..., kept], iterations=20)
 shown = {"sinogram": sinogram / sinogram.max(), "truth": body}
-shown |= {f"all angles, {psnr(with_it, body):.1f} dB": with_it, f"without it, {psnr(without, body):.1f} dB": without}
-show_images(shown, alt="A sinogram with one column out of line, some blobs, their reconstruction on a noisy ground, and one on a black ground without that column.")
+shown |= {
+    f"all angles, {psnr(with_it, body):.1f} dB": with_it,
+    f"without it, {psnr(without, body):.1f} dB": without,
+}
+show_images(
+    shown,
+    alt="A sinogram with one column out of line, some blobs, their reconstruction on a noisy ground, and one on a black ground without that column.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -313,7 +388,11 @@ for cause, meaning in ps04.CAUSES.items():
 ### BEGIN SOLUTION
 for letter, r in runs.items():
     misfit, e = (r["A"](x) - r["y"]).square().mean() / r["sigma"] ** 2, r["estimate"]
-    aside = max((psnr(e.roll((d, s), (2, 3)), x), d, s) for d in range(-4, 5) for s in range(-4, 5))
+    aside = max(
+        (psnr(e.roll((d, s), (2, 3)), x), d, s)
+        for d in range(-4, 5)
+        for s in range(-4, 5)
+    )
     print(f"{letter}: at the truth mean (A(x) - y)^2 = {misfit:.3g} sigma^2 and the loss = {r['loss_of'](x) / r['sigma'] ** 2:.3g} sigma^2,",
           f"black in y {(r['y'] == 0).float().mean():.2f}, best PSNR {max(r['psnr']):.1f}, last {r['psnr'][-1]:.1f}, moved by {aside[1:]} {aside[0]:.1f}")  # fmt: skip
 show_images({f"run {letter}, {r['psnr'][-1]:.1f} dB": r["estimate"] for letter, r in runs.items()},
@@ -323,7 +402,12 @@ show_images({f"run {letter}, {r['psnr'][-1]:.1f} dB": r["estimate"] for letter, 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "kernel too wide", "B": "loss amplifies noise", "C": "holes taken for black", "D": "A looks aside"}
+causes = {
+    "A": "kernel too wide",
+    "B": "loss amplifies noise",
+    "C": "holes taken for black",
+    "D": "A looks aside",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -357,8 +441,15 @@ for sigma in (1 / 255, 25 / 255):
             bound, steps = sigma**2, deep_image_prior(y, blur, iterations=150)
         else:
             bound = float(truth_loss(K, sigma, epsilon))
-            steps = bp_dip(y, blur, pinv=lambda r, epsilon=epsilon: blur.pinv(r, epsilon=epsilon), iterations=150)
-        losses, quality = zip(*[(float(step.loss), psnr(step.estimate, x)) for step in steps], strict=True)
+            steps = bp_dip(
+                y,
+                blur,
+                pinv=lambda r, epsilon=epsilon: blur.pinv(r, epsilon=epsilon),
+                iterations=150,
+            )
+        losses, quality = zip(
+            *[(float(step.loss), psnr(step.estimate, x)) for step in steps], strict=True
+        )
         reached = [i for i, loss in enumerate(losses) if loss <= bound]
         stop = reached[0] if reached else 149
         name = "least squares" if epsilon is None else f"epsilon {epsilon:.0e}"

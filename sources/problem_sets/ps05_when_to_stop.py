@@ -31,7 +31,9 @@ from dil_course.from_scratch import Posterior, deep_image_prior, sgld_dip
 from dil_course.networks import deep_decoder
 from dil_course.signals import Mask, add_gaussian, picture, psnr
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = picture("coffee", side=48)
 sigma = 25 / 255
 y = add_gaussian(x, sigma, seed=0)
@@ -39,7 +41,9 @@ y = add_gaussian(x, sigma, seed=0)
 
 def watched(y, x, iterations=150):
     """One run of the deep image prior: all its outputs (iterations,3,48,48), and their PSNRs."""
-    outputs = torch.cat([step.estimate for step in deep_image_prior(y, iterations=iterations)])
+    outputs = torch.cat(
+        [step.estimate for step in deep_image_prior(y, iterations=iterations)]
+    )
     return outputs, [psnr(output[None], x) for output in outputs]
 
 
@@ -62,12 +66,13 @@ def watched(y, x, iterations=150):
 def windowed_variance(outputs, window):
     ### BEGIN SOLUTION
     ends = range(window, len(outputs) + 1)
-    return torch.stack([outputs[end - window : end].var(dim=0, correction=0).mean() for end in ends])
+    return torch.stack(
+        [outputs[end - window : end].var(dim=0, correction=0).mean() for end in ends]
+    )
     ### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "windowed_variance", "points": 3}
-from dil_course.checks import ps05
 
 ps05.windowed_variance(windowed_variance)
 ### BEGIN HIDDEN TESTS
@@ -84,10 +89,18 @@ outputs, quality = watched(y, x)
 variance = windowed_variance(outputs, 40)
 stopped, best = int(variance.argmin()) + 40, max(quality)
 print(f"least variance at iteration {stopped}: {quality[stopped - 1]:.2f} dB")
-print(f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB")
+print(
+    f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB"
+)
 since = range(40, 151)
 alt = "The variance over 40 outputs falls, has a flat valley near iteration 100, and rises slowly."
-show_curves({"over 40 outputs": (since, variance.tolist())}, "iteration", "windowed variance", alt, log_y=True)
+show_curves(
+    {"over 40 outputs": (since, variance.tolist())},
+    "iteration",
+    "windowed variance",
+    alt,
+    log_y=True,
+)
 alt = "The PSNR of the output has a flat peak a little before iteration 100, with jitter on it."
 show_curves({"output": (since, quality[39:])}, "iteration", "PSNR (dB)", alt)
 ### END SOLUTION
@@ -150,12 +163,23 @@ f, measured = torch.zeros_like(noisy_rows), []
 for _ in range(200):
     f = f - 0.1 * (f - noisy_rows) @ kernel
     measured.append(((f - row) ** 2).sum(1).mean().item())
-formula = [expected_error(t, 0.1, eigenvalues, signal, 0.2).item() for t in range(1, 201)]
-missing = [expected_error(t, 0.1, eigenvalues, signal, 0.0).item() for t in range(1, 201)]
-learned = [expected_error(t, 0.1, eigenvalues, 0 * signal, 0.2).item() for t in range(1, 201)]
+formula = [
+    expected_error(t, 0.1, eigenvalues, signal, 0.2).item() for t in range(1, 201)
+]
+missing = [
+    expected_error(t, 0.1, eigenvalues, signal, 0.0).item() for t in range(1, 201)
+]
+learned = [
+    expected_error(t, 0.1, eigenvalues, 0 * signal, 0.2).item() for t in range(1, 201)
+]
 print(f"least error after {formula.index(min(formula)) + 1} steps by the formula, {measured.index(min(measured)) + 1} measured;",
       f"largest difference {max(abs(a / b - 1) for a, b in zip(formula, measured, strict=True)):.1%}")  # fmt: skip
-curves = {"200 runs, mean": measured, "formula": formula, "missing signal": missing, "learned noise": learned}
+curves = {
+    "200 runs, mean": measured,
+    "formula": formula,
+    "missing signal": missing,
+    "learned noise": learned,
+}
 curves = {name: (range(1, 201), values) for name, values in curves.items()}
 show_curves(curves, "step", "squared error", log_x=True,
             alt="The missing signal falls, the learned noise rises, their sum is a U; the mean of 200 runs lies on the formula.")  # fmt: skip
@@ -196,13 +220,31 @@ ps05.best_moment(best_moment, seed=2357)
 ### BEGIN SOLUTION
 for strength in (5.0, 20.0):
     steps = [best_moment(0.5, 0.1, strength, level) for level in (0.5, 1.0, 2.0)]
-    print(f"one mode, x = {strength:4}, sigma 0.5, 1, 2: best after", ", ".join(f"{t:.0f}" for t in steps), "steps")
-print(f"x much larger than sigma: {math.log(4) / -math.log(1 - 0.05):.0f} steps earlier, whatever x is: log 4 / -log(1 - eta lambda).")
-curves = {"sigma 25": quality, "sigma 50": watched(add_gaussian(x, 50 / 255, seed=0), x)[1]}
+    print(
+        f"one mode, x = {strength:4}, sigma 0.5, 1, 2: best after",
+        ", ".join(f"{t:.0f}" for t in steps),
+        "steps",
+    )
+print(
+    f"x much larger than sigma: {math.log(4) / -math.log(1 - 0.05):.0f} steps earlier, whatever x is: log 4 / -log(1 - eta lambda)."
+)
+curves = {
+    "sigma 25": quality,
+    "sigma 50": watched(add_gaussian(x, 50 / 255, seed=0), x)[1],
+}
 for name, values in curves.items():
-    print(f"{name}: oracle peak {max(values):.2f} dB at iteration {values.index(max(values)) + 1}")
-show_curves(curves, "iteration", "PSNR (dB)", alt="PSNR of two runs: with more noise the peak is lower and earlier.")
-print("More noise, earlier peak: still true. How much earlier, the formula cannot say: modes of all speeds add up, and Adam is no gradient descent.")
+    print(
+        f"{name}: oracle peak {max(values):.2f} dB at iteration {values.index(max(values)) + 1}"
+    )
+show_curves(
+    curves,
+    "iteration",
+    "PSNR (dB)",
+    alt="PSNR of two runs: with more noise the peak is lower and earlier.",
+)
+print(
+    "More noise, earlier peak: still true. How much earlier, the formula cannot say: modes of all speeds add up, and Adam is no gradient descent."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -225,7 +267,9 @@ print("More noise, earlier peak: still true. How much earlier, the formula canno
 def largest_width(share, side, scales, channels):
     ### BEGIN SOLUTION
     k = 1
-    while (scales + 1) * ((k + 1) ** 2 + 2 * (k + 1)) + channels * (k + 2) <= share * channels * side**2:
+    while (scales + 1) * ((k + 1) ** 2 + 2 * (k + 1)) + channels * (
+        k + 2
+    ) <= share * channels * side**2:
         k = k + 1
     return k, (scales + 1) * (k**2 + 2 * k) + channels * (k + 1)
     ### END SOLUTION
@@ -255,8 +299,12 @@ for share in (0.05, 0.2, 0.65):
         decoder = deep_decoder(3, width=k, scales=3)
     *_, last = deep_image_prior(y, network=decoder, input_noise=0, iterations=300)
     c = ((last.estimate - x) * (y - x)).sum() / (y - x).square().sum()
-    print(f"k = {k:2}: p / N = {p / x.numel():.2f}, learned noise c = {c:.2f}, {psnr(last.estimate, x):.2f} dB")
-print("More weights, more noise: as the count says. But c stays below p / N: a decoder is no flat subspace, and it has not learned to the end.")
+    print(
+        f"k = {k:2}: p / N = {p / x.numel():.2f}, learned noise c = {c:.2f}, {psnr(last.estimate, x):.2f} dB"
+    )
+print(
+    "More weights, more noise: as the count says. But c stays below p / N: a decoder is no flat subspace, and it has not learned to the end."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -291,17 +339,33 @@ ps05.coverage(coverage, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "coverage_measured"}
 ### BEGIN SOLUTION
-print("honest Gaussian:  ", "  ".join(f"z = {z}: {math.erf(z / math.sqrt(2)):.1%}" for z in (1, 2)))
+print(
+    "honest Gaussian:  ",
+    "  ".join(f"z = {z}: {math.erf(z / math.sqrt(2)):.1%}" for z in (1, 2)),
+)
 for weight_noise in (2.0, 0.5):
     walk = Posterior(burn_in=120, every=5)
     run(sgld_dip(y, weight_noise=weight_noise, iterations=250), stop=walk)
-    shares = "  ".join(f"z = {z}: {coverage(walk.estimate, walk.spread, x, z):.1%}" for z in (1, 2))
-    print(f"weight noise {weight_noise}: ", shares, f" mean {psnr(walk.estimate, x):.2f} dB")
+    shares = "  ".join(
+        f"z = {z}: {coverage(walk.estimate, walk.spread, x, z):.1%}" for z in (1, 2)
+    )
+    print(
+        f"weight noise {weight_noise}: ",
+        shares,
+        f" mean {psnr(walk.estimate, x):.2f} dB",
+    )
     if weight_noise == 2.0:
         maps = {"spread x 8": walk.spread, "error x 8": (walk.estimate - x).abs()}
-        shown = {"mean": walk.estimate} | {name: 8 * values.mean(1, keepdim=True) for name, values in maps.items()}
-show_images(shown, alt="The mean of the walk, a map of its spread, and a map of its error. Both maps are bright at edges.")
-print("The strong walk is not sure enough, the weak one too sure. Both saw the same data. So the scale was set by us, and not by the data.")
+        shown = {"mean": walk.estimate} | {
+            name: 8 * values.mean(1, keepdim=True) for name, values in maps.items()
+        }
+show_images(
+    shown,
+    alt="The mean of the walk, a map of its spread, and a map of its error. Both maps are bright at edges.",
+)
+print(
+    "The strong walk is not sure enough, the weak one too sure. Both saw the same data. So the scale was set by us, and not by the data."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -323,7 +387,10 @@ for cause, meaning in ps05.CAUSES.items():
 
 # %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
 ### BEGIN SOLUTION
-qualities = {letter: [psnr(output[None], x) for output in r["outputs"]] for letter, r in runs.items()}
+qualities = {
+    letter: [psnr(output[None], x) for output in r["outputs"]]
+    for letter, r in runs.items()
+}
 for letter, r in runs.items():
     window = len(r["outputs"]) - len(r["variances"]) + 1 if r["variances"] else "none"
     stop, q = r["stop"], qualities[letter]
@@ -363,20 +430,27 @@ ps05.causes(causes)
 # | 1 | the prediction, written before the measurement, and the measurement of two rules or more on three seeds |
 # | 1 | what would prove you wrong: one weakness of your own experiment |
 
+
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def differences(y):
     """Half the difference of diagonals in blocks of 2x2: of a smooth picture little is left, of white noise all of sigma."""
-    return (y[..., ::2, ::2] + y[..., 1::2, 1::2] - y[..., ::2, 1::2] - y[..., 1::2, ::2]) / 2
+    return (
+        y[..., ::2, ::2] + y[..., 1::2, 1::2] - y[..., ::2, 1::2] - y[..., 1::2, ::2]
+    ) / 2
 
 
 def race(y, truth, iterations=150):
     """PSNRs of one run, and where each of three rules stops. A tenth of the pixels is held out, for all of them."""
-    held_out = (torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "held out")) < 0.1).float()
+    held_out = (
+        torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "held out")) < 0.1
+    ).float()
     A = Mask(1 - held_out)
     steps = list(deep_image_prior(A(y), A, iterations=iterations))
     outputs = torch.cat([step.estimate for step in steps])
-    told = differences(y).abs().median() / 0.6745  # the median of |n| is 0.6745 sigma for Gaussian noise
+    told = (
+        differences(y).abs().median() / 0.6745
+    )  # the median of |n| is 0.6745 sigma for Gaussian noise
     bound = told**2 * (1 - held_out.mean())  # the loss is a mean over all pixels
     below = [i for i, step in enumerate(steps) if step.loss <= bound]
     stops = {
@@ -390,13 +464,23 @@ def race(y, truth, iterations=150):
 for seed in range(3):
     mystery, truth = ps05.mystery(seed)
     d, brightness = differences(mystery), torch.nn.functional.avg_pool2d(mystery, 2)
-    dark, bright = ((d[part].abs().median() / 0.6745).item() for part in (brightness < 0.3, brightness > 0.6))
-    steps = mystery.diff(dim=-1)  # white noise: neighbouring steps share one number, with opposite signs, so -0.5
-    alike = torch.corrcoef(torch.stack([steps[..., 1:].flatten(), steps[..., :-1].flatten()]))[0, 1]
+    dark, bright = (
+        (d[part].abs().median() / 0.6745).item()
+        for part in (brightness < 0.3, brightness > 0.6)
+    )
+    steps = mystery.diff(
+        dim=-1
+    )  # white noise: neighbouring steps share one number, with opposite signs, so -0.5
+    alike = torch.corrcoef(
+        torch.stack([steps[..., 1:].flatten(), steps[..., :-1].flatten()])
+    )[0, 1]
     print(f"seed {seed}: neighbouring steps have a correlation of {alike:.2f};",
           f"sigma where it is dark {dark:.3f}, bright {bright:.3f}, over all {d.abs().median() / 0.6745:.3f}")  # fmt: skip
     q, stops = race(mystery, truth)
-    print(f"    oracle peak {max(q):.2f} dB at {q.index(max(q)) + 1};", "; ".join(f"{rule} {q[i]:.2f} dB at {i + 1}" for rule, i in stops.items()))
+    print(
+        f"    oracle peak {max(q):.2f} dB at {q.index(max(q)) + 1};",
+        "; ".join(f"{rule} {q[i]:.2f} dB at {i + 1}" for rule, i in stops.items()),
+    )
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}

@@ -30,7 +30,9 @@ from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import Blur, estimate_sigma, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = picture("camera", side=64).mean(1, keepdim=True)  # gray
 sigma = 20 / 255
 y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
@@ -81,11 +83,21 @@ ps06.filter_divergence(filter_divergence, seed=2357)
 n = y - x
 for width in (0.4, 0.6, 0.9, 1.4):
     kernel = gaussian_kernel(9, width)
-    once, both = kernel[4, 4].item(), filter_divergence(kernel, y.shape).item() / y.numel()
+    once, both = (
+        kernel[4, 4].item(),
+        filter_divergence(kernel, y.shape).item() / y.numel(),
+    )
     k = Blur(kernel)
-    through = [((n * result).sum() / n.square().sum()).item() for result in (k(n), 2 * k(n) - k(k(n)))]
-    print(f"width {width}: k*y {once:.3f}, measured {through[0]:.3f}; f {both:.3f}, measured {through[1]:.3f}")
-print("f brings details back, and noise with them. The divergence says how much, and has seen no noise.")
+    through = [
+        ((n * result).sum() / n.square().sum()).item()
+        for result in (k(n), 2 * k(n) - k(k(n)))
+    ]
+    print(
+        f"width {width}: k*y {once:.3f}, measured {through[0]:.3f}; f {both:.3f}, measured {through[1]:.3f}"
+    )
+print(
+    "f brings details back, and noise with them. The divergence says how much, and has seen no noise."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -104,7 +116,9 @@ print("f brings details back, and noise with them. The divergence says how much,
 def probe_divergence(f, y, probes, epsilon):
     ### BEGIN SOLUTION
     output = f(y)
-    return sum((b * (f(y + epsilon * b) - output)).sum() / epsilon for b in probes.split(1)) / len(probes)
+    return sum(
+        (b * (f(y + epsilon * b) - output)).sum() / epsilon for b in probes.split(1)
+    ) / len(probes)
     ### END SOLUTION
 
 
@@ -124,11 +138,26 @@ ps06.probe_divergence(probe_divergence, seed=2357)
 ### BEGIN SOLUTION
 b = probe(y, runtime.generator(0, "probe"))
 steps = [10.0**power for power in range(-12, 1)]
-measured = [probe_divergence(lambda y: non_local_means(y, sigma), y, b, step).item() / y.numel() for step in steps]
+measured = [
+    probe_divergence(lambda y: non_local_means(y, sigma), y, b, step).item() / y.numel()
+    for step in steps
+]
 alt = "Divergence over the step: zero for the shortest steps, then wrong, then a flat part, and another value for the longest steps."
-show_curves({"divergence per pixel": (steps, measured)}, "step epsilon", "divergence per pixel", alt, log_x=True)
-print("  ".join(f"{step:.0e}: {value:.3f}" for step, value in zip(steps, measured, strict=True)))
-print("A step as long as the noise sees another denoiser. A step below a seventh digit is rounded, and at last y + epsilon b is y.")
+show_curves(
+    {"divergence per pixel": (steps, measured)},
+    "step epsilon",
+    "divergence per pixel",
+    alt,
+    log_x=True,
+)
+print(
+    "  ".join(
+        f"{step:.0e}: {value:.3f}" for step, value in zip(steps, measured, strict=True)
+    )
+)
+print(
+    "A step as long as the noise sees another denoiser. A step below a seventh digit is rounded, and at last y + epsilon b is y."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -149,7 +178,11 @@ print("A step as long as the noise sees another denoiser. A step below a seventh
 def residual_risk(residual, divergence, sigma):
     ### BEGIN SOLUTION
     # div f = n - div r. So -sigma^2 + 2 sigma^2 (n - div r) / n = sigma^2 - 2 sigma^2 div r / n.
-    return residual.square().mean() + sigma**2 - 2 * sigma**2 * divergence / residual.numel()
+    return (
+        residual.square().mean()
+        + sigma**2
+        - 2 * sigma**2 * divergence / residual.numel()
+    )
     ### END SOLUTION
 
 
@@ -169,7 +202,11 @@ ps06.residual_risk(residual_risk, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "residual_risk_seen"}
 ### BEGIN SOLUTION
-k, kernel, draw = Blur(gaussian_kernel(5, 0.9)), gaussian_kernel(5, 0.9), runtime.generator(0, "many noises")
+k, kernel, draw = (
+    Blur(gaussian_kernel(5, 0.9)),
+    gaussian_kernel(5, 0.9),
+    runtime.generator(0, "many noises"),
+)
 for name, clean in {"64 x 64": x, "8 x 8": x[..., 24:32, 28:36]}.items():
     said, true = [], []
     for _ in range(200):
@@ -181,7 +218,9 @@ for name, clean in {"64 x 64": x, "8 x 8": x[..., 24:32, 28:36]}.items():
     said, true = 1e4 * torch.stack(said), 1e4 * torch.stack(true)
     print(f"{name}, all times 10^-4: mean of SURE {said.mean():.2f}, of the error {true.mean():.2f};",
           f"spread of SURE {said.std():.2f}, of the difference {(said - true).std():.2f}")  # fmt: skip
-print("Right in the mean for both. In a single picture the many pixels help: SURE of 64 numbers is nearly a guess.")
+print(
+    "Right in the mean for both. In a single picture the many pixels help: SURE of 64 numbers is nearly a guess."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -229,6 +268,7 @@ row, column = torch.arange(64.0)[:, None], torch.arange(64.0)
 waves = torch.cos(math.pi * (2 * column + 1) * row / 128) * math.sqrt(2 / 64)
 waves[0] /= math.sqrt(2)
 
+
 # %% nbgrader={"solution": true, "grade_id": "sure_threshold_seen"}
 ### BEGIN SOLUTION
 def denoised(c, t):
@@ -237,15 +277,32 @@ def denoised(c, t):
 
 shown = {}
 for level in (5, 20, 50):
-    noisy = x + level / 255 * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
+    noisy = x + level / 255 * torch.randn(
+        x.shape, generator=runtime.generator(0, "noise")
+    )
     c = waves @ noisy @ waves.T
     grid = torch.linspace(0, 5 * level / 255, 501)
-    chosen = {"SURE": sure_threshold(c, level / 255), "best": max(grid, key=lambda t: psnr(denoised(c, t), x)), "universal": level / 255 * math.sqrt(2 * math.log(c.numel()))}
-    print(f"sigma {level:2}: " + "; ".join(f"{name} {255 / level * float(t):.2f} sigma, {psnr(denoised(c, t), x):.2f} dB" for name, t in chosen.items()))
+    chosen = {
+        "SURE": sure_threshold(c, level / 255),
+        "best": max(grid, key=lambda t: psnr(denoised(c, t), x)),
+        "universal": level / 255 * math.sqrt(2 * math.log(c.numel())),
+    }
+    print(
+        f"sigma {level:2}: "
+        + "; ".join(
+            f"{name} {255 / level * float(t):.2f} sigma, {psnr(denoised(c, t), x):.2f} dB"
+            for name, t in chosen.items()
+        )
+    )
     if level == 20:
         shown = {"noisy": noisy} | {name: denoised(c, t) for name, t in chosen.items()}
-show_images(shown, alt="The noisy photograph, and three denoised ones. With the thresholds of SURE and of the truth they look alike; the universal one is blurred.")
-print("SURE finds the best one nearly. The universal threshold kills all noise, and much of the picture with it.")
+show_images(
+    shown,
+    alt="The noisy photograph, and three denoised ones. With the thresholds of SURE and of the truth they look alike; the universal one is blurred.",
+)
+print(
+    "SURE finds the best one nearly. The universal threshold kills all noise, and much of the picture with it."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -268,7 +325,9 @@ def photon_risk(output, y, slopes, seen, peak, sigma):
     ### BEGIN SOLUTION
     # A count of mean peak x has the variance peak x; divided by peak^2 that is x / peak. y is right in the mean, so it stands for x.
     variance = y / peak + sigma**2
-    return ((output - y) ** 2 - variance + 2 * variance * slopes)[seen.expand_as(y)].mean()
+    return ((output - y) ** 2 - variance + 2 * variance * slopes)[
+        seen.expand_as(y)
+    ].mean()
     ### END SOLUTION
 
 
@@ -294,12 +353,23 @@ near = k(seen.float())
 for name, white in {"f": 0, "f, dead pixels white": 1}.items():
     numbers = []
     for _ in range(200):
-        noisy = seen * (torch.poisson(30 * x, generator=draw) / 30 + 0.02 * torch.randn(x.shape, generator=draw))
+        noisy = seen * (
+            torch.poisson(30 * x, generator=draw) / 30
+            + 0.02 * torch.randn(x.shape, generator=draw)
+        )
         output = torch.where(seen | (white == 0), k(noisy) / near, torch.ones_like(x))
         error = (output - x) ** 2
-        numbers.append([photon_risk(output, noisy, kernel[2, 2] / near, seen, 30, 0.02).item(), error[seen].mean().item(), error.mean().item()])
+        numbers.append(
+            [
+                photon_risk(output, noisy, kernel[2, 2] / near, seen, 30, 0.02).item(),
+                error[seen].mean().item(),
+                error.mean().item(),
+            ]
+        )
     said, visible, whole = torch.tensor(numbers).mean(0).tolist()
-    print(f"{name:22} estimate {said:.5f}, error in seen pixels {visible:.5f}, in all pixels {whole:.5f}")
+    print(
+        f"{name:22} estimate {said:.5f}, error in seen pixels {visible:.5f}, in all pixels {whole:.5f}"
+    )
 print("What y does not show, no formula on y can judge.")
 ### END SOLUTION
 
@@ -321,23 +391,42 @@ for cause, meaning in ps06.CAUSES.items():
 
 # %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
 ### BEGIN SOLUTION
-show_images({f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB": r["estimate"] for letter, r in runs.items()}, alt="Four estimates: noisy; in wild contrast; gray without a picture in it; and noisier than y.")
+show_images(
+    {
+        f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB": r["estimate"]
+        for letter, r in runs.items()
+    },
+    alt="Four estimates: noisy; in wild contrast; gray without a picture in it; and noisier than y.",
+)
 for letter, r in runs.items():
     noise = r["y"] - r["truth"]
     through = ((r["estimate"] - r["truth"]) * noise).sum() / noise.square().sum()
-    alike = torch.corrcoef(torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()]))[0, 1]
+    alike = torch.corrcoef(
+        torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()])
+    )[0, 1]
     reacts = (r["f"](1 - r["y"]) - r["f"](r["y"])).abs().max()
     print(f"{letter}: share of the noise {through:5.2f}; divergence at last {r['divergence'][-1]:5.2f}; f(1 - y) differs from f(y) by up to {reacts:.3f};",
           f"SURE {r['said'][-1]:7.4f}, error {r['error'][-1]:.4f}; correlation of neighbouring noise {alike:.2f}")  # fmt: skip
-print("A does not look at y. C looks, and its divergence is exactly zero: y + epsilon b is y, to 32 bits.")
-print("Its two parts pull at the network with huge and opposite forces. Beside these the misfit's own small pull is rounded away: C learns nothing.")
-print("B and D look, and measure: one drives the divergence far below zero, the other one above one.")
+print(
+    "A does not look at y. C looks, and its divergence is exactly zero: y + epsilon b is y, to 32 bits."
+)
+print(
+    "Its two parts pull at the network with huge and opposite forces. Beside these the misfit's own small pull is rounded away: C learns nothing."
+)
+print(
+    "B and D look, and measure: one drives the divergence far below zero, the other one above one."
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "input without y", "B": "sigma too large", "C": "epsilon too small", "D": "wrong sign"}
+causes = {
+    "A": "input without y",
+    "B": "sigma too large",
+    "C": "epsilon too small",
+    "D": "wrong sign",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -371,24 +460,39 @@ strengths = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 
 def choices(z, told, b):
     """For each strength, the estimate and its SURE."""
+
     def at(strength):
         return lambda z: non_local_means(z, told, strength=strength, reach=4)
 
     outputs = [at(strength)(z) for strength in strengths]
-    return outputs, [sure(at(strength), z, told, b=b, output=output).item() for strength, output in zip(strengths, outputs, strict=True)]
+    return outputs, [
+        sure(at(strength), z, told, b=b, output=output).item()
+        for strength, output in zip(strengths, outputs, strict=True)
+    ]
 
 
 def alike(removed):
     """Correlation of what was removed with itself, one pixel to the right or one down: the larger of the two."""
-    pairs = ((removed[..., 1:], removed[..., :-1]), (removed[..., 1:, :], removed[..., :-1, :]))
-    return max(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item() for a, b in pairs)
+    pairs = (
+        (removed[..., 1:], removed[..., :-1]),
+        (removed[..., 1:, :], removed[..., :-1, :]),
+    )
+    return max(
+        torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
+        for a, b in pairs
+    )
 
 
 for seed in range(3):
     noisy, sigma, truths = ps06.three_pictures(seed)
     for name, z in noisy.items():
         b = probe(z, runtime.generator(seed, "probe"))
-        for kind, told in {"right": sigma, "estimated": estimate_sigma(z), "half": sigma / 2, "twice": 2 * sigma}.items():
+        for kind, told in {
+            "right": sigma,
+            "estimated": estimate_sigma(z),
+            "half": sigma / 2,
+            "twice": 2 * sigma,
+        }.items():
             outputs, risks = choices(z, told, b)
             chosen = outputs[risks.index(min(risks))]
             if kind == "right":

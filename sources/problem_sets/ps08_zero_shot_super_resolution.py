@@ -30,9 +30,20 @@ from dil_course.fitting import run
 from dil_course.from_scratch import zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.networks import ResidualNetwork
-from dil_course.signals import BlurDownsample, Downsample, add_gaussian, enlarge, gaussian_kernel, luma, picture, psnr
+from dil_course.signals import (
+    BlurDownsample,
+    Downsample,
+    add_gaussian,
+    enlarge,
+    gaussian_kernel,
+    luma,
+    picture,
+    psnr,
+)
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 x = luma(picture("astronaut", side=96))  # gray: one channel
 A = Downsample(2)
 y = A(x)
@@ -61,7 +72,10 @@ def small_network():
 def training_pair(y, A, top, left, side, number):
     ### BEGIN SOLUTION
     son, father = enlarge(A(y), A), y
-    return [turn(z[..., top : top + side, left : left + side], number) for z in (son, father)]
+    return [
+        turn(z[..., top : top + side, left : left + side], number)
+        for z in (son, father)
+    ]
     ### END SOLUTION
 
 
@@ -81,7 +95,9 @@ ps08.training_pair(training_pair, seed=2357)
 network, draw = small_network(), runtime.generator(0, "windows")
 optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
 for _ in range(300):
-    top, left, number = (int(torch.randint(0, end, (), generator=draw)) for end in (25, 25, 8))
+    top, left, number = (
+        int(torch.randint(0, end, (), generator=draw)) for end in (25, 25, 8)
+    )
     son, father = training_pair(y, A, top, left, 24, number)
     loss = (network(son) - father).abs().mean()
     optimizer.zero_grad()
@@ -89,8 +105,15 @@ for _ in range(300):
     optimizer.step()
 bicubic = enlarge(y, A)
 learned = network(bicubic).detach()
-shown = {f"bicubic, {psnr(bicubic, x):.2f} dB": bicubic, f"network, {psnr(learned, x):.2f} dB": learned, "truth": x}
-show_images(shown, alt="A face, enlarged twice: bicubic is soft, the network's edges are a little sharper, and the truth.")
+shown = {
+    f"bicubic, {psnr(bicubic, x):.2f} dB": bicubic,
+    f"network, {psnr(learned, x):.2f} dB": learned,
+    "truth": x,
+}
+show_images(
+    shown,
+    alt="A face, enlarged twice: bicubic is soft, the network's edges are a little sharper, and the truth.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -113,7 +136,11 @@ def allowed_turns(A, side):
     ### BEGIN SOLUTION
     x = torch.rand(1, 1, side, side)  # without any symmetry of its own
     pairs = [(A(turn(x, number)), turn(A(x), number)) for number in range(8)]
-    return [number for number, (a, b) in enumerate(pairs) if a.shape == b.shape and torch.allclose(a, b, atol=1e-5)]
+    return [
+        number
+        for number, (a, b) in enumerate(pairs)
+        if a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
+    ]
     ### END SOLUTION
 
 
@@ -135,11 +162,29 @@ ps08.allowed_turns(allowed_turns, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "allowed_turns_seen"}
 ### BEGIN SOLUTION
 for angle in (0, 45, 20):
-    print(f"kernel at {angle:2} degrees:", allowed_turns(BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=angle), 2), 48))
+    print(
+        f"kernel at {angle:2} degrees:",
+        allowed_turns(
+            BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=angle), 2), 48
+        ),
+    )
 slanted = BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=45), 2)
-gaps = [255 * (slanted(turn(x, number)) - turn(slanted(x), number)).square().mean().sqrt().item() for number in range(8)]
-print("kernel at 45 degrees, gray levels between the two:", ", ".join(f"{number}: {gap:.1f}" for number, gap in enumerate(gaps)))
-print("A Gaussian is the same after half a turn. Along an axis or a diagonal it has two mirrors as well: there the library gives away four turns of eight.")
+gaps = [
+    255
+    * (slanted(turn(x, number)) - turn(slanted(x), number))
+    .square()
+    .mean()
+    .sqrt()
+    .item()
+    for number in range(8)
+]
+print(
+    "kernel at 45 degrees, gray levels between the two:",
+    ", ".join(f"{number}: {gap:.1f}" for number, gap in enumerate(gaps)),
+)
+print(
+    "A Gaussian is the same after half a turn. Along an axis or a diagonal it has two mirrors as well: there the library gives away four turns of eight."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -188,10 +233,14 @@ for name, small in {"clean y": y, "noisy y": add_gaussian(y, 8 / 255)}.items():
         z = z + enlarge(small - A(z), A)
     curves[name] = (range(30), misfits)
     left = [b / a for a, b in zip(misfits, misfits[1:])]
-    print(f"{name}: PSNR {psnr(enlarge(small, A), x):.2f} dB before, {psnr(z, x):.2f} dB after; a round leaves {left[0]:.2f} at first, {left[-1]:.2f} at the end")
+    print(
+        f"{name}: PSNR {psnr(enlarge(small, A), x):.2f} dB before, {psnr(z, x):.2f} dB after; a round leaves {left[0]:.2f} at first, {left[-1]:.2f} at the end"
+    )
 alt = "The misfit falls steeply at first, and then ever more slowly. With noise it starts higher and falls alike."
 show_curves(curves, "round", "misfit (root mean square)", alt, log_y=True)
-print("No straight line: the waves with q near 1 go at once, those with a small q stay to the end. With noise, each round puts back more of it.")
+print(
+    "No straight line: the waves with q near 1 go at once, those with a small q stay to the end. With noise, each round puts back more of it."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -231,9 +280,21 @@ ps08.psnr_of_shift(psnr_of_shift, seed=2357)
 ### BEGIN SOLUTION
 wave = (0.5 + 0.4 * torch.cos(2 * math.pi * torch.arange(96) / 24)).expand(1, 1, 96, 96)
 for scale in (2, 3, 4):
-    corners, centres = (enlarge(small, Downsample(scale)) for small in (wave[..., ::scale, ::scale], Downsample(scale)(wave)))
-    print(f"scale {scale}: formula {psnr_of_shift(scale, 0.4, 24):.2f} dB, corners {psnr(corners, wave, shave=8):.2f} dB, centres {psnr(centres, wave, shave=8):.2f} dB")
-show_images({"sampled at corners": corners, "truth": wave, "difference + 1/2": corners - wave + 0.5}, alt="Two waves that look alike, and their difference: strong stripes where the wave is steep.")
+    corners, centres = (
+        enlarge(small, Downsample(scale))
+        for small in (wave[..., ::scale, ::scale], Downsample(scale)(wave))
+    )
+    print(
+        f"scale {scale}: formula {psnr_of_shift(scale, 0.4, 24):.2f} dB, corners {psnr(corners, wave, shave=8):.2f} dB, centres {psnr(centres, wave, shave=8):.2f} dB"
+    )
+show_images(
+    {
+        "sampled at corners": corners,
+        "truth": wave,
+        "difference + 1/2": corners - wave + 0.5,
+    },
+    alt="Two waves that look alike, and their difference: strong stripes where the wave is steep.",
+)
 print("Both pictures look right. Only the number tells, or the difference.")
 ### END SOLUTION
 
@@ -277,10 +338,19 @@ sigma = 10 / 255
 noisy = add_gaussian(y, sigma)
 guess = math.sqrt(sigma**2 - float(noise_of_son(A, sigma)) ** 2)
 shown = {f"bicubic, {psnr(enlarge(noisy, A), x):.2f} dB": enlarge(noisy, A)}
-for name, noise in {"clean sons": 0.0, f"noise {255 * guess:.1f} / 255": guess, "noise 10.0 / 255": sigma}.items():
-    result = run(zero_shot_sr(noisy, A, small_network(), iterations=200, side=24, noise=noise)).estimate
+for name, noise in {
+    "clean sons": 0.0,
+    f"noise {255 * guess:.1f} / 255": guess,
+    "noise 10.0 / 255": sigma,
+}.items():
+    result = run(
+        zero_shot_sr(noisy, A, small_network(), iterations=200, side=24, noise=noise)
+    ).estimate
     shown[f"{name}, {psnr(result, x):.2f} dB"] = result
-show_images(shown, alt="Four enlargements of a noisy face: bicubic is grainy, clean sons make the grain stronger, noisy sons make it weaker.")
+show_images(
+    shown,
+    alt="Four enlargements of a noisy face: bicubic is grainy, clean sons make the grain stronger, noisy sons make it weaker.",
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -305,7 +375,12 @@ for cause, meaning in ps08.CAUSES.items():
 ### BEGIN SOLUTION
 for letter, r in runs.items():
     misfit, (son, father) = r["A"](r["truth"]) - r["y"], r["windows"][-1]
-    shown = {"son": son, "father": father, "A(truth) - y, x 4": 4 * misfit + 0.5, "estimate": r["estimate"]}
+    shown = {
+        "son": son,
+        "father": father,
+        "A(truth) - y, x 4": 4 * misfit + 0.5,
+        "estimate": r["estimate"],
+    }
     show_images({f"{letter}: {name}" if name == "son" else name: z for name, z in shown.items()},
                 alt=f"Run {letter}: a son, his father, what the told camera leaves of y, and the estimate.")  # fmt: skip
     gain = psnr(r["estimate"], r["truth"]) - psnr(r["bicubic"], r["truth"])
@@ -316,7 +391,12 @@ for letter, r in runs.items():
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "noisy y, clean sons", "B": "sons not shrunk", "C": "wrong kernel", "D": "only sons turned"}
+causes = {
+    "A": "noisy y, clean sons",
+    "B": "sons not shrunk",
+    "C": "wrong kernel",
+    "D": "only sons turned",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -342,6 +422,7 @@ ps08.causes(causes)
 # | 1 | the count over six seeds, direction and width apart |
 # | 1 | what the number cannot tell, and why; one weakness of your own experiment |
 
+
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def roughness(z):
@@ -361,7 +442,10 @@ cameras = {name: BlurDownsample(kernel, 2) for name, kernel in ps08.KERNELS.item
 directions = kernels = 0
 for seed in range(6):
     small, truth, name = ps08.mystery(seed)
-    rough = {candidate: roughness(explained(small, camera)) for candidate, camera in cameras.items()}
+    rough = {
+        candidate: roughness(explained(small, camera))
+        for candidate, camera in cameras.items()
+    }
     chosen = min(rough, key=rough.get)
     directions += chosen.split(",")[0] == name.split(",")[0]
     kernels += chosen == name

@@ -32,14 +32,35 @@ from dil_course.figures import show_images
 from dil_course.fitting.risks import divergence, probe
 from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.networks.trained import trained
-from dil_course.signals import Downsample, add_gaussian, estimate_sigma, luma, picture, psnr
+from dil_course.signals import (
+    Downsample,
+    add_gaussian,
+    estimate_sigma,
+    luma,
+    picture,
+    psnr,
+)
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
-denoiser = trained("denoiser_gray")  # called with a picture and its noise level: denoiser(y, sigma)
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
+denoiser = trained(
+    "denoiser_gray"
+)  # called with a picture and its noise level: denoiser(y, sigma)
 sigma = 25 / 255
-photograph, cloth = luma(picture("camera", 48)), ps12.cloth()  # like the pictures that it was trained on, and unlike them
+photograph, cloth = (
+    luma(picture("camera", 48)),
+    ps12.cloth(),
+)  # like the pictures that it was trained on, and unlike them
 alt = "A part of a photograph, a face; a cloth with narrow slanted stripes; the same with noise."
-show_images({"photograph": photograph, "cloth": cloth, "noisy cloth": add_gaussian(cloth, sigma)}, alt)
+show_images(
+    {
+        "photograph": photograph,
+        "cloth": cloth,
+        "noisy cloth": add_gaussian(cloth, sigma),
+    },
+    alt,
+)
 
 # %% [markdown]
 # ## Task 1. One gain for each channel (3 points, 30 minutes)
@@ -60,10 +81,17 @@ show_images({"photograph": photograph, "cloth": cloth, "noisy cloth": add_gaussi
 def with_gains(network, gains):
     ### BEGIN SOLUTION
     twin = copy.deepcopy(network).eval()
-    places = [number for number, module in enumerate(twin) if isinstance(module, torch.nn.Conv2d)]
+    places = [
+        number
+        for number, module in enumerate(twin)
+        if isinstance(module, torch.nn.Conv2d)
+    ]
 
     def f(x):
-        weights = {f"{n}.weight": gain[:, None, None, None] * twin[n].weight for n, gain in zip(places, gains)}
+        weights = {
+            f"{n}.weight": gain[:, None, None, None] * twin[n].weight
+            for n, gain in zip(places, gains)
+        }
         return torch.func.functional_call(twin, weights, (x,))
 
     return f
@@ -88,16 +116,24 @@ ps12.with_gains(with_gains, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "with_gains_seen"}
 ### BEGIN SOLUTION
 for what in ("all", "norm", "gain", "low-rank"):
-    print(f"{what:9} {count(free(denoiser, what)):7} numbers learn; the picture has {cloth.numel()} pixels")
+    print(
+        f"{what:9} {count(free(denoiser, what)):7} numbers learn; the picture has {cloth.numel()} pixels"
+    )
 noisy, louder = add_gaussian(cloth, sigma), free(denoiser, "gain")
 for conv, follower in zip(louder.body, louder.body[1:]):
     if isinstance(follower, torch.nn.BatchNorm2d):
         conv.parametrizations.weight[0].gain.data *= 1.5
 with torch.no_grad():
     for mode in (False, True):
-        change = louder.train(mode)(noisy, sigma) - copy.deepcopy(denoiser).train(mode)(noisy, sigma)
-        print(f"{'training' if mode else 'evaluation'} mode: the result changes by {255 * change.square().mean().sqrt():.3f} gray levels")
-print("In training mode the batch norm divides each channel by its own spread, and so by the gain. Nothing is left of it.")
+        change = louder.train(mode)(noisy, sigma) - copy.deepcopy(denoiser).train(mode)(
+            noisy, sigma
+        )
+        print(
+            f"{'training' if mode else 'evaluation'} mode: the result changes by {255 * change.square().mean().sqrt():.3f} gray levels"
+        )
+print(
+    "In training mode the batch norm divides each channel by its own spread, and so by the gain. Nothing is left of it."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -139,16 +175,27 @@ ps12.best_gains(best_gains, seed=2357)
 ### BEGIN SOLUTION
 for name, x in {"photograph": photograph, "cloth": cloth}.items():
     y = add_gaussian(x, sigma)
-    guesses = [lambda z, told=told: z - denoiser(z, told) for told in (sigma / 2, sigma, 2 * sigma)]
+    guesses = [
+        lambda z, told=told: z - denoiser(z, told)
+        for told in (sigma / 2, sigma, 2 * sigma)
+    ]
     with torch.no_grad():
         parts = torch.cat([guess(y) for guess in guesses])
         divergences = torch.stack([divergence(guess, y, probes=4) for guess in guesses])
-        print(f"{name}: y {psnr(y, x):.2f} dB, denoiser {psnr(denoiser(y, sigma), x):.2f} dB")
+        print(
+            f"{name}: y {psnr(y, x):.2f} dB, denoiser {psnr(denoiser(y, sigma), x):.2f} dB"
+        )
     for told in (sigma / 2, sigma, 2 * sigma):
         gains = best_gains(parts, divergences, told)
         mixture = y - torch.tensordot(gains, parts, 1)[None]
-        print(f"   SURE told {255 * told:4.1f} / 255: gains", " ".join(f"{g:5.2f}" for g in gains.tolist()), f"  PSNR {psnr(mixture, x):.2f} dB")
-print("The gains grow with the square of what SURE was told: a quarter and four times. Half leaves most of the noise in; twice takes four times the noise off.")
+        print(
+            f"   SURE told {255 * told:4.1f} / 255: gains",
+            " ".join(f"{g:5.2f}" for g in gains.tolist()),
+            f"  PSNR {psnr(mixture, x):.2f} dB",
+        )
+print(
+    "The gains grow with the square of what SURE was told: a quarter and four times. Half leaves most of the noise in; twice takes four times the noise off."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -167,7 +214,12 @@ print("The gains grow with the square of what SURE was told: a quarter and four 
 # %% nbgrader={"solution": true, "grade_id": "adaptation_pairs_answer"}
 def adaptation_pairs(x, sigma, windows, side, generator):
     ### BEGIN SOLUTION
-    targets = torch.cat([turn(x[..., top : top + side, left : left + side], number) for top, left, number in windows])
+    targets = torch.cat(
+        [
+            turn(x[..., top : top + side, left : left + side], number)
+            for top, left, number in windows
+        ]
+    )
     return targets + sigma * torch.randn(targets.shape, generator=generator), targets
     ### END SOLUTION
 
@@ -193,21 +245,37 @@ y = add_gaussian(cloth, sigma)
 with torch.no_grad():
     restored = denoiser(y, sigma)
     share = ((restored - cloth) * (y - cloth)).mean() / (y - cloth).square().mean()
-    print(f"y {psnr(y, cloth):.2f} dB; trained network {psnr(restored, cloth):.2f} dB, share of the noise left in: {share:.2f}")
-for name, source in {"its own result": restored, "y itself": y, "the truth": cloth}.items():
+    print(
+        f"y {psnr(y, cloth):.2f} dB; trained network {psnr(restored, cloth):.2f} dB, share of the noise left in: {share:.2f}"
+    )
+for name, source in {
+    "its own result": restored,
+    "y itself": y,
+    "the truth": cloth,
+}.items():
     adapted, draw = free(denoiser, "all"), runtime.generator(0, "pairs")
     adam = torch.optim.Adam(adapted.parameters(), lr=3e-4)
     for _ in range(40):
         numbers = torch.randint(25, (8, 3), generator=draw).tolist()
-        given, wanted = adaptation_pairs(source, sigma, [(top, left, number % 8) for top, left, number in numbers], 24, draw)
+        given, wanted = adaptation_pairs(
+            source,
+            sigma,
+            [(top, left, number % 8) for top, left, number in numbers],
+            24,
+            draw,
+        )
         adam.zero_grad()
         (adapted(given, sigma) - wanted).square().mean().backward()
         adam.step()
     with torch.no_grad():
         rest = adapted(y, sigma) - cloth
         share = (rest * (y - cloth)).mean() / (y - cloth).square().mean()
-        print(f"pairs from {name:14}: {psnr(cloth + rest, cloth):.2f} dB, share of the noise left in: {share:.2f}")
-print("With y as the target the fresh noise is to go, and the other one to stay. Nobody can tell them apart in the sum, so it learns to take off half of what it sees.")
+        print(
+            f"pairs from {name:14}: {psnr(cloth + rest, cloth):.2f} dB, share of the noise left in: {share:.2f}"
+        )
+print(
+    "With y as the target the fresh noise is to go, and the other one to stay. Nobody can tell them apart in the sum, so it learns to take off half of what it sees."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -246,6 +314,7 @@ ps12.idbp_round(idbp_round, seed=2357)
 #
 # **Predict before you run:** which of the two pictures is better without noise, and which with noise? And what is wrong with the adjoint, which was good enough for gradient descent?
 
+
 # %% nbgrader={"solution": true, "grade_id": "idbp_round_seen"}
 ### BEGIN SOLUTION
 class ByAdjoint(Downsample):
@@ -259,12 +328,18 @@ for A in (Downsample(2), ByAdjoint(2)):
         x = A.pinv(y)
         start = psnr(x, photograph)
         with torch.no_grad():
-            for level in torch.linspace(math.log(49 / 255), math.log(2 / 255), 12).exp().tolist():
+            for level in (
+                torch.linspace(math.log(49 / 255), math.log(2 / 255), 12).exp().tolist()
+            ):
                 estimate, x = idbp_round(x, y, A, denoiser, level, strength)
         print(f"{type(A).__name__:10} sigma {255 * strength:2.0f} / 255: start {start:.2f} dB, denoised {psnr(estimate, photograph):.2f} dB,",
               f"back-projected {psnr(x, photograph):.2f} dB, A x - y at most {(A(x) - y).abs().max():.1g}")  # fmt: skip
-print("Without noise the back-projection is right by definition. With noise it puts the noise of y in, and the denoised picture is the better one.")
-print("The adjoint points the right way, and goes a quarter of it: it spreads each number over four pixels. A descent takes many steps; here is one a round.")
+print(
+    "Without noise the back-projection is right by definition. With noise it puts the noise of y in, and the denoised picture is the better one."
+)
+print(
+    "The adjoint points the right way, and goes a quarter of it: it spreads each number over four pixels. A descent takes many steps; here is one a round."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -288,7 +363,12 @@ def worth_it(networks, y, sigma, probes, epsilon):
     ### BEGIN SOLUTION
     def risks(f):
         output = f(y)
-        slopes = torch.stack([(b * (f(y + epsilon * b) - output)).mean() / epsilon for b in probes.split(1)])
+        slopes = torch.stack(
+            [
+                (b * (f(y + epsilon * b) - output)).mean() / epsilon
+                for b in probes.split(1)
+            ]
+        )
         return (output - y).square().mean() - sigma**2 + 2 * sigma**2 * slopes
 
     each = torch.stack([risks(f) for f in networks])
@@ -317,7 +397,9 @@ ps12.worth_it(worth_it, seed=2357)
 ### BEGIN SOLUTION
 y, second = (add_gaussian(photograph, sigma, seed=seed) for seed in (0, 1))
 kept = {}
-for step in tune_by_sure(y, denoiser, sigma, what="all", learning_rate=3e-4, iterations=60):
+for step in tune_by_sure(
+    y, denoiser, sigma, what="all", learning_rate=3e-4, iterations=60
+):
     if step.iteration in (1, 21, 41, 60):
         kept[step.iteration] = copy.deepcopy(step.network)
 networks = [lambda z, f=f: f(z, sigma) for f in kept.values()]
@@ -325,12 +407,20 @@ probes = torch.cat([probe(y, runtime.generator(seed, "judge")) for seed in range
 with torch.no_grad():
     for name, z in {"first picture": y, "second picture": second}.items():
         differences, errors, chosen = worth_it(networks, z, sigma, probes, 1e-3)
-        true = [((f(z) - photograph) ** 2).mean() - ((networks[0](z) - photograph) ** 2).mean() for f in networks]
+        true = [
+            ((f(z) - photograph) ** 2).mean()
+            - ((networks[0](z) - photograph) ** 2).mean()
+            for f in networks
+        ]
         print(f"{name}: iteration {list(kept)[chosen]} is chosen")
         for iteration, difference, error, truth in zip(kept, differences, errors, true):
-            print(f"   iteration {iteration:2}: difference {1e4 * difference:6.2f} with error {1e4 * error:.2f}, truth {1e4 * truth:6.2f}   (all times 10^-4)")
+            print(
+                f"   iteration {iteration:2}: difference {1e4 * difference:6.2f} with error {1e4 * error:.2f}, truth {1e4 * truth:6.2f}   (all times 10^-4)"
+            )
 print("Without a copy all four would be one network: the last one.")
-print("On the picture that the networks learned from, the judge praises what is worse, and is sure of it. On the second picture he is right.")
+print(
+    "On the picture that the networks learned from, the judge praises what is worse, and is sure of it. On the second picture he is right."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -350,29 +440,45 @@ runs = {letter: ps12.failing_run(letter) for letter in "ABCD"}
 for cause, meaning in ps12.CAUSES.items():
     print(f"{cause:29} {meaning}")
 
+
 # %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
 ### BEGIN SOLUTION
 def moved(a, b):
     """By how much the weights of two networks differ, as a share of the weights."""
     pairs = [(p - q, q) for p, q in zip(a.parameters(), b.parameters())]
-    return math.sqrt(sum(d.square().sum().item() for d, _ in pairs) / sum(q.square().sum().item() for _, q in pairs))
+    return math.sqrt(
+        sum(d.square().sum().item() for d, _ in pairs)
+        / sum(q.square().sum().item() for _, q in pairs)
+    )
 
 
-show_images({letter: run["estimate"] for letter, run in runs.items()}, alt="Four estimates of a page: A, B and C are grainy, D is smooth, and its letters are pale.")
+show_images(
+    {letter: run["estimate"] for letter, run in runs.items()},
+    alt="Four estimates of a page: A, B and C are grainy, D is smooth, and its letters are pale.",
+)
 for letter, r in runs.items():
     with torch.no_grad():
         before = psnr(denoiser(r["y"], sigma), r["truth"])
     print(f"{letter}: PSNR {psnr(r['estimate'], r['truth']) - before:+.2f} dB; SURE {1e4 * r['said'][-1]:.0f} x 10^-4; told {255 * r['told']:.0f}, measured {255 * (r['y'] - r['truth']).std():.0f},",
           f"estimated from y {255 * estimate_sigma(r['y']):.0f}; weights: given to trained {moved(r['given'], denoiser):.3f}, adapted to given {moved(r['adapted'], r['given']):.3f};",
           f"training mode: {r['adapted'].training}")  # fmt: skip
-print("A, C and D can be found in the networks, without the truth. For B there is a hint: a squared error below zero, by far. The noise level from y alone is no proof here:")
-print("the letters make it too large. It says that 40 is too much, and that 25 is too little.")
+print(
+    "A, C and D can be found in the networks, without the truth. For B there is a hint: a squared error below zero, by far. The noise level from y alone is no proof here:"
+)
+print(
+    "the letters make it too large. It says that 40 is too much, and that 25 is too little."
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "started elsewhere", "B": "wrong noise level", "C": "steps too large", "D": "batch statistics"}
+causes = {
+    "A": "started elsewhere",
+    "B": "wrong noise level",
+    "C": "steps too large",
+    "D": "batch statistics",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -399,6 +505,7 @@ ps12.causes(causes)
 # | 1 | a judge, why it should be honest, and its comparison with the truth |
 # | 1 | what the honest judge costs, or where it would fail; one weakness of your own experiment |
 
+
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def adapted_by_sure(y, told, what):
@@ -410,10 +517,18 @@ def adapted_by_sure(y, told, what):
 def better(adapted, y, told, target):
     """By how much the adapted network comes nearer to a target than the trained one: negative is better. All times 10^-4."""
     with torch.no_grad():
-        return 1e4 * ((adapted(y, told) - target).square().mean() - (denoiser(y, told) - target).square().mean()).item()
+        return (
+            1e4
+            * (
+                (adapted(y, told) - target).square().mean()
+                - (denoiser(y, told) - target).square().mean()
+            ).item()
+        )
 
 
-probes = torch.cat([probe(photograph, runtime.generator(seed, "judge")) for seed in range(4)])
+probes = torch.cat(
+    [probe(photograph, runtime.generator(seed, "judge")) for seed in range(4)]
+)
 for name, x in {"photograph": photograph, "cloth": cloth}.items():
     for what in ("gain", "all"):
         rows = []
@@ -421,14 +536,27 @@ for name, x in {"photograph": photograph, "cloth": cloth}.items():
             y = add_gaussian(x, sigma, seed=seed)
             adapted = adapted_by_sure(y, sigma, what)
             with torch.no_grad():
-                differences, _, _ = worth_it([lambda z: denoiser(z, sigma), lambda z: adapted(z, sigma)], y, sigma, probes, 1e-3)
+                differences, _, _ = worth_it(
+                    [lambda z: denoiser(z, sigma), lambda z: adapted(z, sigma)],
+                    y,
+                    sigma,
+                    probes,
+                    1e-3,
+                )
             promise = 1e4 * differences[1].item()
             # The pair of problem set 07: the noises of the two are independent. One is learned from, the other one judges.
             z = sigma * torch.randn(y.shape, generator=runtime.generator(seed, "pair"))
             first, second, told = y + z / 2, y - 2 * z, sigma * math.sqrt(1.25)
             other = adapted_by_sure(first, told, what)
             judged = (better(other, first, told, target) for target in (second, x))
-            rows.append((promise, better(adapted, y, sigma, x), *judged, better(other, y, sigma, x)))
+            rows.append(
+                (
+                    promise,
+                    better(adapted, y, sigma, x),
+                    *judged,
+                    better(other, y, sigma, x),
+                )
+            )
         print(f"{name}, {what}:", "; ".join(
             f"{label} " + ", ".join(f"{value:.1f}" for value in values)
             for label, values in zip(("SURE", "truth", "pair", "its truth", "the pair's network on y"), zip(*rows))

@@ -29,7 +29,9 @@ from dil_course.networks.trained import trained
 from dil_course.signals.corruptions import corrupt
 from dil_course.signals.digits import digits, jitter
 
-torch.set_num_threads(1)  # for such small pictures a second thread costs more than it brings
+torch.set_num_threads(
+    1
+)  # for such small pictures a second thread costs more than it brings
 pictures, labels = digits("test")
 network = trained("digits")
 
@@ -54,8 +56,13 @@ def error(logits, labels):
 def mixed_norm(h, mean, variance, trained, scale, shift):
     ### BEGIN SOLUTION
     here, spread = h.mean((0, 2, 3)), h.var((0, 2, 3), correction=0)
-    mean, variance = trained * mean + (1 - trained) * here, trained * variance + (1 - trained) * spread
-    mean, variance, scale, shift = (values[:, None, None] for values in (mean, variance, scale, shift))
+    mean, variance = (
+        trained * mean + (1 - trained) * here,
+        trained * variance + (1 - trained) * spread,
+    )
+    mean, variance, scale, shift = (
+        values[:, None, None] for values in (mean, variance, scale, shift)
+    )
     return scale * (h - mean) / (variance + 1e-5).sqrt() + shift
     ### END SOLUTION
 
@@ -76,10 +83,28 @@ ps13.mixed_norm(mixed_norm, seed=2357)
 noisy, truth = corrupt(pictures[:320], "gaussian noise", 5), labels[:320]
 weights, curves = [k / 10 for k in range(11)], {}
 for size in (64, 1):
-    answers = [torch.cat([answer.logits for answer in batch_statistics(network, noisy.split(size), trained=w)]) for w in weights]
-    curves[f"batches of {size}"] = (weights, [error(logits, truth) for logits in answers])
-show_curves(curves, "weight of the trained statistics", "wrong (%)", "One curve that rises from the left; one that is highest at the left end, and has its valley inside.")
-print("A batch of 64 knows its own statistics: no trained ones are wanted. A single picture has no variance in the last norm, which then says nothing. A little of the trained statistics is enough, and far better than either alone.")
+    answers = [
+        torch.cat(
+            [
+                answer.logits
+                for answer in batch_statistics(network, noisy.split(size), trained=w)
+            ]
+        )
+        for w in weights
+    ]
+    curves[f"batches of {size}"] = (
+        weights,
+        [error(logits, truth) for logits in answers],
+    )
+show_curves(
+    curves,
+    "weight of the trained statistics",
+    "wrong (%)",
+    "One curve that rises from the left; one that is highest at the left end, and has its valley inside.",
+)
+print(
+    "A batch of 64 knows its own statistics: no trained ones are wanted. A single picture has no variance in the last norm, which then says nothing. A little of the trained statistics is enough, and far better than either alone."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -115,9 +140,18 @@ ps13.entropy_gradient(entropy_gradient, seed=2357)
 ### BEGIN SOLUTION
 z = torch.linspace(-8, 8, 161, dtype=torch.float64)
 push = -entropy_gradient(torch.stack([z, torch.zeros_like(z)], 1))[:, 0]
-show_curves({"push on z": (z.tolist(), push.tolist())}, "z", "minus the gradient", "A curve that is zero in the middle and at both ends, with a valley at minus one and a half and a hill at one and a half.")
-print(f"strongest at z = {z[push.argmax()]:.1f}, where p = {z[push.argmax()].sigmoid():.2f}")
-print("The undecided are not pushed at all, the half certain most, towards what they believe already. The certain are left alone, right or wrong: TENT never corrects a certain mistake.")
+show_curves(
+    {"push on z": (z.tolist(), push.tolist())},
+    "z",
+    "minus the gradient",
+    "A curve that is zero in the middle and at both ends, with a valley at minus one and a half and a hill at one and a half.",
+)
+print(
+    f"strongest at z = {z[push.argmax()]:.1f}, where p = {z[push.argmax()].sigmoid():.2f}"
+)
+print(
+    "The undecided are not pushed at all, the half certain most, towards what they believe already. The certain are left alone, right or wrong: TENT never corrects a certain mistake."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -155,12 +189,24 @@ ps13.disagreement(disagreement, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "disagreement_seen"}
 ### BEGIN SOLUTION
-spoiled, generator = corrupt(pictures[:100], "impulse noise", 3), runtime.generator(0, "copies")
+spoiled, generator = (
+    corrupt(pictures[:100], "impulse noise", 3),
+    runtime.generator(0, "copies"),
+)
 with torch.no_grad():
-    disagreements = torch.stack([disagreement(network(jitter(picture.expand(32, -1, -1, -1), generator))) for picture in spoiled.split(1)])
+    disagreements = torch.stack(
+        [
+            disagreement(network(jitter(picture.expand(32, -1, -1, -1), generator)))
+            for picture in spoiled.split(1)
+        ]
+    )
     right = network(spoiled).argmax(1) == labels[:100]
-print(f"named rightly: {disagreements[right].mean():.2f}, named wrongly: {disagreements[~right].mean():.2f}")
-print("Disagreement is a warning that needs no label, and what MEMO makes smaller, besides the entropy of each answer.")
+print(
+    f"named rightly: {disagreements[right].mean():.2f}, named wrongly: {disagreements[~right].mean():.2f}"
+)
+print(
+    "Disagreement is a warning that needs no label, and what MEMO makes smaller, besides the entropy of each answer."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -175,7 +221,9 @@ print("Disagreement is a warning that needs no label, and what MEMO makes smalle
 # %% nbgrader={"solution": true, "grade_id": "turned_batch_answer"}
 def turned_batch(pictures):
     ### BEGIN SOLUTION
-    return torch.cat([pictures.rot90(k, (-2, -1)) for k in range(4)]), torch.arange(4).repeat_interleave(len(pictures))
+    return torch.cat([pictures.rot90(k, (-2, -1)) for k in range(4)]), torch.arange(
+        4
+    ).repeat_interleave(len(pictures))
     ### END SOLUTION
 
 
@@ -196,8 +244,12 @@ turned, numbers = turned_batch(pictures)
 with torch.no_grad():
     wrong = trained("digits_rotation").turn_logits(turned).argmax(1) != numbers
 for digit in range(10):
-    print(f"digit {digit}: {100 * wrong[labels.repeat(4) == digit].float().mean():4.1f} % of its turns are named wrongly")
-print("The 0 and the 8 look alike upside down, so half of their answers are luck. (The 5 is a surprise.) There the steps push at random: the practice can do harm.")
+    print(
+        f"digit {digit}: {100 * wrong[labels.repeat(4) == digit].float().mean():4.1f} % of its turns are named wrongly"
+    )
+print(
+    "The 0 and the 8 look alike upside down, so half of their answers are luck. (The 5 is a surprise.) There the steps push at random: the practice can do harm."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -238,10 +290,22 @@ ps13.drift(drift, seed=2357)
 steps, curves = list(range(1, 1001, 20)), {}
 for restore in (0.01, 0.1):
     ways = [drift(0.01, restore, 0.99, number) for number in steps]
-    curves |= {f"student, restore {restore}": (steps, [way[0] for way in ways]), f"teacher, restore {restore}": (steps, [way[1] for way in ways])}
-    print(f"restore {restore}: after 5000 steps {drift(0.01, restore, 0.99, 5000)[0]:.4f}, formula push (1 - r) / r = {0.01 * (1 - restore) / restore:.4f}")
-show_curves(curves, "step", "way from the trained value", "Four curves that rise and level off: two at about one, later for the teacher, two at about a tenth.")
-print("At rest d = (1 - r)(d + push). So the way is bounded by about push / r: ten times the push is held by ten times the share.")
+    curves |= {
+        f"student, restore {restore}": (steps, [way[0] for way in ways]),
+        f"teacher, restore {restore}": (steps, [way[1] for way in ways]),
+    }
+    print(
+        f"restore {restore}: after 5000 steps {drift(0.01, restore, 0.99, 5000)[0]:.4f}, formula push (1 - r) / r = {0.01 * (1 - restore) / restore:.4f}"
+    )
+show_curves(
+    curves,
+    "step",
+    "way from the trained value",
+    "Four curves that rise and level off: two at about one, later for the teacher, two at about a tenth.",
+)
+print(
+    "At rest d = (1 - r)(d + push). So the way is bounded by about push / r: ten times the push is held by ten times the share."
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -265,13 +329,23 @@ for letter, r in runs.items():
     print(f"{letter}: {late:.0f} % of the last 100 wrong; {len(r['batches'][0])} to a batch, of the classes {sorted(set(r['labels'][0].tolist()))};",
           f"entropy {r['entropy'][0]:.2f}, at last {r['entropy'][-1]:.2f}; largest mean of a normed channel {r['normed'][0].mean((0, 2, 3)).abs().max():.2f};",
           f"convolutions moved by {max(value for name, value in r['moved'].items() if name == 'trunk.0.weight'):.2f}")  # fmt: skip
-show_curves({letter: r["entropy"] for letter, r in runs.items() if len(r["entropy"]) < 50}, "batch", "entropy", "Three curves: two fall, and that of run C rises.")
+show_curves(
+    {letter: r["entropy"] for letter, r in runs.items() if len(r["entropy"]) < 50},
+    "batch",
+    "entropy",
+    "Three curves: two fall, and that of run C rises.",
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
 # causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
-causes = {"A": "classes in a row", "B": "trained statistics", "C": "entropy goes up", "D": "one picture at a time"}
+causes = {
+    "A": "classes in a row",
+    "B": "trained statistics",
+    "C": "entropy goes up",
+    "D": "one picture at a time",
+}
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "causes", "points": 4}
@@ -302,12 +376,31 @@ for name in ("gaussian noise", "contrast"):
         for size in (1, 4, 16, 64):
             errors = torch.zeros(len(weights))
             for seed in range(3):
-                chosen = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:200]
+                chosen = torch.randperm(
+                    len(labels), generator=torch.Generator().manual_seed(seed)
+                )[:200]
                 chosen = chosen[labels[chosen].argsort()] if in_order else chosen
                 batches = corrupt(pictures[chosen], name, 5, seed).split(size)
                 for number, w in enumerate(weights):
-                    errors[number] += error(torch.cat([answer.logits for answer in batch_statistics(network, batches, trained=w)]), labels[chosen]) / 3
-            good = [w for w, value in zip(weights, errors.tolist()) if value < errors.min() + 2]
+                    errors[number] += (
+                        error(
+                            torch.cat(
+                                [
+                                    answer.logits
+                                    for answer in batch_statistics(
+                                        network, batches, trained=w
+                                    )
+                                ]
+                            ),
+                            labels[chosen],
+                        )
+                        / 3
+                    )
+            good = [
+                w
+                for w, value in zip(weights, errors.tolist())
+                if value < errors.min() + 2
+            ]
             print(f"{name:14} {'sorted' if in_order else 'mixed ':6} N = {size:2}: best w = {weights[errors.argmin()]}, {errors.min():.1f} % wrong;",
                   f"within 2 points from {min(good)} to {max(good)}; w = 0: {errors[0]:.1f} %, w = 16 / (16 + N): {errors[(torch.tensor(weights) - 16 / (16 + size)).abs().argmin()]:.1f} %")  # fmt: skip
 ### END SOLUTION

@@ -1,4 +1,6 @@
-"""A JupyterHub for try_hub.py: everybody may enter, and all servers run as you. Never open such a hub to a network."""
+"""A JupyterHub for try_hub.py: everybody may enter, and all servers run as you. Never open such a hub to a
+network.
+"""
 
 import os
 import sys
@@ -21,5 +23,9 @@ c.Spawner.env_keep = ["PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "ONEDNN_MAX_C
 # try_hub.py speaks to the hub as a service.
 c.JupyterHub.services = [{"name": "try-hub", "api_token": os.environ["TRY_HUB_TOKEN"]}]
 c.JupyterHub.load_roles = [
-    {"name": "try-hub", "scopes": ["admin:users", "admin:servers", "admin:server_state", "access:servers"], "services": ["try-hub"]}
+    {
+        "name": "try-hub",
+        "scopes": ["admin:users", "admin:servers", "admin:server_state", "access:servers"],
+        "services": ["try-hub"],
+    }
 ]

@@ -1,8 +1,8 @@
 """Try the course on a real JupyterHub: `python teaching/hub/try_hub.py`.
 
-Starts a hub on this machine only, one server a user through the hub's API, and in a kernel of each the core of lesson 03, all at once.
-Prints what each took, and ends everything it started. Needs `pip install -c constraints.txt -e '.[hub]'` and
-`npm install -g configurable-http-proxy`; it installs nothing itself.
+Starts a hub on this machine only, one server a user through the hub's API, and in a kernel of each the core
+of lesson 03, all at once. Prints what each took, and ends everything it started. Needs `pip install -c
+constraints.txt -e '.[hub]'` and `npm install -g configurable-http-proxy`; it installs nothing itself.
 """
 
 import argparse
@@ -71,7 +71,9 @@ class Hub:
 
     async def ask(self, method, path, body=None):
         text = json.dumps(body or {}) if method == "POST" else None
-        answer = await AsyncHTTPClient().fetch(self.address + path, method=method, headers=self.headers, body=text, request_timeout=180)
+        answer = await AsyncHTTPClient().fetch(
+            self.address + path, method=method, headers=self.headers, body=text, request_timeout=180
+        )
         return json.loads(answer.body) if answer.body else None
 
     async def run(self, user, code):
@@ -79,9 +81,28 @@ class Hub:
         kernel = await self.ask("POST", f"/user/{user}/api/kernels")
         address = f"{self.address}/user/{user}/api/kernels/{kernel['id']}/channels".replace("http", "ws", 1)
         socket_of_kernel = await websocket_connect(HTTPRequest(address, headers=self.headers))
-        header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": uuid.uuid4().hex, "username": user, "version": "5.3"}
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
-        request = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": "execute_request",
+            "session": uuid.uuid4().hex,
+            "username": user,
+            "version": "5.3",
+        }
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        request = {
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": "shell",
+        }
         await socket_of_kernel.write_message(json.dumps(request))
         printed = ""
         while text := await socket_of_kernel.read_message():
@@ -116,14 +137,27 @@ async def until(ask, what, alive=lambda: True, seconds=240):
 
 @contextlib.asynccontextmanager
 async def running_hub(folder):
-    """A hub whose files lie in `folder`, on free ports of this machine only; ended afterwards, with all its servers."""
+    """A hub whose files lie in `folder`, on free ports of this machine only; ended afterwards, with all its
+    servers.
+    """
     public, inner, proxy = free_ports(3)
     token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterhub", f"--config={CONFIG}", f"--JupyterHub.bind_url=http://127.0.0.1:{public}"]
-    command += [f"--JupyterHub.hub_bind_url=http://127.0.0.1:{inner}", f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{proxy}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterhub",
+        f"--config={CONFIG}",
+        f"--JupyterHub.bind_url=http://127.0.0.1:{public}",
+    ]
+    command += [
+        f"--JupyterHub.hub_bind_url=http://127.0.0.1:{inner}",
+        f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{proxy}",
+    ]
     log_path = pathlib.Path(folder) / "hub.log"
     with open(log_path, "w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=os.environ | {"TRY_HUB_TOKEN": token}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | {"TRY_HUB_TOKEN": token}, stdout=log, stderr=log
+        )
     hub = Hub(f"http://127.0.0.1:{public}", token)
     try:
         await until(lambda: hub.ask("GET", "/hub/api/"), "the hub", lambda: process.poll() is None)
@@ -140,7 +174,9 @@ async def running_hub(folder):
 
 
 async def one_user(hub, user, code):
-    """Start this user's server, run the code in a kernel of it; what came of it, with the seconds of the start and the server's memory."""
+    """Start this user's server, run the code in a kernel of it; what came of it, with the seconds of the
+    start and the server's memory.
+    """
     start = time.perf_counter()
     await hub.ask("POST", f"/hub/api/users/{user}/server")
 
@@ -180,7 +216,8 @@ def main():
     for line in asyncio.run(try_hub(options.users, options.side, options.iterations)):
         megabytes = [line[name] / 2**20 for name in ("kernel", "server")]
         print(
-            f"{line['user']:10}  {line['start']:8.1f} s   {line['seconds']:6.1f} s   {megabytes[0]:8.0f} MB   {megabytes[1]:5.0f} MB"
+            f"{line['user']:10}  {line['start']:8.1f} s   {line['seconds']:6.1f} s   {megabytes[0]:8.0f} MB  "
+            f" {megabytes[1]:5.0f} MB"
             f"   {line['noisy']:.1f} -> {line['restored']:.1f} dB"
         )
 

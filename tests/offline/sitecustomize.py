@@ -1,7 +1,9 @@
-"""No network: every Python process that finds this folder on its PYTHONPATH can reach nothing but its own machine.
+"""No network: every Python process that finds this folder on its PYTHONPATH can reach nothing but its own
+machine.
 
-Python imports a module of this name when it starts, so kernels, workers and what they start are all meant. An audit hook sees each
-call of the socket module, from whatever library, and cannot be taken off again. Kernels talk over loopback: that stays open.
+Python imports a module of this name when it starts, so kernels, workers and what they start are all meant. An
+audit hook sees each call of the socket module, from whatever library, and cannot be taken off again. Kernels
+talk over loopback: that stays open.
 """
 
 import ipaddress
@@ -24,7 +26,9 @@ def is_own(host):
 def block(event, arguments):
     if event in WITH_HOST:
         host = arguments[0]
-    elif event in WITH_ADDRESS and isinstance(arguments[1], tuple):  # other families have no tuple: AF_UNIX has a path
+    elif event in WITH_ADDRESS and isinstance(
+        arguments[1], tuple
+    ):  # other families have no tuple: AF_UNIX has a path
         host = arguments[1][0]
     else:
         return

@@ -1,9 +1,19 @@
 """Denoising without a clean picture: the target is made of the noisy picture itself. One file a family."""
 
-from dil_course.from_scratch.self_supervised.blind_spot import blind, calibrate, held_out, noise2self, noise2void
+from dil_course.from_scratch.self_supervised.blind_spot import (
+    blind,
+    calibrate,
+    held_out,
+    noise2self,
+    noise2void,
+)
 from dil_course.from_scratch.self_supervised.noise2noise import noise2noise, recorrupted2recorrupted
 from dil_course.from_scratch.self_supervised.self2self import self2self
-from dil_course.from_scratch.self_supervised.subsampling import neighbor2neighbor, noise2fast, zero_shot_noise2noise
+from dil_course.from_scratch.self_supervised.subsampling import (
+    neighbor2neighbor,
+    noise2fast,
+    zero_shot_noise2noise,
+)
 
 __all__ = [
     "blind", "calibrate", "held_out", "neighbor2neighbor", "noise2fast", "noise2noise", "noise2self", "noise2void",

@@ -1,4 +1,6 @@
-"""Learn to predict pixels from their surroundings: Noise2Void, Noise2Self, and classical denoisers made blind."""
+"""Learn to predict pixels from their surroundings: Noise2Void, Noise2Self, and classical denoisers made
+blind.
+"""
 
 from collections.abc import Collection
 
@@ -8,7 +10,14 @@ from torch.nn import functional as F
 from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.from_scratch.self_supervised.start import prepare
-from dil_course.signals.validation import check_function, check_integer, check_number, check_observation, check_returned, describe
+from dil_course.signals.validation import (
+    check_function,
+    check_integer,
+    check_number,
+    check_observation,
+    check_returned,
+    describe,
+)
 
 WIDTH = 4  # of the grid: one pixel of 16 is hidden at a time
 RADIUS = 5  # in pixels: from so near comes the stranger that takes a hidden pixel's place in Noise2Void
@@ -17,9 +26,9 @@ RADIUS = 5  # in pixels: from so near comes the stranger that takes a hidden pix
 def noise2void(y, share=0.015, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
     """Hide a few random pixels, and predict them: minimise the mean of (f(y') - y)^2 over the hidden pixels.
 
-    Krull, Buchholz and Jug, "Noise2Void: Learning Denoising from Single Noisy Images" (CVPR 2019), section 3.4. In y' each
-    hidden pixel shows the colour of a random other one at most 5 pixels away, never its own. It assumes noise of mean
-    zero that is independent from pixel to pixel. Built in lesson 07.
+    Krull, Buchholz and Jug, "Noise2Void: Learning Denoising from Single Noisy Images" (CVPR 2019), section
+    3.4. In y' each hidden pixel shows the colour of a random other one at most 5 pixels away, never its own.
+    It assumes noise of mean zero that is independent from pixel to pixel. Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -50,7 +59,9 @@ def hide(y, share, generator):
 
 
 def strangers(y, generator):
-    """For each pixel the colour of a random other one, at most RADIUS away in each direction, mirrored at the border."""
+    """For each pixel the colour of a random other one, at most RADIUS away in each direction, mirrored at the
+    border.
+    """
     height, width = y.shape[-2:]
     side = 2 * RADIUS + 1
     drawn = torch.randint(side**2 - 1, (height, width), generator=generator, device=y.device)
@@ -79,25 +90,32 @@ def grid(y, phase):
 
 
 def held_out(y):
-    """The mask (1,1,H,W) of the pixels that `noise2self` predicts, but never learns from, for the rule `HeldOut`."""
+    """The mask (1,1,H,W) of the pixels that `noise2self` predicts, but never learns from, for the rule
+    `HeldOut`.
+    """
     check_observation(y)
     return grid(y, WIDTH**2 - 1)
 
 
 def neighbour_mean(y):
-    """Each pixel from its eight neighbours alone: those beside it count twice as much as those at its corners."""
+    """Each pixel from its eight neighbours alone: those beside it count twice as much as those at its
+    corners.
+    """
     kernel = torch.tensor([[1, 2, 1], [2, 0, 2], [1, 2, 1]], dtype=y.dtype, device=y.device) / 12
     mirrored = F.pad(y, (1, 1, 1, 1), mode="reflect")
     return F.conv2d(mirrored.transpose(0, 1), kernel[None, None]).transpose(0, 1)
 
 
 def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
-    """Hide a grid of pixels, and predict it from all others: minimise the mean of (f(y') - y)^2 over the grid.
+    """Hide a grid of pixels, and predict it from all others: minimise the mean of (f(y') - y)^2 over the
+    grid.
 
-    Batson and Royer, "Noise2Self: Blind Denoising by Self-Supervision" (ICML 2019), section 3.1: 16 grids of every fourth
-    pixel in turn; in y' the hidden pixels show the mean of their neighbours. The estimate is blind: each of its pixels was
-    predicted without looking at that pixel, so it is J-invariant. One grid is never learned from, only predicted, for the
-    rule `HeldOut(y, held_out(y))`. It assumes noise of mean zero that is independent from pixel to pixel. Built in lesson 07.
+    Batson and Royer, "Noise2Self: Blind Denoising by Self-Supervision" (ICML 2019), section 3.1: 16 grids of
+    every fourth pixel in turn; in y' the hidden pixels show the mean of their neighbours. The estimate is
+    blind: each of its pixels was predicted without looking at that pixel, so it is J-invariant. One grid is
+        never learned from, only predicted, for the
+    rule `HeldOut(y, held_out(y))`. It assumes noise of mean zero that is independent from pixel to pixel.
+    Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -121,7 +139,9 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
             with torch.no_grad():
                 estimate = torch.where(grids[-1], engine(torch.where(grids[-1], neighbours, y)), estimate)
         shown["estimate"] = estimate
-        return masked_mean((output - y) ** 2, hidden), estimate.clone()  # the caller's to change: the next one is made of our own
+        return masked_mean(
+            (output - y) ** 2, hidden
+        ), estimate.clone()  # the caller's to change: the next one is made of our own
 
     return Descent(engine, objective, iterations, {"grids": generator, "shown": shown})
 
@@ -129,8 +149,8 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
 def blind(denoiser):
     """The J-invariant version of any denoiser: no pixel of its output depends on the same pixel of its input.
 
-    Batson and Royer, equation 3, with the 16 grids and the mean of the neighbours in place of the hidden pixels. It calls
-    the denoiser 16 times.
+    Batson and Royer, equation 3, with the 16 grids and the mean of the neighbours in place of the hidden
+    pixels. It calls the denoiser 16 times.
 
     Args:
         denoiser: function of a picture (1,C,H,W) that returns one.
@@ -155,8 +175,8 @@ def blind(denoiser):
 def calibrate(denoiser, y, values):
     """Choose a parameter of a classical denoiser by its blind version's error to y: no truth, no sigma.
 
-    Batson and Royer, section 2.1: for a J-invariant f, the mean of (f(y) - y)^2 is that of (f(y) - x)^2 plus sigma^2, so
-    both are least for the same parameter.
+    Batson and Royer, section 2.1: for a J-invariant f, the mean of (f(y) - y)^2 is that of (f(y) - x)^2 plus
+    sigma^2, so both are least for the same parameter.
 
     Args:
         denoiser: function of a picture (1,C,H,W) and the parameter.
@@ -167,7 +187,8 @@ def calibrate(denoiser, y, values):
         the best value, and the list of errors (mean squared, to y).
 
     Raises:
-        TypeError, ValueError: y is no finite (1,C,H,W) tensor, has fewer than 4x4 pixels, or there are no values.
+        TypeError, ValueError: y is no finite (1,C,H,W) tensor, has fewer than 4x4 pixels, or there are no
+            values.
     """
     check_function(denoiser, "denoiser")
     check_observation(y)
@@ -175,5 +196,8 @@ def calibrate(denoiser, y, values):
         raise TypeError(f"values: expected some to try, such as [0.5, 1.0], got {describe(values)}")
     values = list(values)
     check_integer(len(values), "number of values", 1)
-    errors = [(blind(lambda picture, value=value: denoiser(picture, value))(y) - y).square().mean().item() for value in values]
+    errors = [
+        (blind(lambda picture, value=value: denoiser(picture, value))(y) - y).square().mean().item()
+        for value in values
+    ]
     return values[errors.index(min(errors))], errors

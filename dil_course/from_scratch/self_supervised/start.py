@@ -12,11 +12,13 @@ def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smalle
 
     Args:
         y, network, iterations, learning_rate, seed, fast: as the methods have them.
-        make: function of the number of channels that makes the network where none is given; None makes a small skip network.
+        make: function of the number of channels that makes the network where none is given; None makes a
+            small skip network.
         smaller: how many times smaller than y the pictures are that the network learns from.
 
     Raises:
-        TypeError, ValueError: an argument is not of its form, the network maps other channels, or y is too small for it.
+        TypeError, ValueError: an argument is not of its form, the network maps other channels, or y is too
+            small for it.
     """
     check_target(y)
     check_integer(iterations, "iterations", 1)
@@ -29,8 +31,13 @@ def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smalle
     check_sizes(network, "input_channels", "output_channels", "scales")
     if (network.input_channels, network.output_channels) != (channels, channels):
         made = f"{network.input_channels} to {network.output_channels}"
-        raise ValueError(f"the network maps {made} channels, but y has {channels}, and must be mapped to as many")
+        raise ValueError(
+            f"the network maps {made} channels, but y has {channels}, and must be mapped to as many"
+        )
     if getattr(network, "reduction", 1) != 1:
-        raise ValueError(f"the network makes pictures {network.reduction} times larger, but y must be mapped to one of its own size")
+        raise ValueError(
+            f"the network makes pictures {network.reduction} times larger, but y must be mapped to one of "
+            "its own size"
+        )
     check_side(y.shape, smaller * max(8, 2 ** (network.scales + 1)), "y")
     return Engine(network.to(y.device), learning_rate, fast)

@@ -1,8 +1,8 @@
 """Make pairs by taking pixels apart: Neighbor2Neighbor, Zero-Shot Noise2Noise and Noise2Fast.
 
-Neighbouring pixels show nearly the same, with independent noise. So two pictures of half the size, each made of one half
-of the pixels, are nearly a pair for Noise2Noise. All three assume that noise, and that the picture changes little from
-pixel to pixel. Compared in lesson 07.
+Neighbouring pixels show nearly the same, with independent noise. So two pictures of half the size, each made
+of one half of the pixels, are nearly a pair for Noise2Noise. All three assume that noise, and that the
+picture changes little from pixel to pixel. Compared in lesson 07.
 """
 
 import torch
@@ -28,7 +28,9 @@ PATIENCE = 100  # iterations without a better fit to y after which Noise2Fast en
 
 
 def two_of_each_cell(y, pairs):
-    """Two pictures (1,C,H//2,W//2) from the cells of y. `pairs` (2,H//2,W//2) says which of the four pixels each takes."""
+    """Two pictures (1,C,H//2,W//2) from the cells of y. `pairs` (2,H//2,W//2) says which of the four pixels
+    each takes.
+    """
     cells = torch.stack(quarters(y))
     return [cells.gather(0, chosen.expand(1, *cells.shape[1:]))[0] for chosen in pairs]
 
@@ -38,10 +40,10 @@ def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate
 
         mean (f(g1 y) - g2 y)^2 + gamma mean (f(g1 y) - g2 y - (g1 f(y) - g2 f(y)))^2
 
-    g1 and g2 choose two pixels of each cell that touch, at random. The second part takes off what the two differ by
-    already without noise; its price rises to gamma over the run. Huang et al., "Neighbor2Neighbor: Self-Supervised
-    Denoising from Single Noisy Images" (CVPR 2021), equation 11. The authors train on a data set; here on one picture, so
-    the run must be short: the network soon knows these pairs by heart.
+    g1 and g2 choose two pixels of each cell that touch, at random. The second part takes off what the two
+    differ by already without noise; its price rises to gamma over the run. Huang et al., "Neighbor2Neighbor:
+    Self-Supervised Denoising from Single Noisy Images" (CVPR 2021), equation 11. The authors train on a data
+    set; here on one picture, so the run must be short: the network soon knows these pairs by heart.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -60,7 +62,9 @@ def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate
     shape = quarters(y)[0].shape[-2:]
 
     def objective(iteration):
-        pairs = touching[torch.randint(len(touching), shape, generator=generator, device=y.device)].permute(2, 0, 1)
+        pairs = touching[torch.randint(len(touching), shape, generator=generator, device=y.device)].permute(
+            2, 0, 1
+        )
         with torch.no_grad():
             estimate = engine(y)
         g1, g2 = two_of_each_cell(y, pairs)
@@ -79,7 +83,9 @@ def diagonals(y):
 
 
 def noise_network(channels, width=48):
-    """The network of Zero-Shot Noise2Noise: it predicts the noise. Two 3x3 convolutions and one 1x1; 22,275 weights for colour."""
+    """The network of Zero-Shot Noise2Noise: it predicts the noise. Two 3x3 convolutions and one 1x1; 22,275
+    weights for colour.
+    """
     return nn.Sequential(
         nn.Conv2d(channels, width, 3, padding=1),
         nn.LeakyReLU(0.2, inplace=True),
@@ -97,12 +103,14 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
         |f(D1 y) - D2 y|^2 + |f(D2 y) - D1 y|^2     (residual)
         |f(D1 y) - D1 f(y)|^2 + |f(D2 y) - D2 f(y)|^2     (consistency)
 
-    as means. Mansour and Heckel, "Zero-Shot Noise2Noise: Efficient Image Denoising without any Data" (CVPR 2023),
-    section 3. The learning rate is halved in the middle of the run. No sigma, and a network too small to overfit fast.
+    as means. Mansour and Heckel, "Zero-Shot Noise2Noise: Efficient Image Denoising without any Data" (CVPR
+    2023), section 3. The learning rate is halved in the middle of the run. No sigma, and a network too small
+    to overfit fast.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
-        network: module that maps (1,C,H,W) to the noise (1,C,H,W); fitted in place. None makes the `noise_network`.
+        network: module that maps (1,C,H,W) to the noise (1,C,H,W); fitted in place. None makes the
+            `noise_network`.
         iterations: None takes 500 in the quick profile and the paper's 2000 in the full one.
         learning_rate, seed, fast: as in `noise2noise`.
 
@@ -136,7 +144,9 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
 
 
 def chequerboard(y):
-    """Two pictures (1,C,H,W//2): in each row every second pixel, as the black and the white fields of a chequerboard."""
+    """Two pictures (1,C,H,W//2): in each row every second pixel, as the black and the white fields of a
+    chequerboard.
+    """
     height, width = (side // 2 * 2 for side in y.shape[-2:])
     even, odd = y[..., 0:height:2, :width], y[..., 1:height:2, :width]
 
@@ -147,11 +157,12 @@ def chequerboard(y):
 
 
 def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
-    """Predict the white fields of a chequerboard from the black ones, and the other way, squeezed along rows or columns.
+    """Predict the white fields of a chequerboard from the black ones, and the other way, squeezed along rows
+    or columns.
 
-    Lequyer, Philip, Sharma, Hsu and Pelletier, "A fast blind zero-shot denoiser" (Nature Machine Intelligence 2022). Of
-    the four pairs one is drawn at each iteration; the loss is the binary cross-entropy of pictures that are stretched to
-    [0,1]. The run ends when f(y) has come no closer to y for 100 iterations. No sigma.
+    Lequyer, Philip, Sharma, Hsu and Pelletier, "A fast blind zero-shot denoiser" (Nature Machine Intelligence
+    2022). Of the four pairs one is drawn at each iteration; the loss is the binary cross-entropy of pictures
+    that are stretched to [0,1]. The run ends when f(y) has come no closer to y for 100 iterations. No sigma.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -159,7 +170,8 @@ def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
         iterations: at most so many; None takes 400 in the quick profile and 1500 in the full one.
         seed: of the network that is made here, and of the order of the pairs.
 
-    Returns, Raises: as `noise2noise`; the picture must have twice as many pixels a side, and may not be constant.
+    Returns, Raises: as `noise2noise`; the picture must have twice as many pixels a side, and may not be
+        constant.
     """
     iterations = runtime.pick(quick=400, full=1500) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast, smaller=2)
