@@ -127,7 +127,8 @@ print(
 # %%
 for step in deep_image_prior(noisy, iterations=3):
     print(
-        f"iteration {step.iteration} of {step.total}: loss {step.loss:.4f}, estimate {tuple(step.estimate.shape)}"
+        f"iteration {step.iteration} of {step.total}: loss {step.loss:.4f}, estimate "
+        f"{tuple(step.estimate.shape)}"
     )
 first, second = (
     run(deep_image_prior(noisy, iterations=3, seed=0)).estimate for _ in range(2)

@@ -100,7 +100,10 @@ lost |= {
 }
 show_images(
     lost,
-    alt="One photograph four times: half of its pixels black; blurred; made of few pixels; noisy.",
+    alt=(
+        "One photograph four times: half of its pixels black; blurred; made of few "
+        "pixels; noisy."
+    ),
 )
 
 # %% [markdown]
@@ -171,7 +174,8 @@ with runtime.seeded(1):
     signal = torch.rand(24)
 for name, A in operators.items():
     print(
-        f"{name}: matrix times signal is the operator's output: {torch.allclose(matrices[name] @ signal, A(signal))}"
+        f"{name}: matrix times signal is the operator's output: "
+        f"{torch.allclose(matrices[name] @ signal, A(signal))}"
     )
 
 # %% [markdown]
@@ -275,7 +279,10 @@ carried_back = shrink_adjoint(small, kernel)
 shown = {"y": small, "adjoint of y": carried_back, "9 x adjoint of y": 9 * carried_back}
 show_images(
     shown | {"pixels repeated: not the adjoint": repeated(small)},
-    alt="A small picture; its adjoint, very dark; the same nine times brighter, with a grid; a blocky enlargement.",
+    alt=(
+        "A small picture; its adjoint, very dark; the same nine times brighter, with a "
+        "grid; a blocky enlargement."
+    ),
 )
 
 # %% tags=["nbval-check-output"]
@@ -309,7 +316,8 @@ same += [
 print(f"library and hand-built operators give the same numbers: {all(same)}")
 for A in (Mask(kept), Blur(motion), BlurDownsample(motion, 3), Downsample(3)):
     print(
-        f"{type(A).__name__} passes the dot-product test: {dot_product_gap(A, A.adjoint) < 1e-6}"
+        f"{type(A).__name__} passes the dot-product test: "
+        f"{dot_product_gap(A, A.adjoint) < 1e-6}"
     )
 
 # %% [markdown]
@@ -361,7 +369,8 @@ norm = squared_norm(A_small, clean)
 for factor in (1.0, 2.5):
     estimate = least_squares(small, A_small, factor / norm, iterations=100)
     print(
-        f"step {factor} / |A|^2: misfit |Ax - y| = {(A_small(estimate) - small).norm():.1e}"
+        f"step {factor} / |A|^2: misfit |Ax - y| = "
+        f"{(A_small(estimate) - small).norm():.1e}"
     )
 
 # %% [markdown]
@@ -383,7 +392,10 @@ shown = {
 }
 show_images(
     shown,
-    alt="The photograph, its small version, and two equal enlargements, soft, with a grid over bright areas.",
+    alt=(
+        "The photograph, its small version, and two equal enlargements, soft, with a "
+        "grid over bright areas."
+    ),
 )
 print(f"largest difference between the two: {gap_to_pinv:.1e}")
 print(f"pseudo-inverse: {psnr(A_small.pinv(small), clean):.1f} dB")
@@ -401,7 +413,8 @@ print(f"gradient descent from zero arrives at the pseudo-inverse: {gap_to_pinv <
 for A in (Mask(kept), A_small, Downsample(3)):
     y = A(clean)
     print(
-        f"{type(A).__name__}: A(pinv(y)) = y: {torch.allclose(A(A.pinv(y)), y, atol=1e-4)}"
+        f"{type(A).__name__}: A(pinv(y)) = y: "
+        f"{torch.allclose(A(A.pinv(y)), y, atol=1e-4)}"
     )
 
 # %% [markdown]
@@ -424,11 +437,15 @@ other = clean + unseen
 shown = {"x": clean, "v, plus a half": unseen + 0.5, "x + v": other}
 show_images(
     shown | {"A(x + v)": A_small(other)},
-    alt="The photograph; fine blades and a grid; their sum, a face under grass; the same small picture as before.",
+    alt=(
+        "The photograph; fine blades and a grid; their sum, a face under grass; the "
+        "same small picture as before."
+    ),
 )
 data_change = float((A_small(other) - A_small(clean)).abs().max())
 print(
-    f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the data: {data_change:.1e}"
+    f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the data: "
+    f"{data_change:.1e}"
 )
 
 # %% [markdown]
@@ -448,7 +465,8 @@ print(
     f"shrinking: the two pictures are less than 30 dB apart: {psnr(other, clean) < 30}"
 )
 print(
-    f"mask: grass in the holes leaves the data unchanged: {torch.equal(Mask(kept)(patched), Mask(kept)(clean))}"
+    "mask: grass in the holes leaves the data unchanged: "
+    f"{torch.equal(Mask(kept)(patched), Mask(kept)(clean))}"
 )
 
 # %% [markdown]
@@ -473,10 +491,16 @@ factors = {
     "blur with sigma 0.8": weaker.flatten(),
 }
 show_curves(
-    {name: (torch.linspace(0, 100, len(s)), s.sort(descending=True).values) for name, s in factors.items()},
-    x_label="percent of the singular values", y_label="singular value", log_y=True, title="Two blurs",
+    {
+        name: (torch.linspace(0, 100, len(s)), s.sort(descending=True).values)
+        for name, s in factors.items()
+    },
+    x_label="percent of the singular values",
+    y_label="singular value",
+    log_y=True,
+    title="Two blurs",
     alt="Both curves fall from 1, the stronger blur to 0.000003, the weaker to 0.008.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # We observe that the stronger blur multiplies its finest waves by three millionths. They are not gone, but nearly.
@@ -509,7 +533,10 @@ shown = {"y, sigma 5/255": noisy} | {
 }
 show_images(
     shown,
-    alt="A blurred photograph; its perfect inversion; two inversions that are only specks.",
+    alt=(
+        "A blurred photograph; its perfect inversion; two inversions that are only "
+        "specks."
+    ),
 )
 
 # %% [markdown]
@@ -531,9 +558,13 @@ for _ in range(300):
     quality.append(psnr(estimate, clean))
     misfit.append(float((A(estimate) - noisy).norm()))
 best = max(range(300), key=quality.__getitem__)
-show_curves({"gradient descent": quality, "the blurred, noisy y": [psnr(noisy, clean)] * 300}, x_label="iteration",
-            y_label="PSNR (dB)", title="The fit gets better all the time, the picture does not",
-            alt="PSNR rises in 15 iterations to 26 dB, then falls to 20 dB, below that of y.")  # fmt: skip
+show_curves(
+    {"gradient descent": quality, "the blurred, noisy y": [psnr(noisy, clean)] * 300},
+    x_label="iteration",
+    y_label="PSNR (dB)",
+    title="The fit gets better all the time, the picture does not",
+    alt="PSNR rises in 15 iterations to 26 dB, then falls to 20 dB, below that of y.",
+)
 
 # %% [markdown]
 # We observe a rise, a peak after some fifteen iterations, and a long fall that ends far below $y$ itself. The fit to
@@ -546,17 +577,20 @@ predicted = -10 * torch.log10(sigma**2 * (1 / K.abs() ** 2).mean())
 line_factors = torch.fft.fft(matrices["blur"][:, 0]).abs().sort(descending=True).values
 exact = torch.linalg.svdvals(matrices["blur"])
 print(
-    f"singular values by SVD are the size of the spectrum: {torch.allclose(exact, line_factors, atol=1e-5)}"
+    "singular values by SVD are the size of the spectrum: "
+    f"{torch.allclose(exact, line_factors, atol=1e-5)}"
 )
 print(f"exact data invert, above 60 dB: {inverted['exact'] > 60}")
 print(f"noisy data do not, below 0 dB: {inverted['sigma 5/255'] < 0}")
 print(
-    f"the formula predicts the error within 1 dB: {abs(float(predicted) - inverted['sigma 5/255']) < 1}"
+    "the formula predicts the error within 1 dB: "
+    f"{abs(float(predicted) - inverted['sigma 5/255']) < 1}"
 )
 print(f"the misfit falls to the end: {misfit[-1] < misfit[best] < misfit[0]}")
 peak = quality[best]
 print(
-    f"the PSNR rises by 2 dB or more, then falls by 4 dB or more: {peak > quality[0] + 2 and quality[-1] < peak - 4}"
+    "the PSNR rises by 2 dB or more, then falls by 4 dB or more: "
+    f"{peak > quality[0] + 2 and quality[-1] < peak - 4}"
 )
 
 # %% [markdown]
@@ -588,9 +622,17 @@ errors = [
     float(torch.mean((tikhonov(noisy, weight) - clean) ** 2)) for weight in weights
 ]
 lowest = min(range(len(weights)), key=errors.__getitem__)
-show_curves({"Tikhonov": (weights, errors), "y itself": (weights, [float(torch.mean((noisy - clean) ** 2))] * 41)},
-            x_label="weight lambda", y_label="mean squared error", log_x=True, log_y=True,
-            alt="The error falls as lambda grows, to a minimum near 0.03, then rises again.")  # fmt: skip
+show_curves(
+    {
+        "Tikhonov": (weights, errors),
+        "y itself": (weights, [float(torch.mean((noisy - clean) ** 2))] * 41),
+    },
+    x_label="weight lambda",
+    y_label="mean squared error",
+    log_x=True,
+    log_y=True,
+    alt="The error falls as lambda grows, to a minimum near 0.03, then rises again.",
+)
 
 # %% [markdown]
 # We observe the letter U. On the left the noise is amplified. On the right the picture itself is switched off.
@@ -607,7 +649,10 @@ for name, weight in {
     shown[f"{name}: {weight:.1g}, {psnr(restored, clean):.1f} dB"] = restored
 show_images(
     shown,
-    alt="The blurred photograph; a restoration buried in noise; one with some grain; a dark one.",
+    alt=(
+        "The blurred photograph; a restoration buried in noise; one with some grain; a "
+        "dark one."
+    ),
 )
 
 # %% [markdown]
@@ -641,13 +686,16 @@ print(f"with the truth:        lambda {weights[lowest]:.1e}, {best_tikhonov:.1f}
 # %% tags=["nbval-check-output"]
 plain = psnr(A.pinv(noisy), clean)
 print(
-    f"the best Tikhonov beats the library's least squares by 5 dB or more: {best_tikhonov > plain + 5}"
+    "the best Tikhonov beats the library's least squares by 5 dB or more: "
+    f"{best_tikhonov > plain + 5}"
 )
 print(
-    f"the error is a U, 3 dB lower than at both ends: {2 * errors[lowest] < min(errors[0], errors[-1])}"
+    "the error is a U, 3 dB lower than at both ends: "
+    f"{2 * errors[lowest] < min(errors[0], errors[-1])}"
 )
 print(
-    f"the discrepancy principle lands within 1 dB of the best: {best_tikhonov - honest < 1}"
+    "the discrepancy principle lands within 1 dB of the best: "
+    f"{best_tikhonov - honest < 1}"
 )
 
 # %% [markdown]
@@ -724,7 +772,10 @@ shown = {f"y: {psnr(noisy, clean):.1f} dB": noisy}
 shown |= {f"{name}: {deblurred[name]:.1f} dB": x for name, x in results.items()}
 show_images(
     shown,
-    alt="Blurred and noisy; Tikhonov with grain; smoothness, soft; TV with flat areas and firm edges.",
+    alt=(
+        "Blurred and noisy; Tikhonov with grain; smoothness, soft; TV with flat areas "
+        "and firm edges."
+    ),
 )
 
 # %% [markdown]
@@ -758,7 +809,10 @@ for name, x in {"photograph": clean, "drawing": drawing[None, None]}.items():
         shown[f"{name}, {method}: {filled[name, method]:.1f} dB"] = estimate
 show_images(
     shown,
-    alt="A photograph and a drawing, each half black; still half black; filled, edges frayed; filled.",
+    alt=(
+        "A photograph and a drawing, each half black; still half black; filled, edges "
+        "frayed; filled."
+    ),
 )
 
 # %% [markdown]
@@ -772,17 +826,20 @@ show_images(
 
 # %% tags=["nbval-check-output"]
 print(
-    f"deblurring: TV beats smoothness by half a decibel or more: {deblurred['TV'] > deblurred['smoothness'] + 0.5}"
+    "deblurring: TV beats smoothness by half a decibel or more: "
+    f"{deblurred['TV'] > deblurred['smoothness'] + 0.5}"
 )
 print(
-    f"deblurring: TV beats Tikhonov by 2 dB or more: {deblurred['TV'] > deblurred['Tikhonov'] + 2}"
+    "deblurring: TV beats Tikhonov by 2 dB or more: "
+    f"{deblurred['TV'] > deblurred['Tikhonov'] + 2}"
 )
 lead = {
     name: filled[name, "TV"] - filled[name, "smoothness"]
     for name in ("photograph", "drawing")
 }
 print(
-    f"inpainting the drawing: TV beats smoothness by 4 dB or more: {lead['drawing'] > 4}"
+    "inpainting the drawing: TV beats smoothness by 4 dB or more: "
+    f"{lead['drawing'] > 4}"
 )
 print(f"inpainting the photograph: they tie within 1 dB: {abs(lead['photograph']) < 1}")
 
@@ -803,7 +860,10 @@ shown = {"lawn": lawn, f"y: {psnr(lawn_y, lawn):.1f} dB": lawn_y}
 shown |= {f"{name}: {psnr(x, lawn):.1f} dB": x for name, x in lawn_results.items()}
 show_images(
     shown,
-    alt="Grass; blurred and noisy; TV turns blades into flat patches; smoothness leaves them soft.",
+    alt=(
+        "Grass; blurred and noisy; TV turns blades into flat patches; smoothness "
+        "leaves them soft."
+    ),
 )
 lawn_gain = psnr(lawn_results["TV"], lawn) - psnr(lawn_y, lawn)
 photograph_gain = deblurred["TV"] - psnr(noisy, clean)
@@ -829,9 +889,16 @@ lines = {
 lines["smoothness"] = fit_pixels(
     ramp_y, Identity(), smoothness, weight=5.0, learning_rate=0.005
 )
-show_curves({name: x.flatten() for name, x in lines.items()}, x_label="pixel", y_label="gray value",
-            title="An even slope becomes a staircase",
-            alt="A straight line; TV follows it in flat steps with jumps; smoothness waves gently.")  # fmt: skip
+show_curves(
+    {name: x.flatten() for name, x in lines.items()},
+    x_label="pixel",
+    y_label="gray value",
+    title="An even slope becomes a staircase",
+    alt=(
+        "A straight line; TV follows it in flat steps with jumps; smoothness waves "
+        "gently."
+    ),
+)
 
 # %% [markdown]
 # We observe **staircasing**: plateaus, with jumps between them. A slope in one jump costs TV no more than an even
@@ -844,11 +911,13 @@ def flat_share(x, slope=0.8 / 127):
 
 
 print(
-    f"TV gains less than half as much on the lawn as on the photograph: {0 < lawn_gain < photograph_gain / 2}"
+    "TV gains less than half as much on the lawn as on the photograph: "
+    f"{0 < lawn_gain < photograph_gain / 2}"
 )
 lawn_lead = psnr(lawn_results["TV"], lawn) - psnr(lawn_results["smoothness"], lawn)
 print(
-    f"on the lawn, TV leads smoothness by less than a fifth of a decibel, if at all: {lawn_lead < 0.2}"
+    "on the lawn, TV leads smoothness by less than a fifth of a decibel, if at all: "
+    f"{lawn_lead < 0.2}"
 )
 print(f"TV makes more than half of the slope flat: {flat_share(lines['TV']) > 1 / 2}")
 print(f"smoothness less than a quarter: {flat_share(lines['smoothness']) < 1 / 4}")

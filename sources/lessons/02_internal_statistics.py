@@ -29,24 +29,10 @@ import torch
 from matplotlib.figure import Figure
 
 from dil_course import runtime
-from dil_course.figures import (
-    COLOURS,
-    STYLES,
-    draw_boxes,
-    draw_curves,
-    draw_picture,
-    show_figure,
-    show_images,
-)
-from dil_course.signals import (
-    Downsample,
-    add_gaussian,
-    nearest,
-    patches,
-    picture,
-    places,
-    psnr,
-)
+from dil_course.figures import COLOURS, STYLES, draw_boxes, draw_curves, draw_picture
+from dil_course.figures import show_figure, show_images
+from dil_course.signals import Downsample, add_gaussian, nearest, patches, picture
+from dil_course.signals import places, psnr
 
 torch.set_num_threads(
     1
@@ -91,7 +77,8 @@ def distances_by_hand(query, rows):
 
 rows, where = patches(face, 5), places(face, 5)
 print(
-    f"{len(rows)} patches of {rows.shape[1]} numbers in {face.shape[-2]} x {face.shape[-1]} pixels"
+    f"{len(rows)} patches of {rows.shape[1]} numbers in {face.shape[-2]} x "
+    f"{face.shape[-1]} pixels"
 )
 
 # %% [markdown]
@@ -163,7 +150,8 @@ for index, corner in enumerate([(72, 38), (98, 80), (59, 56)]):
         draw_picture(axes, face[..., row : row + size, column : column + size], title)
 show_figure(
     figure,
-    "A man at a telescope. The cheek's neighbours lie on the cheek, those of an edge along it. The eye's neighbours are no eyes.",
+    "A man at a telescope. The cheek's neighbours lie on the cheek, those of an edge "
+    "along it. The eye's neighbours are no eyes.",
 )
 
 # %% [markdown]
@@ -200,7 +188,8 @@ for name in photographs:
     blind = (rows[some] - rows[others]).square().mean(1).sqrt()
     curves[name] = inside, blind
     print(
-        f"{name:8} median distance: nearest {inside.median():.3f}, random {blind.median():.3f}"
+        f"{name:8} median distance: nearest {inside.median():.3f}, random "
+        f"{blind.median():.3f}"
     )
 
 # %%
@@ -217,7 +206,8 @@ for axes, name in zip(figure.subplots(1, 3, sharey=True), photographs, strict=Tr
     axes.set(title=name, xscale="log", xlim=(1e-3, 0.5))
 show_figure(
     figure,
-    "Three panels of rising curves: the nearest patch's distance lies left of the random one's in each.",
+    "Three panels of rising curves: the nearest patch's distance lies left of the "
+    "random one's in each.",
 )
 
 # %% [markdown]
@@ -229,10 +219,12 @@ show_figure(
 # %% tags=["nbval-check-output"]
 for name, (inside, blind) in curves.items():
     print(
-        f"{name}: the nearest is nearer than a random patch for nine patches of ten: {(inside < blind).float().mean().item() > 0.9}"
+        f"{name}: the nearest is nearer than a random patch for nine patches of ten: "
+        f"{(inside < blind).float().mean().item() > 0.9}"
     )
     print(
-        f"{name}: in the median it is less than half as far: {inside.median().item() < blind.median().item() / 2}"
+        f"{name}: in the median it is less than half as far: "
+        f"{inside.median().item() < blind.median().item() / 2}"
     )
 
 # %% [markdown]
@@ -275,7 +267,8 @@ for index, corner in enumerate([(97, 80), (30, 88), (57, 55)]):
         draw_picture(axes, window, title)
 show_figure(
     figure,
-    "Two edges of the picture are found in its half-size copy, and their parents show sharper edges; an eye is not.",
+    "Two edges of the picture are found in its half-size copy, and their parents show "
+    "sharper edges; an eye is not.",
 )
 
 # %% [markdown]
@@ -385,7 +378,8 @@ figure.legend(
 )
 show_figure(
     figure,
-    "Five panels: falling curves of the outside distance reach the flat inside line late for detailed patches, or not at all.",
+    "Five panels: falling curves of the outside distance reach the flat inside line "
+    "late for detailed patches, or not at all.",
 )
 
 
@@ -398,12 +392,14 @@ def replaced_by(result, quarter):
 
 
 print(
-    "times as many patches outside as inside that come as near, by quarter from smooth to detailed"
+    "times as many patches outside as inside that come as near, by quarter from "
+    "smooth to detailed"
 )
 for name, result in raced.items():
     print(f"{name:10}", *[f"{replaced_by(result, quarter):>6}" for quarter in range(4)])
 print(
-    "\nmean distance: half-size copy | a quarter as many patches outside, the same number"
+    "\nmean distance: half-size copy | a quarter as many patches outside, the same "
+    "number"
 )
 for name, result in raced.items():
     print(f"{name:10} {result['half size'].mean():.4f} | {result[0.25].mean():.4f}")
@@ -429,11 +425,13 @@ for name, result in raced.items():
 for name, result in raced.items():
     ahead = bool(result["inside"][3] < result[1][3])
     print(
-        f"{name}: inside is nearer than as many patches outside, for the most detailed quarter: {ahead}"
+        f"{name}: inside is nearer than as many patches outside, for the most "
+        f"detailed quarter: {ahead}"
     )
 smooth = sum(bool(result[4][0] <= result["inside"][0]) for result in raced.values())
 print(
-    "four times as many patches outside replace the inside for the smoothest quarter of three pictures or more:",
+    "four times as many patches outside replace the inside for the smoothest quarter "
+    "of three pictures or more:",
     smooth >= 3,
 )
 print(
@@ -444,7 +442,8 @@ across = sum(
     bool(result["half size"].mean() < result[0.25].mean()) for result in raced.values()
 )
 print(
-    "the half-size copy is nearer than as many patches outside, on four of five pictures or more:",
+    "the half-size copy is nearer than as many patches outside, on four of five "
+    "pictures or more:",
     across >= 4,
 )
 
@@ -510,7 +509,8 @@ for axes, name in zip(figure.subplots(1, 2, sharey=True), copies, strict=True):
     axes.minorticks_off()
 show_figure(
     figure,
-    "True copies rise in a straight line. Neighbours from the clean picture follow and bend; those from the noisy one stay lower.",
+    "True copies rise in a straight line. Neighbours from the clean picture follow "
+    "and bend; those from the noisy one stay lower.",
 )
 
 # %% [markdown]
@@ -527,10 +527,12 @@ print("sixteen true copies gain twelve decibels, within a half:", abs(gain - 12)
 for name in copies:
     clean, noisy = quality[name, "clean"], quality[name, "noisy"]
     print(
-        f"{name}: searching in noise costs more than 1 dB at the best k: {max(clean) > max(noisy) + 1}"
+        f"{name}: searching in noise costs more than 1 dB at the best k: "
+        f"{max(clean) > max(noisy) + 1}"
     )
     print(
-        f"{name}: the noisy picture's own neighbours still gain 4 dB or more: {max(noisy) > noisy[0] + 4}"
+        f"{name}: the noisy picture's own neighbours still gain 4 dB or more: "
+        f"{max(noisy) > noisy[0] + 4}"
     )
 print(
     "camera: more neighbours become harmful, also in the clean picture:",
@@ -590,7 +592,10 @@ shown = {
     f"estimate, {psnr(estimate, x):.1f} dB": estimate,
     "votes / 169": votes / 169,
 }
-alt = "A noisy face; the same, clean on cheek and sky; votes are many there, few in hair and at edges; the error is the opposite."
+alt = (
+    "A noisy face; the same, clean on cheek and sky; votes are many there, few in hair "
+    "and at edges; the error is the opposite."
+)
 show_images(shown | {"|error| x 5": 5 * (estimate - x).abs()}, alt)
 
 # %% [markdown]
@@ -614,7 +619,8 @@ print(
 quarters = (estimate - x).square().flatten()[votes.flatten().argsort()].chunk(4)
 few, many = quarters[0].mean().item(), quarters[3].mean().item()
 print(
-    "the quarter of pixels with the fewest votes has four times the error of the one with the most:",
+    "the quarter of pixels with the fewest votes has four times the error of the one "
+    "with the most:",
     few > 4 * many,
 )
 
@@ -637,7 +643,8 @@ axes.set_ylim(18, 36.5)
 axes.legend(ncols=4, fontsize=9, loc="upper center")
 show_figure(
     figure,
-    "Four curves with one hump each, near 0.6 to 0.8; the smooth coffee highest, the grass lowest.",
+    "Four curves with one hump each, near 0.6 to 0.8; the smooth coffee highest, the "
+    "grass lowest.",
 )
 
 # %% [markdown]
@@ -654,7 +661,10 @@ for strength in (0.2, 0.6, 2.0):
     estimate = non_local_means(y, sigma, strength=strength)
     shown[f"strength {strength}: {psnr(estimate, x):.1f} dB"] = estimate
     shown[f"taken away, {strength}"] = 0.5 + 2 * (y - estimate)
-alt = "A cat's eye at three strengths, and what was taken away: noise with holes; noise; noise with the outline of the eye."
+alt = (
+    "A cat's eye at three strengths, and what was taken away: noise with holes; noise; "
+    "noise with the outline of the eye."
+)
 show_images(shown, alt, columns=2)
 
 # %% [markdown]
@@ -730,7 +740,10 @@ for name in ("coffee", "camera", "grass"):
 # %%
 show_images(
     shown,
-    alt="Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by BM3D. BM3D keeps more of hair and blades.",
+    alt=(
+        "Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by "
+        "BM3D. BM3D keeps more of hair and blades."
+    ),
 )
 
 # %% [markdown]
@@ -740,7 +753,8 @@ show_images(
 # %% tags=["nbval-check-output"]
 for name, row in table.items():
     print(
-        f"{name}: noisy < NLM < BM3D: {row['noisy'] + 2 < row['NLM'] < row['BM3D'] - 0.3}"
+        f"{name}: noisy < NLM < BM3D: "
+        f"{row['noisy'] + 2 < row['NLM'] < row['BM3D'] - 0.3}"
     )
 print(
     "both find coffee easiest and grass hardest:",
@@ -786,7 +800,10 @@ for column, (name, distance) in enumerate(maps.items()):
     axes[1, column].set_title(f"novelty {novelty[name]:.2f}", fontsize=10)
     axes[1, column].axis("off")
 figure.colorbar(shown, ax=axes, label="distance", shrink=0.7)
-alt = "Five pictures with boxes on their six most unique patches, and maps: bricks and moon are dark, the lawn is bright, the face has bright eyes."
+alt = (
+    "Five pictures with boxes on their six most unique patches, and maps: bricks and "
+    "moon are dark, the lawn is bright, the face has bright eyes."
+)
 show_figure(figure, alt)
 
 # %% [markdown]
@@ -814,7 +831,8 @@ error = (
 order = maps["astronaut"].flatten().argsort()
 by_quarter = [quarter.mean().sqrt().item() for quarter in error[order].chunk(4)]
 print(
-    "RMS error of non-local means, from the quarter that recurs best to the most unique one:"
+    "RMS error of non-local means, from the quarter that recurs best to the most "
+    "unique one:"
 )
 print("   ".join(f"{value:.3f}" for value in by_quarter), f"   (noise: {sigma:.3f})")
 

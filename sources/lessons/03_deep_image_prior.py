@@ -129,7 +129,8 @@ class Network(nn.Module):
 with runtime.seeded(0):
     network = Network().to(device)
 print(
-    f"{sum(p.numel() for p in network.parameters()):,} weights for {y.numel():,} numbers in the picture"
+    f"{sum(p.numel() for p in network.parameters()):,} weights for {y.numel():,} "
+    "numbers in the picture"
 )
 
 # %% [markdown]
@@ -150,7 +151,10 @@ for seed in range(3):
 draws["white noise"] = torch.rand(1, 3, 128, 128)
 show_images(
     draws,
-    alt="Three outputs of untrained networks, cloudy and smooth in places, beside white noise without structure.",
+    alt=(
+        "Three outputs of untrained networks, cloudy and smooth in places, beside "
+        "white noise without structure."
+    ),
 )
 
 # %% [markdown]
@@ -277,7 +281,10 @@ targets = {
 }
 show_images(
     targets,
-    alt="The four targets: a detail of a coffee cup, the same with noise, its pixels shuffled, pure noise.",
+    alt=(
+        "The four targets: a detail of a coffee cup, the same with noise, its pixels "
+        "shuffled, pure noise."
+    ),
 )
 
 # %%
@@ -289,7 +296,10 @@ fits = {
 curves = {
     name: (fit.history["iteration"], fit.history["loss"]) for name, fit in fits.items()
 }
-alt = "Loss over iterations for the four targets. The photograph falls fastest and lowest; pure noise falls slowest."
+alt = (
+    "Loss over iterations for the four targets. The photograph falls fastest and "
+    "lowest; pure noise falls slowest."
+)
 show_curves(curves, "iteration", "loss (mean squared error)", alt, log_y=True)
 
 # %% [markdown]
@@ -349,7 +359,10 @@ shown = {
 }
 show_images(
     shown,
-    alt="A detail of the cup: noisy, last output, average of outputs, truth. The average is the smoothest estimate.",
+    alt=(
+        "A detail of the cup: noisy, last output, average of outputs, truth. The "
+        "average is the smoothest estimate."
+    ),
 )
 same_average = compare("average", average, fits["photograph + noise"].estimate)
 
@@ -394,13 +407,17 @@ variants |= {
 # %%
 for name, r in variants.items():
     print(
-        f"{name:16} at the end {r.history['psnr_average'][-1]:.2f} dB   oracle peak {max(r.history['psnr_average']):.2f} dB"
+        f"{name:16} at the end {r.history['psnr_average'][-1]:.2f} dB   oracle peak "
+        f"{max(r.history['psnr_average']):.2f} dB"
     )
 curves = {
     name: (r.history["iteration"], r.history["psnr_average"])
     for name, r in variants.items()
 }
-alt = "PSNR of the average over iterations for five variants. Without noise on z and with wide skips it falls early; without skips it rises longest."
+alt = (
+    "PSNR of the average over iterations for five variants. Without noise on z and "
+    "with wide skips it falls early; without skips it rises longest."
+)
 show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 
 # %% [markdown]
@@ -466,10 +483,14 @@ shown = {f"{name}, {psnr(p, grass):.1f} dB": p for name, p in pictures.items()} 
 }
 show_images(
     shown,
-    alt="Grass: noisy, denoised by NLM, by the deep image prior, and the truth. The prior's estimate is washed out.",
+    alt=(
+        "Grass: noisy, denoised by NLM, by the deep image prior, and the truth. The "
+        "prior's estimate is washed out."
+    ),
 )
 print(
-    f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep image prior {psnr(result.estimate, x):.2f} dB"
+    f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep image "
+    f"prior {psnr(result.estimate, x):.2f} dB"
 )
 
 # %% [markdown]
@@ -532,7 +553,8 @@ for name, net in networks.items():
         arithmetic(net, torch.rand(1, 32, 128, 128, device=device)),
     )
     print(
-        f"{name:13} {1000 * time_taken:4.0f} ms   {work / 1e9:5.1f} billion operations   {work / time_taken / peak:4.0%} of the peak"
+        f"{name:13} {1000 * time_taken:4.0f} ms   {work / 1e9:5.1f} billion "
+        f"operations   {work / time_taken / peak:4.0%} of the peak"
     )
 
 # %% [markdown]
@@ -565,7 +587,8 @@ def there_and_back(brick, given):
 for name, (brick, given) in bricks.items():
     brick = brick.to(device)
     print(
-        f"{name:22} {1000 * seconds(lambda: there_and_back(brick, given), times=20):5.1f} ms"
+        f"{name:22} "
+        f"{1000 * seconds(lambda: there_and_back(brick, given), times=20):5.1f} ms"
     )
 
 # %% [markdown]

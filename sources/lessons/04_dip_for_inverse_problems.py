@@ -33,14 +33,8 @@ from dil_course.figures import show_curves, show_images
 from dil_course.fitting import Step, run, watch
 from dil_course.networks import small_skip_network
 from dil_course.signals import Blur, Downsample, Fourier, Mask, Radon
-from dil_course.signals import (
-    add_gaussian,
-    compress_jpeg,
-    gaussian_kernel,
-    line_mask,
-    picture,
-    psnr,
-)
+from dil_course.signals import add_gaussian, compress_jpeg, gaussian_kernel, line_mask
+from dil_course.signals import picture, psnr
 
 device = runtime.device()
 
@@ -146,7 +140,8 @@ pictures = {
 show(
     pictures,
     coffee,
-    "A coffee cup enlarged four times: bicubic is blurred, the network's edges are sharper.",
+    "A coffee cup enlarged four times: bicubic is blurred, the network's edges are "
+    "sharper.",
 )
 misfits = {name: float((A(x) - y).abs().max()) for name, x in pictures.items()}
 print("largest misfit:", {name: f"{misfit:.6f}" for name, misfit in misfits.items()})
@@ -208,7 +203,8 @@ filled_small = consistent(
     run(deep_image_prior(y_small, A_small, iterations=300)).estimate, y_small, A_small
 )
 print(
-    f"64 x 64, without noise: biharmonic {psnr(biharmonic(y_small, kept[..., :64, :64]), small):.2f} dB,",
+    "64 x 64, without noise: biharmonic "
+    f"{psnr(biharmonic(y_small, kept[..., :64, :64]), small):.2f} dB,",
     end=" ",
 )
 print(f"network, consistent, {psnr(filled_small, small):.2f} dB")
@@ -275,7 +271,10 @@ weights = {
     "least squares": (K, K**2),
     "back-projection": (K, (K**2 / (K**2 + 1e-3)) ** 2),
 }
-alt = "Two rising curves. Back-projection counts waves with spectrum 0.1 almost fully, least squares by a hundredth."
+alt = (
+    "Two rising curves. Back-projection counts waves with spectrum 0.1 almost fully, "
+    "least squares by a hundredth."
+)
 show_curves(
     weights,
     "|K| of a wave",
@@ -334,12 +333,16 @@ for level in levels:
     for name in ends:
         ends[name].append(psnr(run(steps[name]).estimate, x))
     print(
-        f"sigma {level:2}/255:  least squares {ends['least squares'][-1]:5.2f} dB,  back-projection {ends['back-projection'][-1]:5.2f} dB"
+        f"sigma {level:2}/255:  least squares {ends['least squares'][-1]:5.2f} dB,  "
+        f"back-projection {ends['back-projection'][-1]:5.2f} dB"
     )
 
 # %%
 curves = {name: (levels, values) for name, values in ends.items()}
-alt = "PSNR over noise. Back-projection starts higher and falls steeply; the curves cross at a low noise level."
+alt = (
+    "PSNR over noise. Back-projection starts higher and falls steeply; the curves "
+    "cross at a low noise level."
+)
 show_curves(curves, "noise level sigma, of 255", "PSNR after 200 iterations (dB)", alt)
 
 # %% [markdown]
@@ -441,7 +444,8 @@ show_images(
 show(
     pictures,
     camera,
-    "A face in profile: zero-filling repeats its edges sideways; the network's picture has fewer such ghosts.",
+    "A face in profile: zero-filling repeats its edges sideways; the network's "
+    "picture has fewer such ghosts.",
 )
 
 # %% [markdown]
@@ -541,7 +545,8 @@ sharpened = {
 show(
     {"blurred": y} | sharpened,
     x,
-    "The cup sharpened with the right kernel, and with one too wide: dark and bright seams along the edges.",
+    "The cup sharpened with the right kernel, and with one too wide: dark and bright "
+    "seams along the edges.",
 )
 
 # %% [markdown]

@@ -83,7 +83,10 @@ parts = {
     name: (range(10, iterations), values[10:].tolist())
     for name, values in parts.items()
 }
-alt = "The rest falls steeply and then lies low, the learned noise rises, and their sum has the shape of a U."
+alt = (
+    "The rest falls steeply and then lies low, the learned noise rises, and their sum "
+    "has the shape of a U."
+)
 show_curves(parts, "iteration, from 10 on", "mean squared error", alt)
 
 # %% [markdown]
@@ -292,9 +295,13 @@ for k in (32, 1024):
     errors[f"formula, k = {k}"] = (formula - line).square().mean(1).tolist()
     deviation[k] = ((real - formula).norm(dim=1) / noisy_line.norm()).max().item()
     print(
-        f"k = {k:4}: formula and run differ by at most {deviation[k]:.1%} of the signal, at any step"
+        f"k = {k:4}: formula and run differ by at most {deviation[k]:.1%} of the "
+        "signal, at any step"
     )
-alt = "Two U-shaped curves and their formulas. With 1024 channels formula and run lie on each other; with 32 they part."
+alt = (
+    "Two U-shaped curves and their formulas. With 1024 channels formula and run lie on "
+    "each other; with 32 they part."
+)
 show_curves(
     errors,
     "step of gradient descent",
@@ -454,12 +461,14 @@ for level in (15, 25, 50):
     qualities, stops = race(x, level / 255, runtime.pick(quick=480, full=2000))
     peak = max(qualities)
     print(
-        f"sigma {level}: oracle peak {peak:.2f} dB at iteration {qualities.index(peak) + 1}"
+        f"sigma {level}: oracle peak {peak:.2f} dB at iteration "
+        f"{qualities.index(peak) + 1}"
     )
     for name, iteration in stops.items():
         lost[level, name] = peak - qualities[iteration - 1]
         print(
-            f"    {name:28} stops at {iteration:3}, {lost[level, name]:.2f} dB below the peak"
+            f"    {name:28} stops at {iteration:3}, {lost[level, name]:.2f} dB below "
+            "the peak"
         )
 
 # %% [markdown]
@@ -589,7 +598,10 @@ curves = {f"Deep Decoder, k = {k}": decoded[25, k] for k in (8, 16, 32)} | {
     "skip network": skip["psnr_average"]
 }
 curves = {name: (skip["iteration"], values) for name, values in curves.items()}
-alt = "PSNR over iterations: the narrow decoders end flat, the wide one and the skip network fall."
+alt = (
+    "PSNR over iterations: the narrow decoders end flat, the wide one and the skip "
+    "network fall."
+)
 show_curves(curves, "iteration", "PSNR of the average (dB), sigma 25", alt)
 
 # %% [markdown]
@@ -649,7 +661,8 @@ for weight_noise, posterior in walks.items():
     actual = (posterior.estimate - x).abs()
     covered[weight_noise] = (actual < 2 * posterior.spread).float().mean().item()
     print(
-        f"weight noise {weight_noise}: mean {psnr(posterior.estimate, x):.1f} dB, {covered[weight_noise]:.0%} within two spreads"
+        f"weight noise {weight_noise}: mean {psnr(posterior.estimate, x):.1f} dB, "
+        f"{covered[weight_noise]:.0%} within two spreads"
     )
 posterior = walks[2.0]
 actual = (posterior.estimate - x).abs()
@@ -659,7 +672,10 @@ shown = {
 }
 show_images(
     shown | {"actual error x 8": 8 * actual.mean(1, keepdim=True)},
-    alt="The mean picture; a map of its spread; a map of its error. Both are bright at edges.",
+    alt=(
+        "The mean picture; a map of its spread; a map of its error. Both are bright at "
+        "edges."
+    ),
 )
 
 # %% [markdown]

@@ -80,7 +80,10 @@ curves = {
     "n f(x + n) p(n)": (n.tolist(), left.tolist()),
     "sigma² f'(x + n) p(n)": (n.tolist(), right.tolist()),
 }
-alt = "Two curves of quite different shapes: one with two humps, one cut from a bell. The areas under both are equal."
+alt = (
+    "Two curves of quite different shapes: one with two humps, one cut from a bell. "
+    "The areas under both are equal."
+)
 show_curves(
     curves,
     "noise n, with sigma = 1 and x = 0.5",
@@ -129,7 +132,10 @@ curves = {
     for name, pairs in both.items()
     for i, kind in enumerate(("true risk", "mean of SURE"))
 }
-alt = "Risk over x. For the soft threshold both curves coincide. For the hard one the mean of SURE lies far below the risk, where x is near the threshold."
+alt = (
+    "Risk over x. For the soft threshold both curves coincide. For the hard one the "
+    "mean of SURE lies far below the risk, where x is near the threshold."
+)
 show_curves(curves, "x, with sigma = 1 and threshold 1", "mean squared error", alt)
 
 # %% [markdown]
@@ -188,7 +194,8 @@ blur = Blur(kernel)
 generator = runtime.generator(0, "probe", y.device)
 probed = torch.stack([divergence(blur, y, generator) / y.numel() for _ in range(20)])
 print(
-    f"divergence of the blur, a pixel: {kernel[2, 2]:.4f} exactly; one probe {probed[0]:.4f}; 20 probes scatter by {probed.std():.4f}"
+    f"divergence of the blur, a pixel: {kernel[2, 2]:.4f} exactly; one probe "
+    f"{probed[0]:.4f}; 20 probes scatter by {probed.std():.4f}"
 )
 draws = [add_gaussian(x, sigma, seed=seed) for seed in range(40)]
 errors = torch.stack(
@@ -198,7 +205,9 @@ errors = torch.stack(
     ]
 )
 print(
-    f"over 40 noisy pictures: mean of SURE {errors[:, 0].mean():.6f}, mean error {errors[:, 1].mean():.6f}; they differ by {(errors[:, 0] - errors[:, 1]).std():.6f} in a single one"
+    f"over 40 noisy pictures: mean of SURE {errors[:, 0].mean():.6f}, mean error "
+    f"{errors[:, 1].mean():.6f}; they differ by "
+    f"{(errors[:, 0] - errors[:, 1]).std():.6f} in a single one"
 )
 
 # %% [markdown]
@@ -261,7 +270,10 @@ curves = {
     name: (strengths, list(values))
     for name, values in zip(("true error", "SURE", "squared distance to y"), scores)
 }
-alt = "True error and SURE over the strength: two curves with a valley at the same place. The distance to y only rises."
+alt = (
+    "True error and SURE over the strength: two curves with a valley at the same "
+    "place. The distance to y only rises."
+)
 show_curves(curves, "strength of non-local means", "mean squared", alt)
 
 # %% [markdown]
@@ -279,7 +291,8 @@ loss = 10 * math.log10(scores[0][chosen] / scores[0][best])
 print("SURE's strength loses less than a tenth of a decibel to the best:", loss < 0.1)
 offsets = [s - t for t, s in zip(*scores[:2])]
 print(
-    "SURE is off by nearly the same at every strength, to three hundredths of the variance:",
+    "SURE is off by nearly the same at every strength, to three hundredths of the "
+    "variance:",
     max(offsets) - min(offsets) < 0.03 * sigma**2,
 )
 print(
@@ -361,7 +374,10 @@ curves = {
     "SURE, single outputs": (stein.history["iteration"], stein.history["psnr"]),
     "SURE, average": (stein.history["iteration"], stein.history["psnr_average"]),
 }
-alt = "PSNR over the iterations. The plain loss peaks early and falls to the noisy picture. SURE rises far above that peak and stays."
+alt = (
+    "PSNR over the iterations. The plain loss peaks early and falls to the noisy "
+    "picture. SURE rises far above that peak and stays."
+)
 show_curves(curves, "iteration", "PSNR (dB)", alt, log_x=True)
 estimated = [10 * math.log10(1 / max(loss, 1e-6)) for loss in stein.history["loss"]]
 curves = {
@@ -486,7 +502,8 @@ for name in ("coffee", "astronaut", "chelsea", "grass"):
     )
 shared = add_correlated(face, sigma, gaussian_kernel(5, 0.7), seed=0)
 print(
-    f"noise that neighbours share, sigma 25: estimated {255 * estimate_sigma(shared):.1f}"
+    "noise that neighbours share, sigma 25: estimated "
+    f"{255 * estimate_sigma(shared):.1f}"
 )
 
 # %% [markdown]
@@ -562,7 +579,8 @@ for name, f in {
         (f(y_masked) - face).square().mean().item(),
     )
     print(
-        f"{name:28} GSURE {said:.5f}   error in seen pixels {seen:.5f}   error in all pixels {whole:.5f}"
+        f"{name:28} GSURE {said:.5f}   error in seen pixels {seen:.5f}   error in all "
+        f"pixels {whole:.5f}"
     )
 blind_to_null_space = (
     risks.gsure(smooth, y_masked, A, sigma, b=b).item()
@@ -665,7 +683,10 @@ for width in widths:
     rows["SURE, mean variance"].append(
         risks.sure(f, y_photons, average_sigma, b=b).item()
     )
-alt = "Three curves over the width of the blur, which lie nearly on each other, with the same lowest point."
+alt = (
+    "Three curves over the width of the blur, which lie nearly on each other, with the "
+    "same lowest point."
+)
 show_curves(
     {name: (widths, values) for name, values in rows.items()},
     "width of the blur (pixels)",
@@ -697,7 +718,8 @@ for seed in range(10):
     )
 pure_ratio, sure_ratio = torch.tensor(photo_errors).mean(0).tolist()
 print(
-    f"said over true error, mean of 10: PURE {pure_ratio:.3f}, SURE with the mean variance {sure_ratio:.3f}"
+    f"said over true error, mean of 10: PURE {pure_ratio:.3f}, SURE with the mean "
+    f"variance {sure_ratio:.3f}"
 )
 
 # %% tags=["nbval-check-output"]

@@ -36,13 +36,8 @@ from dil_course.checks import compare
 from dil_course.figures import show_curves, show_images
 from dil_course.fitting import Step, run, watch
 from dil_course.networks import small_skip_network
-from dil_course.signals import (
-    add_correlated,
-    add_gaussian,
-    gaussian_kernel,
-    picture,
-    psnr,
-)
+from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture
+from dil_course.signals import psnr
 
 device = runtime.device()
 sigma = 25 / 255
@@ -119,7 +114,8 @@ second, same = (
 )
 gaps = [abs(a - b) for a, b in zip(rows["error to the clean x"], second)]
 print(
-    "the loss to a second noisy picture is the error plus sigma squared, to a twentieth of that:",
+    "the loss to a second noisy picture is the error plus sigma squared, to a "
+    "twentieth of that:",
     max(gaps) < sigma**2 / 20,
 )
 print(
@@ -322,7 +318,8 @@ copied = run(
     average=0,
 )
 print(
-    f"judged at pixels that the network sees: {psnr(copied.estimate, x):.1f} dB; the noisy picture has {psnr(y, x):.1f} dB"
+    f"judged at pixels that the network sees: {psnr(copied.estimate, x):.1f} dB; the "
+    f"noisy picture has {psnr(y, x):.1f} dB"
 )
 
 # %% tags=["nbval-check-output"]
@@ -428,7 +425,8 @@ for name, factor in {"half of sigma": 0.5, "sigma": 1, "twice sigma": 2}.items()
         )
     ).estimate
     print(
-        f"told {name:13} covariance of the two noises, over sigma²: {covariance:+.2f}; formula {1 - factor**2:+.2f}"
+        f"told {name:13} covariance of the two noises, over sigma²: "
+        f"{covariance:+.2f}; formula {1 - factor**2:+.2f}"
     )
 show(
     {"noisy": y} | {f"told {name}": z for name, z in recorrupted.items()},
@@ -490,7 +488,8 @@ taken_away = {
 print(f"noisy                  {psnr(small_y, small_x):.1f} dB")
 for name, history in taken_away.items():
     print(
-        f"{name:22} {history['psnr_average'][-1]:.1f} dB; without the ensemble {history['psnr'][-1]:.1f} dB"
+        f"{name:22} {history['psnr_average'][-1]:.1f} dB; without the ensemble "
+        f"{history['psnr'][-1]:.1f} dB"
     )
 curves = {
     name: (history["iteration"], history["psnr_average"])
@@ -500,7 +499,8 @@ show_curves(
     curves,
     "iteration",
     "PSNR of the average (dB)",
-    "Four curves that still rise, and one, without mask and dropout, that peaks and falls to the noisy picture.",
+    "Four curves that still rise, and one, without mask and dropout, that peaks and "
+    "falls to the noisy picture.",
 )
 
 # %% [markdown]
@@ -584,7 +584,8 @@ shared = all_methods(
 print("gain over the noisy picture            white noise    shared noise    seconds")
 for name in methods:
     print(
-        f"{name:36} {white[name][0]:8.1f} dB {shared[name][0]:12.1f} dB {white[name][1]:9.1f}"
+        f"{name:36} {white[name][0]:8.1f} dB {shared[name][0]:12.1f} dB "
+        f"{white[name][1]:9.1f}"
     )
 
 # %% [markdown]
@@ -604,7 +605,8 @@ print(
     min(gain for gain, _ in white.values()) > 3,
 )
 print(
-    "shared noise: all but Noise2Noise and the short Self2Self lose more than half of their gain:",
+    "shared noise: all but Noise2Noise and the short Self2Self lose more than half of "
+    "their gain:",
     all(shared[name][0] < white[name][0] / 2 for name in others),
 )
 print(

@@ -34,16 +34,8 @@ from dil_course import runtime
 from dil_course.checks import compare
 from dil_course.figures import show_images
 from dil_course.fitting import Step, run, watch
-from dil_course.signals import (
-    BlurDownsample,
-    Downsample,
-    add_gaussian,
-    enlarge,
-    gaussian_kernel,
-    picture,
-    psnr,
-    to_tensor,
-)
+from dil_course.signals import BlurDownsample, Downsample, add_gaussian, enlarge
+from dil_course.signals import gaussian_kernel, picture, psnr, to_tensor
 
 device = runtime.device()
 
@@ -74,7 +66,10 @@ coins = picture("coins", side=144).to(device)
 A = Downsample(2)
 y = A(coins)
 son = A(y)
-alt = "Three versions of a picture of coins, each twice smaller than the one before; all are shown at the same size."
+alt = (
+    "Three versions of a picture of coins, each twice smaller than the one before; all "
+    "are shown at the same size."
+)
 show_images(
     {
         "truth x (unknown), 144 px": coins,
@@ -96,7 +91,8 @@ shown = {
 }
 show_images(
     shown,
-    "Two maps, light and dark along the rims of the coins. The left one is coarser, and else they look alike.",
+    "Two maps, light and dark along the rims of the coins. The left one is coarser, "
+    "and else they look alike.",
     columns=2,
 )
 
@@ -198,7 +194,10 @@ first = await watch(
     fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins
 )
 bicubic = enlarge(y, A).clamp(0, 1)
-alt = "Coins: blurred by bicubic interpolation, with crisp rims from the network, and the truth."
+alt = (
+    "Coins: blurred by bicubic interpolation, with crisp rims from the network, and "
+    "the truth."
+)
 show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
 
 # %% [markdown]
@@ -217,7 +216,10 @@ added |= {
     "added, at the end": first.estimate - bicubic,
     "really missing": coins - bicubic,
 }
-alt = "Four maps: dark blurred coins at first, then clear lines along their rims. The last one, what was missing, has fine grain besides."
+alt = (
+    "Four maps: dark blurred coins at first, then clear lines along their rims. The "
+    "last one, what was missing, has fine grain besides."
+)
 show_images({name: 0.5 + 2 * map_ for name, map_ in added.items()}, alt)
 residual, wanted = (first.estimate - bicubic).flatten(), (coins - bicubic).flatten()
 alike = torch.corrcoef(torch.stack([residual, wanted]))[0, 1]
@@ -272,7 +274,8 @@ variants = {
 for name, estimate in variants.items():
     misfit = 255 * (A(estimate) - y).square().mean().sqrt()
     print(
-        f"{name:26} {psnr(estimate, coins, shave=2):.2f} dB, misfit to y {misfit:.2f}/255"
+        f"{name:26} {psnr(estimate, coins, shave=2):.2f} dB, misfit to y "
+        f"{misfit:.2f}/255"
     )
 
 # %% [markdown]
@@ -334,7 +337,10 @@ race = {
     "deep image prior": consistent(prior.estimate, small, A),
     "zero-shot": zero_shot.estimate,
 }
-alt = "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the clearest eyes and stripes."
+alt = (
+    "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the "
+    "clearest eyes and stripes."
+)
 show(race, astronaut, alt)
 print(
     f"seconds: deep image prior {prior.seconds:.0f}, zero-shot {zero_shot.seconds:.0f}"
@@ -375,11 +381,15 @@ for name, B in {"told bicubic": A, "told the kernel": camera}.items():
     told[name] = run(
         zero_shot_sr(blurred, B, iterations=iterations, gradual=1)
     ).estimate
-alt = "A cat's face enlarged: blurred by bicubic and where bicubic was told, sharp where the kernel was told."
+alt = (
+    "A cat's face enlarged: blurred by bicubic and where bicubic was told, sharp where "
+    "the kernel was told."
+)
 show({"bicubic": enlarge(blurred, A)} | told, cat, alt)
 for name, estimate in told.items():
     print(
-        f"{name:16} misfit of A(estimate) to y, with the true A: {255 * (camera(estimate) - blurred).square().mean().sqrt():.2f}/255"
+        f"{name:16} misfit of A(estimate) to y, with the true A: "
+        f"{255 * (camera(estimate) - blurred).square().mean().sqrt():.2f}/255"
     )
 
 # %% [markdown]
@@ -403,7 +413,10 @@ for name, noise in {"clean sons": 0.0, "noisy sons": 8 / 255}.items():
     cleaned[name] = run(
         zero_shot_sr(noisy, A, iterations=iterations, noise=noise, gradual=1)
     ).estimate
-alt = "A noisy cat's face enlarged: grainy by bicubic, grainier with clean sons, smooth with noisy sons."
+alt = (
+    "A noisy cat's face enlarged: grainy by bicubic, grainier with clean sons, smooth "
+    "with noisy sons."
+)
 show({"bicubic": enlarge(noisy, A)} | cleaned, cat, alt)
 
 # %% [markdown]
@@ -435,7 +448,10 @@ print(
 wall = picture("brick", side=128).to(device)
 small_wall = A(wall)
 built = run(zero_shot_sr(small_wall, A, iterations=iterations, gradual=1)).estimate
-alt = "A brick wall enlarged by bicubic and by zero-shot, and the truth: fine grain on flat stones."
+alt = (
+    "A brick wall enlarged by bicubic and by zero-shot, and the truth: fine grain on "
+    "flat stones."
+)
 show({"bicubic": enlarge(small_wall, A), "zero-shot": built}, wall, alt)
 
 # %% [markdown]
@@ -482,7 +498,9 @@ large = await watch(
 )
 save_image(large.estimate, "my_picture_enlarged.png")
 print(
-    f"from {own.shape[-2]}x{own.shape[-1]} to {large.estimate.shape[-2]}x{large.estimate.shape[-1]} pixels: my_picture_enlarged.png"
+    f"from {own.shape[-2]}x{own.shape[-1]} to "
+    f"{large.estimate.shape[-2]}x{large.estimate.shape[-1]} pixels: "
+    "my_picture_enlarged.png"
 )
 
 # %% [markdown]

@@ -41,16 +41,8 @@ from dil_course.fitting import Step, run, watch
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.zero_shot_sr import restore as as_trained
 from dil_course.networks.trained import trained
-from dil_course.signals import (
-    BlurDownsample,
-    Downsample,
-    add_correlated,
-    add_gaussian,
-    enlarge,
-    gaussian_kernel,
-    picture,
-    psnr,
-)
+from dil_course.signals import BlurDownsample, Downsample, add_correlated, add_gaussian
+from dil_course.signals import enlarge, gaussian_kernel, picture, psnr
 
 # %% [markdown]
 # We take windows of 96 pixels, with noise of $\sigma$ = 25/255, and denote by $f(y, \sigma)$ what a denoiser makes of $y$.
@@ -92,7 +84,8 @@ for name in ("camera", "text", "brick", "shepp_logan_phantom"):
     ).to(device)
     scores[name] = psnr(classical, x), psnr(denoise(denoiser, y), x)
     print(
-        f"{name:20} noisy {psnr(y, x):.2f}   BM3D {scores[name][0]:.2f}   trained {scores[name][1]:.2f} dB"
+        f"{name:20} noisy {psnr(y, x):.2f}   BM3D {scores[name][0]:.2f}   trained "
+        f"{scores[name][1]:.2f} dB"
     )
 
 # %% [markdown]
@@ -102,7 +95,10 @@ for name in ("camera", "text", "brick", "shepp_logan_phantom"):
 # %%
 wall, y = observe("brick")
 elsewhere = denoise(denoiser, y)
-alt = "A brick wall: noisy, denoised by the trained network with soft seams, and the truth."
+alt = (
+    "A brick wall: noisy, denoised by the trained network with soft seams, and the "
+    "truth."
+)
 show_images(
     {
         f"noisy: {psnr(y, wall):.1f} dB": y,
@@ -228,14 +224,20 @@ free_runs = {
     what: follow(tune_by_sure(y, denoiser, sigma, what, 80, 1e-3), wall)
     for what in ("gain", "all")
 }
-alt = "Change of the quality by iteration: with gains it stays near zero, with all weights it falls by a decibel or more."
+alt = (
+    "Change of the quality by iteration: with gains it stays near zero, with all "
+    "weights it falls by a decibel or more."
+)
 show_curves(
     {what: quality for what, (_, quality) in free_runs.items()},
     "iteration",
     "dB over the trained network",
     alt,
 )
-alt = "The loss by iteration: with gains it hardly moves, with all weights it falls steadily."
+alt = (
+    "The loss by iteration: with gains it hardly moves, with all weights it falls "
+    "steadily."
+)
 show_curves(
     {what: losses for what, (losses, _) in free_runs.items()},
     "iteration",
@@ -309,7 +311,8 @@ shown = {
 }
 show_images(
     shown,
-    "A patch of brick wall with noise, and the same patch as the trained network restored it.",
+    "A patch of brick wall with noise, and the same patch as the trained network "
+    "restored it.",
 )
 
 # %%
@@ -328,7 +331,8 @@ both = {
 }
 show_images(
     both,
-    "A brick wall: the adapted network's stones are smoother than the trained one's, and its seams as clear; the truth has fine grain.",
+    "A brick wall: the adapted network's stones are smoother than the trained one's, "
+    "and its seams as clear; the truth has fine grain.",
 )
 
 # %% [markdown]
@@ -352,7 +356,8 @@ for name in scores:
     _, quality = follow(tune_on_restored(y, denoiser, sigma, iterations=80), x, rule)
     chosen[name], best[name] = quality[rule.iteration - 1], max(quality)
     print(
-        f"{name:20} the rule chose iteration {rule.iteration:2}: {chosen[name]:+.2f} dB; the best was {best[name]:+.2f}, the last {quality[-1]:+.2f}"
+        f"{name:20} the rule chose iteration {rule.iteration:2}: {chosen[name]:+.2f} "
+        f"dB; the best was {best[name]:+.2f}, the last {quality[-1]:+.2f}"
     )
 
 # %% [markdown]
@@ -408,7 +413,10 @@ restored["IDBP, adapted"] = run(idbp(small, A, denoiser, adapt="all")).estimate
 agree = compare(
     "IDBP, by hand", restore(small, A, denoiser), restored["IDBP"], tolerance=1e-4
 )
-alt = "A brick wall, enlarged twice: soft by bicubic, with clear seams by IDBP, and the truth."
+alt = (
+    "A brick wall, enlarged twice: soft by bicubic, with clear seams by IDBP, and the "
+    "truth."
+)
 show_images(
     {f"{name}: {psnr(z, wall, shave=2):.2f} dB": z for name, z in restored.items()}
     | {"truth": wall},
@@ -437,7 +445,10 @@ ways["and back-projected"] = as_trained(enlarger, y, camera).detach()
 ways["adapted"] = run(
     adapt_super_resolution(y, camera, enlarger, iterations=150)
 ).estimate
-alt = "A cat's eye, enlarged: blurred by bicubic and by the trained network, sharp where the kernel was used."
+alt = (
+    "A cat's eye, enlarged: blurred by bicubic and by the trained network, sharp where "
+    "the kernel was used."
+)
 show_images(
     {
         f"{name}: {psnr(z.clamp(0, 1), cat, shave=6):.2f} dB": z
@@ -496,7 +507,8 @@ for name, (y, told) in cases.items():
     ).estimate
     failures[name] = psnr(before, wall), psnr(after, wall)
     print(
-        f"{name:20} trained {failures[name][0]:.2f} dB, adapted {failures[name][1]:.2f} dB"
+        f"{name:20} trained {failures[name][0]:.2f} dB, adapted "
+        f"{failures[name][1]:.2f} dB"
     )
 
 # %% [markdown]

@@ -59,7 +59,8 @@ shown = {"clean": pictures[:1]} | {
 }
 show_images(
     shown,
-    "One handwritten digit: clean, and in seven corrupted versions, most of which one can still read.",
+    "One handwritten digit: clean, and in seven corrupted versions, most of which one "
+    "can still read.",
 )
 
 # %% [markdown]
@@ -149,7 +150,8 @@ after = {
 }
 for name in CORRUPTIONS:
     print(
-        f"{name:16} {before[name][4]:5.1f} % wrong, with the batch's statistics {after[name]:5.1f} %"
+        f"{name:16} {before[name][4]:5.1f} % wrong, with the batch's statistics "
+        f"{after[name]:5.1f} %"
     )
 
 # %% tags=["nbval-check-output"]
@@ -227,7 +229,8 @@ with_tent = {
     for name in CORRUPTIONS
 }
 print(
-    f"severity 5, mean: source {mean_before:.1f} %, batch statistics {mean_after:.1f} %, TENT {sum(with_tent.values()) / 7:.1f} %"
+    f"severity 5, mean: source {mean_before:.1f} %, batch statistics {mean_after:.1f} "
+    f"%, TENT {sum(with_tent.values()) / 7:.1f} %"
 )
 
 # %% tags=["nbval-check-output"]
@@ -327,7 +330,8 @@ show_curves(
     curves,
     "picture",
     "wrong so far (%)",
-    "Three curves: carry on falls along the stream, reset stays between it and the network as it was.",
+    "Three curves: carry on falls along the stream, reset stays between it and the "
+    "network as it was.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -362,7 +366,8 @@ def marginal_entropy(logits):
 
 quarrel = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]])  # each is certain, of something else
 print(
-    f"mean of the entropies {entropy(quarrel).mean():.3f}, entropy of the mean {marginal_entropy(quarrel):.3f}, log 2 = {torch.tensor(2.0).log():.3f}"
+    f"mean of the entropies {entropy(quarrel).mean():.3f}, entropy of the mean "
+    f"{marginal_entropy(quarrel):.3f}, log 2 = {torch.tensor(2.0).log():.3f}"
 )
 
 # %% [markdown]
@@ -462,7 +467,10 @@ for label, method in methods.items():
 # One point a pass over all seven corruptions:
 
 # %%
-alt = "The error of TENT lies highest, that of CoTTA with 1 in 10 lowest, the others between."
+alt = (
+    "The error of TENT lies highest, that of CoTTA with 1 in 10 lowest, the others "
+    "between."
+)
 show_curves(
     {label: (range(1, passes + 1), values) for label, values in drift.items()},
     "pass",
@@ -498,9 +506,13 @@ print(
 # %%
 sorted_by_class = labels.argsort()
 shift = {}
-for label, method in {"as it was": lambda b: batch_statistics(network, b, trained=1.0), "batch statistics": methods["batch statistics"],
-                      "TENT": lambda b: tent(network, b), "CoTTA": lambda b: cotta(network, b, copies=2),
-                      "half the trained statistics": lambda b: batch_statistics(network, b, trained=0.5)}.items():  # fmt: skip
+for label, method in {
+    "as it was": lambda b: batch_statistics(network, b, trained=1.0),
+    "batch statistics": methods["batch statistics"],
+    "TENT": lambda b: tent(network, b),
+    "CoTTA": lambda b: cotta(network, b, copies=2),
+    "half the trained statistics": lambda b: batch_statistics(network, b, trained=0.5),
+}.items():
     mixed = [error(answered(method(worst[name].split(32))), labels) for name in kinds]
     rows = [
         error(
@@ -511,7 +523,8 @@ for label, method in {"as it was": lambda b: batch_statistics(network, b, traine
     ]
     shift[label] = (sum(mixed) / 3, sum(rows) / 3)
     print(
-        f"{label:28} classes mixed {shift[label][0]:5.1f} % wrong, sorted {shift[label][1]:5.1f} %"
+        f"{label:28} classes mixed {shift[label][0]:5.1f} % wrong, sorted "
+        f"{shift[label][1]:5.1f} %"
     )
 
 # %% tags=["nbval-check-output"]
