@@ -98,13 +98,9 @@ lost |= {
     "a third of the size": shrink(clean, kernel),
     "noise, sigma 25/255": add_gaussian(clean, 25 / 255),
 }
-show_images(
-    lost,
-    alt=(
-        "One photograph four times: half of its pixels black; blurred; made of few "
-        "pixels; noisy."
-    ),
-)
+alt = "One photograph four times: half of its pixels black; blurred; "
+alt += "made of few pixels; noisy."
+show_images(lost, alt=alt)
 
 # %% [markdown]
 # We observe four damages, and each has a name when we try to undo it:
@@ -277,13 +273,9 @@ print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in wrong.items()
 small = shrink(clean, kernel)
 carried_back = shrink_adjoint(small, kernel)
 shown = {"y": small, "adjoint of y": carried_back, "9 x adjoint of y": 9 * carried_back}
-show_images(
-    shown | {"pixels repeated: not the adjoint": repeated(small)},
-    alt=(
-        "A small picture; its adjoint, very dark; the same nine times brighter, with a "
-        "grid; a blocky enlargement."
-    ),
-)
+alt = "A small picture; its adjoint, very dark; "
+alt += "the same nine times brighter, with a grid; a blocky enlargement."
+show_images(shown | {"pixels repeated: not the adjoint": repeated(small)}, alt=alt)
 
 # %% tags=["nbval-check-output"]
 print(f"our three adjoints pass the dot-product test: {max(gaps.values()) < 1e-6}")
@@ -390,13 +382,9 @@ shown = {
     "gradient descent": estimate,
     "pseudo-inverse": A_small.pinv(small),
 }
-show_images(
-    shown,
-    alt=(
-        "The photograph, its small version, and two equal enlargements, soft, with a "
-        "grid over bright areas."
-    ),
-)
+alt = "The photograph, its small version, and two equal enlargements, soft, with a "
+alt += "grid over bright areas."
+show_images(shown, alt=alt)
 print(f"largest difference between the two: {gap_to_pinv:.1e}")
 print(f"pseudo-inverse: {psnr(A_small.pinv(small), clean):.1f} dB")
 
@@ -435,13 +423,9 @@ lawn = picture("grass", side=126)
 unseen = lawn - A_small.pinv(A_small(lawn))
 other = clean + unseen
 shown = {"x": clean, "v, plus a half": unseen + 0.5, "x + v": other}
-show_images(
-    shown | {"A(x + v)": A_small(other)},
-    alt=(
-        "The photograph; fine blades and a grid; their sum, a face under grass; the "
-        "same small picture as before."
-    ),
-)
+alt = "The photograph; fine blades and a grid; their sum, a face under grass; "
+alt += "the same small picture as before."
+show_images(shown | {"A(x + v)": A_small(other)}, alt=alt)
 data_change = float((A_small(other) - A_small(clean)).abs().max())
 print(
     f"x and x + v are {psnr(other, clean):.1f} dB apart; largest change of the data: "
@@ -490,6 +474,7 @@ factors = {
     "blur with sigma 1.2": K.abs().flatten(),
     "blur with sigma 0.8": weaker.flatten(),
 }
+alt = "Both curves fall from 1, the stronger blur to 0.000003, the weaker to 0.008."
 show_curves(
     {
         name: (torch.linspace(0, 100, len(s)), s.sort(descending=True).values)
@@ -499,7 +484,7 @@ show_curves(
     y_label="singular value",
     log_y=True,
     title="Two blurs",
-    alt="Both curves fall from 1, the stronger blur to 0.000003, the weaker to 0.008.",
+    alt=alt,
 )
 
 # %% [markdown]
@@ -531,13 +516,9 @@ inverted = {name: psnr(invert(y), clean.double()) for name, y in inputs.items()}
 shown = {"y, sigma 5/255": noisy} | {
     f"{name}: {inverted[name]:.0f} dB": invert(y) for name, y in inputs.items()
 }
-show_images(
-    shown,
-    alt=(
-        "A blurred photograph; its perfect inversion; two inversions that are only "
-        "specks."
-    ),
-)
+alt = "A blurred photograph; its perfect inversion; "
+alt += "two inversions that are only specks."
+show_images(shown, alt=alt)
 
 # %% [markdown]
 # We observe a perfect picture from exact data. Saving $y$ as an ordinary 8-bit file is enough to destroy it.
@@ -558,12 +539,13 @@ for _ in range(300):
     quality.append(psnr(estimate, clean))
     misfit.append(float((A(estimate) - noisy).norm()))
 best = max(range(300), key=quality.__getitem__)
+alt = "PSNR rises in 15 iterations to 26 dB, then falls to 20 dB, below that of y."
 show_curves(
     {"gradient descent": quality, "the blurred, noisy y": [psnr(noisy, clean)] * 300},
     x_label="iteration",
     y_label="PSNR (dB)",
     title="The fit gets better all the time, the picture does not",
-    alt="PSNR rises in 15 iterations to 26 dB, then falls to 20 dB, below that of y.",
+    alt=alt,
 )
 
 # %% [markdown]
@@ -622,6 +604,7 @@ errors = [
     float(torch.mean((tikhonov(noisy, weight) - clean) ** 2)) for weight in weights
 ]
 lowest = min(range(len(weights)), key=errors.__getitem__)
+alt = "The error falls as lambda grows, to a minimum near 0.03, then rises again."
 show_curves(
     {
         "Tikhonov": (weights, errors),
@@ -631,7 +614,7 @@ show_curves(
     y_label="mean squared error",
     log_x=True,
     log_y=True,
-    alt="The error falls as lambda grows, to a minimum near 0.03, then rises again.",
+    alt=alt,
 )
 
 # %% [markdown]
@@ -647,13 +630,9 @@ for name, weight in {
 }.items():
     restored = tikhonov(noisy, weight)
     shown[f"{name}: {weight:.1g}, {psnr(restored, clean):.1f} dB"] = restored
-show_images(
-    shown,
-    alt=(
-        "The blurred photograph; a restoration buried in noise; one with some grain; a "
-        "dark one."
-    ),
-)
+alt = "The blurred photograph; a restoration buried in noise; one with some grain; "
+alt += "a dark one."
+show_images(shown, alt=alt)
 
 # %% [markdown]
 # We observe that even the best one is not good. It still has grain, its edges are soft, and it is a bit too dark,
@@ -770,13 +749,9 @@ results["TV"] = fit_pixels(noisy, A, total_variation, weight=0.003)
 deblurred = {name: psnr(x, clean) for name, x in results.items()}
 shown = {f"y: {psnr(noisy, clean):.1f} dB": noisy}
 shown |= {f"{name}: {deblurred[name]:.1f} dB": x for name, x in results.items()}
-show_images(
-    shown,
-    alt=(
-        "Blurred and noisy; Tikhonov with grain; smoothness, soft; TV with flat areas "
-        "and firm edges."
-    ),
-)
+alt = "Blurred and noisy; Tikhonov with grain; smoothness, soft; "
+alt += "TV with flat areas and firm edges."
+show_images(shown, alt=alt)
 
 # %% [markdown]
 # We observe that each gains over the one before. TV has flat areas without grain and the firmest edges. A price
@@ -807,13 +782,9 @@ for name, x in {"photograph": clean, "drawing": drawing[None, None]}.items():
         estimate = fit_pixels(y, Mask(kept), penalty, weight)
         filled[name, method] = psnr(estimate, x)
         shown[f"{name}, {method}: {filled[name, method]:.1f} dB"] = estimate
-show_images(
-    shown,
-    alt=(
-        "A photograph and a drawing, each half black; still half black; filled, edges "
-        "frayed; filled."
-    ),
-)
+alt = "A photograph and a drawing, each half black; still half black; "
+alt += "filled, edges frayed; filled."
+show_images(shown, alt=alt)
 
 # %% [markdown]
 # We observe:
@@ -858,13 +829,9 @@ lawn_results = {"TV": fit_pixels(lawn_y, A, total_variation, weight=0.003)}
 lawn_results["smoothness"] = fit_pixels(lawn_y, A, smoothness, weight=0.01)
 shown = {"lawn": lawn, f"y: {psnr(lawn_y, lawn):.1f} dB": lawn_y}
 shown |= {f"{name}: {psnr(x, lawn):.1f} dB": x for name, x in lawn_results.items()}
-show_images(
-    shown,
-    alt=(
-        "Grass; blurred and noisy; TV turns blades into flat patches; smoothness "
-        "leaves them soft."
-    ),
-)
+alt = "Grass; blurred and noisy; TV turns blades into flat patches; "
+alt += "smoothness leaves them soft."
+show_images(shown, alt=alt)
 lawn_gain = psnr(lawn_results["TV"], lawn) - psnr(lawn_y, lawn)
 photograph_gain = deblurred["TV"] - psnr(noisy, clean)
 
@@ -889,15 +856,14 @@ lines = {
 lines["smoothness"] = fit_pixels(
     ramp_y, Identity(), smoothness, weight=5.0, learning_rate=0.005
 )
+alt = "A straight line; TV follows it in flat steps with jumps; "
+alt += "smoothness waves gently."
 show_curves(
     {name: x.flatten() for name, x in lines.items()},
     x_label="pixel",
     y_label="gray value",
     title="An even slope becomes a staircase",
-    alt=(
-        "A straight line; TV follows it in flat steps with jumps; smoothness waves "
-        "gently."
-    ),
+    alt=alt,
 )
 
 # %% [markdown]

@@ -148,11 +148,9 @@ for index, corner in enumerate([(72, 38), (98, 80), (59, 56)]):
     }
     for axes, (title, (row, column)) in zip(grid[index], titles.items(), strict=True):
         draw_picture(axes, face[..., row : row + size, column : column + size], title)
-show_figure(
-    figure,
-    "A man at a telescope. The cheek's neighbours lie on the cheek, those of an edge "
-    "along it. The eye's neighbours are no eyes.",
-)
+alt = "A man at a telescope. The cheek's neighbours lie on the cheek, those of an "
+alt += "edge along it. The eye's neighbours are no eyes."
+show_figure(figure, alt)
 
 # %% [markdown]
 # We observe three kinds of patches (thick box: the query; thin boxes of the same colour and line style: its neighbours).
@@ -204,11 +202,9 @@ for axes, name in zip(figure.subplots(1, 3, sharey=True), photographs, strict=Tr
         "share of patches below",
     )
     axes.set(title=name, xscale="log", xlim=(1e-3, 0.5))
-show_figure(
-    figure,
-    "Three panels of rising curves: the nearest patch's distance lies left of the "
-    "random one's in each.",
-)
+alt = "Three panels of rising curves: "
+alt += "the nearest patch's distance lies left of the random one's in each."
+show_figure(figure, alt)
 
 # %% [markdown]
 # We observe that searching pays on all three pictures. On the bricks half of all patches have a neighbour that
@@ -265,11 +261,9 @@ for index, corner in enumerate([(97, 80), (30, 88), (57, 55)]):
         strict=True,
     ):
         draw_picture(axes, window, title)
-show_figure(
-    figure,
-    "Two edges of the picture are found in its half-size copy, and their parents show "
-    "sharper edges; an eye is not.",
-)
+alt = "Two edges of the picture are found in its half-size copy, and their parents "
+alt += "show sharper edges; an eye is not."
+show_figure(figure, alt)
 
 # %% [markdown]
 # We observe that edges look alike at both sizes, and their parents are edges with more pixels. What was found for the eye is no eye.
@@ -376,11 +370,9 @@ figure.legend(
     ncols=4,
     fontsize=9,
 )
-show_figure(
-    figure,
-    "Five panels: falling curves of the outside distance reach the flat inside line "
-    "late for detailed patches, or not at all.",
-)
+alt = "Five panels: falling curves of the outside distance reach the flat inside line "
+alt += "late for detailed patches, or not at all."
+show_figure(figure, alt)
 
 
 # %%
@@ -507,11 +499,9 @@ for axes, name in zip(figure.subplots(1, 2, sharey=True), copies, strict=True):
     axes.set(title=name, xscale="log")
     axes.set_xticks(counts, counts)
     axes.minorticks_off()
-show_figure(
-    figure,
-    "True copies rise in a straight line. Neighbours from the clean picture follow "
-    "and bend; those from the noisy one stay lower.",
-)
+alt = "True copies rise in a straight line. Neighbours from the clean picture follow "
+alt += "and bend; those from the noisy one stay lower."
+show_figure(figure, alt)
 
 # %% [markdown]
 # We observe:
@@ -592,10 +582,8 @@ shown = {
     f"estimate, {psnr(estimate, x):.1f} dB": estimate,
     "votes / 169": votes / 169,
 }
-alt = (
-    "A noisy face; the same, clean on cheek and sky; votes are many there, few in hair "
-    "and at edges; the error is the opposite."
-)
+alt = "A noisy face; the same, clean on cheek and sky; "
+alt += "votes are many there, few in hair and at edges; the error is the opposite."
 show_images(shown | {"|error| x 5": 5 * (estimate - x).abs()}, alt)
 
 # %% [markdown]
@@ -641,11 +629,9 @@ figure = Figure(figsize=(6.4, 3.6), layout="constrained")
 draw_curves(axes := figure.subplots(), curves, "strength h / sigma", "PSNR (dB)")
 axes.set_ylim(18, 36.5)
 axes.legend(ncols=4, fontsize=9, loc="upper center")
-show_figure(
-    figure,
-    "Four curves with one hump each, near 0.6 to 0.8; the smooth coffee highest, the "
-    "grass lowest.",
-)
+alt = "Four curves with one hump each, near 0.6 to 0.8; "
+alt += "the smooth coffee highest, the grass lowest."
+show_figure(figure, alt)
 
 # %% [markdown]
 # We observe one hump for each picture, and nearly at one place. That is worth much: with $h$ in units of $\sigma$, 0.8 serves all four.
@@ -661,10 +647,8 @@ for strength in (0.2, 0.6, 2.0):
     estimate = non_local_means(y, sigma, strength=strength)
     shown[f"strength {strength}: {psnr(estimate, x):.1f} dB"] = estimate
     shown[f"taken away, {strength}"] = 0.5 + 2 * (y - estimate)
-alt = (
-    "A cat's eye at three strengths, and what was taken away: noise with holes; noise; "
-    "noise with the outline of the eye."
-)
+alt = "A cat's eye at three strengths, and what was taken away: noise with holes; "
+alt += "noise; noise with the outline of the eye."
 show_images(shown, alt, columns=2)
 
 # %% [markdown]
@@ -738,13 +722,9 @@ for name in ("coffee", "camera", "grass"):
     )
 
 # %%
-show_images(
-    shown,
-    alt=(
-        "Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by "
-        "BM3D. BM3D keeps more of hair and blades."
-    ),
-)
+alt = "Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by "
+alt += "BM3D. BM3D keeps more of hair and blades."
+show_images(shown, alt=alt)
 
 # %% [markdown]
 # We observe that BM3D is ahead on all three, by about one decibel. Both follow the picture: coffee is easy, grass is hard for both.
@@ -800,10 +780,8 @@ for column, (name, distance) in enumerate(maps.items()):
     axes[1, column].set_title(f"novelty {novelty[name]:.2f}", fontsize=10)
     axes[1, column].axis("off")
 figure.colorbar(shown, ax=axes, label="distance", shrink=0.7)
-alt = (
-    "Five pictures with boxes on their six most unique patches, and maps: bricks and "
-    "moon are dark, the lawn is bright, the face has bright eyes."
-)
+alt = "Five pictures with boxes on their six most unique patches, and maps: "
+alt += "bricks and moon are dark, the lawn is bright, the face has bright eyes."
 show_figure(figure, alt)
 
 # %% [markdown]

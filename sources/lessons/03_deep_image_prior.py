@@ -149,13 +149,9 @@ for seed in range(3):
         draw.max() - draw.min()
     )
 draws["white noise"] = torch.rand(1, 3, 128, 128)
-show_images(
-    draws,
-    alt=(
-        "Three outputs of untrained networks, cloudy and smooth in places, beside "
-        "white noise without structure."
-    ),
-)
+alt = "Three outputs of untrained networks, cloudy and smooth in places, beside white "
+alt += "noise without structure."
+show_images(draws, alt=alt)
 
 # %% [markdown]
 # We observe clouds with structure at several scales, not white noise (each draw is stretched to full contrast).
@@ -279,13 +275,9 @@ targets = {
     "shuffled pixels": small.flatten(2)[..., order].view_as(small),
     "pure noise": add_gaussian(torch.full_like(small, 0.5), 0.2, seed=1).clamp(0, 1),
 }
-show_images(
-    targets,
-    alt=(
-        "The four targets: a detail of a coffee cup, the same with noise, its pixels "
-        "shuffled, pure noise."
-    ),
-)
+alt = "The four targets: a detail of a coffee cup, the same with noise, its pixels "
+alt += "shuffled, pure noise."
+show_images(targets, alt=alt)
 
 # %%
 iterations_small = runtime.pick(quick=240, full=2000)
@@ -296,10 +288,8 @@ fits = {
 curves = {
     name: (fit.history["iteration"], fit.history["loss"]) for name, fit in fits.items()
 }
-alt = (
-    "Loss over iterations for the four targets. The photograph falls fastest and "
-    "lowest; pure noise falls slowest."
-)
+alt = "Loss over iterations for the four targets. "
+alt += "The photograph falls fastest and lowest; pure noise falls slowest."
 show_curves(curves, "iteration", "loss (mean squared error)", alt, log_y=True)
 
 # %% [markdown]
@@ -357,13 +347,9 @@ shown = {
     f"{name}, {psnr(p, small):.1f} dB" if name != "truth" else name: p
     for name, p in pictures.items()
 }
-show_images(
-    shown,
-    alt=(
-        "A detail of the cup: noisy, last output, average of outputs, truth. The "
-        "average is the smoothest estimate."
-    ),
-)
+alt = "A detail of the cup: noisy, last output, average of outputs, truth. "
+alt += "The average is the smoothest estimate."
+show_images(shown, alt=alt)
 same_average = compare("average", average, fits["photograph + noise"].estimate)
 
 # %% [markdown]
@@ -414,10 +400,8 @@ curves = {
     name: (r.history["iteration"], r.history["psnr_average"])
     for name, r in variants.items()
 }
-alt = (
-    "PSNR of the average over iterations for five variants. Without noise on z and "
-    "with wide skips it falls early; without skips it rises longest."
-)
+alt = "PSNR of the average over iterations for five variants. Without noise on z and "
+alt += "with wide skips it falls early; without skips it rises longest."
 show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 
 # %% [markdown]
@@ -481,13 +465,9 @@ pictures = {
 shown = {f"{name}, {psnr(p, grass):.1f} dB": p for name, p in pictures.items()} | {
     "truth": grass
 }
-show_images(
-    shown,
-    alt=(
-        "Grass: noisy, denoised by NLM, by the deep image prior, and the truth. The "
-        "prior's estimate is washed out."
-    ),
-)
+alt = "Grass: noisy, denoised by NLM, by the deep image prior, and the truth. "
+alt += "The prior's estimate is washed out."
+show_images(shown, alt=alt)
 print(
     f"cup, 128 px: noisy {psnr(y, x):.2f}, NLM {psnr(nlm(y), x):.2f}, deep image "
     f"prior {psnr(result.estimate, x):.2f} dB"

@@ -137,12 +137,9 @@ pictures = {
     "network": enlarged.estimate,
     "network, consistent": consistent(enlarged.estimate, y, A),
 }
-show(
-    pictures,
-    coffee,
-    "A coffee cup enlarged four times: bicubic is blurred, the network's edges are "
-    "sharper.",
-)
+alt = "A coffee cup enlarged four times: "
+alt += "bicubic is blurred, the network's edges are sharper."
+show(pictures, coffee, alt)
 misfits = {name: float((A(x) - y).abs().max()) for name, x in pictures.items()}
 print("largest misfit:", {name: f"{misfit:.6f}" for name, misfit in misfits.items()})
 
@@ -232,11 +229,8 @@ x = picture("coffee", side=64).to(device)
 A = Blur(gaussian_kernel(9, 1.6))
 y = add_gaussian(A(x), 1 / 255)
 least_squares = run(deep_image_prior(y, A, iterations=200), truth=x)
-show(
-    {"blurred": y, "network": least_squares.estimate},
-    x,
-    "A detail of the cup: blurred, after 200 iterations, and the truth.",
-)
+alt = "A detail of the cup: blurred, after 200 iterations, and the truth."
+show({"blurred": y, "network": least_squares.estimate}, x, alt)
 
 # %% [markdown]
 # Better than the blurred picture, but still soft. Why? A blur multiplies each wave of the picture by a number, its spectrum $K$ (lesson 01).
@@ -271,10 +265,8 @@ weights = {
     "least squares": (K, K**2),
     "back-projection": (K, (K**2 / (K**2 + 1e-3)) ** 2),
 }
-alt = (
-    "Two rising curves. Back-projection counts waves with spectrum 0.1 almost fully, "
-    "least squares by a hundredth."
-)
+alt = "Two rising curves. Back-projection counts waves with spectrum 0.1 almost "
+alt += "fully, least squares by a hundredth."
 show_curves(
     weights,
     "|K| of a wave",
@@ -339,10 +331,8 @@ for level in levels:
 
 # %%
 curves = {name: (levels, values) for name, values in ends.items()}
-alt = (
-    "PSNR over noise. Back-projection starts higher and falls steeply; the curves "
-    "cross at a low noise level."
-)
+alt = "PSNR over noise. Back-projection starts higher and falls steeply; "
+alt += "the curves cross at a low noise level."
 show_curves(curves, "noise level sigma, of 255", "PSNR after 200 iterations (dB)", alt)
 
 # %% [markdown]
@@ -411,11 +401,8 @@ show_images(
     {"sinogram": sinogram},
     alt="Waves: each spot of the phantom draws a sine curve over the angles.",
 )
-show(
-    {"FBP": fbp, "network": reconstructed.estimate},
-    phantom,
-    "The phantom: FBP has streaks and noise, the network has less of both.",
-)
+alt = "The phantom: FBP has streaks and noise, the network has less of both."
+show({"FBP": fbp, "network": reconstructed.estimate}, phantom, alt)
 
 # %% [markdown]
 # We observe that FBP draws fine streaks, because angles are missing, and makes the noise stronger. The network shows less of both:
@@ -441,12 +428,9 @@ pictures = {
 show_images(
     {"lines that are measured": mask}, alt="Vertical white lines, dense in the middle."
 )
-show(
-    pictures,
-    camera,
-    "A face in profile: zero-filling repeats its edges sideways; the network's "
-    "picture has fewer such ghosts.",
-)
+alt = "A face in profile: zero-filling repeats its edges sideways; "
+alt += "the network's picture has fewer such ghosts."
+show(pictures, camera, alt)
 
 # %% [markdown]
 # We observe that zero-filling repeats each edge sideways, as *ghosts*. The network's picture has fewer of them: ghosts add fine structure, and fine structure comes late.
@@ -542,12 +526,9 @@ sharpened = {
     name: run(deep_image_prior(y, Blur(kernel), iterations=300), truth=x).estimate
     for name, kernel in kernels.items()
 }
-show(
-    {"blurred": y} | sharpened,
-    x,
-    "The cup sharpened with the right kernel, and with one too wide: dark and bright "
-    "seams along the edges.",
-)
+alt = "The cup sharpened with the right kernel, and with one too wide: "
+alt += "dark and bright seams along the edges."
+show({"blurred": y} | sharpened, x, alt)
 
 # %% [markdown]
 # We observe:

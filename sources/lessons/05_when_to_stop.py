@@ -83,10 +83,8 @@ parts = {
     name: (range(10, iterations), values[10:].tolist())
     for name, values in parts.items()
 }
-alt = (
-    "The rest falls steeply and then lies low, the learned noise rises, and their sum "
-    "has the shape of a U."
-)
+alt = "The rest falls steeply and then lies low, the learned noise rises, and their "
+alt += "sum has the shape of a U."
 show_curves(parts, "iteration, from 10 on", "mean squared error", alt)
 
 # %% [markdown]
@@ -298,10 +296,8 @@ for k in (32, 1024):
         f"k = {k:4}: formula and run differ by at most {deviation[k]:.1%} of the "
         "signal, at any step"
     )
-alt = (
-    "Two U-shaped curves and their formulas. With 1024 channels formula and run lie on "
-    "each other; with 32 they part."
-)
+alt = "Two U-shaped curves and their formulas. "
+alt += "With 1024 channels formula and run lie on each other; with 32 they part."
 show_curves(
     errors,
     "step of gradient descent",
@@ -598,10 +594,8 @@ curves = {f"Deep Decoder, k = {k}": decoded[25, k] for k in (8, 16, 32)} | {
     "skip network": skip["psnr_average"]
 }
 curves = {name: (skip["iteration"], values) for name, values in curves.items()}
-alt = (
-    "PSNR over iterations: the narrow decoders end flat, the wide one and the skip "
-    "network fall."
-)
+alt = "PSNR over iterations: "
+alt += "the narrow decoders end flat, the wide one and the skip network fall."
 show_curves(curves, "iteration", "PSNR of the average (dB), sigma 25", alt)
 
 # %% [markdown]
@@ -670,13 +664,9 @@ shown = {
     f"mean, {psnr(posterior.estimate, x):.1f} dB": posterior.estimate,
     "spread x 8": 8 * posterior.spread.mean(1, keepdim=True),
 }
-show_images(
-    shown | {"actual error x 8": 8 * actual.mean(1, keepdim=True)},
-    alt=(
-        "The mean picture; a map of its spread; a map of its error. Both are bright at "
-        "edges."
-    ),
-)
+alt = "The mean picture; a map of its spread; a map of its error. "
+alt += "Both are bright at edges."
+show_images(shown | {"actual error x 8": 8 * actual.mean(1, keepdim=True)}, alt=alt)
 
 # %% [markdown]
 # We observe three things.

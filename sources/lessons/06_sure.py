@@ -80,10 +80,8 @@ curves = {
     "n f(x + n) p(n)": (n.tolist(), left.tolist()),
     "sigma² f'(x + n) p(n)": (n.tolist(), right.tolist()),
 }
-alt = (
-    "Two curves of quite different shapes: one with two humps, one cut from a bell. "
-    "The areas under both are equal."
-)
+alt = "Two curves of quite different shapes: one with two humps, one cut from a bell. "
+alt += "The areas under both are equal."
 show_curves(
     curves,
     "noise n, with sigma = 1 and x = 0.5",
@@ -132,10 +130,8 @@ curves = {
     for name, pairs in both.items()
     for i, kind in enumerate(("true risk", "mean of SURE"))
 }
-alt = (
-    "Risk over x. For the soft threshold both curves coincide. For the hard one the "
-    "mean of SURE lies far below the risk, where x is near the threshold."
-)
+alt = "Risk over x. For the soft threshold both curves coincide. For the hard one the "
+alt += "mean of SURE lies far below the risk, where x is near the threshold."
 show_curves(curves, "x, with sigma = 1 and threshold 1", "mean squared error", alt)
 
 # %% [markdown]
@@ -270,10 +266,8 @@ curves = {
     name: (strengths, list(values))
     for name, values in zip(("true error", "SURE", "squared distance to y"), scores)
 }
-alt = (
-    "True error and SURE over the strength: two curves with a valley at the same "
-    "place. The distance to y only rises."
-)
+alt = "True error and SURE over the strength: "
+alt += "two curves with a valley at the same place. The distance to y only rises."
 show_curves(curves, "strength of non-local means", "mean squared", alt)
 
 # %% [markdown]
@@ -374,23 +368,17 @@ curves = {
     "SURE, single outputs": (stein.history["iteration"], stein.history["psnr"]),
     "SURE, average": (stein.history["iteration"], stein.history["psnr_average"]),
 }
-alt = (
-    "PSNR over the iterations. The plain loss peaks early and falls to the noisy "
-    "picture. SURE rises far above that peak and stays."
-)
+alt = "PSNR over the iterations. The plain loss peaks early and falls to the noisy "
+alt += "picture. SURE rises far above that peak and stays."
 show_curves(curves, "iteration", "PSNR (dB)", alt, log_x=True)
 estimated = [10 * math.log10(1 / max(loss, 1e-6)) for loss in stein.history["loss"]]
 curves = {
     "true PSNR": (stein.history["iteration"], stein.history["psnr"]),
     "PSNR that SURE says": (stein.history["iteration"], estimated),
 }
-show_curves(
-    curves,
-    "iteration",
-    "dB",
-    "The PSNR that SURE says lies about the true one, at first close, later above it.",
-    log_x=True,
-)
+alt = "The PSNR that SURE says lies about the true one, at first close, later above "
+alt += "it."
+show_curves(curves, "iteration", "dB", alt, log_x=True)
 
 # %% [markdown]
 # We observe that the network with SURE climbs far above the peak of the plain one, and **stays there**. Lesson 05 needed a rule for stopping; here the loss itself knows.
@@ -623,13 +611,8 @@ curves = {
     name: (result.history["iteration"], result.history["psnr_average"])
     for name, result in runs.items()
 }
-show_curves(
-    curves,
-    "iteration",
-    "PSNR (dB)",
-    "The misfit alone rises and then falls far. GSURE rises and stays.",
-    log_x=True,
-)
+alt = "The misfit alone rises and then falls far. GSURE rises and stays."
+show_curves(curves, "iteration", "PSNR (dB)", alt, log_x=True)
 restored = {"blurred and noisy": y_blurred, "Tikhonov": tame(y_blurred)} | {
     name: result.estimate for name, result in runs.items()
 }
@@ -683,10 +666,8 @@ for width in widths:
     rows["SURE, mean variance"].append(
         risks.sure(f, y_photons, average_sigma, b=b).item()
     )
-alt = (
-    "Three curves over the width of the blur, which lie nearly on each other, with the "
-    "same lowest point."
-)
+alt = "Three curves over the width of the blur, which lie nearly on each other, with "
+alt += "the same lowest point."
 show_curves(
     {name: (widths, values) for name, values in rows.items()},
     "width of the blur (pixels)",

@@ -281,13 +281,14 @@ self_taught = await watch(
 )
 with torch.no_grad():
     seeing = blind_network(y)
+alt = "A face: noisy, and two clean versions; the second has a little more detail."
 show(
     {
         "noisy": y,
         "Noise2Self, blind": self_taught.estimate,
         "same network, seeing": seeing,
     },
-    "A face: noisy, and two clean versions; the second has a little more detail.",
+    alt,
 )
 same_fit = compare(
     "after 20 iterations",
@@ -495,13 +496,9 @@ curves = {
     name: (history["iteration"], history["psnr_average"])
     for name, history in taken_away.items()
 }
-show_curves(
-    curves,
-    "iteration",
-    "PSNR of the average (dB)",
-    "Four curves that still rise, and one, without mask and dropout, that peaks and "
-    "falls to the noisy picture.",
-)
+alt = "Four curves that still rise, and one, without mask and dropout, that peaks and "
+alt += "falls to the noisy picture."
+show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 
 # %% [markdown]
 # We observe two things. The ensemble is worth more than a decibel. And without mask **and** dropout the network falls into the identity trap: it peaks and collapses.

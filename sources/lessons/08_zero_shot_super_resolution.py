@@ -66,10 +66,8 @@ coins = picture("coins", side=144).to(device)
 A = Downsample(2)
 y = A(coins)
 son = A(y)
-alt = (
-    "Three versions of a picture of coins, each twice smaller than the one before; all "
-    "are shown at the same size."
-)
+alt = "Three versions of a picture of coins, each twice smaller than the one before; "
+alt += "all are shown at the same size."
 show_images(
     {
         "truth x (unknown), 144 px": coins,
@@ -89,12 +87,9 @@ shown = {
     "missing in the son: known": 0.5 + 2 * missing_small,
     "missing in y: unknown": 0.5 + 2 * missing_large,
 }
-show_images(
-    shown,
-    "Two maps, light and dark along the rims of the coins. The left one is coarser, "
-    "and else they look alike.",
-    columns=2,
-)
+alt = "Two maps, light and dark along the rims of the coins. "
+alt += "The left one is coarser, and else they look alike."
+show_images(shown, alt, columns=2)
 
 # %% [markdown]
 # We observe the same patterns: a rim leaves a dark and a bright line, at both sizes. The left map is our training set.
@@ -194,10 +189,8 @@ first = await watch(
     fit(y, A, networks[0], iterations=runtime.pick(quick=400, full=1500)), truth=coins
 )
 bicubic = enlarge(y, A).clamp(0, 1)
-alt = (
-    "Coins: blurred by bicubic interpolation, with crisp rims from the network, and "
-    "the truth."
-)
+alt = "Coins: blurred by bicubic interpolation, with crisp rims from the network, and "
+alt += "the truth."
 show({"bicubic": bicubic, "network": first.estimate}, coins, alt)
 
 # %% [markdown]
@@ -216,10 +209,8 @@ added |= {
     "added, at the end": first.estimate - bicubic,
     "really missing": coins - bicubic,
 }
-alt = (
-    "Four maps: dark blurred coins at first, then clear lines along their rims. The "
-    "last one, what was missing, has fine grain besides."
-)
+alt = "Four maps: dark blurred coins at first, then clear lines along their rims. "
+alt += "The last one, what was missing, has fine grain besides."
 show_images({name: 0.5 + 2 * map_ for name, map_ in added.items()}, alt)
 residual, wanted = (first.estimate - bicubic).flatten(), (coins - bicubic).flatten()
 alike = torch.corrcoef(torch.stack([residual, wanted]))[0, 1]
@@ -337,10 +328,8 @@ race = {
     "deep image prior": consistent(prior.estimate, small, A),
     "zero-shot": zero_shot.estimate,
 }
-alt = (
-    "A face in a space suit, enlarged in three ways, and the truth. Zero-shot has the "
-    "clearest eyes and stripes."
-)
+alt = "A face in a space suit, enlarged in three ways, and the truth. "
+alt += "Zero-shot has the clearest eyes and stripes."
 show(race, astronaut, alt)
 print(
     f"seconds: deep image prior {prior.seconds:.0f}, zero-shot {zero_shot.seconds:.0f}"
@@ -381,10 +370,8 @@ for name, B in {"told bicubic": A, "told the kernel": camera}.items():
     told[name] = run(
         zero_shot_sr(blurred, B, iterations=iterations, gradual=1)
     ).estimate
-alt = (
-    "A cat's face enlarged: blurred by bicubic and where bicubic was told, sharp where "
-    "the kernel was told."
-)
+alt = "A cat's face enlarged: "
+alt += "blurred by bicubic and where bicubic was told, sharp where the kernel was told."
 show({"bicubic": enlarge(blurred, A)} | told, cat, alt)
 for name, estimate in told.items():
     print(
@@ -413,10 +400,8 @@ for name, noise in {"clean sons": 0.0, "noisy sons": 8 / 255}.items():
     cleaned[name] = run(
         zero_shot_sr(noisy, A, iterations=iterations, noise=noise, gradual=1)
     ).estimate
-alt = (
-    "A noisy cat's face enlarged: grainy by bicubic, grainier with clean sons, smooth "
-    "with noisy sons."
-)
+alt = "A noisy cat's face enlarged: "
+alt += "grainy by bicubic, grainier with clean sons, smooth with noisy sons."
 show({"bicubic": enlarge(noisy, A)} | cleaned, cat, alt)
 
 # %% [markdown]
@@ -448,10 +433,8 @@ print(
 wall = picture("brick", side=128).to(device)
 small_wall = A(wall)
 built = run(zero_shot_sr(small_wall, A, iterations=iterations, gradual=1)).estimate
-alt = (
-    "A brick wall enlarged by bicubic and by zero-shot, and the truth: fine grain on "
-    "flat stones."
-)
+alt = "A brick wall enlarged by bicubic and by zero-shot, and the truth: "
+alt += "fine grain on flat stones."
 show({"bicubic": enlarge(small_wall, A), "zero-shot": built}, wall, alt)
 
 # %% [markdown]

@@ -95,10 +95,8 @@ for name in ("camera", "text", "brick", "shepp_logan_phantom"):
 # %%
 wall, y = observe("brick")
 elsewhere = denoise(denoiser, y)
-alt = (
-    "A brick wall: noisy, denoised by the trained network with soft seams, and the "
-    "truth."
-)
+alt = "A brick wall: noisy, denoised by the trained network with soft seams, and the "
+alt += "truth."
 show_images(
     {
         f"noisy: {psnr(y, wall):.1f} dB": y,
@@ -224,20 +222,16 @@ free_runs = {
     what: follow(tune_by_sure(y, denoiser, sigma, what, 80, 1e-3), wall)
     for what in ("gain", "all")
 }
-alt = (
-    "Change of the quality by iteration: with gains it stays near zero, with all "
-    "weights it falls by a decibel or more."
-)
+alt = "Change of the quality by iteration: "
+alt += "with gains it stays near zero, with all weights it falls by a decibel or more."
 show_curves(
     {what: quality for what, (_, quality) in free_runs.items()},
     "iteration",
     "dB over the trained network",
     alt,
 )
-alt = (
-    "The loss by iteration: with gains it hardly moves, with all weights it falls "
-    "steadily."
-)
+alt = "The loss by iteration: "
+alt += "with gains it hardly moves, with all weights it falls steadily."
 show_curves(
     {what: losses for what, (losses, _) in free_runs.items()},
     "iteration",
@@ -309,11 +303,9 @@ shown = {
     "a patch with fresh noise": noisy_patches[:1],
     "the patch, of its own result": clean_patches[:1],
 }
-show_images(
-    shown,
-    "A patch of brick wall with noise, and the same patch as the trained network "
-    "restored it.",
-)
+alt = "A patch of brick wall with noise, and the same patch as the trained network "
+alt += "restored it."
+show_images(shown, alt)
 
 # %%
 tuned = await watch(
@@ -329,11 +321,9 @@ both = {
     f"adapted: {psnr(tuned.estimate, wall):.2f} dB": tuned.estimate,
     "truth": wall,
 }
-show_images(
-    both,
-    "A brick wall: the adapted network's stones are smoother than the trained one's, "
-    "and its seams as clear; the truth has fine grain.",
-)
+alt = "A brick wall: the adapted network's stones are smoother than the trained "
+alt += "one's, and its seams as clear; the truth has fine grain."
+show_images(both, alt)
 
 # %% [markdown]
 # We observe that the curve rises and stays. Stones come out smoother, seams stay clear. There is no cliff as in lesson 03, because the noise of $y$ is never a target.
@@ -413,10 +403,8 @@ restored["IDBP, adapted"] = run(idbp(small, A, denoiser, adapt="all")).estimate
 agree = compare(
     "IDBP, by hand", restore(small, A, denoiser), restored["IDBP"], tolerance=1e-4
 )
-alt = (
-    "A brick wall, enlarged twice: soft by bicubic, with clear seams by IDBP, and the "
-    "truth."
-)
+alt = "A brick wall, enlarged twice: "
+alt += "soft by bicubic, with clear seams by IDBP, and the truth."
 show_images(
     {f"{name}: {psnr(z, wall, shave=2):.2f} dB": z for name, z in restored.items()}
     | {"truth": wall},
@@ -445,10 +433,8 @@ ways["and back-projected"] = as_trained(enlarger, y, camera).detach()
 ways["adapted"] = run(
     adapt_super_resolution(y, camera, enlarger, iterations=150)
 ).estimate
-alt = (
-    "A cat's eye, enlarged: blurred by bicubic and by the trained network, sharp where "
-    "the kernel was used."
-)
+alt = "A cat's eye, enlarged: "
+alt += "blurred by bicubic and by the trained network, sharp where the kernel was used."
 show_images(
     {
         f"{name}: {psnr(z.clamp(0, 1), cat, shave=6):.2f} dB": z

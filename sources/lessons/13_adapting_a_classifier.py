@@ -57,11 +57,9 @@ def error(logits, labels):
 shown = {"clean": pictures[:1]} | {
     name: corrupt(pictures[:1], name, 5) for name in CORRUPTIONS
 }
-show_images(
-    shown,
-    "One handwritten digit: clean, and in seven corrupted versions, most of which one "
-    "can still read.",
-)
+alt = "One handwritten digit: "
+alt += "clean, and in seven corrupted versions, most of which one can still read."
+show_images(shown, alt)
 
 # %% [markdown]
 # **Predict before you run.** The network names 99 of 100 clean digits. How many of the corrupted ones? And which corruption hurts most: the one that looks worst to you?
@@ -326,13 +324,9 @@ curves["as it was"] = (
 # The error so far, over the pictures of the stream, mean of three corruptions:
 
 # %%
-show_curves(
-    curves,
-    "picture",
-    "wrong so far (%)",
-    "Three curves: carry on falls along the stream, reset stays between it and the "
-    "network as it was.",
-)
+alt = "Three curves: carry on falls along the stream, reset stays between it and the "
+alt += "network as it was."
+show_curves(curves, "picture", "wrong so far (%)", alt)
 
 # %% tags=["nbval-check-output"]
 print("my practice and the library's agree:", same_practice)
@@ -467,10 +461,8 @@ for label, method in methods.items():
 # One point a pass over all seven corruptions:
 
 # %%
-alt = (
-    "The error of TENT lies highest, that of CoTTA with 1 in 10 lowest, the others "
-    "between."
-)
+alt = "The error of TENT lies highest, that of CoTTA with 1 in 10 lowest, the others "
+alt += "between."
 show_curves(
     {label: (range(1, passes + 1), values) for label, values in drift.items()},
     "pass",
