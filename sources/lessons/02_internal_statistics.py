@@ -27,6 +27,7 @@
 # %%
 import torch
 from matplotlib.figure import Figure
+from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.figures import COLOURS, STYLES, draw_boxes, draw_curves, draw_picture
@@ -34,9 +35,8 @@ from dil_course.figures import show_figure, show_images
 from dil_course.signals import Downsample, add_gaussian, nearest, patches, picture
 from dil_course.signals import places, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings
+torch.set_num_threads(1)
 
 
 def gray(name, side=128):
@@ -58,17 +58,11 @@ face = gray("camera")
 # %%
 def by_hand(x, size):
     height, width = x.shape[-2:]
-    corners = [
-        (row, column)
-        for row in range(height - size + 1)
-        for column in range(width - size + 1)
-    ]
-    return torch.stack(
-        [
-            x[0, :, row : row + size, column : column + size].flatten()
-            for row, column in corners
-        ]
-    )
+    rows = []
+    for top in range(height - size + 1):
+        for left in range(width - size + 1):
+            rows.append(x[0, :, top : top + size, left : left + size].flatten())
+    return torch.stack(rows)
 
 
 def distances_by_hand(query, rows):
@@ -142,10 +136,9 @@ for index, corner in enumerate([(72, 38), (98, 80), (59, 56)]):
     near = neighbours(face, corner, size)
     draw_boxes(whole, [corner], size, index, width=3)
     draw_boxes(whole, [place for place, _ in near], size, index)
-    titles = {"query": corner} | {
-        f"{number + 1}: {distance:.3f}": place
-        for number, (place, distance) in enumerate(near)
-    }
+    titles = {"query": corner}
+    for number, (place, distance) in enumerate(near, start=1):
+        titles[f"{number}: {distance:.3f}"] = place
     for axes, (title, (row, column)) in zip(grid[index], titles.items(), strict=True):
         draw_picture(axes, face[..., row : row + size, column : column + size], title)
 alt = "A man at a telescope. The cheek's neighbours lie on the cheek, those of an "
@@ -172,9 +165,8 @@ def shapes(x, size=5):
 
 
 def draw_queries(x, seed=0, count=runtime.pick(quick=600, full=3000)):
-    order = torch.randperm(
-        len(patches(x, 5)), generator=runtime.generator(seed, "queries")
-    )
+    draw = runtime.generator(seed, "queries")
+    order = torch.randperm(len(patches(x, 5)), generator=draw)
     return order[:count], order[-count:]  # queries, and as many random patches
 
 
@@ -185,10 +177,8 @@ for name in photographs:
     inside = nearest(rows[some], rows, 1, 5, where[some], where)[0][:, 0]
     blind = (rows[some] - rows[others]).square().mean(1).sqrt()
     curves[name] = inside, blind
-    print(
-        f"{name:8} median distance: nearest {inside.median():.3f}, random "
-        f"{blind.median():.3f}"
-    )
+    medians = f"nearest {inside.median():.3f}, random {blind.median():.3f}"
+    print(f"{name:8} median distance: {medians}")
 
 # %%
 figure = Figure(figsize=(10, 3.2), layout="constrained")
@@ -254,12 +244,8 @@ for index, corner in enumerate([(97, 80), (30, 88), (57, 55)]):
     draw_boxes(small, [(row, column)], 7, index)
     trio = [query.reshape(1, 1, 7, 7), half[..., row : row + 7, column : column + 7]]
     trio += [face[..., 2 * row : 2 * row + 14, 2 * column : 2 * column + 14]]
-    for axes, title, window in zip(
-        grid[index],
-        ["query", f"found, {distance.item():.3f}", "parent"],
-        trio,
-        strict=True,
-    ):
+    titles = ["query", f"found, {distance.item():.3f}", "parent"]
+    for axes, title, window in zip(grid[index], titles, trio, strict=True):
         draw_picture(axes, window, title)
 alt = "Two edges of the picture are found in its half-size copy, and their parents "
 alt += "show sharper edges; an eye is not."
@@ -288,18 +274,8 @@ show_figure(figure, alt)
 
 
 # %%
-BUNDLED = [
-    "astronaut",
-    "coffee",
-    "chelsea",
-    "rocket",
-    "camera",
-    "coins",
-    "moon",
-    "brick",
-    "grass",
-    "gravel",
-]
+BUNDLED = ["astronaut", "coffee", "chelsea", "rocket", "camera"]
+BUNDLED += ["coins", "moon", "brick", "grass", "gravel"]
 TIMES = (0.25, 1, 4, 16)
 outside = {name: shapes(gray(name, 256)) for name in BUNDLED}
 
@@ -310,6 +286,12 @@ def gradient_strength(rows):
     return (down.square().mean((1, 2)) + right.square().mean((1, 2))).sqrt()
 
 
+# %% [markdown]
+# For each query, `race` measures the distance to the nearest patch in three places: the picture itself, its half-size copy,
+# and a growing set of patches from the other pictures.
+
+
+# %%
 def race(name, seed=0):
     x = gray(name)
     rows, where, some = shapes(x), places(x, 5), draw_queries(x, seed)[0]
@@ -317,19 +299,17 @@ def race(name, seed=0):
     result = {"inside": nearest(rows[some], rows, 1, 5, where[some], where)[0]}
     result["half size"] = nearest(rows[some], shapes(Downsample(2)(x)))[0]
     others = torch.cat([outside[other] for other in BUNDLED if other != name])
-    others = others[
-        torch.randperm(len(others), generator=runtime.generator(seed, "outside"))
-    ]
+    draw = runtime.generator(seed, "outside")
+    others = others[torch.randperm(len(others), generator=draw)]
     best, start = torch.inf, 0
-    for times in (
-        TIMES
-    ):  # a larger database can only come nearer, so only its new part is searched
+    # A larger database can only come nearer, so only its new part is searched
+    for times in TIMES:
         stop = int(times * len(rows))
         best = nearest(rows[some], others[start:stop])[0].clamp(max=best)
         result[times], start = best, stop
+    quarters = {key: values[:, 0].chunk(4) for key, values in result.items()}
     return {
-        key: torch.stack([quarter.mean() for quarter in values[:, 0].chunk(4)])
-        for key, values in result.items()
+        key: torch.stack([q.mean() for q in four]) for key, four in quarters.items()
     }
 
 
@@ -338,48 +318,41 @@ def race(name, seed=0):
 # detailed ones? How many times more must the outside have to draw level?
 
 # %%
-raced = {
-    name: race(name) for name in ("brick", "coffee", "chelsea", "astronaut", "grass")
-}
+raced = ["brick", "coffee", "chelsea", "astronaut", "grass"]
+raced = {name: race(name) for name in raced}
+
+
+def draw_race(axes, result, quarter, index, label):
+    values, look = [result[times][quarter] for times in TIMES], {"c": COLOURS[index]}
+    axes.plot(TIMES, values, "o", ls=STYLES[0], label=f"{label}, outside", **look)
+    look["ls"] = STYLES[1 + 2 * index]
+    axes.axhline(result["inside"][quarter], label=f"{label}, inside", **look)
+
+
+# %%
 figure = Figure(figsize=(10, 3.1), layout="constrained")
 for axes, (name, result) in zip(figure.subplots(1, 5), raced.items(), strict=True):
-    for index, (label, quarter) in enumerate(
-        {"smoothest": 0, "most detailed": 3}.items()
-    ):
-        axes.plot(
-            TIMES,
-            [result[times][quarter] for times in TIMES],
-            "o",
-            ls=STYLES[0],
-            c=COLOURS[index],
-            label=f"{label}, outside",
-        )
-        axes.axhline(
-            result["inside"][quarter],
-            ls=STYLES[1 + 2 * index],
-            c=COLOURS[index],
-            label=f"{label}, inside",
-        )
+    draw_race(axes, result, 0, 0, "smoothest")
+    draw_race(axes, result, 3, 1, "most detailed")
     axes.set(xscale="log", title=name, xlabel="outside : inside", ylim=(0, None))
     axes.set_xticks(TIMES, ["1/4", "1", "4", "16"], minor=False)
     axes.minorticks_off()
 figure.axes[0].set_ylabel("mean distance")
-figure.legend(
-    *figure.axes[0].get_legend_handles_labels(),
-    loc="outside lower center",
-    ncols=4,
-    fontsize=9,
-)
+handles = figure.axes[0].get_legend_handles_labels()
+figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=9)
 alt = "Five panels: falling curves of the outside distance reach the flat inside line "
 alt += "late for detailed patches, or not at all."
 show_figure(figure, alt)
 
 
+# %% [markdown]
+# The same in numbers: how many times more patches must the outside have to come as near as the inside?
+
+
 # %%
 def replaced_by(result, quarter):
-    enough = [
-        times for times in TIMES if result[times][quarter] <= result["inside"][quarter]
-    ]
+    target = result["inside"][quarter]
+    enough = [times for times in TIMES if result[times][quarter] <= target]
     return f"{min(enough):g}" if enough else "> 16"
 
 
@@ -457,9 +430,8 @@ print(
 
 # %%
 def average_of_nearest(y, searched, counts):
-    around = torch.nn.functional.pad(
-        searched, (2, 2, 2, 2), mode="reflect"
-    )  # a 5 x 5 patch around every pixel
+    # A 5 x 5 patch around every pixel
+    around = F.pad(searched, (2, 2, 2, 2), mode="reflect")
     numbers = nearest(patches(around, 5), patches(around, 5), k=max(counts))[1]
     pixels = y[0].flatten(1)
     return {k: pixels[:, numbers[:, :k]].mean(2).reshape(y.shape) for k in counts}
@@ -486,16 +458,10 @@ quality = {
     for key, results in searched.items()
 }
 for axes, name in zip(figure.subplots(1, 2, sharey=True), copies, strict=True):
-    lines = {
-        "true copies": (counts, copies[name]),
-        "searched in the clean picture": (counts, quality[name, "clean"]),
-    }
-    draw_curves(
-        axes,
-        lines | {"searched in the noisy picture": (counts, quality[name, "noisy"])},
-        "k",
-        "PSNR (dB)",
-    )
+    lines = {"true copies": (counts, copies[name])}
+    for kind in ("clean", "noisy"):
+        lines[f"searched in the {kind} picture"] = counts, quality[name, kind]
+    draw_curves(axes, lines, "k", "PSNR (dB)")
     axes.set(title=name, xscale="log")
     axes.set_xticks(counts, counts)
     axes.minorticks_off()
@@ -550,18 +516,15 @@ print(
 # %%
 def nlm(y, sigma, patch=5, reach=6, strength=0.8):
     border = reach + patch // 2
-    mirrored = torch.nn.functional.pad(y, [border] * 4, mode="reflect")
+    mirrored = F.pad(y, [border] * 4, mode="reflect")
     total = votes = 0
     for down in range(-reach, reach + 1):
         for right in range(-reach, reach + 1):
             moved = mirrored.roll((-down, -right), dims=(-2, -1))
             squared = (moved - mirrored).square().mean(1, keepdim=True)
-            distance = torch.nn.functional.avg_pool2d(
-                squared, patch, stride=1, padding=patch // 2
-            )
-            weight = torch.exp(
-                -(distance - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2
-            )
+            distance = F.avg_pool2d(squared, patch, stride=1, padding=patch // 2)
+            excess = (distance - 2 * sigma**2).clamp(min=0)
+            weight = torch.exp(-excess / (strength * sigma) ** 2)
             total, votes = total + weight * moved, votes + weight
     inside = slice(border, -border)
     return (total / votes)[..., inside, inside], votes[..., inside, inside]
@@ -689,37 +652,28 @@ import bm3d
 
 def denoise_bm3d(y, sigma):
     array = y[0].permute(1, 2, 0).double().numpy()
-    array = (
-        bm3d.bm3d_rgb(array, sigma)
-        if array.shape[2] == 3
-        else bm3d.bm3d(array[..., 0], sigma)
-    )
-    return (
-        torch.from_numpy(array)
-        .float()
-        .reshape(*array.shape[:2], -1)
-        .permute(2, 0, 1)[None]
-    )
+    colour = array.shape[2] == 3
+    array = bm3d.bm3d_rgb(array, sigma) if colour else bm3d.bm3d(array[..., 0], sigma)
+    rows = torch.from_numpy(array).float().reshape(*array.shape[:2], -1)
+    return rows.permute(2, 0, 1)[None]
 
 
+# %% [markdown]
+# Three pictures of different difficulty, the same noise for both methods:
+
+# %%
 table, shown = {}, {}
 for name in ("coffee", "camera", "grass"):
     x = picture(name, 96)
     y = add_gaussian(x, sigma)
-    results = {
-        "noisy": y,
-        "NLM": non_local_means(y, sigma),
-        "BM3D": denoise_bm3d(y, sigma),
-    }
+    results = {"noisy": y, "NLM": non_local_means(y, sigma)}
+    results["BM3D"] = denoise_bm3d(y, sigma)
     table[name] = {method: psnr(estimate, x) for method, estimate in results.items()}
-    shown |= {name: x} | {
-        f"{name}, {method}: {table[name][method]:.1f} dB": estimate
-        for method, estimate in results.items()
-    }
-    print(
-        f"{name:8}",
-        "   ".join(f"{method} {value:.2f} dB" for method, value in table[name].items()),
-    )
+    shown[name] = x
+    for method, estimate in results.items():
+        shown[f"{name}, {method}: {table[name][method]:.1f} dB"] = estimate
+    values = [f"{method} {value:.2f} dB" for method, value in table[name].items()]
+    print(f"{name:8}", "   ".join(values))
 
 # %%
 alt = "Three rows: coffee, a face, grass; each clean, noisy, by non-local means, by "
@@ -801,11 +755,8 @@ show_figure(figure, alt)
 # %%
 x = gray("astronaut", 96)
 restored = [non_local_means(add_gaussian(x, sigma, seed), sigma) for seed in range(3)]
-error = (
-    torch.stack([(estimate - x).square() for estimate in restored])
-    .mean(0)[..., 2:-2, 2:-2]
-    .flatten()
-)
+error = torch.stack([(estimate - x).square() for estimate in restored]).mean(0)
+error = error[..., 2:-2, 2:-2].flatten()
 order = maps["astronaut"].flatten().argsort()
 by_quarter = [quarter.mean().sqrt().item() for quarter in error[order].chunk(4)]
 print(

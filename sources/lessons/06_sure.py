@@ -76,10 +76,7 @@ n = torch.linspace(-4, 4, 2001, dtype=torch.float64)
 density = torch.exp(-(n**2) / 2) / math.sqrt(2 * math.pi)
 x = 0.5
 left, right = n * soft(x + n) * density, soft_slope(x + n) * density
-curves = {
-    "n f(x + n) p(n)": (n.tolist(), left.tolist()),
-    "sigma² f'(x + n) p(n)": (n.tolist(), right.tolist()),
-}
+curves = {"n f(x + n) p(n)": (n, left), "sigma² f'(x + n) p(n)": (n, right)}
 alt = "Two curves of quite different shapes: one with two humps, one cut from a bell. "
 alt += "The areas under both are equal."
 show_curves(
@@ -89,10 +86,7 @@ show_curves(
     alt,
     title="Stein's lemma: the same area under both",
 )
-area_left, area_right = (
-    torch.trapezoid(left, n).item(),
-    torch.trapezoid(right, n).item(),
-)
+area_left, area_right = [torch.trapezoid(part, n).item() for part in (left, right)]
 print(f"areas: {area_left:.4f} and {area_right:.4f}")
 
 # %% [markdown]
@@ -113,23 +107,19 @@ def hard(y, t=1.0):
 
 
 def risk_and_sure(f, slope, x, draws=200_000):
-    y = x + torch.randn(
-        draws, generator=runtime.generator(0, "stein"), dtype=torch.float64
-    )
+    chance = runtime.generator(0, "stein")
+    y = x + torch.randn(draws, generator=chance, dtype=torch.float64)
     sure = (f(y) - y) ** 2 - 1 + 2 * slope(y)
     return (f(y) - x).square().mean().item(), sure.mean().item()
 
 
 values = [0.25 * i for i in range(17)]
-both = {
-    name: [risk_and_sure(f, soft_slope, x) for x in values]
-    for name, f in {"soft": soft, "hard": hard}.items()
-}
-curves = {
-    f"{name}, {kind}": (values, [pair[i] for pair in pairs])
-    for name, pairs in both.items()
-    for i, kind in enumerate(("true risk", "mean of SURE"))
-}
+both, curves = {}, {}
+for name, f in {"soft": soft, "hard": hard}.items():
+    both[name] = [risk_and_sure(f, soft_slope, x) for x in values]
+    risk, expected = zip(*both[name])
+    curves[f"{name}, true risk"] = values, risk
+    curves[f"{name}, mean of SURE"] = values, expected
 alt = "Risk over x. For the soft threshold both curves coincide. For the hard one the "
 alt += "mean of SURE lies far below the risk, where x is near the threshold."
 show_curves(curves, "x, with sigma = 1 and threshold 1", "mean squared error", alt)
@@ -194,16 +184,11 @@ print(
     f"{probed[0]:.4f}; 20 probes scatter by {probed.std():.4f}"
 )
 draws = [add_gaussian(x, sigma, seed=seed) for seed in range(40)]
-errors = torch.stack(
-    [
-        torch.stack([sure(blur, y, sigma, generator), (blur(y) - x).square().mean()])
-        for y in draws
-    ]
-)
+said = torch.stack([sure(blur, y, sigma, generator) for y in draws])
+errors = torch.stack([(blur(y) - x).square().mean() for y in draws])
 print(
-    f"over 40 noisy pictures: mean of SURE {errors[:, 0].mean():.6f}, mean error "
-    f"{errors[:, 1].mean():.6f}; they differ by "
-    f"{(errors[:, 0] - errors[:, 1]).std():.6f} in a single one"
+    f"over 40 noisy pictures: mean of SURE {said.mean():.6f}, mean error "
+    f"{errors.mean():.6f}; they differ by {(said - errors).std():.6f} in a single one"
 )
 
 # %% [markdown]
@@ -222,7 +207,7 @@ same_sure = compare(
 )
 
 # %% tags=["nbval-check-output"]
-difference = errors[:, 0] - errors[:, 1]
+difference = said - errors
 print("my SURE and the library's agree:", same_sure)
 print(
     "one probe finds the divergence of the blur to a tenth:",
@@ -251,21 +236,15 @@ def true_and_estimated(strength):
     def f(y):
         return non_local_means(y, sigma, strength=strength)
 
-    estimated = sure(
-        f, y, sigma, runtime.generator(0, "probe", y.device)
-    )  # the same probe for all
-    return (
-        (f(y) - x).square().mean().item(),
-        estimated.item(),
-        (f(y) - y).square().mean().item(),
-    )
+    # The same probe for all
+    estimated = sure(f, y, sigma, runtime.generator(0, "probe", y.device)).item()
+    error, distance = ((f(y) - z).square().mean().item() for z in (x, y))
+    return error, estimated, distance
 
 
 scores = list(zip(*[true_and_estimated(strength) for strength in strengths]))
-curves = {
-    name: (strengths, list(values))
-    for name, values in zip(("true error", "SURE", "squared distance to y"), scores)
-}
+names = ("true error", "SURE", "squared distance to y")
+curves = {name: (strengths, values) for name, values in zip(names, scores)}
 alt = "True error and SURE over the strength: "
 alt += "two curves with a valley at the same place. The distance to y only rises."
 show_curves(curves, "strength of non-local means", "mean squared", alt)
@@ -316,6 +295,11 @@ def fit(y, network, loss_of, iterations, seed=0):
         yield Step(iteration, iterations, loss.detach(), estimate.detach())
 
 
+# %% [markdown]
+# The two losses, and a network small enough for a laptop:
+
+
+# %%
 def distance_to_y(network, y, estimate, generator):
     return torch.mean((estimate - y) ** 2)
 
@@ -323,11 +307,8 @@ def distance_to_y(network, y, estimate, generator):
 def steins_risk(network, y, estimate, generator, sigma=sigma, epsilon=1e-3):
     b = risks.probe(y, generator)
     change = (network(y + epsilon * b) - estimate) / epsilon
-    return (
-        torch.mean((estimate - y) ** 2)
-        - sigma**2
-        + 2 * sigma**2 * torch.mean(b * change)
-    )
+    distance = torch.mean((estimate - y) ** 2)
+    return distance - sigma**2 + 2 * sigma**2 * torch.mean(b * change)
 
 
 def small_network(seed=0):
@@ -424,29 +405,19 @@ print(
 face = picture("astronaut", side=96).to(device)
 noisy_face = add_gaussian(face, sigma, seed=0)
 told = {}
+iterations = runtime.pick(quick=400, full=1500)
 for name, factor in {"half of sigma": 0.5, "sigma": 1, "twice sigma": 2}.items():
-    told[name] = run(
-        dip_sure(
-            noisy_face, factor * sigma, iterations=runtime.pick(quick=400, full=1500)
-        )
-    ).estimate
-noise = noisy_face - face
-share = {
-    name: (((estimate - face) * noise).sum() / noise.square().sum()).item()
-    for name, estimate in told.items()
-}
-titles = {
-    f"told {name}: {psnr(estimate, face):.1f} dB": estimate
-    for name, estimate in told.items()
-}
-show_images(
-    {f"noisy: {psnr(noisy_face, face):.1f} dB": noisy_face} | titles,
-    "A face: noisy; with noise left; clean; and with loud noise in opposite colours.",
-)
-print(
-    "share of the noise in the estimate:",
-    "; ".join(f"told {name}: {c:.2f}" for name, c in share.items()),
-)
+    steps = dip_sure(noisy_face, factor * sigma, iterations=iterations)
+    told[name] = run(steps).estimate
+noise, share = noisy_face - face, {}
+titles = {f"noisy: {psnr(noisy_face, face):.1f} dB": noisy_face}
+for name, estimate in told.items():
+    share[name] = (((estimate - face) * noise).sum() / noise.square().sum()).item()
+    titles[f"told {name}: {psnr(estimate, face):.1f} dB"] = estimate
+alt = "A face: noisy; with noise left; clean; and with loud noise in opposite colours."
+show_images(titles, alt)
+shares = "; ".join(f"told {name}: {c:.2f}" for name, c in share.items())
+print("share of the noise in the estimate:", shares)
 
 # %% [markdown]
 # We observe that half of $\sigma$ leaves noise. Did you expect the other one to be blurred? It is **noisier than before**, and its noise has the opposite sign.
@@ -474,25 +445,24 @@ def estimate_sigma(y):
 
 from dil_course.signals import add_correlated, estimate_sigma as library_sigma
 
-same_sigma = compare(
-    "estimated sigma", estimate_sigma(noisy_face), library_sigma(noisy_face)
-)
+mine, theirs = estimate_sigma(noisy_face), library_sigma(noisy_face)
+same_sigma = compare("estimated sigma", mine, theirs)
+
+
+# %% [markdown]
+# Now four clean photographs, to each of which we add noise of known strength:
+
+# %%
 guesses = {}
 for name in ("coffee", "astronaut", "chelsea", "grass"):
     clean = picture(name, side=128).to(device)
-    guesses[name] = [
-        255 * estimate_sigma(add_gaussian(clean, level / 255, seed=1))
-        for level in (0, 10, 25, 50)
-    ]
-    print(
-        f"{name:10} sigma 0, 10, 25, 50 of 255; estimated:",
-        "  ".join(f"{guess:5.1f}" for guess in guesses[name]),
-    )
+    inputs = [add_gaussian(clean, level / 255, seed=1) for level in (0, 10, 25, 50)]
+    guesses[name] = [255 * estimate_sigma(noisy) for noisy in inputs]
+    found = "  ".join(f"{guess:5.1f}" for guess in guesses[name])
+    print(f"{name:10} sigma 0, 10, 25, 50 of 255; estimated: {found}")
 shared = add_correlated(face, sigma, gaussian_kernel(5, 0.7), seed=0)
-print(
-    "noise that neighbours share, sigma 25: estimated "
-    f"{255 * estimate_sigma(shared):.1f}"
-)
+found = f"{255 * estimate_sigma(shared):.1f}"
+print("noise that neighbours share, sigma 25: estimated", found)
 
 # %% [markdown]
 # We observe estimates within a few per cent on photographs. Two failures are worth remembering.
@@ -500,25 +470,20 @@ print(
 # SURE has the same blind spot: its formula assumes that the noise of each pixel is independent.
 
 # %% tags=["nbval-check-output"]
+quality = {name: psnr(estimate, face) for name, estimate in told.items()}
 print(
     "half of sigma and twice sigma cost more than two decibels each:",
-    min(
-        psnr(told["sigma"], face) - psnr(told[name], face)
-        for name in ("half of sigma", "twice sigma")
-    )
-    > 2,
+    quality["sigma"] - max(quality["half of sigma"], quality["twice sigma"]) > 2,
 )
 print(
     "half of sigma leaves more than a third of the noise, twice sigma turns it round:",
     share["half of sigma"] > 1 / 3 and share["twice sigma"] < -1 / 3,
 )
 print("my estimate of sigma and the library's agree:", same_sigma)
+photographs = [guesses[name][2] for name in ("coffee", "astronaut", "chelsea")]
 print(
     "on the photographs sigma 25 is found to a tenth:",
-    all(
-        abs(guesses[name][2] / 25 - 1) < 0.1
-        for name in ("coffee", "astronaut", "chelsea")
-    ),
+    all(abs(guess / 25 - 1) < 0.1 for guess in photographs),
 )
 print(
     "where neighbours share the noise, less than two thirds of it is found:",
@@ -556,24 +521,21 @@ def smooth_and_black(y):
     return A(smooth(y))
 
 
-b = risks.probe(y_masked, runtime.generator(0, "probe", device))
-for name, f in {
-    "smooth": smooth,
-    "smooth, hidden pixels black": smooth_and_black,
-}.items():
-    said = risks.gsure(f, y_masked, A, sigma, b=b).item()
-    seen, whole = (
-        (A(f(y_masked) - face)).square().mean().item(),
-        (f(y_masked) - face).square().mean().item(),
-    )
+# %% [markdown]
+# We let GSURE judge both, and compare with the true errors, in the seen pixels and in all:
+
+# %%
+b, said = risks.probe(y_masked, runtime.generator(0, "probe", device)), {}
+for f in (smooth, smooth_and_black):
+    name = "smooth" if f is smooth else "smooth, hidden pixels black"
+    said[f] = risks.gsure(f, y_masked, A, sigma, b=b).item()
+    difference = f(y_masked) - face
+    seen, whole = (d.square().mean().item() for d in (A(difference), difference))
     print(
-        f"{name:28} GSURE {said:.5f}   error in seen pixels {seen:.5f}   error in all "
-        f"pixels {whole:.5f}"
+        f"{name:28} GSURE {said[f]:.5f}   error in seen pixels {seen:.5f}   error in "
+        f"all pixels {whole:.5f}"
     )
-blind_to_null_space = (
-    risks.gsure(smooth, y_masked, A, sigma, b=b).item()
-    == risks.gsure(smooth_and_black, y_masked, A, sigma, b=b).item()
-)
+blind_to_null_space = said[smooth] == said[smooth_and_black]
 
 # %% [markdown]
 # We observe the same GSURE for both, close to the error in the pixels that are seen. One of the two has black holes, and GSURE does not mind.
@@ -598,24 +560,21 @@ def misfit_alone(f, y, b, output):
     return tame(A(output) - y).square().mean()
 
 
-iterations = runtime.pick(quick=500, full=1500)
-runs = {"misfit alone": misfit_alone, "GSURE": None}
-runs = {
-    name: run(
-        dip_sure(y_blurred, blur_sigma, A, tame, iterations=iterations, risk=risk),
-        truth=face,
-    )
-    for name, risk in runs.items()
-}
-curves = {
-    name: (result.history["iteration"], result.history["psnr_average"])
-    for name, result in runs.items()
-}
+iterations, runs, curves = runtime.pick(quick=500, full=1500), {}, {}
+for name, risk in {"misfit alone": misfit_alone, "GSURE": None}.items():
+    steps = dip_sure(y_blurred, blur_sigma, A, tame, iterations=iterations, risk=risk)
+    runs[name] = run(steps, truth=face)
+    history = runs[name].history
+    curves[name] = history["iteration"], history["psnr_average"]
 alt = "The misfit alone rises and then falls far. GSURE rises and stays."
 show_curves(curves, "iteration", "PSNR (dB)", alt, log_x=True)
-restored = {"blurred and noisy": y_blurred, "Tikhonov": tame(y_blurred)} | {
-    name: result.estimate for name, result in runs.items()
-}
+
+# %% [markdown]
+# The two estimates, beside $y$ and the Tikhonov estimate, which is the same $A^+$ applied to $y$:
+
+# %%
+restored = {"blurred and noisy": y_blurred, "Tikhonov": tame(y_blurred)}
+restored |= {name: result.estimate for name, result in runs.items()}
 show_images(
     {f"{name}: {psnr(z, face):.1f} dB": z for name, z in restored.items()},
     "A face: blurred and noisy; noisy; noisy again; and sharper and clean.",
@@ -663,17 +622,12 @@ for width in widths:
     f = Blur(gaussian_kernel(9, width))
     rows["true error"].append((f(y_photons) - face).square().mean().item())
     rows["PURE"].append(risks.pure(f, y_photons, peak, b=b).item())
-    rows["SURE, mean variance"].append(
-        risks.sure(f, y_photons, average_sigma, b=b).item()
-    )
+    as_gaussian = risks.sure(f, y_photons, average_sigma, b=b)
+    rows["SURE, mean variance"].append(as_gaussian.item())
 alt = "Three curves over the width of the blur, which lie nearly on each other, with "
 alt += "the same lowest point."
-show_curves(
-    {name: (widths, values) for name, values in rows.items()},
-    "width of the blur (pixels)",
-    "mean squared error",
-    alt,
-)
+curves = {name: (widths, values) for name, values in rows.items()}
+show_curves(curves, "width of the blur (pixels)", "mean squared error", alt)
 
 # %% [markdown]
 # We observe that PURE follows the true error. So does SURE with the mean variance: a blur treats all pixels alike, so only the mean counts.
@@ -691,12 +645,9 @@ for seed in range(10):
     y_seed = add_poisson(face, peak, seed=seed)
     b = risks.probe(y_seed, runtime.generator(seed, "probe", device))
     truth = (blur_the_dark(y_seed) - face).square().mean()
-    photo_errors.append(
-        [
-            risks.pure(blur_the_dark, y_seed, peak, b=b) / truth,
-            risks.sure(blur_the_dark, y_seed, average_sigma, b=b) / truth,
-        ]
-    )
+    pure = risks.pure(blur_the_dark, y_seed, peak, b=b)
+    as_gaussian = risks.sure(blur_the_dark, y_seed, average_sigma, b=b)
+    photo_errors.append([pure / truth, as_gaussian / truth])
 pure_ratio, sure_ratio = torch.tensor(photo_errors).mean(0).tolist()
 print(
     f"said over true error, mean of 10: PURE {pure_ratio:.3f}, SURE with the mean "
