@@ -40,6 +40,11 @@ from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, pi
 from dil_course.signals import psnr
 
 device = runtime.device()
+
+# %% [markdown]
+# One noisy picture serves the whole lesson, and one kind of network. `show` puts its PSNR above each picture.
+
+# %%
 sigma = 25 / 255
 x = picture("astronaut", side=96).to(device)
 y = add_gaussian(x, sigma, seed=0)
@@ -51,9 +56,8 @@ def network(seed=0):
 
 
 def show(pictures, alt):
-    show_images(
-        {f"{name}: {psnr(z, x):.1f} dB": z for name, z in pictures.items()}, alt
-    )
+    titles = {f"{name}: {psnr(z, x):.1f} dB": z for name, z in pictures.items()}
+    show_images(titles, alt)
 
 
 # %% [markdown]
@@ -75,22 +79,22 @@ from dil_course.from_scratch import noise2noise, non_local_means
 y2 = add_gaussian(x, sigma, seed=100)
 strengths = [0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 2.0]
 estimates = [non_local_means(y, sigma, strength=strength) for strength in strengths]
-rows = {
-    "error to the clean x": [(f - x).square().mean().item() for f in estimates],
-    "loss to the second y, less sigma²": [
-        (f - y2).square().mean().item() - sigma**2 for f in estimates
-    ],
-    "loss to the same y, less sigma²": [
-        (f - y).square().mean().item() - sigma**2 for f in estimates
-    ],
+
+
+def squared(target):
+    return [(f - target).square().mean().item() for f in estimates]
+
+
+to_x = squared(x)
+second = [value - sigma**2 for value in squared(y2)]
+same = [value - sigma**2 for value in squared(y)]
+curves = {
+    "error to the clean x": (strengths, to_x),
+    "loss to the second y, less sigma²": (strengths, second),
+    "loss to the same y, less sigma²": (strengths, same),
 }
 alt = "Two curves with a common valley, and a third one far below that only rises."
-show_curves(
-    {name: (strengths, values) for name, values in rows.items()},
-    "strength of non-local means",
-    "mean squared",
-    alt,
-)
+show_curves(curves, "strength of non-local means", "mean squared", alt)
 
 # %% [markdown]
 # We observe that the loss to a second noisy picture follows the true error. The loss to the *same* picture is far too low, since there the last term is not zero: $f(y)$ contains some of the noise that it is judged by.
@@ -108,11 +112,7 @@ pair = await watch(
 )
 
 # %% tags=["nbval-check-output"]
-second, same = (
-    rows["loss to the second y, less sigma²"],
-    rows["loss to the same y, less sigma²"],
-)
-gaps = [abs(a - b) for a, b in zip(rows["error to the clean x"], second)]
+gaps = [abs(a - b) for a, b in zip(to_x, second)]
 print(
     "the loss to a second noisy picture is the error plus sigma squared, to a "
     "twentieth of that:",
@@ -153,9 +153,8 @@ def grid(y, phase):
 
 def neighbour_mean(y):
     kernel = torch.tensor([[1.0, 2, 1], [2, 0, 2], [1, 2, 1]], device=y.device) / 12
-    return F.conv2d(
-        F.pad(y, (1, 1, 1, 1), mode="reflect").transpose(0, 1), kernel[None, None]
-    ).transpose(0, 1)
+    channels = F.pad(y, (1, 1, 1, 1), mode="reflect").transpose(0, 1)
+    return F.conv2d(channels, kernel[None, None]).transpose(0, 1)
 
 
 def blind(denoiser):
@@ -163,9 +162,8 @@ def blind(denoiser):
         result = torch.zeros_like(y)
         for phase in range(16):
             hidden = grid(y, phase)
-            result = torch.where(
-                hidden, denoiser(torch.where(hidden, neighbour_mean(y), y)), result
-            )
+            estimate = denoiser(torch.where(hidden, neighbour_mean(y), y))
+            result = torch.where(hidden, estimate, result)
         return result
 
     return blinded
@@ -175,20 +173,19 @@ def blind(denoiser):
 # First: is it really blind? Change one pixel of the input a lot, and see whether the same pixel of the output moves.
 # Then the loss to $y$ over the strength again, this time for the blind version. **Predict:** where is its valley?
 
+
 # %%
+def nlm(y, strength=0.8):
+    return non_local_means(y, sigma, strength=strength)
+
+
 poked = y.clone()
 poked[..., 40, 52] += 0.5
 moved = {}
-for name, f in {
-    "non-local means": lambda y: non_local_means(y, sigma),
-    "blind version": blind(lambda y: non_local_means(y, sigma)),
-}.items():
+for name, f in {"non-local means": nlm, "blind version": blind(nlm)}.items():
     moved[name] = (f(poked) - f(y))[..., 40, 52].abs().max().item()
     print(f"{name:16} the poked pixel's own output moves by {moved[name]:.4f}")
-blinded = [
-    blind(lambda y, strength=strength: non_local_means(y, sigma, strength=strength))(y)
-    for strength in strengths
-]
+blinded = [blind(lambda y, s=s: nlm(y, s))(y) for s in strengths]
 errors = [(f - x).square().mean().item() for f in blinded]
 losses = [(f - y).square().mean().item() for f in blinded]
 curves = {
@@ -244,20 +241,17 @@ def fit(y, network, iterations, seed=0):
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     neighbours = estimate = neighbour_mean(y)
     for iteration in range(1, iterations + 1):
-        hidden = grid(
-            y, int(torch.randint(15, (), generator=generator, device=y.device))
-        )
+        phase = torch.randint(15, (), generator=generator, device=y.device)
+        hidden = grid(y, int(phase))
         output = network(torch.where(hidden, neighbours, y))
         loss = torch.sum(hidden * (output - y) ** 2) / (3 * hidden.sum())
-        estimate = torch.where(
-            hidden, output.detach(), estimate
-        )  # each pixel as it was guessed blindly
+        # Each pixel as it was guessed blindly
+        estimate = torch.where(hidden, output.detach(), estimate)
         if iteration % 16 == 1:
             last = grid(y, 15)
             with torch.no_grad():
-                estimate = torch.where(
-                    last, network(torch.where(last, neighbours, y)), estimate
-                )
+                guess = network(torch.where(last, neighbours, y))
+            estimate = torch.where(last, guess, estimate)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -273,28 +267,16 @@ from dil_course.from_scratch import held_out, noise2self
 
 iterations = runtime.pick(quick=400, full=1500)
 blind_network = network()
-self_taught = await watch(
-    fit(y, blind_network, iterations),
-    truth=x,
-    observed=y,
-    stop=HeldOut(y, held_out(y), patience=100),
-)
+steps, stop = fit(y, blind_network, iterations), HeldOut(y, held_out(y), patience=100)
+self_taught = await watch(steps, truth=x, observed=y, stop=stop)
 with torch.no_grad():
     seeing = blind_network(y)
+shown = {"noisy": y, "Noise2Self, blind": self_taught.estimate}
 alt = "A face: noisy, and two clean versions; the second has a little more detail."
-show(
-    {
-        "noisy": y,
-        "Noise2Self, blind": self_taught.estimate,
-        "same network, seeing": seeing,
-    },
-    alt,
-)
-same_fit = compare(
-    "after 20 iterations",
-    run(fit(y, network(), 20)).estimate,
-    run(noise2self(y, network=network(), iterations=20, fast=False)).estimate,
-)
+show(shown | {"same network, seeing": seeing}, alt)
+mine = run(fit(y, network(), 20)).estimate
+theirs = run(noise2self(y, network=network(), iterations=20, fast=False)).estimate
+same_fit = compare("after 20 iterations", mine, theirs)
 
 # %% [markdown]
 # We observe a rise, without sigma and without truth. Then the held-out grid ends the run. It judges by one pixel in 16, so it is an honest judge, but an unsure one: here it is a little early.
@@ -407,24 +389,14 @@ zero_shot = await watch(
 from dil_course.from_scratch import recorrupted2recorrupted
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
 
-n, recorrupted = y - x, {}
+recorrupted, iterations = {}, runtime.pick(quick=250, full=1000)
 for name, factor in {"half of sigma": 0.5, "sigma": 1, "twice sigma": 2}.items():
-    a, b = recorrupt(
-        y,
-        factor
-        * sigma
-        * torch.randn(y.shape, generator=runtime.generator(0, "z")).to(y),
-        alpha=0.5,
-    )
+    told, generator = factor * sigma, runtime.generator(0, "z")
+    z = told * torch.randn(y.shape, generator=generator).to(y)
+    a, b = recorrupt(y, z, alpha=0.5)
     covariance = ((a - x) * (b - x)).mean() / sigma**2
-    recorrupted[name] = run(
-        recorrupted2recorrupted(
-            y,
-            factor * sigma,
-            network=network(),
-            iterations=runtime.pick(quick=250, full=1000),
-        )
-    ).estimate
+    steps = recorrupted2recorrupted(y, told, network=network(), iterations=iterations)
+    recorrupted[name] = run(steps).estimate
     print(
         f"told {name:13} covariance of the two noises, over sigma²: "
         f"{covariance:+.2f}; formula {1 - factor**2:+.2f}"
@@ -467,13 +439,17 @@ from dil_course.networks import PartialUNet
 
 def forgetful(dropout=0.3, partial=True):
     with runtime.seeded(0):
-        return PartialUNet(3, width=16, scales=2, dropout=dropout, partial=partial).to(
-            device
-        )
+        network = PartialUNet(3, 16, scales=2, dropout=dropout, partial=partial)
+    return network.to(device)
 
 
 small_x = picture("astronaut", side=64).to(device)
 small_y = add_gaussian(small_x, sigma, seed=0)
+
+# %% [markdown]
+# The full method, and four versions from which something was taken away:
+
+# %%
 settings = dict(iterations=runtime.pick(quick=400, full=5000), learning_rate=2e-3)
 runs = {
     "all of it": dict(network=forgetful()),
@@ -482,20 +458,14 @@ runs = {
     "no mask, no dropout": dict(network=forgetful(dropout=0), keep=1),
     "ordinary convolutions": dict(network=forgetful(partial=False)),
 }
-taken_away = {
-    name: run(self2self(small_y, **given, **settings), truth=small_x).history
-    for name, given in runs.items()
-}
+taken_away, curves = {}, {}
 print(f"noisy                  {psnr(small_y, small_x):.1f} dB")
-for name, history in taken_away.items():
-    print(
-        f"{name:22} {history['psnr_average'][-1]:.1f} dB; without the ensemble "
-        f"{history['psnr'][-1]:.1f} dB"
-    )
-curves = {
-    name: (history["iteration"], history["psnr_average"])
-    for name, history in taken_away.items()
-}
+for name, given in runs.items():
+    history = run(self2self(small_y, **given, **settings), truth=small_x).history
+    taken_away[name] = history
+    curves[name] = history["iteration"], history["psnr_average"]
+    ensemble, single = history["psnr_average"][-1], history["psnr"][-1]
+    print(f"{name:22} {ensemble:.1f} dB; without the ensemble {single:.1f} dB")
 alt = "Four curves that still rise, and one, without mask and dropout, that peaks and "
 alt += "falls to the noisy picture."
 show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
@@ -541,10 +511,11 @@ print(
 from dil_course.from_scratch import neighbor2neighbor, noise2fast, noise2void
 
 quick = runtime.profile() == "quick"
+many = dict(iterations=200 if quick else 1000)
 methods = {
-    "Noise2Noise": lambda y, y2: noise2noise(y, y2, iterations=200 if quick else 1000),
+    "Noise2Noise": lambda y, y2: noise2noise(y, y2, **many),
     "Noise2Void": lambda y, y2: noise2void(y, iterations=300 if quick else 3000),
-    "Noise2Self": lambda y, y2: noise2self(y, iterations=200 if quick else 1000),
+    "Noise2Self": lambda y, y2: noise2self(y, **many),
     "Neighbor2Neighbor": lambda y, y2: neighbor2neighbor(
         y, iterations=100 if quick else 300
     ),
@@ -553,23 +524,26 @@ methods = {
     ),
     "Noise2Fast": lambda y, y2: noise2fast(y),
     "Recorrupted-to-Recorrupted": lambda y, y2: recorrupted2recorrupted(
-        y, sigma, iterations=200 if quick else 1000
+        y, sigma, **many
     ),
     "SURE": lambda y, y2: dip_sure(y, sigma, iterations=400 if quick else 2000),
     "Self2Self": lambda y, y2: self2self(y, iterations=400 if quick else 5000),
 }
 
 
+# %% [markdown]
+# Each method gets the same noisy picture; Noise2Noise alone gets a second one, too.
+
+
+# %%
 def all_methods(add):
     noisy, second = add(small_x, seed=0), add(small_x, seed=100)
     rows = {}
     for name, method in methods.items():
         started = time.perf_counter()
         estimate = run(method(noisy, second)).estimate
-        rows[name] = (
-            psnr(estimate, small_x) - psnr(noisy, small_x),
-            time.perf_counter() - started,
-        )
+        seconds = time.perf_counter() - started
+        rows[name] = psnr(estimate, small_x) - psnr(noisy, small_x), seconds
     return rows
 
 

@@ -71,20 +71,13 @@ def source(batch):
     return network(batch)
 
 
-before = {
-    name: [
-        error(source(corrupt(pictures, name, severity)), labels)
-        for severity in range(1, 6)
-    ]
-    for name in CORRUPTIONS
-}
+before = {}
 print(f"clean: {error(source(pictures), labels):.1f} % wrong")
-for name, errors in before.items():
-    print(
-        f"{name:16}"
-        + "".join(f"{value:7.1f}" for value in errors)
-        + " % wrong at severities 1 to 5"
-    )
+for name in CORRUPTIONS:
+    corrupted = [corrupt(pictures, name, severity) for severity in range(1, 6)]
+    before[name] = [error(source(batch), labels) for batch in corrupted]
+    errors = "".join(f"{value:7.1f}" for value in before[name])
+    print(f"{name:16}{errors} % wrong at severities 1 to 5")
 
 # %% [markdown]
 # We observe that a digit which you read at a glance is named wrongly. JPEG, which looks terrible, does nothing.
@@ -132,21 +125,20 @@ def answered(steps):
 with torch.no_grad():
     batch, fresh = corrupt(pictures[:64], "contrast", 5), on_batch_statistics(network)
     first = network.trunk[0](batch)
-    same_norm = compare(
-        "batch norm", norm_by_hand(first, network.trunk[1]), fresh.trunk[1](first)
-    )
-    same_statistics = compare(
-        "batch statistics",
-        fresh(batch),
-        answered(batch_statistics(network, [batch])),
-        1e-4,
-    )
+    by_hand = norm_by_hand(first, network.trunk[1])
+    same_norm = compare("batch norm", by_hand, fresh.trunk[1](first))
+    theirs = answered(batch_statistics(network, [batch]))
+    same_statistics = compare("batch statistics", fresh(batch), theirs, 1e-4)
+
+# %% [markdown]
+# The same for all corruptions, at the highest severity:
+
+# %%
 worst = {name: corrupt(pictures, name, 5) for name in CORRUPTIONS}
-after = {
-    name: error(answered(batch_statistics(network, worst[name].split(64))), labels)
-    for name in CORRUPTIONS
-}
+after = {}
 for name in CORRUPTIONS:
+    logits = answered(batch_statistics(network, worst[name].split(64)))
+    after[name] = error(logits, labels)
     print(
         f"{name:16} {before[name][4]:5.1f} % wrong, with the batch's statistics "
         f"{after[name]:5.1f} %"
@@ -192,10 +184,8 @@ def entropy(logits):
 def my_tent(network, batches, learning_rate):
     network = on_batch_statistics(network).requires_grad_(False)
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-    optimizer = torch.optim.Adam(
-        [w.requires_grad_() for norm in norms for w in (norm.weight, norm.bias)],
-        lr=learning_rate,
-    )
+    weights = [w.requires_grad_() for norm in norms for w in (norm.weight, norm.bias)]
+    optimizer = torch.optim.Adam(weights, lr=learning_rate)
     for batch in batches:
         logits = network(batch)
         optimizer.zero_grad()
@@ -216,16 +206,12 @@ logits = torch.cat(list(my_tent(network, noisy, 5e-3)))
 same_tent = compare("TENT", logits, answered(tent(network, noisy)), 1e-2)
 order = entropy(logits).argsort().chunk(5)
 fifths = [error(logits[chosen], labels[chosen]) for chosen in order]
-print(
-    "wrong, from the most certain fifth to the least:",
-    ", ".join(f"{value:.0f} %" for value in fifths),
-)
-with_tent = {
-    name: error(
-        answered(tent(network, worst[name].split(64), learning_rate=0.02)), labels
-    )
-    for name in CORRUPTIONS
-}
+listed = ", ".join(f"{value:.0f} %" for value in fifths)
+print("wrong, from the most certain fifth to the least:", listed)
+with_tent = {}
+for name in CORRUPTIONS:
+    adapted = answered(tent(network, worst[name].split(64), learning_rate=0.02))
+    with_tent[name] = error(adapted, labels)
 print(
     f"severity 5, mean: source {mean_before:.1f} %, batch statistics {mean_after:.1f} "
     f"%, TENT {sum(with_tent.values()) / 7:.1f} %"
@@ -282,43 +268,35 @@ def practise(network, picture, iterations, copies, learning_rate, generator):
 from dil_course.adaptation.test_time_training import test_time_training
 
 two_heads, one = trained("digits_rotation"), worst["contrast"][:1]
-mine = practise(
-    copy.deepcopy(two_heads), one, 3, 16, 1e-3, runtime.generator(0, "turned copies")
-)
-same_practice = compare(
-    "test-time training",
-    mine,
-    answered(test_time_training(two_heads, [one], iterations=3, copies=16)),
-    1e-4,
-)
-kinds, few, curves = (
-    ["gaussian noise", "blur", "contrast"],
-    runtime.pick(quick=100, full=320),
-    {},
-)
-for label, settings in {
-    "reset": dict(iterations=5),
-    "carry on": dict(iterations=1, reset=False),
-}.items():
-    wrong = []
-    for name in kinds:
-        logits = answered(
-            test_time_training(
-                two_heads, worst[name][:few].split(20), copies=16, **settings
-            )
-        )
-        wrong.append((logits.argmax(1) != labels[:few]).float())
-    curves[label] = (
-        100 * torch.stack(wrong).mean(0).cumsum(0) / torch.arange(1, few + 1)
-    ).tolist()
+turns = runtime.generator(0, "turned copies")
+mine = practise(copy.deepcopy(two_heads), one, 3, 16, 1e-3, turns)
+theirs = answered(test_time_training(two_heads, [one], iterations=3, copies=16))
+same_practice = compare("test-time training", mine, theirs, 1e-4)
+
+# %% [markdown]
+# Now three streams of corrupted digits, twenty at a time. We follow the mean error so far, over the three:
+
+# %%
+kinds, few = ["gaussian noise", "blur", "contrast"], runtime.pick(quick=100, full=320)
+
+
+def mean_so_far(classify):
+    wrong = [classify(worst[name][:few]).argmax(1) != labels[:few] for name in kinds]
+    mean = torch.stack(wrong).float().mean(0)
+    return (100 * mean.cumsum(0) / torch.arange(1, few + 1)).tolist()
+
+
+def with_training(**settings):
+    def classify(stream):
+        return answered(test_time_training(two_heads, stream.split(20), **settings))
+
+    return classify
+
+
+curves = {"reset": mean_so_far(with_training(copies=16, iterations=5))}
+curves["carry on"] = mean_so_far(with_training(copies=16, iterations=1, reset=False))
 with torch.no_grad():
-    wrong = [
-        (two_heads(worst[name][:few]).argmax(1) != labels[:few]).float()
-        for name in kinds
-    ]
-curves["as it was"] = (
-    100 * torch.stack(wrong).mean(0).cumsum(0) / torch.arange(1, few + 1)
-).tolist()
+    curves["as it was"] = mean_so_far(two_heads)
 
 # %% [markdown]
 # The error so far, over the pictures of the stream, mean of three corruptions:
@@ -371,28 +349,20 @@ print(
 from dil_course.adaptation.memo import marginal_entropy as library_marginal
 from dil_course.adaptation.memo import memo
 
-same_marginal = compare(
-    "marginal entropy", marginal_entropy(quarrel), library_marginal(quarrel)
-)
+mine, theirs = marginal_entropy(quarrel), library_marginal(quarrel)
+same_marginal = compare("marginal entropy", mine, theirs)
 few, alone = runtime.pick(quick=60, full=320), {}
-for label, steps in {
+ways = {
     "as it was": lambda stream: batch_statistics(network, stream, trained=1.0),
     "TENT": lambda stream: tent(network, stream),
-    "mixed statistics, no step": lambda stream: batch_statistics(
-        network, stream, trained=0.5
-    ),
+    "mixed statistics, no step": lambda s: batch_statistics(network, s, trained=0.5),
     "MEMO": lambda stream: memo(network, stream, copies=16),
-}.items():
-    alone[label] = [
-        error(answered(steps(worst[name][:few].split(1))), labels[:few])
-        for name in kinds
-    ]
-    print(
-        f"one at a time: {label:26}"
-        + "".join(
-            f"{name} {value:5.1f} %   " for name, value in zip(kinds, alone[label])
-        )
-    )
+}
+for label, way in ways.items():
+    logits = [answered(way(worst[name][:few].split(1))) for name in kinds]
+    alone[label] = [error(each, labels[:few]) for each in logits]
+    errors = [f"{name} {value:5.1f} %   " for name, value in zip(kinds, alone[label])]
+    print(f"one at a time: {label:26}" + "".join(errors))
 
 # %% tags=["nbval-check-output"]
 means = {label: sum(values) / len(values) for label, values in alone.items()}
@@ -431,30 +401,27 @@ def long_stream(passes, size=16, count=128, seed=0):
     for turn in range(passes):
         for name in CORRUPTIONS:
             chosen = torch.randperm(len(pictures), generator=draw)[:count]
-            yield from zip(
-                corrupt(pictures[chosen], name, 5, seed=turn).split(size),
-                labels[chosen].split(size),
-            )
+            corrupted = corrupt(pictures[chosen], name, 5, seed=turn)
+            yield from zip(corrupted.split(size), labels[chosen].split(size))
 
 
+# %% [markdown]
+# Four methods go through the same stream, and none is ever reset:
+
+# %%
 passes = runtime.pick(quick=6, full=30)
 stream = list(long_stream(passes))
+settings = dict(learning_rate=0.02, copies=2)
 methods = {
     "batch statistics": lambda batches: batch_statistics(network, batches),
     "TENT": lambda batches: tent(network, batches, learning_rate=0.1),
-    "CoTTA, 1 in 100": lambda batches: cotta(
-        network, batches, learning_rate=0.02, copies=2
-    ),
-    "CoTTA, 1 in 10": lambda batches: cotta(
-        network, batches, learning_rate=0.02, copies=2, restore=0.1
-    ),
+    "CoTTA, 1 in 100": lambda batches: cotta(network, batches, **settings),
+    "CoTTA, 1 in 10": lambda batches: cotta(network, batches, **settings, restore=0.1),
 }
 drift = {}
 for label, method in methods.items():
-    wrong = [
-        error(answer.logits, truth)
-        for answer, (_, truth) in zip(method([batch for batch, _ in stream]), stream)
-    ]
+    answers = method([batch for batch, _ in stream])
+    wrong = [error(a.logits, truth) for a, (_, truth) in zip(answers, stream)]
     drift[label] = torch.tensor(wrong).view(passes, -1).mean(1).tolist()
 
 # %% [markdown]
@@ -496,28 +463,25 @@ print(
 # **Predict before you run:** the same pictures, sorted by class. Who suffers?
 
 # %%
-sorted_by_class = labels.argsort()
 shift = {}
-for label, method in {
+ways = {
     "as it was": lambda b: batch_statistics(network, b, trained=1.0),
     "batch statistics": methods["batch statistics"],
     "TENT": lambda b: tent(network, b),
     "CoTTA": lambda b: cotta(network, b, copies=2),
     "half the trained statistics": lambda b: batch_statistics(network, b, trained=0.5),
-}.items():
-    mixed = [error(answered(method(worst[name].split(32))), labels) for name in kinds]
-    rows = [
-        error(
-            answered(method(worst[name][sorted_by_class].split(32))),
-            labels[sorted_by_class],
-        )
-        for name in kinds
-    ]
-    shift[label] = (sum(mixed) / 3, sum(rows) / 3)
-    print(
-        f"{label:28} classes mixed {shift[label][0]:5.1f} % wrong, sorted "
-        f"{shift[label][1]:5.1f} %"
-    )
+}
+
+
+def mean_error(way, order):
+    logits = [answered(way(worst[name][order].split(32))) for name in kinds]
+    return sum(error(each, labels[order]) for each in logits) / 3
+
+
+for label, way in ways.items():
+    mixed, in_order = mean_error(way, slice(None)), mean_error(way, labels.argsort())
+    shift[label] = mixed, in_order
+    print(f"{label:28} classes mixed {mixed:5.1f} % wrong, sorted {in_order:5.1f} %")
 
 # %% tags=["nbval-check-output"]
 print(
