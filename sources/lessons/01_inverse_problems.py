@@ -35,9 +35,8 @@ from dil_course.figures import show_curves, show_figure, show_images
 from dil_course.signals import Blur, BlurDownsample, Downsample, Identity, Mask
 from dil_course.signals import add_gaussian, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings
+torch.set_num_threads(1)
 clean = picture("camera", side=126)
 show_images(
     {"x, the picture we want": clean},
@@ -215,21 +214,18 @@ def dot_product_gap(A, adjoint, side=126):
     with runtime.seeded(2):
         x = torch.randn(1, 1, side, side)
         y = torch.randn(A(x).shape)
-    return float(
-        (torch.sum(A(x) * y) - torch.sum(x * adjoint(y))).abs()
-        / (A(x).norm() * y.norm())
-    )
+    difference = torch.sum(A(x) * y) - torch.sum(x * adjoint(y))
+    return float(difference.abs() / (A(x).norm() * y.norm()))
 
 
 motion = torch.zeros(9, 9)
 motion[4] = torch.arange(1, 10) / 45
-gaps = {"mask": dot_product_gap(lambda x: hide(x, kept), lambda y: hide(y, kept))}
-gaps["blur"] = dot_product_gap(
-    lambda x: blur(x, motion), lambda y: blur_adjoint(y, motion)
-)
-gaps["shrink"] = dot_product_gap(
-    lambda x: shrink(x, motion), lambda y: shrink_adjoint(y, motion)
-)
+pairs = {
+    "mask": (lambda x: hide(x, kept), lambda y: hide(y, kept)),
+    "blur": (lambda x: blur(x, motion), lambda y: blur_adjoint(y, motion)),
+    "shrink": (lambda x: shrink(x, motion), lambda y: shrink_adjoint(y, motion)),
+}
+gaps = {name: dot_product_gap(*pair) for name, pair in pairs.items()}
 print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in gaps.items()))
 
 # %% [markdown]
@@ -252,15 +248,12 @@ def repeated(y):
     return y.repeat_interleave(3, dim=-2).repeat_interleave(3, dim=-1)
 
 
-wrong = {
-    "kernel not turned": dot_product_gap(
-        lambda x: blur(x, motion), lambda y: blur(y, motion)
-    )
+pairs = {
+    "kernel not turned": (lambda x: blur(x, motion), lambda y: blur(y, motion)),
+    "pixels put back at (0, 0)": (lambda x: shrink(x, motion), misplaced),
+    "pixels repeated": (lambda x: shrink(x, motion), repeated),
 }
-wrong["pixels put back at (0, 0)"] = dot_product_gap(
-    lambda x: shrink(x, motion), misplaced
-)
-wrong["pixels repeated"] = dot_product_gap(lambda x: shrink(x, motion), repeated)
+wrong = {name: dot_product_gap(*pair) for name, pair in pairs.items()}
 print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in wrong.items()))
 
 # %% [markdown]
@@ -470,22 +463,15 @@ point = torch.zeros_like(clean, dtype=torch.float64)
 point[..., 0, 0] = 1
 K = torch.fft.fft2(blur(point, kernel))
 weaker = Blur(gaussian_kernel(9, 0.8)).spectrum(clean).abs()
-factors = {
-    "blur with sigma 1.2": K.abs().flatten(),
-    "blur with sigma 0.8": weaker.flatten(),
+factors = {"blur with sigma 1.2": K.abs(), "blur with sigma 0.8": weaker}
+percent = torch.linspace(0, 100, K.numel())
+curves = {
+    name: (percent, s.flatten().sort(descending=True).values)
+    for name, s in factors.items()
 }
 alt = "Both curves fall from 1, the stronger blur to 0.000003, the weaker to 0.008."
-show_curves(
-    {
-        name: (torch.linspace(0, 100, len(s)), s.sort(descending=True).values)
-        for name, s in factors.items()
-    },
-    x_label="percent of the singular values",
-    y_label="singular value",
-    log_y=True,
-    title="Two blurs",
-    alt=alt,
-)
+labels = ("percent of the singular values", "singular value", alt)
+show_curves(curves, *labels, title="Two blurs", log_y=True)
 
 # %% [markdown]
 # We observe that the stronger blur multiplies its finest waves by three millionths. They are not gone, but nearly.
@@ -513,9 +499,8 @@ inputs = {
     "sigma 5/255": noisy,
 }
 inverted = {name: psnr(invert(y), clean.double()) for name, y in inputs.items()}
-shown = {"y, sigma 5/255": noisy} | {
-    f"{name}: {inverted[name]:.0f} dB": invert(y) for name, y in inputs.items()
-}
+shown = {"y, sigma 5/255": noisy}
+shown |= {f"{name}: {inverted[name]:.0f} dB": invert(y) for name, y in inputs.items()}
 alt = "A blurred photograph; its perfect inversion; "
 alt += "two inversions that are only specks."
 show_images(shown, alt=alt)
@@ -594,28 +579,20 @@ print(
 
 # %%
 def tikhonov(y, weight):
-    return torch.fft.ifft2(
-        K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)
-    ).real.float()
+    spectrum = K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)
+    return torch.fft.ifft2(spectrum).real.float()
 
 
 weights = torch.logspace(-8, 0, 41).tolist()
-errors = [
-    float(torch.mean((tikhonov(noisy, weight) - clean) ** 2)) for weight in weights
-]
+errors = [float(torch.mean((tikhonov(noisy, w) - clean) ** 2)) for w in weights]
 lowest = min(range(len(weights)), key=errors.__getitem__)
 alt = "The error falls as lambda grows, to a minimum near 0.03, then rises again."
-show_curves(
-    {
-        "Tikhonov": (weights, errors),
-        "y itself": (weights, [float(torch.mean((noisy - clean) ** 2))] * 41),
-    },
-    x_label="weight lambda",
-    y_label="mean squared error",
-    log_x=True,
-    log_y=True,
-    alt=alt,
-)
+curves = {
+    "Tikhonov": (weights, errors),
+    "y itself": (weights, [float(torch.mean((noisy - clean) ** 2))] * 41),
+}
+labels = ("weight lambda", "mean squared error", alt)
+show_curves(curves, *labels, log_x=True, log_y=True)
 
 # %% [markdown]
 # We observe the letter U. On the left the noise is amplified. On the right the picture itself is switched off.
@@ -719,14 +696,10 @@ def total_variation(x):
 
 
 # %%
-def fit_pixels(
-    y,
-    A,
-    penalty,
-    weight,
-    learning_rate=0.02,
-    iterations=runtime.pick(quick=200, full=1000),
-):
+ITERATIONS = runtime.pick(quick=200, full=1000)
+
+
+def fit_pixels(y, A, penalty, weight, learning_rate=0.02, iterations=ITERATIONS):
     x = A.adjoint(y).clone().requires_grad_()
     optimizer = torch.optim.Adam([x], lr=learning_rate)
     for _ in range(iterations):
@@ -770,14 +743,10 @@ drawing = 0.15 + 0.55 * ((right + 0.3) ** 2 + (down + 0.2) ** 2 < 0.25).float()
 drawing[(right + down - 0.7).abs() < 0.2] = 0.95
 shown, filled = {}, {}
 for name, x in {"photograph": clean, "drawing": drawing[None, None]}.items():
-    y, fits = (
-        hide(x, kept),
-        {"smoothness": (smoothness, 0.01), "TV": (total_variation, 0.002)},
-    )
-    shown |= {
-        f"{name}, y": y,
-        f"{name}, Tikhonov: {psnr(y / 1.01, x):.1f} dB": y / 1.01,
-    }
+    y = hide(x, kept)
+    fits = {"smoothness": (smoothness, 0.01), "TV": (total_variation, 0.002)}
+    shown[f"{name}, y"] = y
+    shown[f"{name}, Tikhonov: {psnr(y / 1.01, x):.1f} dB"] = y / 1.01
     for method, (penalty, weight) in fits.items():
         estimate = fit_pixels(y, Mask(kept), penalty, weight)
         filled[name, method] = psnr(estimate, x)
@@ -804,10 +773,8 @@ print(
     "deblurring: TV beats Tikhonov by 2 dB or more: "
     f"{deblurred['TV'] > deblurred['Tikhonov'] + 2}"
 )
-lead = {
-    name: filled[name, "TV"] - filled[name, "smoothness"]
-    for name in ("photograph", "drawing")
-}
+names = ("photograph", "drawing")
+lead = {name: filled[name, "TV"] - filled[name, "smoothness"] for name in names}
 print(
     "inpainting the drawing: TV beats smoothness by 4 dB or more: "
     f"{lead['drawing'] > 4}"
@@ -849,22 +816,14 @@ ramp = torch.linspace(0.1, 0.9, 128).reshape(1, 1, 1, 128)
 ramp_y = add_gaussian(ramp, 0.1)
 lines = {
     "truth": ramp,
-    "TV": fit_pixels(
-        ramp_y, Identity(), total_variation, weight=0.2, learning_rate=0.005
-    ),
+    "TV": fit_pixels(ramp_y, Identity(), total_variation, 0.2, learning_rate=0.005),
+    "smoothness": fit_pixels(ramp_y, Identity(), smoothness, 5.0, learning_rate=0.005),
 }
-lines["smoothness"] = fit_pixels(
-    ramp_y, Identity(), smoothness, weight=5.0, learning_rate=0.005
-)
 alt = "A straight line; TV follows it in flat steps with jumps; "
 alt += "smoothness waves gently."
-show_curves(
-    {name: x.flatten() for name, x in lines.items()},
-    x_label="pixel",
-    y_label="gray value",
-    title="An even slope becomes a staircase",
-    alt=alt,
-)
+curves = {name: x.flatten() for name, x in lines.items()}
+title = "An even slope becomes a staircase"
+show_curves(curves, "pixel", "gray value", alt, title=title)
 
 # %% [markdown]
 # We observe **staircasing**: plateaus, with jumps between them. A slope in one jump costs TV no more than an even

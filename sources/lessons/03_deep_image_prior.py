@@ -93,14 +93,12 @@ class Scale(nn.Module):
     def __init__(self, channels_in, width, skip, coarser):
         super().__init__()
         self.skip = convolution(channels_in, skip, 1)
-        self.down = nn.Sequential(
-            convolution(channels_in, width, 3, stride=2), convolution(width, width, 3)
-        )
+        halved = convolution(channels_in, width, 3, stride=2)
+        self.down = nn.Sequential(halved, convolution(width, width, 3))
         self.coarser = coarser
         self.join = nn.BatchNorm2d(skip + width)
-        self.up = nn.Sequential(
-            convolution(skip + width, width, 3), convolution(width, width, 1)
-        )
+        joined = convolution(skip + width, width, 3)
+        self.up = nn.Sequential(joined, convolution(width, width, 1))
 
     def forward(self, x):
         deep = self.coarser(self.down(x))
@@ -332,21 +330,11 @@ print(
 average = None
 for step in prior(small_noisy, iterations_small):
     weight = min(0.99, step.iteration / (step.iteration + 10))
-    average = (
-        step.estimate
-        if average is None
-        else weight * average + (1 - weight) * step.estimate
-    )
-pictures = {
-    "noisy": small_noisy,
-    "last output": step.estimate,
-    "average": average,
-    "truth": small,
-}
-shown = {
-    f"{name}, {psnr(p, small):.1f} dB" if name != "truth" else name: p
-    for name, p in pictures.items()
-}
+    new = step.estimate
+    average = new if average is None else weight * average + (1 - weight) * new
+pictures = {"noisy": small_noisy, "last output": step.estimate, "average": average}
+shown = {f"{name}, {psnr(p, small):.1f} dB": p for name, p in pictures.items()}
+shown["truth"] = small
 alt = "A detail of the cup: noisy, last output, average of outputs, truth. "
 alt += "The average is the smoothest estimate."
 show_images(shown, alt=alt)
@@ -382,9 +370,8 @@ changes = {
     "no skip": {"skip": 0},
     "wide skip": {"skip": 32},
 }
-variants = {
-    "as in the paper": fits["photograph + noise"]
-}  # we have made that run already
+# We have made the first run already
+variants = {"as in the paper": fits["photograph + noise"]}
 variants |= {
     name: run(prior(small_noisy, iterations_small, **change), truth=small)
     for name, change in changes.items()
@@ -457,14 +444,10 @@ grass_noisy = add_gaussian(grass, sigma, seed=0)
 grass_result = run(prior(grass_noisy, iterations_small), truth=grass)
 
 # %%
-pictures = {
-    "noisy": grass_noisy,
-    "NLM": nlm(grass_noisy),
-    "deep image prior": grass_result.estimate,
-}
-shown = {f"{name}, {psnr(p, grass):.1f} dB": p for name, p in pictures.items()} | {
-    "truth": grass
-}
+pictures = {"noisy": grass_noisy, "NLM": nlm(grass_noisy)}
+pictures["deep image prior"] = grass_result.estimate
+shown = {f"{name}, {psnr(p, grass):.1f} dB": p for name, p in pictures.items()}
+shown["truth"] = grass
 alt = "Grass: noisy, denoised by NLM, by the deep image prior, and the truth. "
 alt += "The prior's estimate is washed out."
 show_images(shown, alt=alt)
@@ -528,10 +511,8 @@ networks = {
 }
 for name, net in networks.items():
     steps = deep_image_prior(y, network=net, iterations=10, fast=False)
-    time_taken, work = (
-        seconds(lambda: next(steps).loss),
-        arithmetic(net, torch.rand(1, 32, 128, 128, device=device)),
-    )
+    time_taken = seconds(lambda: next(steps).loss)
+    work = arithmetic(net, torch.rand(1, 32, 128, 128, device=device))
     print(
         f"{name:13} {1000 * time_taken:4.0f} ms   {work / 1e9:5.1f} billion "
         f"operations   {work / time_taken / peak:4.0%} of the peak"
@@ -566,10 +547,8 @@ def there_and_back(brick, given):
 
 for name, (brick, given) in bricks.items():
     brick = brick.to(device)
-    print(
-        f"{name:22} "
-        f"{1000 * seconds(lambda: there_and_back(brick, given), times=20):5.1f} ms"
-    )
+    time_taken = seconds(lambda: there_and_back(brick, given), times=20)
+    print(f"{name:22} {1000 * time_taken:5.1f} ms")
 
 # %% [markdown]
 # We observe that bricks without arithmetic take a good part of a convolution's time each, and an iteration has many of them.
@@ -600,7 +579,8 @@ from resource import RUSAGE_SELF, getrusage
 from dil_course import from_scratch, networks, signals
 for fast in (False, True):
     network = networks.SkipNetwork(width=32, scales=4)
-    steps = from_scratch.deep_image_prior(signals.picture("coffee", 128), network=network, iterations=12, fast=fast)
+    options = dict(network=network, iterations=12, fast=fast)
+    steps = from_scratch.deep_image_prior(signals.picture("coffee", 128), **options)
     faults = [getrusage(RUSAGE_SELF).ru_minflt for step in steps]
     print(f"fast={fast!s:5} page faults an iteration: {(faults[-1] - faults[3]) // 8}")
 """

@@ -65,9 +65,8 @@ def fit(y, A, network, iterations, input_noise=1 / 30, seed=0):
     for iteration in range(1, iterations + 1):
         noise = torch.randn(z.shape, generator=generator, device=y.device)
         estimate = network(z + input_noise * noise)
-        loss = torch.mean(
-            (A(estimate) - y) ** 2
-        )  # the camera: the only change to lesson 03
+        # The camera: the only change to lesson 03
+        loss = torch.mean((A(estimate) - y) ** 2)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -267,14 +266,8 @@ weights = {
 }
 alt = "Two rising curves. Back-projection counts waves with spectrum 0.1 almost "
 alt += "fully, least squares by a hundredth."
-show_curves(
-    weights,
-    "|K| of a wave",
-    "share of its error in the loss",
-    alt,
-    log_x=True,
-    log_y=True,
-)
+labels = ("|K| of a wave", "share of its error in the loss", alt)
+show_curves(weights, *labels, log_x=True, log_y=True)
 
 # %%
 back_projection = await watch(fit_back_projection(y, A, 200), truth=x, observed=y)
@@ -392,9 +385,8 @@ reconstructed = await watch(
 )
 
 # %%
-fbp = iradon(
-    96 * y[0, 0].cpu().numpy(), theta=A.angles, circle=True
-)  # our rays hold means, scikit-image's sums
+# Our rays hold means, scikit-image's sums
+fbp = iradon(96 * y[0, 0].cpu().numpy(), theta=A.angles, circle=True)
 fbp = torch.from_numpy(fbp)[None, None].to(y).clamp(0, 1)
 sinogram = torch.nn.functional.interpolate(y / y.max(), size=(96, 96))
 show_images(
@@ -461,28 +453,24 @@ print(
 # Use the flash picture as $z$. The edges are in it. The network only has to learn the light.
 # We make the pair ourselves: a warm lamp from the left, and a cold flash from the front.
 
+
 # %%
+def colour(*values):
+    return torch.tensor(values, device=device).view(1, 3, 1, 1)
+
+
 scene = picture("astronaut", side=96).to(device)
-lamp = torch.linspace(1, 0.35, 96, device=device) * torch.tensor(
-    [1, 0.8, 0.55], device=device
-).view(1, 3, 1, 1)
-flash = (0.15 + 0.85 * scene**0.6) * torch.tensor([0.8, 0.9, 1], device=device).view(
-    1, 3, 1, 1
-)
+lamp = torch.linspace(1, 0.35, 96, device=device) * colour(1, 0.8, 0.55)
+flash = (0.15 + 0.85 * scene**0.6) * colour(0.8, 0.9, 1)
 ambient = scene * lamp
 y = add_gaussian(ambient, 40 / 255)
 with runtime.seeded(0):
     network = small_skip_network(input_channels=3).to(device)
-guided = run(
-    deep_image_prior(y, network=network, z=flash, iterations=100), truth=ambient
-)
+steps = deep_image_prior(y, network=network, z=flash, iterations=100)
+guided = run(steps, truth=ambient)
 unguided = run(deep_image_prior(y, iterations=200), truth=ambient)
-pictures = {
-    "no flash": y,
-    "flash": flash,
-    "random z": unguided.estimate,
-    "z = flash": guided.estimate,
-}
+pictures = {"no flash": y, "flash": flash, "random z": unguided.estimate}
+pictures["z = flash"] = guided.estimate
 show_images(
     {f"{name}, {psnr(p, ambient):.1f} dB": p for name, p in pictures.items()},
     alt="The pair, and two restorations in lamp light.",

@@ -67,22 +67,15 @@ def small_network(seed=0):
 
 # %%
 iterations = runtime.pick(quick=400, full=1500)
-estimates = [
-    step.estimate
-    for step in deep_image_prior(
-        y, network=small_network(), iterations=iterations, input_noise=0
-    )
-]
+settings = dict(network=small_network(), iterations=iterations, input_noise=0)
+estimates = [step.estimate for step in deep_image_prior(y, **settings)]
 error = torch.stack([(estimate - x).square().mean() for estimate in estimates])
-learned = torch.stack(
-    [((estimate - x) * n).sum() / n.square().sum() for estimate in estimates]
-)
+learned = [((estimate - x) * n).sum() / n.square().sum() for estimate in estimates]
+learned = torch.stack(learned)
 noise_part = learned**2 * n.square().mean()
 parts = {"error": error, "learned noise": noise_part, "rest": error - noise_part}
-parts = {
-    name: (range(10, iterations), values[10:].tolist())
-    for name, values in parts.items()
-}
+late = range(10, iterations)
+parts = {name: (late, values[10:].tolist()) for name, values in parts.items()}
 alt = "The rest falls steeply and then lies low, the learned noise rises, and their "
 alt += "sum has the shape of a U."
 show_curves(parts, "iteration, from 10 on", "mean squared error", alt)
@@ -143,24 +136,11 @@ names = ["below 1/16", "1/16 to 1/8", "1/8 to 1/4", "above 1/4"]
 of_picture = dict(zip(names, zip(*[shares(estimate, x) for estimate in estimates])))
 of_noise = dict(zip(names, zip(*[shares(estimate - x, n) for estimate in estimates])))
 alt = "Rising curves, the coarsest band first."
+labels = ("iteration", "share that is in", alt)
 curves = {name: list(values) for name, values in of_picture.items()}
-show_curves(
-    curves,
-    "iteration",
-    "share that is in",
-    alt,
-    title="the picture, by frequency",
-    log_x=True,
-)
+show_curves(curves, *labels, title="the picture, by frequency", log_x=True)
 curves = {name: list(values) for name, values in of_noise.items() if name != names[0]}
-show_curves(
-    curves,
-    "iteration",
-    "share that is in",
-    alt,
-    title="the noise, by frequency",
-    log_x=True,
-)
+show_curves(curves, *labels, title="the noise, by frequency", log_x=True)
 
 # %% [markdown]
 # We observe an order: coarse waves first, fine waves last. That holds for the picture **and for the noise**. This is called **spectral bias**.
@@ -201,11 +181,8 @@ print(
 # %%
 position = torch.arange(128) / 128
 step_edge = ((position > 0.2) & (position < 0.45)).float()
-bump = torch.where(
-    (position > 0.6) & (position < 0.9),
-    torch.sin((position - 0.6) / 0.3 * math.pi),
-    0.0,
-)
+inside = (position > 0.6) & (position < 0.9)
+bump = torch.where(inside, torch.sin((position - 0.6) / 0.3 * math.pi), 0.0)
 line = step_edge + bump
 noisy_line = line + 0.3 * torch.randn(128, generator=runtime.generator(0, "noise"))
 
@@ -249,12 +226,8 @@ waves = {
     f"number {i}, eigenvalue {eigenvalues[-i]:.2f}": eigenvectors[:, -i].tolist()
     for i in (1, 5, 20)
 }
-show_curves(
-    waves,
-    "position",
-    "eigenvector",
-    "Three eigenvectors of the kernel: waves, ever finer.",
-)
+alt = "Three eigenvectors of the kernel: waves, ever finer."
+show_curves(waves, "position", "eigenvector", alt)
 
 # %% [markdown]
 # We observe that the eigenvectors are waves, and that finer waves have smaller eigenvalues. Nobody put waves into this network.
@@ -298,14 +271,8 @@ for k in (32, 1024):
     )
 alt = "Two U-shaped curves and their formulas. "
 alt += "With 1024 channels formula and run lie on each other; with 32 they part."
-show_curves(
-    errors,
-    "step of gradient descent",
-    "mean squared error to the clean line",
-    alt,
-    log_x=True,
-    log_y=True,
-)
+labels = ("step of gradient descent", "mean squared error to the clean line", alt)
+show_curves(errors, *labels, log_x=True, log_y=True)
 
 # %% [markdown]
 # We observe the U again, now *computed before the run*. With 1024 channels the formula is right to a few per cent: each weight hardly has to move.
@@ -355,15 +322,12 @@ class WindowedVariance:
         small = torch.nn.functional.adaptive_avg_pool2d(step.estimate, 32)
         self.copies = [*self.copies[-self.window + 1 :], small]
         if len(self.copies) == self.window:
-            self.variances.append(
-                torch.cat(self.copies).var(dim=0, correction=0).mean().item()
-            )
-            if self.variances[-1] < self.least:
-                self.iteration, self.least = step.iteration, self.variances[-1]
-        return (
-            self.iteration is not None
-            and step.iteration >= self.iteration + self.patience
-        )
+            variance = torch.cat(self.copies).var(dim=0, correction=0).mean().item()
+            self.variances.append(variance)
+            if variance < self.least:
+                self.iteration, self.least = step.iteration, variance
+        found = self.iteration is not None
+        return found and step.iteration >= self.iteration + self.patience
 
 
 # %% [markdown]
@@ -421,31 +385,23 @@ print(
 # %%
 def race(x, sigma, iterations):
     y = add_gaussian(x, sigma, seed=1)
-    held_out = (
-        (torch.rand(1, 1, 64, 64, generator=runtime.generator(0, "held out")) < 0.05)
-        .float()
-        .to(device)
-    )
-    A, share = (
-        Mask(1 - held_out),
-        math.sqrt(1 - held_out.mean().item()),
-    )  # the mean runs over all pixels
+    chance = torch.rand(1, 1, 64, 64, generator=runtime.generator(0, "held out"))
+    held_out = (chance < 0.05).float().to(device)
+    A = Mask(1 - held_out)
+    # The discrepancy's mean runs over all pixels
+    share = math.sqrt(1 - held_out.mean().item())
     rules = {
         "windowed variance": stopping.WindowedVariance(),
         "held-out pixels": stopping.HeldOut(y, held_out),
+        "discrepancy": stopping.Discrepancy(A(y), A, share * sigma),
     }
-    rules["discrepancy"] = stopping.Discrepancy(A(y), A, share * sigma)
-    rules["discrepancy, told 1.5 sigma"] = stopping.Discrepancy(
-        A(y), A, 1.5 * share * sigma
-    )
+    told = 1.5 * share * sigma
+    rules["discrepancy, told 1.5 sigma"] = stopping.Discrepancy(A(y), A, told)
     running, average, qualities = set(rules), None, []
     for step in deep_image_prior(A(y), A, iterations=iterations):
         weight = min(0.99, step.iteration / (step.iteration + 10))
-        average = (
-            step.estimate
-            if average is None
-            else average.lerp(step.estimate, 1 - weight)
-        )
+        new = step.estimate
+        average = new if average is None else average.lerp(new, 1 - weight)
         qualities.append(psnr(average, x))
         running -= {name for name in running if rules[name].observe(step, average)}
     return qualities, {name: rule.iteration for name, rule in rules.items()}
@@ -512,14 +468,9 @@ from dil_course.from_scratch import deep_red, dip_tv
 
 def nlm(picture):
     array = picture[0].permute(1, 2, 0).cpu().numpy()
-    settings = dict(
-        patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=-1
-    )
-    return (
-        torch.from_numpy(denoise_nl_means(array, **settings))
-        .permute(2, 0, 1)[None]
-        .to(picture)
-    )
+    settings = dict(patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma)
+    array = denoise_nl_means(array, channel_axis=-1, **settings)
+    return torch.from_numpy(array).permute(2, 0, 1)[None].to(picture)
 
 
 priced = {
@@ -575,17 +526,13 @@ for level in (10, 25, 50):
     for k in (8, 16, 32):
         with runtime.seeded(0):
             decoder = deep_decoder(width=k, scales=3).to(device)
-        noisy = add_gaussian(x, level / 255)
-        decoded[level, k] = run(
-            deep_image_prior(noisy, network=decoder, input_noise=0, iterations=400),
-            truth=x,
-        ).history["psnr_average"]
+        settings = dict(network=decoder, input_noise=0, iterations=400)
+        steps = deep_image_prior(add_gaussian(x, level / 255), **settings)
+        decoded[level, k] = run(steps, truth=x).history["psnr_average"]
     ends = ",  ".join(f"k = {k:2}: {decoded[level, k][-1]:.2f} dB" for k in (8, 16, 32))
     print(f"sigma {level:2}:  after 400 iterations  {ends}")
-sizes = {
-    k: sum(p.numel() for p in deep_decoder(width=k, scales=3).parameters())
-    for k in (8, 16, 32)
-}
+decoders = {k: deep_decoder(width=k, scales=3) for k in (8, 16, 32)}
+sizes = {k: sum(p.numel() for p in d.parameters()) for k, d in decoders.items()}
 print("weights:", sizes, "for", x.numel(), "numbers in the picture")
 
 # %%

@@ -41,9 +41,8 @@ device = runtime.device()
 
 
 def show(pictures, truth, alt):
-    titles = {
-        f"{name}, {psnr(x, truth, shave=2):.1f} dB": x for name, x in pictures.items()
-    }
+    quality = {name: psnr(x, truth, shave=2) for name, x in pictures.items()}
+    titles = {f"{name}, {quality[name]:.1f} dB": x for name, x in pictures.items()}
     show_images(titles | {"truth": truth}, alt)
 
 
@@ -106,11 +105,9 @@ class Residual(nn.Module):
     def __init__(self, channels, width, depth=8):
         super().__init__()
         sides = [channels, *[width] * (depth - 1), channels]
-        layers = [
-            layer
-            for a, b in zip(sides, sides[1:])
-            for layer in (nn.Conv2d(a, b, 3), nn.ReLU())
-        ]
+        layers = []
+        for a, b in zip(sides, sides[1:]):
+            layers += [nn.Conv2d(a, b, 3), nn.ReLU()]
         self.depth, self.body = depth, nn.Sequential(*layers[:-1])
         for convolution in self.body[::2]:
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
@@ -154,22 +151,14 @@ def turn(x, number):
 
 
 def fit(y, A, network, iterations, side=32, learning_rate=1e-3):
-    son, father = enlarge(A(y), A), y
-    draw, optimizer = (
-        random.Random(0),
-        torch.optim.Adam(network.parameters(), lr=learning_rate),
-    )
+    pair, draw = torch.cat([enlarge(A(y), A), y]), random.Random(0)
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     for iteration in range(1, iterations + 1):
-        top, left, number = (
-            draw.randint(0, y.shape[-2] - side),
-            draw.randint(0, y.shape[-1] - side),
-            draw.randrange(8),
-        )
-        a, b = (
-            turn(x[..., top : top + side, left : left + side], number)
-            for x in (son, father)
-        )
-        loss = (network(a) - b).abs().mean()
+        top = draw.randint(0, y.shape[-2] - side)
+        left = draw.randint(0, y.shape[-1] - side)
+        window = pair[..., top : top + side, left : left + side]
+        son, father = turn(window, draw.randrange(8)).split(1)
+        loss = (network(son) - father).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -367,9 +356,8 @@ blurred = camera(cat)
 iterations = runtime.pick(quick=300, full=1500)
 told = {}
 for name, B in {"told bicubic": A, "told the kernel": camera}.items():
-    told[name] = run(
-        zero_shot_sr(blurred, B, iterations=iterations, gradual=1)
-    ).estimate
+    steps = zero_shot_sr(blurred, B, iterations=iterations, gradual=1)
+    told[name] = run(steps).estimate
 alt = "A cat's face enlarged: "
 alt += "blurred by bicubic and where bicubic was told, sharp where the kernel was told."
 show({"bicubic": enlarge(blurred, A)} | told, cat, alt)

@@ -132,9 +132,8 @@ class Gain(nn.Module):
 
 
 def with_gains(network):
-    network = (
-        copy.deepcopy(network).eval().requires_grad_(False)
-    )  # never touch the original
+    # Never touch the original
+    network = copy.deepcopy(network).eval().requires_grad_(False)
     for module in list(network.modules()):
         if isinstance(module, nn.Conv2d):
             parametrize.register_parametrization(module, "weight", Gain(module.weight))
@@ -165,21 +164,16 @@ print(f"{'by hand':10} {count(mine):8,}")
 # %%
 def tune(y, network, sigma, iterations, learning_rate=1e-3, seed=0):
     generator = runtime.generator(seed, "probe", y.device)
-    optimizer = torch.optim.Adam(
-        [p for p in network.parameters() if p.requires_grad], lr=learning_rate
-    )
+    free = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(free, lr=learning_rate)
+
+    def f(x):
+        return network(x, sigma)
+
     for iteration in range(1, iterations + 1):
-        estimate = network(y, sigma)
-        loss = (
-            sure(
-                lambda x: network(x, sigma),
-                y,
-                sigma,
-                probe(y, generator),
-                output=estimate,
-            )
-            + sigma**2
-        )
+        estimate = f(y)
+        risk = sure(f, y, sigma, probe(y, generator), output=estimate)
+        loss = risk + sigma**2
         yield Step(iteration, iterations, loss.detach(), estimate.detach())
         optimizer.zero_grad()
         loss.backward()
@@ -218,26 +212,22 @@ def follow(steps, x, rule=None):
     return losses, [value - quality[0] for value in quality]
 
 
+# %% [markdown]
+# Two runs, with the gains free and with all weights free: the change of the quality, and the loss.
+
+# %%
 free_runs = {
     what: follow(tune_by_sure(y, denoiser, sigma, what, 80, 1e-3), wall)
     for what in ("gain", "all")
 }
 alt = "Change of the quality by iteration: "
 alt += "with gains it stays near zero, with all weights it falls by a decibel or more."
-show_curves(
-    {what: quality for what, (_, quality) in free_runs.items()},
-    "iteration",
-    "dB over the trained network",
-    alt,
-)
+qualities = {what: quality for what, (_, quality) in free_runs.items()}
+show_curves(qualities, "iteration", "dB over the trained network", alt)
 alt = "The loss by iteration: "
 alt += "with gains it hardly moves, with all weights it falls steadily."
-show_curves(
-    {what: losses for what, (losses, _) in free_runs.items()},
-    "iteration",
-    "SURE plus sigma squared",
-    alt,
-)
+losses = {what: losses for what, (losses, _) in free_runs.items()}
+show_curves(losses, "iteration", "SURE plus sigma squared", alt)
 
 # %% [markdown]
 # We observe two failures. The gains change almost nothing: 452 numbers cannot teach a network what a brick is. With all weights the loss falls, and **the picture gets worse**.
@@ -398,18 +388,15 @@ small = A(wall)
 restored = {
     "bicubic": enlarge(small, A).clamp(0, 1),
     "IDBP": run(idbp(small, A, denoiser)).estimate,
+    "IDBP, adapted": run(idbp(small, A, denoiser, adapt="all")).estimate,
 }
-restored["IDBP, adapted"] = run(idbp(small, A, denoiser, adapt="all")).estimate
-agree = compare(
-    "IDBP, by hand", restore(small, A, denoiser), restored["IDBP"], tolerance=1e-4
-)
+mine = restore(small, A, denoiser)
+agree = compare("IDBP, by hand", mine, restored["IDBP"], tolerance=1e-4)
 alt = "A brick wall, enlarged twice: "
 alt += "soft by bicubic, with clear seams by IDBP, and the truth."
-show_images(
-    {f"{name}: {psnr(z, wall, shave=2):.2f} dB": z for name, z in restored.items()}
-    | {"truth": wall},
-    alt,
-)
+wall_scores = {name: psnr(z, wall, shave=2) for name, z in restored.items()}
+titles = {f"{name}: {wall_scores[name]:.2f} dB": z for name, z in restored.items()}
+show_images(titles | {"truth": wall}, alt)
 
 # %% [markdown]
 # We observe that IDBP beats bicubic by more than a decibel, with a network that was never trained to enlarge anything. Adapted to the wall, it gains half a decibel more.
@@ -430,26 +417,19 @@ ways = {
     "trained": as_trained(enlarger, y, camera, corrected=False).detach(),
 }
 ways["and back-projected"] = as_trained(enlarger, y, camera).detach()
-ways["adapted"] = run(
-    adapt_super_resolution(y, camera, enlarger, iterations=150)
-).estimate
+steps = adapt_super_resolution(y, camera, enlarger, iterations=150)
+ways["adapted"] = run(steps).estimate
 alt = "A cat's eye, enlarged: "
 alt += "blurred by bicubic and by the trained network, sharp where the kernel was used."
-show_images(
-    {
-        f"{name}: {psnr(z.clamp(0, 1), cat, shave=6):.2f} dB": z
-        for name, z in ways.items()
-    }
-    | {"truth": cat},
-    alt,
-)
+cat_scores = {name: psnr(z.clamp(0, 1), cat, shave=6) for name, z in ways.items()}
+titles = {f"{name}: {cat_scores[name]:.2f} dB": z for name, z in ways.items()}
+show_images(titles | {"truth": cat}, alt)
 
 # %% [markdown]
 # We observe that the trained network alone is hardly better than bicubic: it was never told of this kernel. Back-projection, which is told, gains most of what can be had.
 # Adapting adds some tenths on top, for a few seconds.
 
 # %% tags=["nbval-check-output"]
-wall_scores = {name: psnr(z, wall, shave=2) for name, z in restored.items()}
 print("my IDBP and the library's are the same:", agree)
 print(
     "IDBP beats bicubic by a decibel or more:",
@@ -459,7 +439,6 @@ print(
     "with a denoiser that is adapted on the way it is better still:",
     wall_scores["IDBP, adapted"] > wall_scores["IDBP"],
 )
-cat_scores = {name: psnr(z.clamp(0, 1), cat, shave=6) for name, z in ways.items()}
 print(
     "a network for another kernel gains less than a decibel over bicubic:",
     cat_scores["trained"] < cat_scores["bicubic"] + 1,
@@ -488,9 +467,8 @@ cases = {
 failures = {}
 for name, (y, told) in cases.items():
     before = denoise(denoiser, y, told)
-    after = run(
-        tune_on_restored(y, denoiser, told, iterations=60), stop=LeastRisk(y, told)
-    ).estimate
+    steps = tune_on_restored(y, denoiser, told, iterations=60)
+    after = run(steps, stop=LeastRisk(y, told)).estimate
     failures[name] = psnr(before, wall), psnr(after, wall)
     print(
         f"{name:20} trained {failures[name][0]:.2f} dB, adapted "
