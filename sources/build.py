@@ -28,7 +28,7 @@ PROBLEM_SETS = ROOT / "sources" / "problem_sets"
 NOTEBOOKS = ROOT / "notebooks"
 SOLUTIONS = ROOT / "solutions"
 EXERCISES = ROOT / "exercises"
-LARGEST = 2_500_000  # bytes; larger notebooks are slow to open, and much larger ones are not shown on the web
+LARGEST = 1_500_000  # bytes; larger notebooks are slow to open, and much larger ones are not shown on the web
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

@@ -1,14 +1,19 @@
 """Figures: a PNG with words for those who cannot see it, titles where they belong, and no pyplot."""
 
+import io
+
 import IPython.display
 import matplotlib.colors
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dil_course import figures
 from dil_course.fitting import Step, run
 from dil_course.fitting.live import summary_figure
+from dil_course.signals import picture
 
 GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
 
@@ -65,6 +70,20 @@ def test_summary_of_a_run_says_how_it_ended(truth):
     assert "finished 5 iterations" in alt and any(title.startswith("observed") for title in titles)
     assert ("truth" in titles) == ("PSNR" in alt) == (truth is not None)
     assert figures.png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name, share", [("chelsea", 0.75), ("camera", 0.6)])
+def test_a_stored_figure_is_smaller_and_nobody_sees_a_difference(name, share):
+    figure = Figure(figsize=(2, 2))
+    figures.draw_picture(figure.subplots(), picture(name, 96), "a title")
+    plain = io.BytesIO()
+    figure.savefig(plain, format="png", dpi=90, facecolor="white")
+    stored = figures.png(figure)
+    before, after = (
+        np.asarray(Image.open(file).convert("RGB"), dtype=int) for file in (plain, io.BytesIO(stored))
+    )
+    assert np.abs(after - before).max() <= 1
+    assert len(stored) < share * len(plain.getvalue())
 
 
 @pytest.mark.parametrize(
