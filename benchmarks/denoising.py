@@ -1,8 +1,9 @@
 """Denoising without a clean picture, side by side. Prints markdown tables.
 
 python benchmarks/denoising.py table     all methods of lessons 06 and 07, non-local means and BM3D, on three
-pictures and noise levels python benchmarks/denoising.py sure      a network fed y: plain squared error
-collapses, SURE stays; three pictures and seeds
+                                         pictures and noise levels
+python benchmarks/denoising.py sure      a network fed y: plain squared error collapses, SURE stays; three
+                                         pictures and seeds
 
 DIL_PROFILE=quick or full chooses the settings of the methods.
 """
@@ -36,7 +37,7 @@ from dil_course.from_scratch import (
     recorrupted2recorrupted,
     self2self,
     zero_shot_noise2noise,
-)  # fmt: skip
+)
 from dil_course.signals import add_gaussian, picture, psnr
 
 

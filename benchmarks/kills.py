@@ -1,11 +1,10 @@
-"""Kill a run at random moments, and see whether it ends with the numbers of one that nobody disturbed. Prints
-a markdown table.
+"""Kill a run at random moments, and see whether it ends with the numbers of one that nobody disturbed.
 
 python benchmarks/kills.py --kills 20
 
-Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process gets SIGKILL a random time
-after it has written its first state, until there were enough kills; the last one may end. Exits with 1 where
-a number differs.
+Prints a markdown table. Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process
+gets SIGKILL a random time after it has written its first state, until there were enough kills; the last one
+may end. Exits with 1 where a number differs.
 """
 
 import argparse
@@ -28,7 +27,8 @@ from dil_course.from_scratch import deep_image_prior
 from dil_course.signals import add_gaussian, picture
 x = picture("astronaut", 64)
 print("ready", flush=True)
-result = run(deep_image_prior(add_gaussian(x, 25 / 255), iterations=int(sys.argv[2])), truth=x, checkpoint=sys.argv[1])
+steps = deep_image_prior(add_gaussian(x, 25 / 255), iterations=int(sys.argv[2]))
+result = run(steps, truth=x, checkpoint=sys.argv[1])
 print(repr(result.estimate.double().sum().item()), repr(result.history["psnr_average"]), result.iteration)
 """
 

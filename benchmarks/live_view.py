@@ -46,7 +46,7 @@ class Clock:
 
 
 def instrument():
-    """Time what `watch` adds to a loop: recorder, drawing, the kernel's turn, the static figure at the end."""
+    """Time what `watch` adds to a loop: recorder, drawing, the kernel's turn, the static figure."""
     from dil_course.fitting import live
 
     clock = Clock()
@@ -79,8 +79,8 @@ async def measure(side, iterations, repeats):
     async def plain(steps):
         started = time.perf_counter()
         for step in steps:
-            pass
-        float(step.loss)
+            loss = step.loss
+        float(loss)
         return time.perf_counter() - started
 
     async def drained(steps):

@@ -1,20 +1,26 @@
 """How good the results are, beside named references. Prints markdown tables.
 
-python benchmarks/quality.py denoise     deep image prior on bundled photographs, against noisy input and
-non-local means python benchmarks/quality.py stopping    windowed variance, beside the oracle peak, on three
-pictures, seeds and noise levels python benchmarks/quality.py operators    deep image prior for seven inverse
-problems, beside the classical method of lesson 04 python benchmarks/quality.py records      the published
-settings, cut down to what a CPU does in an hour, beside the published values (DIL_DATA) python
-benchmarks/quality.py zssr        zero-shot super-resolution on Set5 by the field's protocol, beside bicubic
-and the published values (DIL_DATA) python benchmarks/quality.py kernels     zero-shot super-resolution told
-the right kernel, and told the field's bicubic, on bundled photographs python benchmarks/quality.py bicubic
- bicubic on Set5 against the field's numbers (reads DIL_DATA, else fetches)
+python benchmarks/quality.py denoise      deep image prior on bundled photographs, against noisy input and
+                                          non-local means
+python benchmarks/quality.py stopping     windowed variance, beside the oracle peak, on three pictures, seeds
+                                          and noise levels
+python benchmarks/quality.py operators    deep image prior for seven inverse problems, beside the classical
+                                          method of lesson 04
+python benchmarks/quality.py records      the published settings, cut down to what a CPU does in an hour,
+                                          beside the published values (DIL_DATA)
+python benchmarks/quality.py zssr         zero-shot super-resolution on Set5 by the field's protocol, beside
+                                          bicubic and the published values (DIL_DATA)
+python benchmarks/quality.py kernels      zero-shot super-resolution told the right kernel, and told the
+                                          field's bicubic, on bundled photographs
+python benchmarks/quality.py bicubic      bicubic on Set5 against the field's numbers (reads DIL_DATA, else
+                                          fetches)
 """
 
 import argparse
 import itertools
 import statistics
 import sys
+import typing
 from pathlib import Path
 
 import torch
@@ -269,21 +275,82 @@ def tame(A):
     return lambda misfit: A.pinv(misfit, epsilon=1e-2)
 
 
+def bicubic(y, A, x):
+    return enlarge(y, A).clamp(0, 1)
+
+
+def zero_filled(y, A, x):
+    return A.pinv(y).clamp(0, 1)
+
+
+def blur(side):
+    return Blur(gaussian_kernel(9, 1.6))
+
+
+def fourth(side):
+    return Fourier(line_mask(side, side, 4))
+
+
+class Problem(typing.NamedTuple):
+    """An inverse problem and its classical method."""
+
+    make: object  # the operator for a side
+    sigma: float  # of 255
+    names: tuple  # of pictures
+    classic: str
+    restore: object  # the classical method, a function of y, A and x
+    settings: dict  # of the run
+    finish: bool  # is y taken at its word?
+
+
 COLOUR, SCANS = ("astronaut", "coffee", "chelsea"), ("phantom", "camera", "coins")
-# Of each: operator, sigma of 255, pictures, name and function of the classical method, the run, is y taken at
-# its word?
 PROBLEMS = {
-    "super-resolution x4": (lambda side: Downsample(4), 0, COLOUR, "bicubic", lambda y, A, x: enlarge(y, A).clamp(0, 1), dict(iterations=350), True),
-    "super-resolution x8": (lambda side: Downsample(8), 0, COLOUR, "bicubic", lambda y, A, x: enlarge(y, A).clamp(0, 1), dict(iterations=350), True),
-    "half of the pixels, noise": (half_mask, 10, COLOUR, "biharmonic", lambda y, A, x: biharmonic(y, A), dict(iterations=450), False),
-    "half of the pixels": (half_mask, 0, COLOUR, "biharmonic", lambda y, A, x: biharmonic(y, A), dict(iterations=450), True),
-    "blur, back-projection loss": (lambda side: Blur(gaussian_kernel(9, 1.6)), 2, COLOUR, "best Tikhonov", best_tikhonov, dict(iterations=500, pinv=tame), False),
-    "blur, least squares": (lambda side: Blur(gaussian_kernel(9, 1.6)), 2, COLOUR, "best Tikhonov", best_tikhonov, dict(iterations=500), False),
-    "JPEG, quality 10": (lambda side: Identity(), 0, COLOUR, "the file", lambda y, A, x: y, dict(iterations=350), False),
-    "tomography, 30 angles": (lambda side: Radon(side, range(0, 180, 6)), 0.5, SCANS, "FBP", lambda y, A, x: filtered_back_projection(y, A), dict(iterations=500, input_noise=0.01), False),
-    "resonance, a fourth": (lambda side: Fourier(line_mask(side, side, 4)), 0, SCANS, "zero-filled", lambda y, A, x: A.pinv(y).clamp(0, 1), dict(iterations=350), True),
-    "resonance, ConvDecoder": (lambda side: Fourier(line_mask(side, side, 4)), 0, SCANS, "zero-filled", lambda y, A, x: A.pinv(y).clamp(0, 1), dict(iterations=350, input_noise=0, learning_rate=0.008, network=lambda: conv_decoder(1, width=32)), True),
-}  # fmt: skip
+    "super-resolution x4": Problem(
+        lambda side: Downsample(4), 0, COLOUR, "bicubic", bicubic, dict(iterations=350), True
+    ),
+    "super-resolution x8": Problem(
+        lambda side: Downsample(8), 0, COLOUR, "bicubic", bicubic, dict(iterations=350), True
+    ),
+    "half of the pixels, noise": Problem(
+        half_mask, 10, COLOUR, "biharmonic", lambda y, A, x: biharmonic(y, A), dict(iterations=450), False
+    ),
+    "half of the pixels": Problem(
+        half_mask, 0, COLOUR, "biharmonic", lambda y, A, x: biharmonic(y, A), dict(iterations=450), True
+    ),
+    "blur, back-projection loss": Problem(
+        blur, 2, COLOUR, "best Tikhonov", best_tikhonov, dict(iterations=500, pinv=tame), False
+    ),
+    "blur, least squares": Problem(
+        blur, 2, COLOUR, "best Tikhonov", best_tikhonov, dict(iterations=500), False
+    ),
+    "JPEG, quality 10": Problem(
+        lambda side: Identity(), 0, COLOUR, "the file", lambda y, A, x: y, dict(iterations=350), False
+    ),
+    "tomography, 30 angles": Problem(
+        lambda side: Radon(side, range(0, 180, 6)),
+        0.5,
+        SCANS,
+        "FBP",
+        lambda y, A, x: filtered_back_projection(y, A),
+        dict(iterations=500, input_noise=0.01),
+        False,
+    ),
+    "resonance, a fourth": Problem(fourth, 0, SCANS, "zero-filled", zero_filled, dict(iterations=350), True),
+    "resonance, ConvDecoder": Problem(
+        fourth,
+        0,
+        SCANS,
+        "zero-filled",
+        zero_filled,
+        dict(
+            iterations=350,
+            input_noise=0,
+            learning_rate=0.008,
+            network=lambda: conv_decoder(1, width=32),
+        ),
+        True,
+    ),
+}
 
 
 def operators(options):

@@ -1,12 +1,12 @@
 """How fast we are, beside the textbook's loop, in one run. Prints markdown tables; the plot goes beside them.
 
 python benchmarks/speed.py iterations    seconds an iteration of the same architecture, textbook against ours,
-and the
-                                         share of the measured peak arithmetic
+                                         and the share of the measured peak arithmetic
 python benchmarks/speed.py picture       time until the picture is there, three pictures x three seeds
 python benchmarks/speed.py zssr          time until zero-shot super-resolution is there, the paper's settings
-against the quick ones (DIL_DATA) python benchmarks/speed.py growth        seconds an iteration and memory,
-from 64 to 512 pixels a side; draws speed.png
+                                         against the quick ones (DIL_DATA)
+python benchmarks/speed.py growth        seconds an iteration and memory, from 64 to 512 pixels a side; draws
+                                         speed.png
 
 The time that the live view takes: python benchmarks/live_view.py
 """
@@ -132,7 +132,7 @@ def peak_arithmetic():
 
 
 def operations(network, y):
-    """Floating-point operations of one iteration, as torch counts them: convolutions, forward and backward."""
+    """Floating-point operations of one iteration, as torch counts them: convolutions, both ways."""
     counter = FlopCounterMode(display=False)
     z = torch.rand(1, network.input_channels, *y.shape[-2:], device=y.device)
     with counter:
@@ -141,7 +141,7 @@ def operations(network, y):
 
 
 def apart(function, *arguments):
-    """Call a function in a process of its own: ours changes how a whole process keeps its memory (`Engine`)."""
+    """Call a function in a process of its own: ours changes how a process keeps its memory (`Engine`)."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()
