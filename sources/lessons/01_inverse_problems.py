@@ -281,17 +281,11 @@ print(f"all three mistakes fail it: {min(wrong.values()) > 1e-4}")
 # %%
 same = [compare("mask", Mask(kept)(clean), hide(clean, kept))]
 same += [compare("blur", Blur(motion)(clean), blur(clean, motion))]
-same += [
-    compare("blur, adjoint", Blur(motion).adjoint(clean), blur_adjoint(clean, motion))
-]
-same += [compare("shrink", BlurDownsample(motion, 3)(clean), shrink(clean, motion))]
-same += [
-    compare(
-        "shrink, adjoint",
-        BlurDownsample(motion, 3).adjoint(small),
-        shrink_adjoint(small, motion),
-    )
-]
+adjoint = blur_adjoint(clean, motion)
+same += [compare("blur, adjoint", Blur(motion).adjoint(clean), adjoint)]
+shrinking, adjoint = BlurDownsample(motion, 3), shrink_adjoint(small, motion)
+same += [compare("shrink", shrinking(clean), shrink(clean, motion))]
+same += [compare("shrink, adjoint", shrinking.adjoint(small), adjoint)]
 
 # %% [markdown]
 # `Downsample(scale)` is a fourth operator. It is the antialiased bicubic shrinking with which the super-resolution

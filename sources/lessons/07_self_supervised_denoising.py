@@ -290,16 +290,13 @@ same_fit = compare("after 20 iterations", mine, theirs)
 # %%
 from dil_course.from_scratch import dip_sure
 
-copied = run(
-    dip_sure(
-        y,
-        sigma,
-        network=network(),
-        iterations=300,
-        risk=lambda f, y, b, output: (output - y).square().mean(),
-    ),
-    average=0,
-)
+
+def seen_pixels(f, y, b, output):
+    return (output - y).square().mean()
+
+
+steps = dip_sure(y, sigma, network=network(), iterations=300, risk=seen_pixels)
+copied = run(steps, average=0)
 print(
     f"judged at pixels that the network sees: {psnr(copied.estimate, x):.1f} dB; the "
     f"noisy picture has {psnr(y, x):.1f} dB"
@@ -511,20 +508,16 @@ print(
 from dil_course.from_scratch import neighbor2neighbor, noise2fast, noise2void
 
 quick = runtime.profile() == "quick"
-many = dict(iterations=200 if quick else 1000)
+few, some, many = (100, 200, 300) if quick else (300, 1000, 2000)
 methods = {
-    "Noise2Noise": lambda y, y2: noise2noise(y, y2, **many),
+    "Noise2Noise": lambda y, y2: noise2noise(y, y2, iterations=some),
     "Noise2Void": lambda y, y2: noise2void(y, iterations=300 if quick else 3000),
-    "Noise2Self": lambda y, y2: noise2self(y, **many),
-    "Neighbor2Neighbor": lambda y, y2: neighbor2neighbor(
-        y, iterations=100 if quick else 300
-    ),
-    "Zero-Shot Noise2Noise": lambda y, y2: zero_shot_noise2noise(
-        y, iterations=300 if quick else 2000
-    ),
+    "Noise2Self": lambda y, y2: noise2self(y, iterations=some),
+    "Neighbor2Neighbor": lambda y, y2: neighbor2neighbor(y, iterations=few),
+    "Zero-Shot Noise2Noise": lambda y, y2: zero_shot_noise2noise(y, iterations=many),
     "Noise2Fast": lambda y, y2: noise2fast(y),
     "Recorrupted-to-Recorrupted": lambda y, y2: recorrupted2recorrupted(
-        y, sigma, **many
+        y, sigma, iterations=some
     ),
     "SURE": lambda y, y2: dip_sure(y, sigma, iterations=400 if quick else 2000),
     "Self2Self": lambda y, y2: self2self(y, iterations=400 if quick else 5000),

@@ -265,21 +265,18 @@ print(
 
 # %%
 def pairs(clean, sigma, generator, side=40, count=8):
+    def draw(below):
+        return int(torch.randint(below, (), generator=generator))
+
     patches = []
     for _ in range(count):
-        top, left = (
-            int(torch.randint(size - side + 1, (), generator=generator))
-            for size in clean.shape[-2:]
-        )
-        patches.append(
-            clean[..., top : top + side, left : left + side].rot90(
-                int(torch.randint(4, (), generator=generator)), (-2, -1)
-            )
-        )
+        top = draw(clean.shape[-2] - side + 1)
+        left = draw(clean.shape[-1] - side + 1)
+        patch = clean[..., top : top + side, left : left + side]
+        patches.append(patch.rot90(draw(4), (-2, -1)))
     patches = torch.cat(patches)
-    return patches + sigma * torch.randn(patches.shape, generator=generator).to(
-        patches
-    ), patches
+    noise = torch.randn(patches.shape, generator=generator).to(patches)
+    return patches + sigma * noise, patches
 
 
 # %% [markdown]
