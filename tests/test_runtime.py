@@ -48,11 +48,8 @@ def test_what_is_no_seed_is_refused_by_both(seed):
 
 
 def test_a_seed_of_numpy_is_the_same_as_pythons():
-    assert (
-        runtime.generator(np.uint8(3), "z").initial_seed()
-        == runtime.generator(3, "z").initial_seed()
-        == 26501137151991316
-    )  # of sha256("z 3")
+    numpys, pythons = (runtime.generator(seed, "z").initial_seed() for seed in (np.uint8(3), 3))
+    assert numpys == pythons == 26501137151991316  # of sha256("z 3")
 
 
 @pytest.mark.parametrize("profile, value", [("quick", 7), ("full", 18)])
@@ -89,7 +86,8 @@ def test_seeded_restores_after_an_error():
 
 def test_import_pulls_in_neither_jupyter_nor_pyplot():
     # Scripts and servers must start fast and without a screen.
-    rooms = "dil_course, dil_course.signals, dil_course.fitting, dil_course.from_scratch, dil_course.checks, dil_course.figures"
+    rooms = ("signals", "fitting", "from_scratch", "checks", "figures")
+    rooms = ", ".join(["dil_course", *(f"dil_course.{room}" for room in rooms)])
     heavy = "{'jupyter', 'jupyterlab', 'ipywidgets', 'ipykernel', 'IPython', 'matplotlib.pyplot'}"
     code = f"import sys, {rooms}; print(sorted({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
