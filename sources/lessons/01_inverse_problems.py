@@ -457,12 +457,10 @@ point = torch.zeros_like(clean, dtype=torch.float64)
 point[..., 0, 0] = 1
 K = torch.fft.fft2(blur(point, kernel))
 weaker = Blur(gaussian_kernel(9, 0.8)).spectrum(clean).abs()
-factors = {"blur with sigma 1.2": K.abs(), "blur with sigma 0.8": weaker}
-percent = torch.linspace(0, 100, K.numel())
-curves = {
-    name: (percent, s.flatten().sort(descending=True).values)
-    for name, s in factors.items()
-}
+curves = {}
+for name, s in {"blur with sigma 1.2": K.abs(), "blur with sigma 0.8": weaker}.items():
+    values = s.flatten().sort(descending=True).values
+    curves[name] = torch.linspace(0, 100, len(values)), values
 alt = "Both curves fall from 1, the stronger blur to 0.000003, the weaker to 0.008."
 labels = ("percent of the singular values", "singular value", alt)
 show_curves(curves, *labels, title="Two blurs", log_y=True)
