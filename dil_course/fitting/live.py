@@ -15,18 +15,14 @@ from dil_course.signals import to_array
 
 WIDTH = 320  # of the live picture on the page, in CSS pixels
 CURVES_WIDTH = 260  # of each of the live curves
-TURNS = 8  # of the event loop for each iteration: ipykernel 7.4 takes five to pass a press of Stop on, 0.1 ms in all
-PICTURE_SHARE, CURVES_SHARE = (
-    0.008,
-    0.012,
-)  # of the run's time that may go into drawing; 3 % in all with the messages
-CURVES = (
-    {"loss": "loss"},
-    {"average": "psnr_average", "single": "psnr"},
-)  # of each axes: labels and names in the history
-CURVES_DELAY = (
-    3.0  # seconds before the first curves: sooner, they hold a few points and cost a short run most
-)
+# Of the event loop for each iteration: ipykernel 7.4 takes five to pass a press of Stop on, 0.1 ms in all
+TURNS = 8
+# Of the run's time that may go into drawing; 3 % in all with the messages
+PICTURE_SHARE, CURVES_SHARE = 0.008, 0.012
+# Of each axes: labels and names in the history
+CURVES = ({"loss": "loss"}, {"average": "psnr_average", "single": "psnr"})
+# Seconds before the first curves: sooner, they hold a few points and cost a short run most
+CURVES_DELAY = 3.0
 
 
 def has_front_end():
@@ -191,9 +187,8 @@ def picture_png(array):
 
 def encode_png(image):
     buffer = io.BytesIO()
-    image.save(
-        buffer, "PNG", compress_level=1
-    )  # Low compression: a run waits for this, a local network does not.
+    # Low compression: a run waits for this, a local network does not.
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
@@ -241,9 +236,8 @@ class LiveCurves:
     def png(self, history):
         """The figure with these values, as PNG bytes."""
         for axes, curves in zip(self.axes, CURVES, strict=False):
-            axes.set_xlim(
-                0, 1, auto=bool(history["iteration"])
-            )  # matplotlib's numbers of an empty axis overlap
+            # matplotlib's numbers of an empty axis overlap
+            axes.set_xlim(0, 1, auto=bool(history["iteration"]))
             for line, key in zip(axes.lines, curves.values(), strict=True):
                 line.set_data(history["iteration"], history[key])
             axes.relim()
