@@ -160,7 +160,7 @@ print(
 #
 # $d_i^2$ is the mean squared difference of the two patches. Task 2 tells you why $2 \sigma^2$ is taken off.
 #
-# Write `vote_weights(squared, sigma, strength)`. `squared` is a tensor with the $d_i^2$ of some patches, in any order. Return their weights.
+# Write `vote_weights(squared, sigma, strength)`. `squared` is a tensor of any shape with the $d_i^2$ of some patches, in any order: a list, or a map. Return their weights, in the same shape.
 
 
 # %% nbgrader={"solution": true, "grade_id": "vote_weights_answer"}
@@ -270,7 +270,7 @@ print(
 # %% [markdown]
 # ## Task 5. Find the forgery (3 points, 30 minutes)
 #
-# Somebody hid a part of a photograph under a copy of another part of it, 18 × 18 pixels. Then the file got a little noise. You have the picture alone: `y, truth = ps02.forged(seed)`.
+# Somebody hid a part of a photograph under a copy of another part of it. Then the file got a little noise. You have the picture alone. Try your function on `y, truth = ps02.forged(seed)`: there the part has 18 × 18 pixels. The check brings pictures of its own.
 # Natural patches have similar neighbours here and there. A copied patch has a nearly equal one, and all patches of the copy have theirs **in the same direction and distance**.
 #
 # Write `find_copy(y, size, apart)`. It returns two whole numbers, `(down, right)`: the offset from the upper place to the lower one. `down` is positive; `right` is negative if the lower one lies further left.
