@@ -587,7 +587,7 @@ def hold_out(answer, seed):
         mask = (torch.rand(1, 1, height, width, generator=draw) < seen).float()
         splits = [_two_masks(call(answer, mask, share, chosen)) for chosen in seeds]
         for fitted, held in splits:
-            _judge_masks(mask.double().reshape(-1), fitted, held)
+            _judge_masks(mask.double().reshape(-1), fitted, held, share)
         held = [split[1] for split in splits]
         if any(torch.equal(held[i], held[j]) for i in range(len(seeds)) for j in range(i)):
             raise Wrong(
@@ -620,7 +620,7 @@ def _two_masks(pair):
     return tensor(to_fit).reshape(-1), tensor(held_out).reshape(-1)
 
 
-def _judge_masks(seen, fitted, held):
+def _judge_masks(seen, fitted, held, share):
     if fitted.numel() != seen.numel() or held.numel() != seen.numel():
         raise Wrong(
             "your masks have another size than the mask",
@@ -661,12 +661,12 @@ def _judge_masks(seen, fitted, held):
             "data are scarce: throw nothing away",
             "to_fit = mask - held_out",
         )
+    if abs((held.sum() / seen.sum()).item() - (1 - share)) < 0.03:
+        raise Wrong("the two masks are exchanged", "which one is small?", "return to_fit, held_out")
 
 
 def _judge_share(seen, held, share):
     part = (held.sum() / seen.sum()).item()
-    if abs(part - (1 - share)) < 0.03:
-        raise Wrong("the two masks are exchanged", "which one is small?", "return to_fit, held_out")
     if abs(part - share) > 0.03:  # five standard deviations of a fair draw
         raise Wrong(
             f"the share of the seen pixels that is held out is {part:.2f}, expected {share}",
