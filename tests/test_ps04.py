@@ -109,6 +109,13 @@ right("waits")(lambda k, epsilon: np.array(two(k, epsilon), dtype=np.float32))
 
 
 @right("waits")
+def in_single_precision(k, epsilon):
+    k = torch.tensor(k)
+    p = k * k / (k * k + epsilon)
+    return torch.ceil(math.log(0.01) / torch.log(1 - torch.stack([k * k, p * p])))
+
+
+@right("waits")
 def by_waiting(k, epsilon):
     counts = []
     for weight in (1.0, k / (k * k + epsilon)):
@@ -215,6 +222,19 @@ right("moved")(
 
 
 @right("moved")
+def by_pairs_of_angles(s, a):
+    """The pair of angles whose sinusoid most others agree with, and then the angle farthest from it."""
+    c, theta = centres(s).numpy(), np.radians(a)
+    columns, best = np.stack([np.cos(theta), np.sin(theta)], 1), (np.inf, None)
+    for i in range(len(c)):
+        for j in range(i):
+            if abs(np.sin(theta[i] - theta[j])) > 0.3:
+                far = np.abs(columns @ np.linalg.solve(columns[[i, j]], c[[i, j]]) - c)
+                best = min(best, (np.median(far), int(far.argmax())))
+    return best[1]
+
+
+@right("moved")
 def leave_each_angle_out(sinogram, angles):
     c, theta = centres(sinogram).numpy(), np.radians(angles)
     columns = np.stack([np.cos(theta), np.sin(theta)], 1)
@@ -224,6 +244,27 @@ def leave_each_angle_out(sinogram, angles):
         solution = np.linalg.lstsq(columns[kept], c[kept], rcond=None)[0]
         misfits.append(np.sum((columns[kept] @ solution - c[kept]) ** 2))
     return np.argmin(misfits)
+
+
+def inner_outlier(c, angles):
+    """Compares each angle with its two neighbours: blind at both ends."""
+    a = torch.tensor(angles)
+    share = (a[1:-1] - a[:-2]) / (a[2:] - a[:-2])
+    return (c[1:-1] - (1 - share) * c[:-2] - share * c[2:]).abs().argmax() + 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_another_centre_or_even_angles_are_refused_with_every_seed(seed):
+    for row in (-1, -0.5, 0.5, 1):
+        assert ps04.moved(lambda s, a, row=row: residual(centres(s) + row, a).argmax(), seed=seed) == 0
+    for says in ("taken for evenly spaced", "counted from their mean", "the first one, your function says"):
+        assert ps04.moved(WRONG["moved"][says], seed=seed) == 0
+
+
+def test_a_scan_that_is_shown_in_public_is_not_asked_for():
+    shown = [ps04.scan(seed)[1] for seed in range(12)]
+    hidden, _ = ps04._hidden_scans(torch.Generator().manual_seed(0))
+    assert not any(s.shape == t.shape and torch.allclose(s, t) for s in shown for t, _ in hidden)
 
 
 WRONG["moved"] = {
@@ -237,8 +278,16 @@ WRONG["moved"] = {
     "at its second angle": lambda s, a: centres(s).diff().abs().argmax() + 1,
     "into cos and sin in degrees": lambda s, a: residual(centres(s), a, unit=1).argmax(),
     "the angles are doubled": lambda s, a: residual(centres(s), a, unit=math.pi / 90).argmax(),
+    "counted from (side - 1) / 2": lambda s, a: residual(
+        centres(s, middle=False) - (s.shape[2] - 1) / 2, a
+    ).argmax(),
+    "counted from their mean": lambda s, a: residual(centres(s) - centres(s).mean(), a).argmax(),
+    "taken for evenly spaced": lambda s, a: residual(
+        centres(s), range(0, 180 * len(a), 180), 1 / len(a)
+    ).argmax(),
     "counted from row 0": lambda s, a: residual(centres(s, middle=False), a).argmax(),
     "only the cosine": lambda s, a: residual(centres(s), a, waves=(torch.cos,)).argmax(),
+    "the first one, your function says": lambda s, a: inner_outlier(centres(s), a),
     "your function says 0": lambda s, a: 0,
     "expected one index, got 24 numbers": lambda s, a: residual(centres(s), a),
     "stops with IndexError": lambda s, a: a[100],
