@@ -283,13 +283,13 @@ WRONG["moved"] = {
     ).argmax(),
     "counted from their mean": lambda s, a: residual(centres(s) - centres(s).mean(), a).argmax(),
     "taken for evenly spaced": lambda s, a: residual(
-        centres(s), range(0, 180 * len(a), 180), 1 / len(a)
+        centres(s), range(0, 180 * len(a), 180), math.pi / 180 / len(a)
     ).argmax(),
     "counted from row 0": lambda s, a: residual(centres(s, middle=False), a).argmax(),
     "only the cosine": lambda s, a: residual(centres(s), a, waves=(torch.cos,)).argmax(),
     "the first one, your function says": lambda s, a: inner_outlier(centres(s), a),
     "your function says 0": lambda s, a: 0,
-    "expected one index, got 24 numbers": lambda s, a: residual(centres(s), a),
+    "expected one index, got 16 numbers": lambda s, a: residual(centres(s), a),
     "stops with IndexError": lambda s, a: a[100],
 }
 

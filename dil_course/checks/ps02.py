@@ -9,6 +9,23 @@ from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, t
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import nearest, patches, picture, places
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "distance_map",
+    "error_of_mean",
+    "failing_run",
+    "find_copy",
+    "forged",
+    "noise_distance",
+    "three_pictures",
+    "vote_weights",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def _gray(name, side=64):
     return picture(name, side).mean(1, keepdim=True)

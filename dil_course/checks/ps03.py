@@ -9,6 +9,21 @@ from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, 
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Mask, picture, psnr
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "failing_run",
+    "fit",
+    "hold_out",
+    "noise_left",
+    "psnr_of_mean",
+    "stop",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def _mean_square(difference):
     return torch.mean(difference**2)

@@ -21,6 +21,22 @@ from dil_course.signals import (
     psnr,
 )
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "consistent",
+    "failing_run",
+    "moved",
+    "scan",
+    "truth_loss",
+    "waits",
+    "zero_filled",
+]
+
+
+def __dir__():
+    return __all__
+
 
 @task(points=2)
 def consistent(answer, seed):

@@ -11,6 +11,22 @@ from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
 from dil_course.signals import add_gaussian, picture
 
+__all__ = [
+    "CAUSES",
+    "best_moment",
+    "causes",
+    "coverage",
+    "expected_error",
+    "failing_run",
+    "largest_width",
+    "mystery",
+    "windowed_variance",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def _variances(outputs, window):
     """Windowed variances of `outputs` (T,C,H,W), for the iterations `window` to T."""
