@@ -60,10 +60,13 @@ def by_unfold(y, row, column, reach, size):
 
 WRONG["distance_map"] = {
     "this adds the squares up": lambda *given: looped(*given, of=lambda d: (d**2).sum()),
-    "the root is taken": lambda *given: looped(*given).sqrt(),
+    "your result is the square root of": lambda *given: looped(*given).sqrt(),
     "this is the mean absolute difference": lambda *given: looped(*given, of=lambda d: d.abs().mean()),
     "this is the square of the mean difference": lambda *given: looped(*given, of=lambda d: d.mean() ** 2),
     "the channels are averaged first": lambda y, *given: looped(y.mean(1, keepdim=True), *given),
+    "your numbers are others than asked for": lambda y, *given: looped(
+        torch.nn.functional.pad(y[..., :-1, :-1], (0, 1, 0, 1)), *given
+    ),
     "your patch begins at the pixel": lambda *given: looped(*given, half=0),
     "this compares single pixels": lambda y, row, column, reach, size: looped(y, row, column, reach, 1),
     "this is the map of the shifts the other way": lambda *given: looped(*given).flip(0, 1),
@@ -191,7 +194,7 @@ WRONG["error_of_mean"] = {
     "for equal in the fixed part": lambda d, w, s: d.mean() ** 2 + s**2 * (w**2).sum(),
     "the noise is not reduced at all": lambda d, w, s: (w * d).sum() ** 2 + s**2 * w.sum(),
     "sigma is not squared": lambda d, w, s: (w * d).sum() ** 2 + s * (w**2).sum(),
-    "this is the root of it": lambda d, w, s: bias_and_noise(d, w, s).sqrt(),
+    "your result is the square root of": lambda d, w, s: bias_and_noise(d, w, s).sqrt(),
     "your result has the shape": lambda d, w, s: (w * d) ** 2 + s**2 * w**2,
 }
 

@@ -207,7 +207,7 @@ WRONG["noise_left"] = {
     "one term of the sum": lambda w: (1 - w) ** 2,
     "the weights are added up": lambda w: 1 - w,
     "how many outputs the average is worth": lambda w: (1 + w) / (1 - w),
-    "the standard deviation": lambda w: math.sqrt((1 - w) / (1 + w)),
+    "your result is the square root of": lambda w: math.sqrt((1 - w) / (1 + w)),
     "the share of the past": lambda w: w,
     "your function stops with ValueError": lambda w: (1 - w) / (1 + w) + 0 * math.log(w),
     "the share that is removed": lambda w: 2 * w / (1 + w),

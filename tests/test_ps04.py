@@ -80,7 +80,7 @@ WRONG["truth_loss"] = {
     "epsilon does nothing": lambda K, s, e: s**2 * power_filter(K, 0).mean(),
     "epsilon is squared": lambda K, s, e: s**2 * power_filter(K, e**2).mean(),
     "for sigma in place of sigma squared": lambda K, s, e: s * power_filter(K, e).mean(),
-    "the root of the loss": lambda K, s, e: s * power_filter(K, e).mean().sqrt(),
+    "your result is the square root of": lambda K, s, e: s * power_filter(K, e).mean().sqrt(),
     "a sum over all waves": lambda K, s, e: s**2 * power_filter(K, e).sum(),
     "divides a mean by a mean": lambda K, s, e: (
         s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2
@@ -189,10 +189,10 @@ WRONG["zero_filled"] = {
     "a sum, not a mean": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).sum().log10(),
     "over lost waves only": lambda c, m: decibels(c.abs()[(m + turned(m)) == 0] ** 2),
     "10 log10, not 20": lambda c, m: 2 * decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
-    "the sign is wrong": lambda c, m: -decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
+    "the opposite sign": lambda c, m: -decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
     "not in decibels": lambda c, m: (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean(),
     "sizes are added": lambda c, m: -20 * (c.abs() * (1 - m) * (1 - turned(m))).mean().log10(),
-    "the natural logarithm": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean().log(),
+    "another base": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean().log(),
     "the peak is 255": lambda c, m: decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m)) / 255**2),
     "your result has the shape": lambda c, m: c.abs() ** 2,
 }

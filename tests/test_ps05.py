@@ -202,7 +202,7 @@ WRONG["best_moment"] = {
     "a sum is missing": lambda eta, eigenvalue, x, sigma: moment(eta, eigenvalue, sigma**2 / x**2),
     "small steps only": lambda eta, eigenvalue, x, sigma: math.log(1 + x**2 / sigma**2) / (eta * eigenvalue),
     "the step size is missing": lambda eta, eigenvalue, x, sigma: closed_form(1, eigenvalue, x, sigma),
-    "the sign is wrong": lambda *given: -closed_form(*given),
+    "the opposite sign": lambda *given: -closed_form(*given),
     "is rounded": lambda *given: round(closed_form(*given)),
     "your numbers are others": lambda *given: 1.5 * closed_form(*given),
     "stops with ValueError": lambda eta, eigenvalue, x, sigma: math.log(-x),

@@ -72,11 +72,6 @@ def distance_map(answer, seed):
                 "a larger patch would have larger distances. Is that wanted?",
                 "the mean, not the sum",
             ),
-            "the root is taken": (
-                right.sqrt(),
-                "mean squared differences are asked for",
-                "leave the root out",
-            ),
             "this is the mean absolute difference": (
                 _distances(y, row, column, reach, size, lambda difference: difference.abs().mean()),
                 "differences count by their squares",
@@ -320,11 +315,6 @@ def error_of_mean(answer, seed):
             "sigma is not squared": (
                 bias**2 + sigma * left,
                 "the variance of a number times w is w^2 sigma^2",
-                *parts,
-            ),
-            "this is the root of it": (
-                (bias**2 + sigma**2 * left).sqrt(),
-                "the squared error is asked for",
                 *parts,
             ),
         }

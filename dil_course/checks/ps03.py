@@ -286,7 +286,6 @@ def noise_left(answer, seed):
         "independent noises: add up the squares of the weights",
         "(1-w)^2 (1 + w^2 + w^4 + ...), a geometric series",
     )
-    root = math.sqrt
     for w in (0.7 + 0.2 * torch.rand(()).item(), 0.5, 0.99, 0.0):
         right = (1 - w) / (1 + w)
         given = tensor(call(answer, w))
@@ -307,11 +306,6 @@ def noise_left(answer, seed):
                 1 / right,
                 "is it more or less noise than before?",
                 "take the reciprocal",
-            ),
-            "this is what is left of the standard deviation": (
-                root(right),
-                "the variance is asked for",
-                "leave out the square root",
             ),
             "this is the share that is removed": (
                 1 - right,

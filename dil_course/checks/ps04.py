@@ -150,7 +150,6 @@ def truth_loss(answer, seed):
                 sigma * torch.mean(power / (power + epsilon) ** 2),
                 *filters[:2],
             ),
-            "this is the root of the loss": (right.sqrt(), "the loss is a mean of squares, no root"),
             "this is a sum over all waves, not a mean": (
                 right * K.numel(),
                 "how large is the sum of squares of H W pixels of noise?",
@@ -344,14 +343,12 @@ def zero_filled(answer, seed):
                 2 * right,
                 "10 log10 of a power, 20 log10 of a size",
             ),
-            "the sign is wrong": (-right, "a small error has a large PSNR"),
             "this is the mean squared error, not in decibels": (mean, "PSNR = -10 log10 of it"),
             "sizes are added where squares should be": (
                 -10 * (lost.sqrt().mean() ** 2).log10(),
                 "Parseval speaks of squares",
                 "coefficients.abs() ** 2",
             ),
-            "the natural logarithm": (-10 * mean.log(), "decibels take the logarithm to base 10"),
             "the peak is 255 here": (right + 20 * math.log10(255), "pictures lie in [0, 1]: the peak is 1"),
         }
         match(f"{height}x{width}", call(answer, c, mask), right, mistakes, parseval)

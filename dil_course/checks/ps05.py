@@ -251,11 +251,6 @@ def best_moment(answer, seed):
                 "by what does one step shrink the distance?",
                 q[2],
             ),
-            "the sign is wrong": (
-                -math.log(left) / rate,
-                "a number of steps is positive",
-                "both logarithms are negative",
-            ),
             "sigma and x are not squared": (math.log(sigma / (x + sigma)) / (2 * rate), *q),
         }
         given = tensor(call(answer, eta, eigenvalue, x, sigma))
