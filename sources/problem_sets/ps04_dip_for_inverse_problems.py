@@ -345,14 +345,14 @@ show_images(
 # ## Task 5. When did the patient move? (3 points, 25 minutes)
 #
 # A tomograph adds up the picture along parallel rays, at many angles. Each column of the **sinogram** holds the sums of one angle.
-# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by some pixels, and then slid back. Find that angle.
+# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by a pixel or more, and then slid back. Find that angle. It may be the first one, or the last.
 #
 # Think of the body's **centre of mass**. In the picture it is one point. In a column of the sinogram it is the mean row number, weighted by the values of that column.
 # Where does this mean lie at the angle $\theta$? The scanner turns about the row `side // 2` of the detector, so count rows from there.
 #
 # One more trouble: the tube's brightness flickers. Each column is multiplied by an unknown number.
 #
-# Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved.
+# Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved. The check brings scans of its own, of several sides and numbers of angles.
 
 
 # %% nbgrader={"solution": true, "grade_id": "moved_answer"}
