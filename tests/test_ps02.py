@@ -60,9 +60,13 @@ def by_unfold(y, row, column, reach, size):
 
 WRONG["distance_map"] = {
     "this adds the squares up": lambda *given: looped(*given, of=lambda d: (d**2).sum()),
-    "the root is taken": lambda *given: looped(*given).sqrt(),
+    "your result is the square root of": lambda *given: looped(*given).sqrt(),
     "this is the mean absolute difference": lambda *given: looped(*given, of=lambda d: d.abs().mean()),
     "this is the square of the mean difference": lambda *given: looped(*given, of=lambda d: d.mean() ** 2),
+    "the channels are averaged first": lambda y, *given: looped(y.mean(1, keepdim=True), *given),
+    "your numbers are others than asked for": lambda y, *given: looped(
+        torch.nn.functional.pad(y[..., :-1, :-1], (0, 1, 0, 1)), *given
+    ),
     "your patch begins at the pixel": lambda *given: looped(*given, half=0),
     "this compares single pixels": lambda y, row, column, reach, size: looped(y, row, column, reach, 1),
     "this is the map of the shifts the other way": lambda *given: looped(*given).flip(0, 1),
@@ -106,7 +110,9 @@ WRONG["noise_distance"] = {
     ),
     "the spread takes one noisy copy": lambda s, n: (2 * s**2, s**2 * math.sqrt(2 / n)),
     "spread and mean are exchanged": lambda s, n: by_variances(s, n)[::-1],
-    "your result has the shape": lambda s, n: 2 * s**2,
+    "your result has the shape ()": lambda s, n: 2 * s**2,
+    "your result has the shape (5,)": lambda s, n: (2 * s**2, [2 * s**2 * math.sqrt(2 / n), 1, 2, 3]),
+    "your numbers are others": lambda s, n: (2 * s**2, 2 * s**2 * math.sqrt(2 / max(n - 1, 1))),
 }
 
 
@@ -124,7 +130,8 @@ right("vote_weights")(lambda *given: voting(*given))
 @right("vote_weights")
 def by_softmax(squared, sigma, strength):
     squared -= 2 * sigma**2
-    return torch.softmax(-squared.clamp(min=0) / strength**2 / sigma**2, dim=0).tolist()
+    exponents = -squared.clamp(min=0) / strength**2 / sigma**2
+    return torch.softmax(exponents.flatten(), dim=0).view_as(squared).tolist()
 
 
 right("vote_weights")(
@@ -136,7 +143,13 @@ right("vote_weights")(
 
 WRONG["vote_weights"] = {
     "do not add up to one": lambda d, s, c: torch.exp(-(d - 2 * s**2).clamp(min=0) / (c * s) ** 2),
-    "what noise alone makes is not taken off": lambda d, s, c: voting(d, s, c, noise=0),
+    "each row of the map adds up to one": lambda d, s, c: torch.softmax(
+        -(d - 2 * s**2).clamp(min=0) / (c * s) ** 2, -1
+    ),
+    "each column of the map adds up to one": lambda d, s, c: torch.softmax(
+        -(d - 2 * s**2).clamp(min=0) / (c * s) ** 2, 0
+    ),
+    "what noise alone makes is not taken off, or": lambda d, s, c: voting(d, s, c, noise=0),
     "only one sigma^2 is taken off": lambda d, s, c: voting(d, s, c, noise=1),
     "the square of h is missing": lambda d, s, c: voting(d, s, c, h=c * s),
     "strength is not squared": lambda d, s, c: voting(d, s, c, h=c * s**2),
@@ -175,12 +188,13 @@ WRONG["error_of_mean"] = {
     "the fixed part is not squared": lambda d, w, s: (w * d).sum() + s**2 * (w**2).sum(),
     "the fixed part is missing": lambda d, w, s: s**2 * (w**2).sum(),
     "the random part is missing": lambda d, w, s: (w * d).sum() ** 2,
+    "the differences are squared one by one": lambda d, w, s: ((w * d) ** 2).sum() + s**2 * (w**2).sum(),
     "differences of opposite sign cannot cancel": lambda d, w, s: (w * d**2).sum() + s**2 * (w**2).sum(),
     "for equal in the random part": lambda d, w, s: (w * d).sum() ** 2 + s**2 / len(w),
     "for equal in the fixed part": lambda d, w, s: d.mean() ** 2 + s**2 * (w**2).sum(),
     "the noise is not reduced at all": lambda d, w, s: (w * d).sum() ** 2 + s**2 * w.sum(),
     "sigma is not squared": lambda d, w, s: (w * d).sum() ** 2 + s * (w**2).sum(),
-    "this is the root of it": lambda d, w, s: bias_and_noise(d, w, s).sqrt(),
+    "your result is the square root of": lambda d, w, s: bias_and_noise(d, w, s).sqrt(),
     "your result has the shape": lambda d, w, s: (w * d) ** 2 + s**2 * w**2,
 }
 
@@ -189,7 +203,7 @@ WRONG["error_of_mean"] = {
 
 
 def voted(y, size, apart):
-    offsets = ps02.offsets_of(y, size, apart)
+    offsets = ps02._offsets_of(y, size, apart)
     offsets = torch.where(offsets[:, :1] < 0, -offsets, offsets)
     values, counts = offsets.unique(dim=0, return_counts=True)
     return tuple(values[counts.argmax()].tolist())
@@ -220,19 +234,49 @@ WRONG["find_copy"] = {
     "this is a median of offsets": lambda *given: below(*given).median(0).values.int(),
     "the copy does not lie at the offset (40, 40)": lambda y, size, apart: (40, 40),
     "expected two whole numbers": lambda y, size, apart: "down",
-    "your function stops with": lambda y, size: (0, 0),
+    "stops with TypeError": lambda y, size: (0, 0),
+    "your offset (12, ": lambda y, size, apart: voted(y, size, 10),
+    "stops with ValueError: size=7": lambda y, size, apart: voted(y, 7, apart),
+    "the copy does not lie at the offset (99, 99)": lambda y, size, apart: next(
+        (
+            truth
+            for forgery, truth in map(ps02.forged, range(12))
+            if forgery.shape == y.shape and torch.allclose(forgery, y)
+        ),
+        (99, 99),
+    ),
 }
 
 
+@right("find_copy")
+def by_counting_equal_windows(y, size, apart):
+    """For each offset, in how many windows the two places differ by the noise alone."""
+    height, width, counts = *y.shape[-2:], {}
+    for down in range(height - size + 1):
+        for across in range(size - width, width - size + 1):
+            if max(down, abs(across)) >= apart and (down or across > 0):
+                lower = y[..., down:, max(across, 0) : width + min(across, 0)]
+                upper = y[..., : height - down, max(-across, 0) : width - max(across, 0)]
+                windows = torch.nn.functional.avg_pool2d((lower - upper) ** 2, size, 1)
+                counts[down, across] = int((windows < 6 * (3 / 255) ** 2).sum())
+    return max(counts, key=counts.get)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_of_the_hidden_forgeries_do_not_depend_on_the_seed(seed):
+    offsets = [offset for *_, offset in ps02._hidden_forgeries(seed)]
+    assert [right > 0 for _, right in offsets] == [False, True, True] and min(down for down, _ in offsets) > 0
+
+
 def below(y, size, apart):
-    offsets = ps02.offsets_of(y, size, apart).double()
+    offsets = ps02._offsets_of(y, size, apart).double()
     return offsets[(offsets[:, 0] > 0) | ((offsets[:, 0] == 0) & (offsets[:, 1] > 0))]
 
 
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps02.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "sigma too small",

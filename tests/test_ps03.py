@@ -57,7 +57,7 @@ def with_the_engine_of_the_library(y, A, network, z, noises):
     for noise in noises:
         estimate = engine(z + noise / 30)
         engine.update(torch.mean((A(estimate) - y) ** 2))
-    return estimate[0, 0]
+    return estimate[0]
 
 
 @right("fit")
@@ -94,6 +94,7 @@ def adam_by_hand(y, A, network, z, noises):
 
 
 for _says, _change in {
+    "the first channel only": {"loss_of": lambda A, estimate, y: F.mse_loss(A(estimate)[:, :1], y[:, :1])},
     "the loss ignores A": {"loss_of": lambda A, estimate, y: F.mse_loss(estimate, y)},
     "A is applied to y as well": {"loss_of": lambda A, estimate, y: (A(estimate - y) ** 2).mean()},
     "mean of sizes": {"loss_of": lambda A, estimate, y: F.l1_loss(A(estimate), y)},
@@ -206,8 +207,9 @@ WRONG["noise_left"] = {
     "one term of the sum": lambda w: (1 - w) ** 2,
     "the weights are added up": lambda w: 1 - w,
     "how many outputs the average is worth": lambda w: (1 + w) / (1 - w),
-    "the standard deviation": lambda w: math.sqrt((1 - w) / (1 + w)),
+    "your result is the square root of": lambda w: math.sqrt((1 - w) / (1 + w)),
     "the share of the past": lambda w: w,
+    "your function stops with ValueError": lambda w: (1 - w) / (1 + w) + 0 * math.log(w),
     "the share that is removed": lambda w: 2 * w / (1 + w),
     "the two weights are exchanged": lambda w: w**2 / (1 - (1 - w) ** 2),
     "a plain mean of": lambda w: (1 - w) / 2,
@@ -215,7 +217,7 @@ WRONG["noise_left"] = {
     "but not the powers of w": lambda w: (1 - w) ** 2 / (1 + w),
     "in decibels": lambda w: 10 * np.log10((1 + w) / (1 - w)),
     "your sum ends after 100 terms": lambda w: sum(((1 - w) * w**i) ** 2 for i in range(100)),
-    "times what is asked for": measured_with_few_numbers,
+    "your numbers are others": measured_with_few_numbers,
     "expected numbers, got str": lambda w: f"(1 - {w}) / (1 + {w})",
     "expected a function, got float": 0.005,
     "nan or infinity": lambda w: np.float64(1 - w) / np.float64(0),
@@ -225,6 +227,7 @@ WRONG["noise_left"] = {
 # Task 3: two runs are better than one
 
 right("psnr_of_mean")(lambda one, rho: one - 10 * math.log10((1 + rho) / 2))
+right("psnr_of_mean")(lambda one, rho: -10 * math.log10(10 ** (-one / 10) * (0.5 + 0.5 * rho)))
 right("psnr_of_mean")(lambda dB, r: 10 * np.log10(4 / (10 ** (-dB / 10) * (2 + 2 * r))))
 right("psnr_of_mean")(lambda one, rho: one - 10 * torch.log10(torch.tensor([1.0 + rho])) + 3.0103)
 
@@ -247,11 +250,13 @@ WRONG["psnr_of_mean"] = {
     "the mixed term is counted once": lambda one, rho: one - 10 * math.log10((2 + rho) / 4),
     "not divided by two": lambda one, rho: one - 10 * math.log10(2 + 2 * rho),
     "half the error is a quarter": lambda one, rho: one - 10 * math.log10((2 + 2 * rho) / 2),
+    "the sign of rho is lost": lambda one, rho: one - 10 * math.log10((1 + abs(rho)) / 2),
+    "a negative rho counts as zero": lambda one, rho: one - 10 * math.log10((1 + max(rho, 0)) / 2),
     "this uses 1 - rho": lambda one, rho: one - 10 * math.log10((1 - rho) / 2),
     "only the gain": lambda one, rho: -10 * math.log10((1 + rho) / 2),
     "stops with ValueError": lambda one, rho: one - 10 * math.log10((1 + rho) // 2),
-    "times what is asked for": lambda one, rho: 10 ** (-one / 10) * (1 + rho) / 2,
-    "your result has the shape (2,)": lambda one, rho: [one, 10 * math.log10(2 / (1 + rho))],
+    "your numbers are others": lambda one, rho: 10 ** (-one / 10) * (1 + rho) / 2,
+    "one number is asked for: the sum": lambda one, rho: [one, 10 * math.log10(2 / (1 + rho))],
     "stops with TypeError": lambda one: one + 3,
 }
 
@@ -269,7 +274,7 @@ def by_a_loop(losses, sigma):
 
 right("stop")(
     lambda losses, sigma: next(
-        (i for i, loss in enumerate(losses, 1) if math.sqrt(loss) < sigma), len(losses)
+        (i for i, loss in enumerate(losses, 1) if math.sqrt(loss) <= sigma), len(losses)
     )
 )
 right("stop")(
@@ -290,11 +295,25 @@ def first_below(losses, bound):
     return next((i for i, loss in enumerate(losses, 1) if loss <= bound), len(losses))
 
 
+def by_halving(losses, sigma):
+    low, high = 0, len(losses) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if losses[middle] <= sigma**2 else (middle + 1, high)
+    return low + 1
+
+
 def smoothed(losses, width=25):
     return [
         sum(losses[max(0, i - width) : i + 1]) / len(losses[max(0, i - width) : i + 1])
         for i in range(len(losses))
     ]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_search_that_may_skip_the_first_one_is_refused_with_every_seed(seed):
+    assert ps03.stop(by_halving, seed=seed) == 0
+    assert ps03.stop(lambda losses, sigma: first_below(smoothed(losses), sigma**2), seed=seed) == 0
 
 
 WRONG["stop"] = {
@@ -311,7 +330,14 @@ WRONG["stop"] = {
     "half the noise's": lambda losses, sigma: first_below(losses, sigma**2 / 2),
     "still twice the noise's": lambda losses, sigma: first_below(losses, 2 * sigma**2),
     "not its number": lambda losses, sigma: losses[first_below(losses, sigma**2) - 1],
-    "and sigma squared is 0.0096": lambda losses, sigma: first_below(smoothed(losses), sigma**2),
+    "exactly sigma squared": lambda losses, sigma: next(
+        (i for i, loss in enumerate(losses, 1) if loss < sigma**2), len(losses)
+    ),
+    "is not the first: iteration 1 is": lambda losses, sigma: next(
+        (i for i, loss in enumerate(losses, 1) if i > 1 and loss <= sigma**2), len(losses)
+    ),
+    "an iteration is a whole number": lambda losses, sigma: first_below(losses, sigma**2) + 0.5,
+    "sigma squared: still above it": lambda losses, sigma: first_below(losses, 1.2 * sigma**2),
     "there is no iteration 301": lambda losses, sigma: len(losses) + 1,
     "one number is asked for": lambda losses, sigma: [
         i for i, loss in enumerate(losses, 1) if loss <= sigma**2
@@ -417,6 +443,47 @@ def probabilities(mask, share, seed):
     return mask - held, held
 
 
+def in_blocks(mask, share, seed, height=2, width=2):
+    draw = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 1, mask.shape[-2] // height, mask.shape[-1] // width, generator=draw) < share
+    held = mask * coarse.repeat_interleave(height, -2).repeat_interleave(width, -1)
+    return mask - held, held
+
+
+def on_one_colour_of_a_chessboard(mask, share, seed):
+    rows, columns = torch.arange(mask.shape[-2])[:, None], torch.arange(mask.shape[-1])
+    chance = torch.where((rows + columns) % 2 == 0, min(2 * share, 1), max(2 * share - 1, 0))
+    held = mask * (torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)) < chance)
+    return mask - held, held
+
+
+def denser_at_the_top(mask, share, seed):
+    chance = share * torch.linspace(1.4, 0.6, mask.shape[-2])[:, None]
+    held = mask * (torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)) < chance)
+    return mask - held, held
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("answer", [
+    in_blocks,
+    lambda *given: in_blocks(*given, height=1),
+    lambda *given: in_blocks(*given, width=1),
+    on_one_colour_of_a_chessboard,
+    denser_at_the_top,
+    lambda mask, share, seed: multiplied(mask, share, seed % 2),
+    lambda mask, share, seed: multiplied(mask, min(share, 0.3), seed),
+])  # fmt: skip
+def test_pixels_that_are_not_drawn_one_by_one_are_refused_with_every_seed(answer, seed):
+    assert ps03.hold_out(answer, seed=seed) == 0
+
+
+def test_fair_draws_are_never_taken_for_unfair_ones():
+    mask = torch.ones(1, 1, 96, 128)
+    for seed in range(300):
+        held = multiplied(mask, 0.3, seed)[1]
+        ps03._judge_scatter(mask[0, 0].double(), held[0, 0].double())
+
+
 WRONG["hold_out"] = {
     "are held out that nobody has seen": lambda mask, share, seed: (
         mask * (1 - drawn(mask, share, seed)),
@@ -437,6 +504,7 @@ WRONG["hold_out"] = {
         mask, lambda seen: seen[seed :: round(1 / share)]
     ),
     "lies in one region": a_block,
+    "comes in clumps": in_blocks,
     "whole columns": whole_columns,
     "other values than 0 and 1": probabilities,
     "expected two masks": lambda mask, share, seed: multiplied(mask, share, seed)[1],
@@ -450,7 +518,7 @@ WRONG["hold_out"] = {
 
 # Task 6: causes
 
-right("causes")(dict(ps03.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "learning rate too high",

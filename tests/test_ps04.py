@@ -80,7 +80,7 @@ WRONG["truth_loss"] = {
     "epsilon does nothing": lambda K, s, e: s**2 * power_filter(K, 0).mean(),
     "epsilon is squared": lambda K, s, e: s**2 * power_filter(K, e**2).mean(),
     "for sigma in place of sigma squared": lambda K, s, e: s * power_filter(K, e).mean(),
-    "the root of the loss": lambda K, s, e: s * power_filter(K, e).mean().sqrt(),
+    "your result is the square root of": lambda K, s, e: s * power_filter(K, e).mean().sqrt(),
     "a sum over all waves": lambda K, s, e: s**2 * power_filter(K, e).sum(),
     "divides a mean by a mean": lambda K, s, e: (
         s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2
@@ -89,7 +89,7 @@ WRONG["truth_loss"] = {
     "the weakest wave alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
     "a complex number was squared": lambda K, s, e: s**2 * ((K.conj() / (K.abs() ** 2 + e)) ** 2).mean(),
     "times what is asked for": lambda K, s, e: 2 * s**2 * power_filter(K, e).mean(),
-    "your result has the shape": lambda K, s, e: s**2 * power_filter(K, e),
+    "one number is asked for: the mean": lambda K, s, e: s**2 * power_filter(K, e),
 }
 
 
@@ -106,6 +106,13 @@ def two(k, epsilon, ls=lambda k: 1 - k * k, bp=lambda p: 1 - p * p, wait=first_t
 
 right("waits")(lambda k, epsilon: two(k, epsilon))
 right("waits")(lambda k, epsilon: np.array(two(k, epsilon), dtype=np.float32))
+
+
+@right("waits")
+def in_single_precision(k, epsilon):
+    k = torch.tensor(k)
+    p = k * k / (k * k + epsilon)
+    return torch.ceil(math.log(0.01) / torch.log(1 - torch.stack([k * k, p * p])))
 
 
 @right("waits")
@@ -182,10 +189,10 @@ WRONG["zero_filled"] = {
     "a sum, not a mean": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).sum().log10(),
     "over lost waves only": lambda c, m: decibels(c.abs()[(m + turned(m)) == 0] ** 2),
     "10 log10, not 20": lambda c, m: 2 * decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
-    "the sign is wrong": lambda c, m: -decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
+    "the opposite sign": lambda c, m: -decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
     "not in decibels": lambda c, m: (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean(),
     "sizes are added": lambda c, m: -20 * (c.abs() * (1 - m) * (1 - turned(m))).mean().log10(),
-    "the natural logarithm": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean().log(),
+    "another base": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean().log(),
     "the peak is 255": lambda c, m: decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m)) / 255**2),
     "your result has the shape": lambda c, m: c.abs() ** 2,
 }
@@ -215,6 +222,19 @@ right("moved")(
 
 
 @right("moved")
+def by_pairs_of_angles(s, a):
+    """The pair of angles whose sinusoid most others agree with, and then the angle farthest from it."""
+    c, theta = centres(s).numpy(), np.radians(a)
+    columns, best = np.stack([np.cos(theta), np.sin(theta)], 1), (np.inf, None)
+    for i in range(len(c)):
+        for j in range(i):
+            if abs(np.sin(theta[i] - theta[j])) > 0.3:
+                far = np.abs(columns @ np.linalg.solve(columns[[i, j]], c[[i, j]]) - c)
+                best = min(best, (np.median(far), int(far.argmax())))
+    return best[1]
+
+
+@right("moved")
 def leave_each_angle_out(sinogram, angles):
     c, theta = centres(sinogram).numpy(), np.radians(angles)
     columns = np.stack([np.cos(theta), np.sin(theta)], 1)
@@ -224,6 +244,27 @@ def leave_each_angle_out(sinogram, angles):
         solution = np.linalg.lstsq(columns[kept], c[kept], rcond=None)[0]
         misfits.append(np.sum((columns[kept] @ solution - c[kept]) ** 2))
     return np.argmin(misfits)
+
+
+def inner_outlier(c, angles):
+    """Compares each angle with its two neighbours: blind at both ends."""
+    a = torch.tensor(angles)
+    share = (a[1:-1] - a[:-2]) / (a[2:] - a[:-2])
+    return (c[1:-1] - (1 - share) * c[:-2] - share * c[2:]).abs().argmax() + 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_another_centre_or_even_angles_are_refused_with_every_seed(seed):
+    for row in (-1, -0.5, 0.5, 1):
+        assert ps04.moved(lambda s, a, row=row: residual(centres(s) + row, a).argmax(), seed=seed) == 0
+    for says in ("taken for evenly spaced", "counted from their mean", "the first one, your function says"):
+        assert ps04.moved(WRONG["moved"][says], seed=seed) == 0
+
+
+def test_a_scan_that_is_shown_in_public_is_not_asked_for():
+    shown = [ps04.scan(seed)[1] for seed in range(12)]
+    hidden, _ = ps04._hidden_scans(torch.Generator().manual_seed(0))
+    assert not any(s.shape == t.shape and torch.allclose(s, t) for s in shown for t, _ in hidden)
 
 
 WRONG["moved"] = {
@@ -237,17 +278,25 @@ WRONG["moved"] = {
     "at its second angle": lambda s, a: centres(s).diff().abs().argmax() + 1,
     "into cos and sin in degrees": lambda s, a: residual(centres(s), a, unit=1).argmax(),
     "the angles are doubled": lambda s, a: residual(centres(s), a, unit=math.pi / 90).argmax(),
+    "counted from (side - 1) / 2": lambda s, a: residual(
+        centres(s, middle=False) - (s.shape[2] - 1) / 2, a
+    ).argmax(),
+    "counted from their mean": lambda s, a: residual(centres(s) - centres(s).mean(), a).argmax(),
+    "taken for evenly spaced": lambda s, a: residual(
+        centres(s), range(0, 180 * len(a), 180), math.pi / 180 / len(a)
+    ).argmax(),
     "counted from row 0": lambda s, a: residual(centres(s, middle=False), a).argmax(),
     "only the cosine": lambda s, a: residual(centres(s), a, waves=(torch.cos,)).argmax(),
+    "the first one, your function says": lambda s, a: inner_outlier(centres(s), a),
     "your function says 0": lambda s, a: 0,
-    "expected one index, got 24 numbers": lambda s, a: residual(centres(s), a),
+    "expected one index, got 16 numbers": lambda s, a: residual(centres(s), a),
     "stops with IndexError": lambda s, a: a[100],
 }
 
 
 # Task 6: causes
 
-right("causes")(dict(ps04.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "A looks aside",

@@ -141,7 +141,9 @@ WRONG["expected_error"] = {
     "the step size is missing": lambda t, eta, *given: error_of(t, 1.0, *given),
     "has the shape": lambda t, eta, eigenvalues, signal, sigma: ((1 - eta * eigenvalues) ** t * signal) ** 2,
     "times what is asked for": lambda *given: 2 * error_of(*given),
-    "nan or infinity": lambda *given: error_of(*given) / 0.0,
+    "nan or infinity": lambda t, eta, eigenvalues, signal, sigma: error_of(
+        t, eta, eigenvalues / eigenvalues * eigenvalues, signal, sigma
+    ),
 }
 
 
@@ -162,6 +164,26 @@ def by_ratio(eta, eigenvalue, x, sigma):
     return -np.log1p((x / sigma) ** 2) / np.log1p(-eta * eigenvalue)
 
 
+right("best_moment")(lambda *given: round(closed_form(*given), 1))
+
+
+@right("best_moment")
+def by_golden_section(eta, eigenvalue, x, sigma):
+    low, high, share = 0.0, 500.0, (math.sqrt(5) - 1) / 2
+    while high - low > 0.02:
+        a, b = high - share * (high - low), low + share * (high - low)
+        first, second = (error_of(t, eta, torch.tensor(eigenvalue), x, sigma) for t in (a, b))
+        low, high = (low, b) if first <= second else (a, high)
+    return (low + high) / 2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_best_moment_by_trying_whole_and_half_steps_is_refused_with_every_seed(seed):
+    for number in (round, math.floor, math.ceil, lambda t: round(2 * t) / 2, lambda t: max(t, 1.0)):
+        assert ps05.best_moment(lambda *given, n=number: n(closed_form(*given)), seed=seed) == 0
+    assert ps05.best_moment(lambda eta, *given: closed_form(0.3, *given), seed=seed) == 0
+
+
 @right("best_moment")
 def by_bisection_of_the_slope(eta, eigenvalue, x, sigma):
     low, high = 0.0, 1e4
@@ -180,9 +202,9 @@ WRONG["best_moment"] = {
     "a sum is missing": lambda eta, eigenvalue, x, sigma: moment(eta, eigenvalue, sigma**2 / x**2),
     "small steps only": lambda eta, eigenvalue, x, sigma: math.log(1 + x**2 / sigma**2) / (eta * eigenvalue),
     "the step size is missing": lambda eta, eigenvalue, x, sigma: closed_form(1, eigenvalue, x, sigma),
-    "the sign is wrong": lambda *given: -closed_form(*given),
+    "the opposite sign": lambda *given: -closed_form(*given),
     "is rounded": lambda *given: round(closed_form(*given)),
-    "times what is asked for": lambda *given: 1.5 * closed_form(*given),
+    "your numbers are others": lambda *given: 1.5 * closed_form(*given),
     "stops with ValueError": lambda eta, eigenvalue, x, sigma: math.log(-x),
     "expected numbers": lambda *given: {"t": closed_form(*given)},
 }
@@ -236,6 +258,7 @@ WRONG["largest_width"] = {
     "batch norm's weights": widest(
         lambda k, scales, channels: counted(k, scales, channels) - 2 * k * (scales + 1)
     ),
+    "one channel too few": lambda share, *given: widest(counted)(share * (1 - 1e-9), *given),
     "the last layer is not counted": widest(lambda k, scales, channels: (scales + 1) * (k * k + 2 * k)),
     "the share is forgotten": widest(counted, lambda share, side, channels: channels * side**2),
     "pixels are counted": widest(counted, lambda share, side, channels: share * side**2),
@@ -257,7 +280,7 @@ def share_of(inside):
 
 
 right("coverage")(share_of(lambda error, spread, z: error.abs() <= z * spread))
-right("coverage")(share_of(lambda error, spread, z: (error / spread) ** 2 < z**2))
+right("coverage")(share_of(lambda error, spread, z: (error / spread) ** 2 <= z**2))
 
 
 @right("coverage")
@@ -279,6 +302,8 @@ WRONG["coverage"] = {
     "the share outside": share_of(lambda error, spread, z: error.abs() > z * spread),
     "errors below the mean": share_of(lambda error, spread, z: error <= z * spread),
     "errors above the mean": share_of(lambda error, spread, z: -error <= z * spread),
+    "exactly z spreads away": share_of(lambda error, spread, z: error.abs() < z * spread),
+    "the first channel only": share_of(lambda error, spread, z: error.abs()[:, :1] <= z * spread[:, :1]),
     "z is forgotten": share_of(lambda error, spread, z: error.abs() <= spread),
     "taken as a variance": share_of(lambda error, spread, z: error.abs() <= z * spread.sqrt()),
     "the error is squared": share_of(lambda error, spread, z: error**2 <= z * spread),
@@ -287,14 +312,14 @@ WRONG["coverage"] = {
     "all channels of a pixel": share_of(lambda error, spread, z: (error.abs() <= z * spread).all(1)),
     "this counts": lambda mean, spread, truth, z: ((truth - mean).abs() <= z * spread).sum(),
     "in per cent": lambda mean, spread, truth, z: 100 * ((truth - mean).abs() <= z * spread).double().mean(),
-    "has the shape": lambda mean, spread, truth, z: (truth - mean).abs() <= z * spread,
+    "one number is asked for: the mean": lambda mean, spread, truth, z: (truth - mean).abs() <= z * spread,
     "stops with RuntimeError": lambda mean, spread, truth, z: ((truth - mean).abs() <= z * spread).mean(),
 }
 
 
 # Task 6: causes
 
-right("causes")(dict(ps05.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")({"C": "room for the noise", "B": "average too slow", "A": "window too short", "D": 3})
 
 BANK.add_wrong_causes("window")
@@ -302,7 +327,7 @@ BANK.add_wrong_causes("window")
 
 def test_what_a_student_is_told_of_the_decoder_is_so():
     for channels, width, scales in ((1, 5, 2), (3, 16, 3), (3, 9, 4)):
-        assert ps05.decoder_weights(width, scales, channels) == sum(
+        assert ps05._decoder_weights(width, scales, channels) == sum(
             p.numel() for p in deep_decoder(channels, width, scales).parameters()
         )
 

@@ -5,16 +5,33 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import nearest, patches, picture, places
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "distance_map",
+    "error_of_mean",
+    "failing_run",
+    "find_copy",
+    "forged",
+    "noise_distance",
+    "three_pictures",
+    "vote_weights",
+]
 
-def gray(name, side=64):
+
+def __dir__():
+    return __all__
+
+
+def _gray(name, side=64):
     return picture(name, side).mean(1, keepdim=True)
 
 
-def distances(y, row, column, reach, size, of=lambda difference: difference.square().mean()):
+def _distances(y, row, column, reach, size, of=lambda difference: difference.square().mean()):
     """What `of` says of the difference between the patch about (row, column) and the patches about its
     neighbours.
     """
@@ -36,41 +53,41 @@ def distance_map(answer, seed):
     """Task 1: `answer(y, row, column, reach, size)` holds the mean squared differences to all patches within
     reach.
     """
+    cells = (
+        "cut one patch with y[..., top : top + size, left : left + size]",
+        "two loops over the shifts, from -reach to reach",
+        "rows from row - size // 2 to row + size // 2",
+    )
     draw = runtime.generator(seed, "distance map")
     for channels, row, column, reach, size in ((3, 9, 11, 3, 5), (1, 12, 8, 4, 3)):
         y = torch.rand(1, channels, 20, 22, generator=draw, dtype=torch.float64)
-        right = distances(y, row, column, reach, size)
+        right = _distances(y, row, column, reach, size)
         centre = (
             "the pixel in the middle of the patch is at (row, column)",
             "rows from row - size // 2 to row + size // 2",
         )
         mistakes = {
             "this adds the squares up": (
-                distances(y, row, column, reach, size, lambda difference: difference.square().sum()),
+                _distances(y, row, column, reach, size, lambda difference: difference.square().sum()),
                 "a larger patch would have larger distances. Is that wanted?",
                 "the mean, not the sum",
             ),
-            "the root is taken": (
-                right.sqrt(),
-                "mean squared differences are asked for",
-                "leave the root out",
-            ),
             "this is the mean absolute difference": (
-                distances(y, row, column, reach, size, lambda difference: difference.abs().mean()),
+                _distances(y, row, column, reach, size, lambda difference: difference.abs().mean()),
                 "differences count by their squares",
                 "square, then mean",
             ),
             "this is the square of the mean difference": (
-                distances(y, row, column, reach, size, lambda difference: difference.mean() ** 2),
+                _distances(y, row, column, reach, size, lambda difference: difference.mean() ** 2),
                 "can two patches differ in every pixel, and have the same mean?",
                 "first square, then mean",
             ),
             "your patch begins at the pixel, and should have it in its middle": (
-                distances(y, row + size // 2, column + size // 2, reach, size),
+                _distances(y, row + size // 2, column + size // 2, reach, size),
                 *centre,
             ),
             "this compares single pixels": (
-                distances(y, row, column, reach, 1),
+                _distances(y, row, column, reach, 1),
                 "what does `size` say?",
                 "compare squares of size x size pixels",
             ),
@@ -85,29 +102,26 @@ def distance_map(answer, seed):
                 "the outer loop is over rows",
             ),
             "the patch moves in the wrong picture: rows and columns of y are exchanged": (
-                distances(y.mT, row, column, reach, size),
+                _distances(y.mT, row, column, reach, size),
                 "`row` counts from the top",
                 "y[..., rows, columns]",
             ),
         }
         if channels > 1:
+            mistakes["the channels are averaged first"] = (
+                _distances(y.mean(1, keepdim=True), row, column, reach, size),
+                "two colours can have the same mean",
+                "square first; the mean is over all numbers of the patch",
+            )
             mistakes["this looks at the first channel only"] = (
-                distances(y[:, :1], row, column, reach, size),
+                _distances(y[:, :1], row, column, reach, size),
                 "a patch has all colours",
                 "y[..., rows, columns] keeps the channels; the mean is over all of its numbers",
             )
-        hints = (
-            "cut one patch with y[..., top : top + size, left : left + size]",
-            "two loops over the shifts, from -reach to reach",
-            centre[1],
-        )
-        match(
-            f"{channels} channels, size {size}",
-            call(answer, y, row, column, reach, size),
-            right,
-            mistakes,
-            hints,
-        )
+        given = call(answer, y, row, column, reach, size)
+        match(f"{channels} channels, size {size}", given, right, mistakes, cells)
+    y = torch.rand(1, 2, 9, 9, generator=draw, dtype=torch.float64)  # the outermost patches end with y
+    match("up to the border", call(answer, y, 4, 4, 2, 5), _distances(y, 4, 4, 2, 5), {}, cells)
 
 
 @task(points=3)
@@ -116,7 +130,7 @@ def noise_distance(answer, seed):
     noisy copies.
     """
     draw = runtime.generator(seed, "noise distance")
-    for numbers in (25, 27, 9):
+    for numbers in (25, 27, 9, 1):
         sigma = 0.3 + 0.5 * torch.rand((), generator=draw).item()
         mean, spread = 2 * sigma**2, 2 * sigma**2 * math.sqrt(2 / numbers)
         both = (
@@ -154,8 +168,9 @@ def noise_distance(answer, seed):
             "spread and mean are exchanged": ((spread, mean), "the mean first", "return mean, spread"),
         }
         given = call(answer, sigma, numbers)
-        if isinstance(given, tuple | list):
-            given = torch.stack([tensor(value).reshape(-1)[:1].sum() for value in given]) if given else given
+        if isinstance(given, tuple | list) and given:
+            values = [tensor(value) for value in given]
+            given = torch.cat([value.reshape(-1) for value in values])
         hints = (
             "write the difference of the two noises in one pixel as a number of its own",
             *both,
@@ -174,10 +189,10 @@ def noise_distance(answer, seed):
 def vote_weights(answer, seed):
     """Task 3: `answer(squared, sigma, strength)` are the weights of non-local means, adding up to one."""
     draw = runtime.generator(seed, "votes")
-    for count, strength in ((7, 0.8), (12, 1.7)):
+    for shape, strength in (((7,), 0.8), ((12,), 1.7), ((3, 5), 1.2)):
         sigma = 0.1 + 0.2 * torch.rand((), generator=draw).item()
-        squared = sigma**2 * (0.5 + 4 * torch.rand(count, generator=draw, dtype=torch.float64))
-        squared[0] = 0  # the patch itself
+        squared = sigma**2 * (0.5 + 4 * torch.rand(shape, generator=draw, dtype=torch.float64))
+        squared.view(-1)[0 if len(shape) == 1 else 7] = 0  # the patch itself
         excess, h = (squared - 2 * sigma**2).clamp(min=0), strength * sigma
 
         def share(exponent):
@@ -190,7 +205,12 @@ def vote_weights(answer, seed):
                 "a mean needs weights that add up to one",
                 "divide by their sum",
             ),
-            "what noise alone makes is not taken off": (share(squared / h**2), *noise),
+            # Divided by their sum, weights do not change when 2 sigma^2 is taken off all distances.
+            "what noise alone makes is not taken off, or taken off without the max(..., 0)": (
+                share(squared / h**2),
+                "a distance below 2 sigma^2 is as good as zero: all such patches get the same weight",
+                *noise,
+            ),
             "only one sigma^2 is taken off": (share((squared - sigma**2).clamp(min=0) / h**2), *noise),
             "the square of h is missing": (
                 share(excess / h),
@@ -224,9 +244,18 @@ def vote_weights(answer, seed):
                 "h^2",
             ),
         }
+        if len(shape) == 2:
+            mistakes |= {
+                f"each {line} of the map adds up to one": (
+                    torch.softmax(-excess / h**2, axis),
+                    "the next cell hands your function a map: all of its weights together add up to one",
+                    "weights / weights.sum() does it for every shape",
+                )
+                for line, axis in {"row": 1, "column": 0}.items()
+            }
         hints = (*noise, "exp(-excess / h^2), divided by the sum of all")
         match(
-            f"{count} patches, strength {strength}",
+            f"{squared.numel()} patches, strength {strength}",
             call(answer, squared, sigma, strength),
             share(excess / h**2),
             mistakes,
@@ -263,6 +292,11 @@ def error_of_mean(answer, seed):
                 "one neighbour too bright, one too dark",
                 *parts,
             ),
+            "the differences are squared one by one, and then added": (
+                (weights * delta).square().sum() + sigma**2 * left,
+                "the fixed parts of all neighbours add up first, and then their sum is squared",
+                *parts,
+            ),
             "this takes all weights for equal in the random part": (
                 bias**2 + sigma**2 / count,
                 "one neighbour with all the weight: how noisy is that mean?",
@@ -283,11 +317,6 @@ def error_of_mean(answer, seed):
                 "the variance of a number times w is w^2 sigma^2",
                 *parts,
             ),
-            "this is the root of it": (
-                (bias**2 + sigma**2 * left).sqrt(),
-                "the squared error is asked for",
-                *parts,
-            ),
         }
         hints = ("the mean is sum w (x + delta + n). Take x away", *parts)
         match(
@@ -306,7 +335,7 @@ def forged(seed=0):
         y (1,1,56,56); and (down, right), from the upper one of the two places to the lower one.
     """
     names = ("camera", "astronaut", "chelsea", "coins")
-    x, draw = gray(names[seed % len(names)], 56).clone(), runtime.generator(seed, "forged")
+    x, draw = _gray(names[seed % len(names)], 56).clone(), runtime.generator(seed, "forged")
     side = 18
     while True:
         (top, left), (low, across) = torch.randint(0, 56 - side + 1, (2, 2), generator=draw).tolist()
@@ -321,19 +350,57 @@ def forged(seed=0):
     return x + 3 / 255 * torch.randn(x.shape, generator=draw), (low - top, across - left)
 
 
-def offsets_of(y, size, apart):
+def _offsets_of(y, size, apart):
     """Where the nearest neighbour of each patch lies, from the patch: (N,2)."""
     rows, corners = patches(y, size), places(y, size)
     found = nearest(rows, rows, 1, apart, corners, corners)[1][:, 0]
     return corners[found] - corners
 
 
+def _hidden_forgeries(seed):
+    """What task 5 is marked on: three of (y, size, apart, (down, right)).
+
+    `forged` tells its truth, so these are others. In the first one the lower place lies to the left, in the
+    others to the right. The second holds a larger copy, but nearer than `apart`; and the third is so thin
+    that no patch larger than 4 fits: the answer has to use both numbers.
+    """
+    draw = runtime.generator(seed, "hidden forgeries")
+
+    def number(low, high):
+        return int(torch.randint(low, high + 1, (), generator=draw))
+
+    def paste(x, top, left, low, across, height, width):
+        square = x[..., top : top + height, left : left + width].clone()
+        x[..., low : low + height, across : across + width] = square
+
+    for case, (size, apart, side) in enumerate(((7, 10, 56), (7, 16, 64), (3, 10, 56))):
+        height, width = (3, 22) if case == 2 else (18, 18)
+        while True:
+            x = _gray(("camera", "astronaut", "chelsea", "coins")[number(0, 3)], side).clone()
+            if case == 2:
+                start = number(0, side - 4)
+                x = x[..., start : start + 4, :].clone()
+                top, low = 0, 1
+            else:
+                top = number(24 if case == 1 else 0, side - 36)
+                low = number(top + 18, side - 18)
+            left, across = number(0, side - width), number(0, side - width)
+            aside = (left - across) if case == 0 else (across - left)
+            textured = x[..., top : top + height, left : left + width].std() > 0.08
+            if textured and aside >= (3 if case < 2 else width):
+                break
+        if case == 1:
+            paste(x, 0, 0, 12, number(1, 4), 12, 60)
+        paste(x, top, left, low, across, height, width)
+        y = x + (1 if case == 2 else 3) / 255 * torch.randn(x.shape, generator=draw)
+        yield y, size, apart, (low - top, across - left)
+
+
 @task(points=3)
 def find_copy(answer, seed):
     """Task 5: `answer(y, size, apart)` is the offset (down, right) between a square and its copy."""
-    for number in (4 * seed, 4 * seed + 1, 4 * seed + 2):
-        y, (down, right) = forged(number)
-        given = call(answer, y, 7, 10)
+    for y, size, apart, (down, right) in _hidden_forgeries(seed):
+        given = call(answer, y, size, apart)
         try:
             given = tuple(int(value) for value in given)
         except Exception as problem:  # whatever it is that these values cannot do
@@ -341,55 +408,49 @@ def find_copy(answer, seed):
                 "there is no answer yet" if given is ... else "expected two whole numbers, (down, right)",
                 "return down, right",
             ) from problem
-        most = (
-            "look at the offset of every patch from its nearest neighbour. Which offset comes most often?",
-            "torch.unique(..., dim=0, return_counts=True)",
-        )
-        offsets = offsets_of(y, 7, 10).double()
-        below = offsets[(offsets[:, 0] > 0) | ((offsets[:, 0] == 0) & (offsets[:, 1] > 0))]
-        mistakes = {
-            "this is the way back: from the lower place to the upper one": (
-                (-down, -right),
-                "each patch of the copy points back. Both directions come equally often",
-                "change the sign of an offset that points up",
-            ),
-            "down and right are exchanged": (
-                (right, down),
-                "which column of `places` counts rows?",
-                "return down, right",
-            ),
-            "the sign of one of the two is lost": (
-                (abs(down), abs(right)),
-                "a copy can lie below and to the left",
-                "change both signs, or none",
-            ),
-            "a patch has found itself, or one that nearly covers it": (
-                (0, 0),
-                "what does `apart` do?",
-                "nearest(..., apart=apart) needs both places",
-            ),
-            "this is a mean of offsets": (
-                tuple(below.mean(0).int().tolist()),
-                "one wrong neighbour moves a mean",
-                *most,
-            ),
-            "this is a median of offsets, each coordinate by itself": (
-                tuple(below.median(0).values.int().tolist()),
-                "rows and columns belong together",
-                *most,
-            ),
-        }
-        if given == (down, right):
-            continue
-        for says, (offset, *hints) in mistakes.items():
-            if given == tuple(offset):
-                raise Wrong(says, *hints)
-        if len(given) == 2 and max(map(abs, given)) < 10:
-            raise Wrong(
-                f"in forged({number}) your offset {given} is shorter than `apart`",
-                *mistakes["a patch has found itself, or one that nearly covers it"][1:],
-            )
-        raise Wrong(f"in forged({number}) the copy does not lie at the offset {given}", *most)
+        if given != (down, right):
+            _refuse_offset(given, y, size, apart, (down, right))
+
+
+def _refuse_offset(given, y, size, apart, right):
+    most = (
+        "look at the offset of every patch from its nearest neighbour. Which offset comes most often?",
+        "torch.unique(..., dim=0, return_counts=True)",
+    )
+    itself = ("what does `apart` do?", f"nearest(..., apart=apart) needs both places; here apart is {apart}")
+    offsets = _offsets_of(y, size, apart).double()
+    below = offsets[(offsets[:, 0] > 0) | ((offsets[:, 0] == 0) & (offsets[:, 1] > 0))]
+    if given == (0, 0):
+        raise Wrong("a patch has found itself, or one that nearly covers it", *itself)
+    if len(given) == 2 and max(map(abs, given)) < apart:
+        raise Wrong(f"your offset {given} is shorter than `apart`", *itself)
+    mistakes = {
+        "this is the way back: from the lower place to the upper one": (
+            (-right[0], -right[1]),
+            "each patch of the copy points back. Both directions come equally often",
+            "change the sign of an offset that points up",
+        ),
+        "down and right are exchanged": (
+            right[::-1],
+            "which column of `places` counts rows?",
+            "return down, right",
+        ),
+        "the sign of one of the two is lost": (
+            (right[0], abs(right[1])),
+            "a copy can lie below and to the left",
+            "change both signs, or none",
+        ),
+        "this is a mean of offsets": (below.mean(0), "one wrong neighbour moves a mean", *most),
+        "this is a median of offsets, each coordinate by itself": (
+            below.median(0).values,
+            "rows and columns belong together",
+            *most,
+        ),
+    }
+    for says, (offset, *hints) in mistakes.items():
+        if given == tuple(int(value) for value in offset):
+            raise Wrong(says, *hints)
+    raise Wrong(f"the copy does not lie at the offset {given}: try your function on ps02.forged(0)", *most)
 
 
 CAUSES = {
@@ -400,31 +461,10 @@ CAUSES = {
     "reach too small": "only the nearest neighbours of a pixel are asked",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "patches of one pixel",
-    "B": "strength far too large",
-    "C": "noise that neighbours share",
-    "D": "sigma too small",
-}
-
-
-def failing_run(letter):
-    """One of the runs of task 6: non-local means on a noisy gray photograph, and something is wrong with it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-
-    Returns:
-        Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and
-            `votes`, a
-        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were
-            averaged.
-    """
-    return _run(RUNS[letter])
 
 
 def _run(fault):
-    x, sigma = gray("camera"), 20 / 255
+    x, sigma = _gray("camera"), 20 / 255
     noise = torch.randn(x.shape, generator=runtime.generator(0, "noise of task 6"))
     if fault == "noise that neighbours share":
         noise = torch.nn.functional.avg_pool2d(
@@ -438,7 +478,7 @@ def _run(fault):
     def votes(row, column, reach=6):
         """The weights (13,13) of the pixels about (row, column), before they are divided by their sum."""
         margin = reach + patch // 2
-        squared = distances(
+        squared = _distances(
             torch.nn.functional.pad(y, [margin] * 4, mode="reflect"),
             row + margin,
             column + margin,
@@ -454,6 +494,27 @@ def _run(fault):
         "estimate": non_local_means(y, told, patch, strength=strength),
         "votes": votes,
     }
+
+
+@failing(
+    _run,
+    A="patches of one pixel",
+    B="strength far too large",
+    C="noise that neighbours share",
+    D="sigma too small",
+)
+def failing_run(letter):
+    """One of the runs of task 6: non-local means on a noisy gray photograph, and something is wrong with it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+
+    Returns:
+        Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and
+            `votes`, a
+        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were
+            averaged.
+    """
 
 
 @task(points=4)
@@ -484,14 +545,14 @@ def causes(answer, seed):
             "compute psnr(estimate, truth)",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def three_pictures(seed=0):
     """The open question's noisy pictures {name: y (1,1,64,64)}, sigma, and the truths {name: x}, to judge and
     not to choose.
     """
-    sigma, truths = 20 / 255, {name: gray(name) for name in ("brick", "camera", "chelsea")}
+    sigma, truths = 20 / 255, {name: _gray(name) for name in ("brick", "camera", "chelsea")}
     draw = runtime.generator(seed, "three pictures")
     return (
         {name: x + sigma * torch.randn(x.shape, generator=draw) for name, x in truths.items()},

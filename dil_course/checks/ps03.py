@@ -5,9 +5,24 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, close, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Mask, picture, psnr
+
+__all__ = [
+    "CAUSES",
+    "causes",
+    "failing_run",
+    "fit",
+    "hold_out",
+    "noise_left",
+    "psnr_of_mean",
+    "stop",
+]
+
+
+def __dir__():
+    return __all__
 
 
 def _mean_square(difference):
@@ -51,9 +66,11 @@ def _average(estimates, losses, network, z, noises):
     return average
 
 
-def _network():
+def _network(channels):
     with runtime.seeded(1):
-        return SkipNetwork(1, input_channels=2, width=4, scales=1, skip=2, norm_of_joined=False).double()
+        return SkipNetwork(
+            channels, input_channels=2, width=4, scales=1, skip=2, norm_of_joined=False
+        ).double()
 
 
 def _fit_mistakes(y, A, z, noises):
@@ -82,6 +99,12 @@ def _fit_mistakes(y, A, z, noises):
             {"misfit": lambda e: _mean_square(e - y)},
             _last,
             *space,
+        ),
+        "the loss looks at the first channel only": (
+            {"misfit": lambda e: _mean_square((A(e) - y)[:, 0])},
+            _last,
+            "a colour picture has several channels, and each has its data",
+            "the mean is over all numbers of A(estimate) - y",
         ),
         "A is applied to y as well": ({"misfit": lambda e: _mean_square(A(e - y))}, _last, *space),
         "the gradients of all iterations add up": (
@@ -189,26 +212,28 @@ def _fit_mistakes(y, A, z, noises):
 def _recognized(given, y, A, z, noises):
     """{what it looks like: (result, hints)} of the first mistake that gives the same numbers, or nothing."""
     for says, (change, result, *hints) in _fit_mistakes(y, A, z, noises).items():
-        network = _network()
+        network = _network(y.shape[1])
         made = tensor(result(*_loop(y, A, network, z, noises, **change), network, z, noises))
         if close(given.reshape(-1), made.reshape(-1)):
             return {says: (made, *hints)}
     return {}
 
 
-def _fit_inputs(A):
+def _fit_inputs(A, channels):
     """y, z, noises for task 1, and its answer: not the estimate of the smallest loss, and the same for a sum
     as for a mean.
 
     Adam hardly feels the size of a loss, but where a gradient is as faint as its eps.
     """
     while True:
-        y = A(torch.rand(1, 1, 16, 16).double())
+        y = A(torch.rand(1, channels, 16, 16).double())
         z, noises = 0.1 * torch.rand(1, 2, 16, 16).double(), torch.randn(6, 1, 2, 16, 16).double()
         noises[-2:] *= 20
-        estimates, losses = _loop(y, A, _network(), z, noises)
+        estimates, losses = _loop(y, A, _network(channels), z, noises)
         if losses.argmin() < len(losses) - 2:
-            summed, _ = _loop(y, A, _network(), z, noises, misfit=lambda e, y=y: torch.sum((A(e) - y) ** 2))
+            summed, _ = _loop(
+                y, A, _network(channels), z, noises, misfit=lambda e, y=y: torch.sum((A(e) - y) ** 2)
+            )
             if close(summed[-1], estimates[-1], 2e-5):
                 return y, z, noises, estimates[-1:]
 
@@ -226,10 +251,11 @@ def fit(answer, seed):
         "make the optimizer before the loop; return the last estimate, as it was before its update",
     )
     loud_blur = Blur(20 * kernel / kernel.sum())  # so that gradients are not faint
-    for name, A in {"holes": Mask(mask), "blur": loud_blur}.items():
-        y, z, noises, right = _fit_inputs(A)
+    for name, A, channels in (("holes", Mask(mask), 1), ("blur", loud_blur, 2)):
+        y, z, noises, right = _fit_inputs(A, channels)
         given, again, others = (
-            tensor(call(answer, y, A, _network(), z, drawn)) for drawn in (noises, noises, noises.flip(0) / 2)
+            tensor(call(answer, y, A, _network(channels), z, drawn))
+            for drawn in (noises, noises, noises.flip(0) / 2)
         )
         if again.shape != given.shape or not torch.allclose(again, given, rtol=0, atol=1e-4):
             raise Wrong(
@@ -254,14 +280,13 @@ def fit(answer, seed):
 
 @task(points=2)
 def noise_left(answer, seed):
-    """Task 2: `answer(weight)` is the share of the noise's variance that a long exponential average leaves."""
+    """Task 2: `answer(weight)` is the share of the noise's variance that a long average leaves."""
     hints = (
         "write the average as a sum: output i steps ago has the weight (1-w) w^i",
         "independent noises: add up the squares of the weights",
         "(1-w)^2 (1 + w^2 + w^4 + ...), a geometric series",
     )
-    root = math.sqrt
-    for w in (0.7 + 0.2 * torch.rand(()).item(), 0.5, 0.99):
+    for w in (0.7 + 0.2 * torch.rand(()).item(), 0.5, 0.99, 0.0):
         right = (1 - w) / (1 + w)
         given = tensor(call(answer, w))
         mistakes = {
@@ -281,11 +306,6 @@ def noise_left(answer, seed):
                 1 / right,
                 "is it more or less noise than before?",
                 "take the reciprocal",
-            ),
-            "this is what is left of the standard deviation": (
-                root(right),
-                "the variance is asked for",
-                "leave out the square root",
             ),
             "this is the share that is removed": (
                 1 - right,
@@ -330,7 +350,7 @@ def noise_left(answer, seed):
             ),
         }
         left_out = 1 - given.sum().item() / right  # w^(2n), where the sum ends after n terms
-        terms = math.log(left_out) / (2 * math.log(w)) if 0 < left_out < 1 else 0
+        terms = math.log(left_out) / (2 * math.log(w)) if w and 0 < left_out < 1 else 0
         if terms > 1.5 and abs(terms - round(terms)) < 0.02:
             says = f"your sum ends after {round(terms)} terms"
             mistakes[says] = (
@@ -364,12 +384,27 @@ def psnr_of_mean(answer, seed):
         (25 + 10 * torch.rand(()).item(), 0.52 + 0.06 * torch.rand(()).item()),
         (27.0, 0.0),
         (31.0, 0.9),
+        (24.0, -0.4),
     ):
 
         def decibels(factor, one=one):
             return one + 10 * math.log10(max(factor, 1e-9))
 
-        mistakes = {
+        mistakes = {}
+        if rho < 0:
+            mistakes |= {
+                "the sign of rho is lost": (
+                    decibels(2 / (1 + abs(rho))),
+                    "can two errors be opposite, in part? What is rho then?",
+                    "rho may be negative: put it into your formula as it is",
+                ),
+                "a negative rho counts as zero": (
+                    decibels(2 / (1 + max(rho, 0))),
+                    "errors that are opposite in part cancel even better than independent ones",
+                    "rho may be negative: put it into your formula as it is",
+                ),
+            }
+        mistakes |= {
             "the errors are treated as independent": (
                 decibels(2),
                 "what if both runs make the same error, rho = 1?",
@@ -440,6 +475,13 @@ def stop(answer, seed):
         curve[-8:] += 0.05  # a late jump, as Adam makes them: the last iterations explain nothing again
         losses = curve.tolist()
         _judge_stop(answer, losses, sigma)
+    # The squares of these sigmas are exact, so "at most" can be told from "below".
+    for sigma, count in ((0.25, 90), (0.5, 60)):
+        bound, first = sigma**2, int(torch.randint(5, 25, ()))
+        rest = [1.0001 * bound, *(bound * (1.2 + torch.rand(count))).tolist()]
+        single = [*rest[:first], bound, *rest[first:]]  # met once, exactly, and early: no search may skip it
+        for losses in (single, rest, [*rest, bound], [bound, *single, bound / 2]):
+            _judge_stop(answer, losses, sigma)
 
 
 def _judge_stop(answer, losses, sigma):
@@ -483,6 +525,11 @@ def _judge_stop(answer, losses, sigma):
                 "the first loss belongs to iteration 1",
                 "enumerate(losses, start=1)",
             ),
+            "a loss of exactly sigma squared does not count here": (
+                next((i for i, loss in enumerate(losses, start=1) if loss < sigma**2), len(losses)),
+                "what does `at most` say of two equal numbers?",
+                "loss <= sigma**2",
+            ),
             "this is one too many": (
                 right + 1,
                 "does the loss of this iteration meet the condition already?",
@@ -518,12 +565,7 @@ def _judge_stop(answer, losses, sigma):
                 "enumerate(losses, start=1)",
             ),
         }
-        number = int(given)
-        if 1 <= number <= len(losses):
-            says = f"the loss of iteration {number} is {losses[number - 1]:.4f}, and sigma squared is {sigma**2:.4f}"
-        else:
-            says = f"there is no iteration {number}: they run from 1 to {len(losses)}"
-        mistakes[says] = (
+        mistakes[_about_iteration(given.item(), losses, sigma, right)] = (
             given,
             "go through the losses and return at the first one that is no larger",
             "for i, loss in enumerate(losses, start=1): ...",
@@ -531,32 +573,47 @@ def _judge_stop(answer, losses, sigma):
     match(f"sigma {sigma:.2f}", given, torch.tensor(right), mistakes, (), tolerance=1e-9)
 
 
+def _about_iteration(number, losses, sigma, right):
+    """What is wrong with this iteration, in a sentence whose two numbers can be told apart."""
+    if number != int(number):
+        return f"an iteration is a whole number, got {number:g}"
+    if not 1 <= number <= len(losses):
+        return f"there is no iteration {number:g}: they run from 1 to {len(losses)}"
+    loss = losses[int(number) - 1]
+    if loss > sigma**2:
+        return f"the loss of iteration {number:g} is {loss / sigma**2:.3f} sigma squared: still above it"
+    return f"iteration {number:g} is not the first: iteration {right} is no larger than sigma squared either"
+
+
 @task(points=3)
 def hold_out(answer, seed):
     """Task 5: `answer(mask, share, seed)` splits the seen pixels at random: (to fit, held out), two masks."""
-    for share in (0.1, 0.3):
+    seeds = (0, 1, 2, 3, 1000 + seed)
+    for share, height, width, seen in ((0.1, 96, 128, 0.5), (0.3, 96, 128, 0.5), (0.6, 80, 112, 1)):
         draw = runtime.generator(
             seed, f"mask {share}"
         )  # a stream of its own: an answer may well begin with manual_seed(0)
-        mask = (torch.rand(1, 1, 96, 128, generator=draw) < 0.5).float()
-        (fitted, held), (_, other), (_, again) = (
-            _two_masks(call(answer, mask, share, chosen)) for chosen in (0, 1, 0)
-        )
-        _judge_masks(mask.double().reshape(-1), fitted, held, share)
-        if torch.equal(held, other):
+        mask = (torch.rand(1, 1, height, width, generator=draw) < seen).float()
+        splits = [_two_masks(call(answer, mask, share, chosen)) for chosen in seeds]
+        for fitted, held in splits:
+            _judge_masks(mask.double().reshape(-1), fitted, held, share)
+        held = [split[1] for split in splits]
+        if any(torch.equal(held[i], held[j]) for i in range(len(seeds)) for j in range(i)):
             raise Wrong(
                 "another seed gives the same split",
                 "where does your function use `seed`?",
                 "torch.Generator().manual_seed(seed)",
             )
-        if not torch.equal(held, again):
+        if not torch.equal(held[0], _two_masks(call(answer, mask, share, 0))[1]):
             raise Wrong(
                 "the same seed gives another split",
                 "which stream do your random numbers come from?",
                 "a generator of your own, made from the seed",
                 "torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed))",
             )
-        _judge_scatter(mask, held.reshape(mask.shape))
+        for part in held:
+            _judge_scatter(mask[0, 0].double(), part.reshape(height, width))
+            _judge_share(mask, part, share)
     print("seen, disjoint, complete, scattered, and of the right share")
 
 
@@ -613,9 +670,12 @@ def _judge_masks(seen, fitted, held, share):
             "data are scarce: throw nothing away",
             "to_fit = mask - held_out",
         )
-    part = (held.sum() / seen.sum()).item()
-    if abs(part - (1 - share)) < 0.03:
+    if abs((held.sum() / seen.sum()).item() - (1 - share)) < 0.03:
         raise Wrong("the two masks are exchanged", "which one is small?", "return to_fit, held_out")
+
+
+def _judge_share(seen, held, share):
+    part = (held.sum() / seen.sum()).item()
     if abs(part - share) > 0.03:  # five standard deviations of a fair draw
         raise Wrong(
             f"the share of the seen pixels that is held out is {part:.2f}, expected {share}",
@@ -626,31 +686,45 @@ def _judge_masks(seen, fitted, held, share):
 
 
 def _judge_scatter(mask, held):
-    """Refuse pixels in one region, in whole rows or columns, or in a pattern. A fair draw fails once in a
-    million times.
+    """Refuse pixels in one region, in whole rows or columns, in a pattern, or in clumps. A fair draw fails
+    once in a million times.
     """
     scatter = ("scatter the pixels: draw each one by itself", "torch.rand(mask.shape, generator=...) < share")
-    quarters = (
-        torch.stack([part.sum() for half in held.chunk(2, -2) for part in half.chunk(2, -1)]) / held.sum()
-    )
-    if quarters.max() > 0.42 or quarters.min() < 0.1:
+    parts = [part for half in zip(held.chunk(2, 0), mask.chunk(2, 0), strict=True) for part in _halves(*half)]
+    shares, share = torch.tensor([h.sum() / m.sum() for h, m in parts]), held.sum() / mask.sum()
+    if (shares - share).abs().max() > 5.5 * (share * (1 - share) / (mask.sum() / 4)).sqrt():
         raise Wrong(
-            "what is held out lies in one region",
+            "what is held out lies in one region more than in another",
             "would a block tell you how well single pixels are restored?",
             *scatter,
         )
-    for name, axis in {"rows": -1, "columns": -2}.items():
-        if (held.sum(axis) / mask.sum(axis)).max() > 0.9:
+    for name, axis in {"rows": 1, "columns": 0}.items():
+        if (held.sum(axis) / mask.sum(axis)).max() > 0.97:
             raise Wrong(
                 f"whole {name} are held out", "a pixel is judged best with its neighbours around it", *scatter
             )
-    gaps = held[mask > 0].nonzero().diff(dim=0).double()
-    if gaps.std() < 0.4 * gaps.mean():  # drawn one by one: about as large as the mean
+    # Fair draws have a white spectrum: each value has the mean 1, and is above 30 with the probability e^-30.
+    left = (held - share * mask) / (mask.sum() * share * (1 - share)).sqrt()
+    in_a_row = left[mask > 0]
+    if max(torch.fft.fft2(left).abs().max(), torch.fft.fft(in_a_row).abs().max()) ** 2 > 30:
         raise Wrong(
             "what is held out stands in a regular pattern",
             "a pattern in the picture could hide behind it",
             *scatter,
         )
+    # So are neighbours alike: the sum of products of fair draws has the variance 1 / (number of seen pixels).
+    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0)):
+        moved = left.roll((down, across), (0, 1))
+        if (left * moved).sum().abs() > 6 * (left.square() * moved.square()).sum().sqrt():
+            raise Wrong(
+                "what is held out comes in clumps, or keeps a distance: it depends on its neighbours",
+                "a pixel is judged best with its neighbours around it",
+                *scatter,
+            )
+
+
+def _halves(held, mask):
+    return zip(held.chunk(2, 1), mask.chunk(2, 1), strict=True)
 
 
 CAUSES = {
@@ -662,28 +736,6 @@ CAUSES = {
     "no noise on z": "every iteration saw the same input",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "z holds the noise",
-    "B": "weights never change",
-    "C": "y has another range",
-    "D": "learning rate too high",
-}
-
-
-def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
-    it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB,
-            of single
-        outputs) and distance (how far all weights together are from their start), one entry an iteration.
-    """
-    return _run(RUNS[letter], iterations)
 
 
 def _run(fault, iterations):
@@ -726,6 +778,28 @@ def _run(fault, iterations):
     }
 
 
+@failing(
+    _run,
+    A="z holds the noise",
+    B="weights never change",
+    C="y has another range",
+    D="learning rate too high",
+)
+def failing_run(letter, iterations=100):
+    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
+    it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB,
+            of single
+        outputs) and distance (how far all weights together are from their start), one entry an iteration.
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -761,4 +835,4 @@ def causes(answer, seed):
             "what is the largest PSNR of this run?",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)

@@ -7,7 +7,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.from_scratch import bp_dip, deep_image_prior
 from dil_course.signals import (
     Blur,
@@ -20,6 +20,22 @@ from dil_course.signals import (
     picture,
     psnr,
 )
+
+__all__ = [
+    "CAUSES",
+    "causes",
+    "consistent",
+    "failing_run",
+    "moved",
+    "scan",
+    "truth_loss",
+    "waits",
+    "zero_filled",
+]
+
+
+def __dir__():
+    return __all__
 
 
 @task(points=2)
@@ -134,7 +150,6 @@ def truth_loss(answer, seed):
                 sigma * torch.mean(power / (power + epsilon) ** 2),
                 *filters[:2],
             ),
-            "this is the root of the loss": (right.sqrt(), "the loss is a mean of squares, no root"),
             "this is a sum over all waves, not a mean": (
                 right * K.numel(),
                 "how large is the sum of squares of H W pixels of noise?",
@@ -175,9 +190,13 @@ def waits(answer, seed):
     back-projection.
     """
     draw = torch.Generator().manual_seed(seed)
-    ks = (0.12 + 0.8 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
-    epsilons = (0.01 + 0.2 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
-    cases = list(zip(ks, epsilons, strict=True))
+    while True:  # until rounding decides nothing
+        ks = (0.12 + 0.8 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
+        epsilons = (0.01 + 0.2 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
+        cases = [*zip(ks, epsilons, strict=True), (0.98, 0.001), (0.997, 0.02)]  # strong: one wait is 1
+        exact = [math.log(0.01) / math.log(1 - q * q) for k, e in cases for q in (k, k * k / (k * k + e))]
+        if min(abs(wait - round(wait)) for wait in exact) > 0.005:
+            break
     steps = (
         "write the error of one wave after one iteration, as a factor times the error before",
         "least squares: the factor is 1 - k^2, once by A and once by A^T",
@@ -324,14 +343,12 @@ def zero_filled(answer, seed):
                 2 * right,
                 "10 log10 of a power, 20 log10 of a size",
             ),
-            "the sign is wrong": (-right, "a small error has a large PSNR"),
             "this is the mean squared error, not in decibels": (mean, "PSNR = -10 log10 of it"),
             "sizes are added where squares should be": (
                 -10 * (lost.sqrt().mean() ** 2).log10(),
                 "Parseval speaks of squares",
                 "coefficients.abs() ** 2",
             ),
-            "the natural logarithm": (-10 * mean.log(), "decibels take the logarithm to base 10"),
             "the peak is 255 here": (right + 20 * math.log10(255), "pictures lie in [0, 1]: the peak is 1"),
         }
         match(f"{height}x{width}", call(answer, c, mask), right, mistakes, parseval)
@@ -351,6 +368,16 @@ def scan(seed=0, side=32, count=24):
         moved angle.
     """
     draw = torch.Generator().manual_seed(seed)
+    x = _blobs(draw, side)
+    angles = (180 / count * (torch.arange(count) + torch.rand(count, generator=draw))).tolist()
+    moved_at = int(torch.randint(0, count, (), generator=draw))
+    by = (3 + int(torch.randint(0, 2, (), generator=draw))) * (
+        1 if torch.rand((), generator=draw) < 0.5 else -1
+    )
+    return x, _measured(draw, x, angles, moved_at, by), angles, moved_at
+
+
+def _blobs(draw, side):
     steps = torch.arange(side) - side // 2
     x = torch.zeros(1, 1, side, side)
     turn = 2 * math.pi * torch.rand((), generator=draw)
@@ -358,20 +385,46 @@ def scan(seed=0, side=32, count=24):
         direction = turn + 0.7 * (torch.rand((), generator=draw) - 0.5)
         down, right = distance * direction.sin(), distance * direction.cos()
         x += 0.5 * torch.exp(-((steps[:, None] - down) ** 2 + (steps - right) ** 2) / (2 * size**2))
-    angles = (180 / count * (torch.arange(count) + torch.rand(count, generator=draw))).tolist()
-    moved_at = int(torch.randint(0, count, (), generator=draw))
-    by = (3 + int(torch.randint(0, 2, (), generator=draw))) * (
-        1 if torch.rand((), generator=draw) < 0.5 else -1
-    )
-    sinogram = Radon(side, angles)(x)
+    return x
+
+
+def _measured(draw, x, angles, moved_at, by):
+    sinogram = Radon(x.shape[-1], angles)(x)
     sinogram[..., moved_at] = sinogram[..., moved_at].roll(by, -1)
-    return x, sinogram * (0.5 + torch.rand(count, generator=draw)), angles, moved_at
+    return sinogram * (0.5 + torch.rand(len(angles), generator=draw))
+
+
+def _hidden_scans(draw):
+    """What task 5 is marked on: lists of (sinogram, angles), and of the index of the moved angle.
+
+    `scan` tells its truth, so these are others. The body moves at the first angle, at the last and in
+    between, by as little as a pixel, and most angles are dense on one side: only a fit of cos and sin about
+    the right row finds them all.
+    """
+    scans, right = [], []
+    for side, count, power, place, by in (
+        (32, 16, 1, 0, 1),
+        (32, 16, 1, 0, -1),
+        (40, 20, 2.5, -1, 1),
+        (37, 24, -2.5, -1, -2),
+        (32, 18, 2.5, None, 1),
+        (40, 24, -2.5, None, -1),
+    ):
+        even = torch.arange(count) + torch.rand(count, generator=draw)
+        even[0], even[-1] = 0.1, count - 0.1  # there a constant is least like cos and sin
+        even = even / count
+        angles = 180 * (even**power if power > 0 else (1 - (1 - even) ** -power))
+        moved_at = int(torch.randint(3, count - 3, (), generator=draw)) if place is None else place % count
+        x, angles = _blobs(draw, side), angles.tolist()
+        scans.append((_measured(draw, x, angles, moved_at, by), angles))
+        right.append(moved_at)
+    return scans, right
 
 
 def _moved(sinogram, angles, **change):
     """The answer to task 5; `change` puts one mistake into it."""
     p = sinogram[0, 0].double()
-    theta = torch.tensor(angles, dtype=torch.float64) * change.get("unit", math.pi / 180)
+    theta = torch.as_tensor(angles, dtype=torch.float64) * change.get("unit", math.pi / 180)
     rows = torch.arange(p.shape[0], dtype=torch.float64) - change.get("centre", p.shape[0] // 2)
     centres = rows @ p / (1 if change.get("flicker") else p.sum(0))
     columns = torch.stack([torch.cos(theta), torch.sin(theta)][: change.get("terms", 2)], 1)
@@ -386,17 +439,47 @@ def _centres(sinogram):
 @task(points=3)
 def moved(answer, seed):
     """Task 5: `answer(sinogram, angles)` is the index of the angle at which the patient had moved."""
-    fit = (
-        "divide each column by its sum: then it says where the mass lies, not how bright the tube was",
-        "the centre of mass, counted from side // 2, is a cos(angle) + b sin(angle). Two unknowns, many "
-        "angles: least squares",
-        "torch.linalg.lstsq of the two columns cos and sin; the answer is the angle with the largest "
-        "residual",
+    draw = runtime.generator(seed, "hidden scans")
+    while True:  # until each usual mistake shows
+        scans, right = _hidden_scans(draw)
+        mistakes = _moved_mistakes(scans, right)
+        if all(result != right for result, *_ in mistakes.values()):
+            break
+    given = []
+    for sinogram, angles in scans:
+        number = tensor(call(answer, sinogram, list(angles)))
+        if number.numel() != 1:
+            raise Wrong(
+                f"expected one index, got {number.numel()} numbers",
+                "return the index of the largest residual: int(residual.abs().argmax())",
+            )
+        given.append(number.item())
+    if given == right:
+        return
+    for says, (result, *hints) in mistakes.items():
+        if all(abs(a - b) < 1e-3 for a, b in zip(given, result, strict=True)):
+            raise Wrong(says, *hints)
+    number = next(i for i, (a, b) in enumerate(zip(given, right, strict=True)) if a != b)
+    where = {0: ", the first one", len(scans[number][1]) - 1: ", the last one"}.get(right[number], "")
+    raise Wrong(
+        f"in a scan of {len(scans[number][1])} angles the patient moved at index {right[number]}{where}, "
+        f"your function says {given[number]:g}",
+        *_FIT_OF_CENTRES,
     )
-    cases = [scan(1000 * seed + number) for number in range(6)]
-    scans = [(sinogram, angles) for _, sinogram, angles, _ in cases]
-    right = [index for *_, index in cases]
-    mistakes = {
+
+
+_FIT_OF_CENTRES = (
+    "divide each column by its sum: then it says where the mass lies, not how bright the tube was",
+    "the centre of mass, counted from side // 2, is a cos(angle) + b sin(angle). Two unknowns, many angles: "
+    "least squares",
+    "torch.linalg.lstsq of the two columns cos and sin; the answer is the angle with the largest residual",
+)
+
+
+def _moved_mistakes(scans, right):
+    """{what it looks like: (indices, hint, hint, hint)}."""
+    fit = _FIT_OF_CENTRES
+    return {
         "this is the angle in degrees": (
             [angles[i] for (_, angles), i in zip(scans, right, strict=True)],
             "the index is asked for: 0, 1, 2, ...",
@@ -445,32 +528,27 @@ def moved(answer, seed):
             "about which row does the scanner turn?",
             "subtract side // 2, or fit a constant as well",
         ),
+        "centres are counted from their mean": (
+            [int(_moved(*case, centre=float(_centres(case[0]).mean())).argmax()) for case in scans],
+            "the scanner turns about a row that does not depend on the body",
+            "subtract side // 2, or fit a constant as well",
+        ),
+        "centres are counted from (side - 1) / 2": (
+            [int(_moved(*case, centre=(case[0].shape[2] - 1) / 2).argmax()) for case in scans],
+            "about which row does the scanner turn?",
+            "subtract side // 2, or fit a constant as well",
+        ),
+        "the angles are taken for evenly spaced": (
+            [int(_moved(s, torch.arange(len(a)) * 180 / len(a)).argmax()) for s, a in scans],
+            "what does your function do with `angles`?",
+            "they are not evenly spaced: cos and sin take each as it is",
+        ),
         "only the cosine is fitted": (
             [int(_moved(*case, terms=1).argmax()) for case in scans],
             "a sinusoid has a phase: it takes a cosine and a sine",
             fit[1],
         ),
     }
-    given = []
-    for case in scans:
-        number = tensor(call(answer, case[0], list(case[1])))
-        if number.numel() != 1:
-            raise Wrong(
-                f"expected one index, got {number.numel()} numbers",
-                "return the index of the largest residual: int(residual.abs().argmax())",
-            )
-        given.append(number.item())
-    if given == right:
-        return
-    for says, (result, *hints) in mistakes.items():
-        if all(abs(a - b) < 1e-3 for a, b in zip(given, result, strict=True)):
-            raise Wrong(says, *hints)
-    number = next(i for i, (a, b) in enumerate(zip(given, right, strict=True)) if a != b)
-    raise Wrong(
-        f"in scan({1000 * seed + number}) the patient moved at index {right[number]}, your function says "
-        f"{given[number]:g}",
-        *fit,
-    )
 
 
 CAUSES = {
@@ -482,29 +560,6 @@ CAUSES = {
     "too few iterations": "the run was stopped before the picture was there",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "kernel too wide",
-    "B": "loss amplifies noise",
-    "C": "holes taken for black",
-    "D": "A looks aside",
-}
-
-
-def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with
-    it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that
-            it minimised),
-        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an
-        iteration.
-    """
-    return _run(RUNS[letter], iterations)
 
 
 def _run(fault, iterations):
@@ -546,6 +601,29 @@ def _run(fault, iterations):
     }
 
 
+@failing(
+    _run,
+    A="kernel too wide",
+    B="loss amplifies noise",
+    C="holes taken for black",
+    D="A looks aside",
+)
+def failing_run(letter, iterations=100):
+    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with
+    it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that
+            it minimised),
+        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an
+        iteration.
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -578,4 +656,4 @@ def causes(answer, seed):
             "what is the largest PSNR of this run?",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)

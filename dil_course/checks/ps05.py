@@ -6,13 +6,29 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import call, choose, match, task
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
 from dil_course.signals import add_gaussian, picture
 
+__all__ = [
+    "CAUSES",
+    "best_moment",
+    "causes",
+    "coverage",
+    "expected_error",
+    "failing_run",
+    "largest_width",
+    "mystery",
+    "windowed_variance",
+]
 
-def variances(outputs, window):
+
+def __dir__():
+    return __all__
+
+
+def _variances(outputs, window):
     """Windowed variances of `outputs` (T,C,H,W), for the iterations `window` to T."""
     return outputs.unfold(0, window, 1).var(-1, correction=0).flatten(1).mean(1)
 
@@ -23,9 +39,9 @@ def windowed_variance(answer, seed):
     `window` outputs.
     """
     draw = runtime.generator(seed, "outputs")
-    for count, window in ((9, 4), (7, 7), (12, 3)):
+    for count, window in ((9, 4), (7, 7), (12, 3), (6, 2)):
         outputs = torch.rand(count, 2, 3, 4, generator=draw, dtype=torch.float64).cumsum(0)
-        windows, right = outputs.unfold(0, window, 1), variances(outputs, window)
+        windows, right = outputs.unfold(0, window, 1), _variances(outputs, window)
         shape = (
             "how many windows of this length are there?",
             "one for each iteration from `window` to the last: len(outputs) - window + 1",
@@ -70,7 +86,7 @@ def windowed_variance(answer, seed):
                 "a slow drift has small changes and a large variance",
                 "compare each output with the mean of its window",
             ),
-            "the window is one too short": (variances(outputs, window - 1), *shape),
+            "the window is one too short": (_variances(outputs, window - 1), *shape),
             "the last window is missing": (right[:-1], *shape),
             "windows that are not full are there, too": (
                 torch.stack(
@@ -86,7 +102,7 @@ def windowed_variance(answer, seed):
             ),
         }
         if window < count:
-            mistakes["the window is one too long"] = (variances(outputs, window + 1), *shape)
+            mistakes["the window is one too long"] = (_variances(outputs, window + 1), *shape)
         hints = (
             "do it for one window first",
             "outputs[i : i + window] is a window; torch.var has an argument dim",
@@ -101,8 +117,10 @@ def expected_error(answer, seed):
     after t steps.
     """
     draw = runtime.generator(seed, "modes")
-    for t, modes in ((7, 6), (60, 5), (0, 4)):
+    for t, modes in ((7, 6), (60, 5), (0, 4), (3, 5)):
         eigenvalues = torch.rand(modes, generator=draw, dtype=torch.float64) + 0.05
+        if t == 3:
+            eigenvalues[0] = 0  # a mode that the model cannot reach, as in the next cell
         signal = 2 * torch.randn(modes, generator=draw, dtype=torch.float64)
         eta, sigma = (
             0.3 + 0.5 * torch.rand((), generator=draw).item(),
@@ -193,14 +211,9 @@ def best_moment(answer, seed):
     """Task 3: `answer(eta, eigenvalue, x, sigma)` is the number of steps after which one mode's expected
     error is least.
     """
-    draw = runtime.generator(seed, "mode")
-    for _ in range(3):
-        eta, eigenvalue = 0.3, 0.2 + 0.7 * torch.rand((), generator=draw).item()
-        x, sigma = (
-            1.0 + 2 * torch.rand((), generator=draw).item(),
-            0.2 + 0.6 * torch.rand((), generator=draw).item(),
-        )
+    for eta, eigenvalue, x, sigma in _modes_to_stop(runtime.generator(seed, "mode")):
         rate, left = math.log(1 - eta * eigenvalue), sigma**2 / (x**2 + sigma**2)
+        right = math.log(left) / rate
         q = (
             "give (1 - eta lambda)^t a name, say q, and look for the best q first",
             "the error is q^2 x^2 + (1 - q)^2 sigma^2: set its derivative to zero",
@@ -238,28 +251,49 @@ def best_moment(answer, seed):
                 "by what does one step shrink the distance?",
                 q[2],
             ),
-            "the sign is wrong": (
-                -math.log(left) / rate,
-                "a number of steps is positive",
-                "both logarithms are negative",
-            ),
-            "the number of steps is rounded": (
-                round(math.log(left) / rate),
-                "leave the fraction: it shows where the curve is lowest",
-                q[2],
-            ),
             "sigma and x are not squared": (math.log(sigma / (x + sigma)) / (2 * rate), *q),
         }
-        right = torch.tensor(math.log(left) / rate, dtype=torch.float64)
-        match(f"lambda {eigenvalue:.2f}", call(answer, eta, eigenvalue, x, sigma), right, mistakes, q)
+        given = tensor(call(answer, eta, eigenvalue, x, sigma))
+        near = max(0.06, 0.002 * right)  # one decimal is enough, and so is a search
+        if given.numel() == 1 and near < abs(given.item() - right) < 1 and given.item() % 1 == 0:
+            raise Wrong(
+                "the number of steps is rounded, or only whole numbers were tried",
+                "leave the fraction: it shows where the curve is lowest",
+                q[2],
+            )
+        match(f"lambda {eigenvalue:.2f}", given, torch.tensor(right), mistakes, q, tolerance=near / right)
 
 
-def decoder_weights(width, scales, channels):
+def _modes_to_stop(draw):
+    """(eta, eigenvalue, x, sigma) of single modes: fast, slow, and done in less than one step.
+
+    The best moment is never near a half or a whole number of steps, so that rounding to those shows.
+    """
+
+    def between(low, high):
+        return low + (high - low) * torch.rand((), generator=draw).item()
+
+    for eta, eigenvalues, xs in (
+        (0.3, (0.2, 0.9), (1, 3)),
+        (0.9, (0.3, 0.6), (1, 3)),
+        (0.4, (0.03, 0.05), (2, 3)),
+        (0.2, (0.2, 0.5), (0.3, 0.5)),
+        (0.9, (0.85, 0.95), (0.3, 0.5)),
+    ):
+        while True:
+            eigenvalue, x, sigma = between(*eigenvalues), between(*xs), between(0.5, 0.8)
+            steps = math.log(sigma**2 / (x**2 + sigma**2)) / math.log(1 - eta * eigenvalue)
+            if 0.12 < steps % 0.5 < 0.38:
+                break
+        yield eta, eigenvalue, x, sigma
+
+
+def _decoder_weights(width, scales, channels):
     """How many weights `deep_decoder(channels, width, scales)` has."""
     return (scales + 1) * (width**2 + 2 * width) + channels * (width + 1)
 
 
-def widths(share, side, scales, channels):
+def _widths(share, side, scales, channels):
     """The largest width with at most `share` of the picture's numbers as weights, and their count: right, and
     after each mistake.
     """
@@ -271,15 +305,16 @@ def widths(share, side, scales, channels):
         return width, count(width)
 
     def exact(k):
-        return decoder_weights(k, scales, channels)
+        return _decoder_weights(k, scales, channels)
 
     width, weights = largest(exact)
     return {
         "right": (width, weights),
         "one channel too many": (width + 1, exact(width + 1)),
+        "one channel too few": (width - 1, exact(width - 1)),
         "k is right, but that is the room for weights, not their count": (width, share * channels * side**2),
         "the two numbers are exchanged": (weights, width),
-        "one layer is missing": largest(lambda k: decoder_weights(k, scales - 1, channels)),
+        "one layer is missing": largest(lambda k: _decoder_weights(k, scales - 1, channels)),
         "batch norm's weights are not counted": largest(lambda k: (scales + 1) * k**2 + channels * (k + 1)),
         "the last layer is not counted": largest(lambda k: (scales + 1) * (k**2 + 2 * k)),
         "the share is forgotten": largest(exact, channels * side**2),
@@ -291,10 +326,14 @@ def widths(share, side, scales, channels):
     }
 
 
-WIDTH_HINTS = {
+_WIDTH_HINTS = {
     "one channel too many": (
         "count the weights for your k: are they within the share?",
         "the last k that fits, not the first that does not",
+    ),
+    "one channel too few": (
+        "count the weights for k + 1: are they at most the share?",
+        "a decoder that fills the share to the last weight is allowed: <=",
     ),
     "k is right, but that is the room for weights, not their count": (
         "how many weights has the decoder of this k?",
@@ -332,29 +371,29 @@ def largest_width(answer, seed):
         "print the decoder: which of its layers have weights?",
         "sum(p.numel() for p in network.parameters()) counts them for you",
     )
-    for case in range(3):
-        side, scales = (
-            32 * int(torch.randint(2, 6, (), generator=draw)),
-            int(torch.randint(2, 5, (), generator=draw)),
-        )
-        share, channels = 0.1 + 0.5 * torch.rand((), generator=draw).item(), 1 if case == 1 else 3
-        results = widths(share, side, scales, channels)
+    hidden = [_picture_to_hold(draw, 1 if case == 1 else 3) for case in range(3)]
+    exactly = _decoder_weights(12, 3, 1) / 64**2  # "at most": this share is that of k = 12, to the last digit
+    for share, side, scales, channels in (*hidden, (exactly, 64, 3, 1), (0.3, 8, 2, 1)):
+        results = _widths(share, side, scales, channels)
         right = torch.tensor(results.pop("right"))
         mistakes = {
-            says: (result, *WIDTH_HINTS[says], *counting[: 3 - len(WIDTH_HINTS[says])])
+            says: (result, *_WIDTH_HINTS[says], *counting[: 3 - len(_WIDTH_HINTS[says])])
             for says, result in results.items()
         }
-        match(
-            f"{side} px, {channels} channels",
-            call(answer, share, side, scales, channels),
-            right,
-            mistakes,
-            counting,
-            tolerance=1e-6,
-        )
+        given = call(answer, share, side, scales, channels)
+        match(f"{side} px, {channels} channels", given, right, mistakes, counting, tolerance=1e-6)
 
 
-def shares_within(mean, spread, truth, z):
+def _picture_to_hold(draw, channels):
+    """share, side, scales, channels."""
+    side, scales = (
+        32 * int(torch.randint(2, 6, (), generator=draw)),
+        int(torch.randint(2, 5, (), generator=draw)),
+    )
+    return 0.1 + 0.5 * torch.rand((), generator=draw).item(), side, scales, channels
+
+
+def _shares_within(mean, spread, truth, z):
     """The share of numbers whose truth lies within z spreads of the mean: right, and after each mistake."""
     error = truth - mean
     covered = error.abs() <= z * spread
@@ -363,6 +402,8 @@ def shares_within(mean, spread, truth, z):
         "this is the share outside": ~covered,
         "errors below the mean always count as covered": error <= z * spread,
         "errors above the mean always count as covered": -error <= z * spread,
+        "numbers that lie exactly z spreads away are not counted": error.abs() < z * spread,
+        "this looks at the first channel only": covered[:, 0],
         "z is forgotten": error.abs() <= spread,
         "the spread is taken as a variance": error.abs() <= z * spread.sqrt(),
         "the error is squared, the spread is not": error**2 <= z * spread,
@@ -377,16 +418,18 @@ def shares_within(mean, spread, truth, z):
     }
 
 
-COVERAGE_HINTS = {
+_COVERAGE_HINTS = {
     "this is the share outside": "should a large spread give a large or a small share?",
     "errors below the mean always count as covered": "an error can be negative",
     "errors above the mean always count as covered": "an error can be negative",
+    "numbers that lie exactly z spreads away are not counted": "does `at most` hold for two equal numbers?",
+    "this looks at the first channel only": "a colour image has three numbers a pixel",
     "z is forgotten": "how many spreads are allowed?",
     "the spread is taken as a variance": "a spread is a standard deviation already",
     "the error is squared, the spread is not": "compare like with like",
     "one spread for the whole picture": "each number has a spread of its own",
     "z spreads on both sides together": "z spreads up, and z spreads down",
-    "all channels of a pixel must be covered": "a colour pixel has three numbers, each with an error of its own",
+    "all channels of a pixel must be covered": "a colour pixel has three numbers, and three errors",
     "this counts, it is no share": "divide by how many there are",
     "this is in per cent": "a share lies between 0 and 1",
 }
@@ -402,15 +445,18 @@ def coverage(answer, seed):
         "look at one number: its error, its spread",
         "(truth - mean).abs() <= z * spread, then the mean of that",
     )
-    for z in (1.5, 0.5, 0.8):  # not 1: there a forgotten z would not show
+    for z in (1.5, 0.5, 0.75):  # not 1: there a forgotten z would not show
         for _ in range(10):  # shares can be equal by chance: each mistake shall show as its own
             mean, truth = torch.rand(2, 1, 3, 20, 24, generator=draw, dtype=torch.float64)
             spread = 0.2 * torch.rand(1, 3, 20, 24, generator=draw, dtype=torch.float64) + 0.05
-            results = shares_within(mean, spread, truth, z)
+            # In every other row all is a multiple of 1/64: there some errors are exactly z spreads.
+            for values in (mean, truth, spread):
+                values[..., ::2, :] = (64 * values[..., ::2, :]).ceil() / 64
+            results = _shares_within(mean, spread, truth, z)
             if len(set(results.values())) == len(results):
                 break
         right = torch.tensor(results.pop("right"), dtype=torch.float64)
-        mistakes = {says: (result, COVERAGE_HINTS[says], *inside) for says, result in results.items()}
+        mistakes = {says: (result, _COVERAGE_HINTS[says], *inside) for says, result in results.items()}
         match(f"z = {z}", call(answer, mean, spread, truth, z), right, mistakes, inside)
 
 
@@ -419,34 +465,16 @@ CAUSES = {
     "window too long": "the rule compared so many outputs that it saw the rest much too late",
     "patience too short": "the rule gave up before the run came to its rest",
     "average too slow": "the average that was returned still holds much of the first outputs",
-    "room for the noise": "nothing held the noise back: the run went on until the network had learned much of it",
+    "room for the noise": "nothing held the noise back: the run went on until much of it was learned",
     "learning rate too small": "the run was over before the picture was there",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "window too short", "B": "average too slow", "C": "room for the noise"}
-WINDOW, SIGMA = 40, 25 / 255
-
-
-def failing_run(letter, iterations=150):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
-    it.
-
-    Args:
-        letter: "A", "B" or "C".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has),
-            variances
-        (what the rule computed: one number for each full window; None where no rule watched), stop (the
-        iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
-    """
-    return _run(RUNS[letter], iterations)
+_WINDOW, _SIGMA = 40, 25 / 255
 
 
 @functools.cache  # A and B differ in what was made of the outputs, not in the outputs
 def _watched(decoder, iterations):
-    y = add_gaussian(picture("coffee", 48), SIGMA, seed=0)
+    y = add_gaussian(picture("coffee", 48), _SIGMA, seed=0)
     # With 13 a window of two finds a false rest on every processor tried; with most others only on some.
     with runtime.seeded(0 if decoder else 13):
         network = conv_decoder(3, 48, scales=2) if decoder else small_skip_network()
@@ -464,9 +492,9 @@ def _watched(decoder, iterations):
 def _run(fault, iterations):
     decoder = fault == "room for the noise"
     outputs, losses, weights = _watched(decoder, iterations)
-    window = 2 if fault == "window too short" else WINDOW
+    window = 2 if fault == "window too short" else _WINDOW
     # Who trusts that a decoder never learns the noise does not stop it.
-    found = None if decoder else variances(outputs, window)
+    found = None if decoder else _variances(outputs, window)
     stop = iterations if decoder else int(found.argmin()) + window
     weight, average = 0.99 if fault == "average too slow" else 0.9, outputs[:1]
     for output in outputs[1:stop]:
@@ -474,12 +502,34 @@ def _run(fault, iterations):
     return {
         "outputs": outputs.clone(),
         "loss": list(losses),
-        "sigma": SIGMA,
+        "sigma": _SIGMA,
         "weights": weights,
         "variances": None if decoder else found.tolist(),
         "stop": stop,
         "estimate": average,
     }
+
+
+@failing(
+    _run,
+    A="window too short",
+    B="average too slow",
+    C="room for the noise",
+)
+def failing_run(letter, iterations=150):
+    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
+    it.
+
+    Args:
+        letter: "A", "B" or "C".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has),
+            variances
+        (what the rule computed: one number for each full window; None where no rule watched), stop (the
+        iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
+    """
 
 
 @task(points=3)
@@ -528,7 +578,7 @@ def causes(answer, seed):
             "compute the PSNR of the estimate",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def mystery(seed=0):

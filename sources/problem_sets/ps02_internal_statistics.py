@@ -29,9 +29,8 @@ from dil_course.figures import show_curves, show_images
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import nearest, patches, picture, places, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small images a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("camera", side=64).mean(1, keepdim=True)  # gray
 sigma = 20 / 255
 y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
@@ -90,10 +89,14 @@ for row, column in ((16, 16), (24, 42), (31, 44)):
     maps[f"({row}, {column})"] = (4 * distance)[None, None].clamp(0, 1)
 show_images(
     maps,
-    alt="The photograph, and three maps of distances: dark nearly everywhere for a flat place, a dark line along an edge for the two others.",
+    alt=(
+        "The photograph, and three maps of distances: dark nearly everywhere for a flat"
+        " place, a dark line along an edge for the two others."
+    ),
 )
 print(
-    "A flat place looks like all of its surroundings. An edge looks like itself only along its own direction."
+    "A flat place looks like all of its surroundings. An edge looks like itself only"
+    " along its own direction."
 )
 ### END SOLUTION
 
@@ -111,7 +114,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "noise_distance_answer"}
 def noise_distance(sigma, numbers):
     ### BEGIN SOLUTION
-    # In each pixel the two noises differ by a Gaussian number of variance v = 2 sigma^2. D is a mean of n of its squares.
+    # In each pixel the two noises differ by a Gaussian number of variance v = 2
+    # sigma^2. D is a mean of n of its squares.
     v = 2 * sigma**2
     return v, v * math.sqrt(2 / numbers)
     ### END SOLUTION
@@ -144,10 +148,14 @@ for size in (1, 3, 5, 7):
         .square()
         .mean(1)
     )
-    print(f"size {size}: mean {mean:.5f}, measured {D.mean():.5f}; spread {spread:.5f}, measured {D.std():.5f};",
-          f"25 gray levels are {(25 / 255) ** 2 / spread:.1f} spreads")  # fmt: skip
+    print(
+        f"size {size}: mean {mean:.5f}, measured {D.mean():.5f}; spread {spread:.5f},"
+        f" measured {D.std():.5f};",
+        f"25 gray levels are {(25 / 255) ** 2 / spread:.1f} spreads",
+    )
 print(
-    "One pixel cannot tell. Five by five nearly always can. But a large patch finds fewer that are like it: that is the price."
+    "One pixel cannot tell. Five by five nearly always can. But a large patch finds"
+    " fewer that are like it: that is the price."
 )
 ### END SOLUTION
 
@@ -160,7 +168,7 @@ print(
 #
 # $d_i^2$ is the mean squared difference of the two patches. Task 2 tells you why $2 \sigma^2$ is taken off.
 #
-# Write `vote_weights(squared, sigma, strength)`. `squared` is a tensor with the $d_i^2$ of some patches, in any order. Return their weights.
+# Write `vote_weights(squared, sigma, strength)`. `squared` is a tensor of any shape with the $d_i^2$ of some patches, in any order: a list, or a map. Return their weights, in the same shape.
 
 
 # %% nbgrader={"solution": true, "grade_id": "vote_weights_answer"}
@@ -192,12 +200,17 @@ for row, column in ((16, 16), (24, 42), (31, 44)):
     weights = vote_weights(distance_map(y, row, column, 6, 5), sigma, 0.8)
     estimate = (weights * y[0, 0, row - 6 : row + 7, column - 6 : column + 7]).sum()
     print(
-        f"({row}, {column}): {1 / weights.square().sum():5.1f} pixels take part; noisy {y[0, 0, row, column]:.3f}, mean {estimate:.3f}, truth {x[0, 0, row, column]:.3f}"
+        f"({row}, {column}): {1 / weights.square().sum():5.1f} pixels take part; noisy"
+        f" {y[0, 0, row, column]:.3f}, mean {estimate:.3f}, truth"
+        f" {x[0, 0, row, column]:.3f}"
     )
     votes[f"({row}, {column})"] = (weights / weights.max())[None, None]
 show_images(
     votes,
-    alt="Three maps of weights: nearly all pixels vote in a flat place, few at an edge, in a line along it.",
+    alt=(
+        "Three maps of weights: nearly all pixels vote in a flat place, few at an edge,"
+        " in a line along it."
+    ),
 )
 ### END SOLUTION
 
@@ -214,7 +227,8 @@ show_images(
 # %% nbgrader={"solution": true, "grade_id": "error_of_mean_answer"}
 def error_of_mean(differences, weights, sigma):
     ### BEGIN SOLUTION
-    # x^ - x = sum w delta + sum w n: a fixed part, and a random one with variance sigma^2 sum w^2.
+    # x^ - x = sum w delta + sum w n: a fixed part, and a random one with variance
+    # sigma^2 sum w^2.
     return (weights * differences).sum() ** 2 + sigma**2 * weights.square().sum()
     ### END SOLUTION
 
@@ -253,24 +267,27 @@ for level in (5, 20, 50):
     ]
     curves[f"sigma {level}"] = (counts, [255 * math.sqrt(error) for error in errors])
     print(
-        f"sigma {level:2}: best k = {counts[errors.index(min(errors))]:2}, root mean squared error {255 * math.sqrt(min(errors)):.1f} gray levels"
+        f"sigma {level:2}: best k = {counts[errors.index(min(errors))]:2}, root mean"
+        f" squared error {255 * math.sqrt(min(errors)):.1f} gray levels"
     )
 show_curves(
     curves,
     "neighbours k",
     "error (gray levels)",
-    "Three curves over the number of neighbours: each falls and then rises or flattens; with more noise the lowest point moves right.",
+    "Three curves over the number of neighbours: each falls and then rises or flattens;"
+    " with more noise the lowest point moves right.",
     log_x=True,
 )
 print(
-    "More noise, more neighbours. But these neighbours were found on the clean picture: who looks for them in noise finds worse ones."
+    "More noise, more neighbours. But these neighbours were found on the clean picture:"
+    " who looks for them in noise finds worse ones."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 5. Find the forgery (3 points, 30 minutes)
 #
-# Somebody hid a part of a photograph under a copy of another part of it, 18 × 18 pixels. Then the file got a little noise. You have the picture alone: `y, truth = ps02.forged(seed)`.
+# Somebody hid a part of a photograph under a copy of another part of it. Then the file got a little noise. You have the picture alone. Try your function on `y, truth = ps02.forged(seed)`: there the part has 18 × 18 pixels. The check brings pictures of its own.
 # Natural patches have similar neighbours here and there. A copied patch has a nearly equal one, and all patches of the copy have theirs **in the same direction and distance**.
 #
 # Write `find_copy(y, size, apart)`. It returns two whole numbers, `(down, right)`: the offset from the upper place to the lower one. `down` is positive; `right` is negative if the lower one lies further left.
@@ -321,7 +338,10 @@ for (row, column), offset in zip(corners.tolist(), offsets.tolist(), strict=True
     )
 show_images(
     {"forged": forged, "patches that found the copy": marked},
-    alt="A photograph that looks natural, and two white squares where the copied part is and where it came from.",
+    alt=(
+        "A photograph that looks natural, and two white squares where the copied part"
+        " is and where it came from."
+    ),
 )
 for level in (0, 5, 10, 20, 40):
     right = 0
@@ -373,14 +393,20 @@ for letter, r in runs.items():
     }
     show_images(
         shown,
-        alt=f"Run {letter}: the noisy picture, the estimate, and the votes about a flat place and an edge.",
+        alt=(
+            f"Run {letter}: the noisy picture, the estimate, and the votes about a flat"
+            " place and an edge."
+        ),
     )
-    print(f"{letter}: {flat.sum() ** 2 / flat.square().sum():.0f} of 169 pixels vote in a flat place, {edge.sum() ** 2 / edge.square().sum():.0f} at an edge;",
-          f"correlation of neighbouring noise {alike:.2f}")  # fmt: skip
+    print(
+        f"{letter}: {flat.sum() ** 2 / flat.square().sum():.0f} of 169 pixels vote in a"
+        f" flat place, {edge.sum() ** 2 / edge.square().sum():.0f} at an edge;",
+        f"correlation of neighbouring noise {alike:.2f}",
+    )
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "patches of one pixel",
@@ -415,7 +441,9 @@ ps02.causes(causes)
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def voters(y, sigma):
-    """The mean over 60 pixels of sum w^2, and the gain that it would mean if noise were all."""
+    """The mean over 60 pixels of sum w^2, and the gain that it would mean if noise were
+    all.
+    """
     draw, left = runtime.generator(0, "pixels"), []
     for row, column in torch.randint(8, 56, (60, 2), generator=draw).tolist():
         left.append(
@@ -432,7 +460,8 @@ for seed in range(3):
     for name, z in noisy.items():
         gain = psnr(non_local_means(z, sigma), truths[name]) - psnr(z, truths[name])
         print(
-            f"seed {seed}, {name:8} the number {voters(z, sigma):5.2f} dB, gain {gain:5.2f} dB"
+            f"seed {seed}, {name:8} the number {voters(z, sigma):5.2f} dB, gain"
+            f" {gain:5.2f} dB"
         )
 ### END SOLUTION
 

@@ -29,9 +29,8 @@ from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import small_skip_network
 from dil_course.signals import Blur, Mask, add_gaussian, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small images a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("coffee", side=48)
 sigma = 25 / 255
 
@@ -96,7 +95,10 @@ shown = {
 }
 show_images(
     shown,
-    alt="A detail of a coffee cup with half of its pixels black, the same filled by the network, and the truth.",
+    alt=(
+        "A detail of a coffee cup with half of its pixels black, the same filled by the"
+        " network, and the truth."
+    ),
 )
 ### END SOLUTION
 
@@ -116,7 +118,8 @@ show_images(
 # %% nbgrader={"solution": true, "grade_id": "noise_left_answer"}
 def noise_left(weight):
     ### BEGIN SOLUTION
-    # Output i steps ago has the weight (1-w) w^i. Its square, summed over all i, is (1-w)^2 / (1-w^2).
+    # Output i steps ago has the weight (1-w) w^i. Its square, summed over all i, is
+    # (1-w)^2 / (1-w^2).
     return (1 - weight) / (1 + weight)
     ### END SOLUTION
 
@@ -139,10 +142,12 @@ for weight in (0.5, 0.9, 0.99):
     for _ in range(700):
         average = weight * average + (1 - weight) * torch.randn(10_000)
     print(
-        f"weight {weight}: formula {noise_left(weight):.4f}, measured {average.var():.4f}"
+        f"weight {weight}: formula {noise_left(weight):.4f}, measured"
+        f" {average.var():.4f}"
     )
 print(
-    f"{-10 * torch.tensor(noise_left(0.99)).log10():.0f} dB, were the errors independent. They are not: all outputs learned from the same noise."
+    f"{-10 * torch.tensor(noise_left(0.99)).log10():.0f} dB, were the errors"
+    " independent. They are not: all outputs learned from the same noise."
 )
 ### END SOLUTION
 
@@ -191,7 +196,9 @@ a, b = first - x, second - x
 rho = (a * b).mean() / ((a**2).mean() * (b**2).mean()).sqrt()
 one = (psnr(first, x) + psnr(second, x)) / 2
 print(
-    f"ours: rho = {rho:.2f}, one run {one:.2f} dB, formula {psnr_of_mean(one, rho.item()):.2f} dB, measured {psnr((first + second) / 2, x):.2f} dB"
+    f"ours: rho = {rho:.2f}, one run {one:.2f} dB, formula"
+    f" {psnr_of_mean(one, rho.item()):.2f} dB, measured"
+    f" {psnr((first + second) / 2, x):.2f} dB"
 )
 ### END SOLUTION
 
@@ -241,10 +248,19 @@ for step in deep_image_prior(y, iterations=200):
 stopped, best = stop(losses, sigma), max(quality)
 print(f"stopped at iteration {stopped}: {quality[stopped - 1]:.2f} dB")
 print(
-    f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB"
+    f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end"
+    f" {quality[-1]:.2f} dB"
 )
-show_curves({"loss / sigma^2": [loss / sigma**2 for loss in losses], "1": [1] * 200}, "iteration", "loss / sigma^2", log_y=True,
-            alt="The loss in units of sigma squared falls steeply, then slowly, and crosses 1 near iteration 90.")  # fmt: skip
+show_curves(
+    {"loss / sigma^2": [loss / sigma**2 for loss in losses], "1": [1] * 200},
+    "iteration",
+    "loss / sigma^2",
+    log_y=True,
+    alt=(
+        "The loss in units of sigma squared falls steeply, then slowly, and crosses 1"
+        " near iteration 90."
+    ),
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -290,7 +306,7 @@ ps03.hold_out(hold_out, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "hold_out_run"}
 ### BEGIN SOLUTION
 def held_out_run(y, share=0.1, seed=0):
-    """Lists over iterations: loss on the fitted pixels, loss on those held out, PSNR."""
+    """Lists over iterations: loss on fitted pixels, loss on those held out, PSNR."""
     to_fit, held_out = hold_out(torch.ones_like(y[:, :1]), share, seed)
     fitted, judged, quality = [], [], []
     for step in deep_image_prior(to_fit * y, Mask(to_fit), iterations=200, seed=seed):
@@ -322,8 +338,16 @@ def report(name, fitted, judged, quality, sigma):
 white = held_out_run(y)
 report("a tenth held out", *white, sigma)
 print(f"{'nothing held out':28} oracle peak {best:.2f} dB")
-show_curves({"fitted pixels": white[0], "pixels held out": white[1]}, "iteration", "loss", log_y=True,
-            alt="The loss on fitted pixels falls all the time; that on pixels held out falls, is flat near iteration 90, and rises.")  # fmt: skip
+show_curves(
+    {"fitted pixels": white[0], "pixels held out": white[1]},
+    "iteration",
+    "loss",
+    log_y=True,
+    alt=(
+        "The loss on fitted pixels falls all the time; that on pixels held out falls,"
+        " is flat near iteration 90, and rises."
+    ),
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -354,14 +378,25 @@ for letter, r in runs.items():
         .abs()
         .max()
     )
-    print(f"{letter}: y from {r['y'].min():.1f} to {r['y'].max():.1f}, last loss / sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g}, z and y alike {alike:.2f},",
-          f"first step of a weight {r['distance'][0] / weights**0.5:.3f}, best PSNR {max(r['psnr']):.1f}")  # fmt: skip
-show_curves({f"run {letter}": r["psnr"] for letter, r in runs.items()}, "iteration", "PSNR (dB)",
-            alt="PSNR of four runs: A rises to 22 dB and sinks to 21, B and D stay at 10, C sinks to 4.")  # fmt: skip
+    print(
+        f"{letter}: y from {r['y'].min():.1f} to {r['y'].max():.1f}, last loss /"
+        f" sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g}, z and y alike {alike:.2f},",
+        f"first step of a weight {r['distance'][0] / weights**0.5:.3f}, best PSNR"
+        f" {max(r['psnr']):.1f}",
+    )
+show_curves(
+    {f"run {letter}": r["psnr"] for letter, r in runs.items()},
+    "iteration",
+    "PSNR (dB)",
+    alt=(
+        "PSNR of four runs: A rises to 22 dB and sinks to 21, B and D stay at 10, C"
+        " sinks to 4."
+    ),
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "z holds the noise",

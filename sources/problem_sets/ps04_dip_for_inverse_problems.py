@@ -41,9 +41,8 @@ from dil_course.signals import (
     psnr,
 )
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small images a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("coffee", side=48)
 
 # %% [markdown]
@@ -92,7 +91,8 @@ for name, A in {
         estimate = run(deep_image_prior(y, A, iterations=100)).estimate
         mended = consistent(estimate, y, A)
         print(
-            f"{name}, noise {255 * sigma:2.0f}/255: estimate {psnr(estimate, x):.2f} dB, made consistent {psnr(mended, x):.2f} dB"
+            f"{name}, noise {255 * sigma:2.0f}/255: estimate {psnr(estimate, x):.2f}"
+            f" dB, made consistent {psnr(mended, x):.2f} dB"
         )
         if A is not half and not sigma:
             shown = {
@@ -101,12 +101,20 @@ for name, A in {
                 f"consistent, {psnr(mended, x):.1f} dB": mended,
                 "truth": x,
             }
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "consistent_shown"}
+### BEGIN SOLUTION
 show_images(
     shown,
-    alt="A detail of a coffee cup four times smaller, the network's estimate, the same made consistent, and the truth.",
+    alt=(
+        "A detail of a coffee cup four times smaller, the network's estimate, the same"
+        " made consistent, and the truth."
+    ),
 )
 print(
-    "Half of the pixels: whole pixels become right. With noise, the correction brings the noise of y into the estimate."
+    "Half of the pixels: whole pixels become right. With noise, the correction brings"
+    " the noise of y into the estimate."
 )
 ### END SOLUTION
 
@@ -130,7 +138,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "truth_loss_answer"}
 def truth_loss(K, sigma, epsilon):
     ### BEGIN SOLUTION
-    # White noise has the same mean square in all waves. The filter changes it by its own square.
+    # White noise has the same mean square in all waves. The filter changes it by its
+    # own square.
     power = K.abs() ** 2
     return sigma**2 * torch.mean(power / (power + epsilon) ** 2)
     ### END SOLUTION
@@ -160,15 +169,30 @@ y = add_gaussian(blur(x), sigma, seed=0)
 for epsilon in (1e-4, 1e-3, 1e-2, 1e-1):
     measured = blur.pinv(blur(x) - y, epsilon=epsilon).square().mean()
     print(
-        f"epsilon {epsilon:.0e}: formula {truth_loss(K, sigma, epsilon) / sigma**2:8.2f} sigma^2, measured {measured / sigma**2:8.2f} sigma^2"
+        f"epsilon {epsilon:.0e}: formula"
+        f" {truth_loss(K, sigma, epsilon) / sigma**2:8.2f} sigma^2, measured"
+        f" {measured / sigma**2:8.2f} sigma^2"
     )
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "truth_loss_drawn"}
+### BEGIN SOLUTION
 epsilons = [10 ** (-4 + i / 10) for i in range(31)]
 curves = {
     "back-projection": (epsilons, [float(truth_loss(K, 1, e)) for e in epsilons]),
     "least squares": (epsilons, [1] * 31),
 }
-show_curves(curves, "epsilon", "loss of the truth / sigma^2", log_x=True, log_y=True,
-            alt="The back-projection loss of the truth falls from hundreds of sigma squared to about one as epsilon grows; least squares is always at one.")  # fmt: skip
+show_curves(
+    curves,
+    "epsilon",
+    "loss of the truth / sigma^2",
+    log_x=True,
+    log_y=True,
+    alt=(
+        "The back-projection loss of the truth falls from hundreds of sigma squared to"
+        " about one as epsilon grows; least squares is always at one."
+    ),
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -212,7 +236,8 @@ ps04.waits(waits, seed=2357)
 ### BEGIN SOLUTION
 for k in (0.9, 0.5, 0.2, 0.1):
     print(
-        f"k = {k}: least squares {waits(k, 0.01)[0]:4} iterations, back-projection {waits(k, 0.01)[1]:4}"
+        f"k = {k}: least squares {waits(k, 0.01)[0]:4} iterations, back-projection"
+        f" {waits(k, 0.01)[1]:4}"
     )
 little = add_gaussian(blur(x), 1 / 255, seed=0)
 quality = {
@@ -227,15 +252,24 @@ quality = {
         )
     ],
 }
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "waits_drawn"}
+### BEGIN SOLUTION
 for name, values in quality.items():
     print(
-        f"{name:16} first above 28 dB at iteration {next((i for i, q in enumerate(values, 1) if q > 28), None)}, at the end {values[-1]:.2f} dB"
+        f"{name:16} first above 28 dB at iteration"
+        f" {next((i for i, q in enumerate(values, 1) if q > 28), None)}, at the end"
+        f" {values[-1]:.2f} dB"
     )
 show_curves(
     quality,
     "iteration",
     "PSNR (dB)",
-    alt="Both curves rise; the one of back-projection rises faster and lies about two decibels higher from iteration 50 on.",
+    alt=(
+        "Both curves rise; the one of back-projection rises faster and lies about two"
+        " decibels higher from iteration 50 on."
+    ),
 )
 ### END SOLUTION
 
@@ -259,7 +293,8 @@ show_curves(
 # %% nbgrader={"solution": true, "grade_id": "zero_filled_answer"}
 def zero_filled(coefficients, mask):
     ### BEGIN SOLUTION
-    # Turned by 180 degrees, the middle (H // 2, W // 2) of an even side comes to lie one place too early.
+    # Turned by 180 degrees, the middle (H // 2, W // 2) of an even side comes to lie
+    # one place too early.
     opposite = mask.flip((0, 1)).roll((1, 1), (0, 1))
     lost = (1 - mask) * (1 - opposite) * coefficients.abs() ** 2
     return -10 * torch.log10(lost.mean())
@@ -293,12 +328,16 @@ for name, mask in {
     A = Fourier(mask)
     estimate = A.pinv(A(gray))
     print(
-        f"{name:18} predicted {zero_filled(coefficients, mask[0, 0]):.2f} dB, measured {psnr(estimate, gray):.2f} dB"
+        f"{name:18} predicted {zero_filled(coefficients, mask[0, 0]):.2f} dB, measured"
+        f" {psnr(estimate, gray):.2f} dB"
     )
     shown[f"{name}, {psnr(estimate, gray):.1f} dB"] = estimate
 show_images(
     shown,
-    alt="A face seen from the side, and three reconstructions from a quarter of the Fourier columns; the one from one side of the middle is the sharpest.",
+    alt=(
+        "A face seen from the side, and three reconstructions from a quarter of the"
+        " Fourier columns; the one from one side of the middle is the sharpest."
+    ),
 )
 ### END SOLUTION
 
@@ -306,14 +345,14 @@ show_images(
 # ## Task 5. When did the patient move? (3 points, 25 minutes)
 #
 # A tomograph adds up the picture along parallel rays, at many angles. Each column of the **sinogram** holds the sums of one angle.
-# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by some pixels, and then slid back. Find that angle.
+# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by a pixel or more, and then slid back. Find that angle. It may be the first one, or the last.
 #
 # Think of the body's **centre of mass**. In the picture it is one point. In a column of the sinogram it is the mean row number, weighted by the values of that column.
 # Where does this mean lie at the angle $\theta$? The scanner turns about the row `side // 2` of the detector, so count rows from there.
 #
 # One more trouble: the tube's brightness flickers. Each column is multiplied by an unknown number.
 #
-# Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved.
+# Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved. The check brings scans of its own, of several sides and numbers of angles.
 
 
 # %% nbgrader={"solution": true, "grade_id": "moved_answer"}
@@ -362,7 +401,10 @@ shown |= {
 }
 show_images(
     shown,
-    alt="A sinogram with one column out of line, some blobs, their reconstruction on a noisy ground, and one on a black ground without that column.",
+    alt=(
+        "A sinogram with one column out of line, some blobs, their reconstruction on a"
+        " noisy ground, and one on a black ground without that column."
+    ),
 )
 ### END SOLUTION
 
@@ -393,14 +435,27 @@ for letter, r in runs.items():
         for d in range(-4, 5)
         for s in range(-4, 5)
     )
-    print(f"{letter}: at the truth mean (A(x) - y)^2 = {misfit:.3g} sigma^2 and the loss = {r['loss_of'](x) / r['sigma'] ** 2:.3g} sigma^2,",
-          f"black in y {(r['y'] == 0).float().mean():.2f}, best PSNR {max(r['psnr']):.1f}, last {r['psnr'][-1]:.1f}, moved by {aside[1:]} {aside[0]:.1f}")  # fmt: skip
-show_images({f"run {letter}, {r['psnr'][-1]:.1f} dB": r["estimate"] for letter, r in runs.items()},
-            alt="Four estimates of a cup: A with dark and bright rims, B nothing but coloured noise, C with black dots, D good but moved to the left.")  # fmt: skip
+    print(
+        f"{letter}: at the truth mean (A(x) - y)^2 = {misfit:.3g} sigma^2 and the loss"
+        f" = {r['loss_of'](x) / r['sigma'] ** 2:.3g} sigma^2,",
+        f"black in y {(r['y'] == 0).float().mean():.2f}, best PSNR"
+        f" {max(r['psnr']):.1f}, last {r['psnr'][-1]:.1f}, moved by {aside[1:]}"
+        f" {aside[0]:.1f}",
+    )
+show_images(
+    {
+        f"run {letter}, {r['psnr'][-1]:.1f} dB": r["estimate"]
+        for letter, r in runs.items()
+    },
+    alt=(
+        "Four estimates of a cup: A with dark and bright rims, B nothing but coloured"
+        " noise, C with black dots, D good but moved to the left."
+    ),
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "kernel too wide",
@@ -453,8 +508,12 @@ for sigma in (1 / 255, 25 / 255):
         reached = [i for i, loss in enumerate(losses) if loss <= bound]
         stop = reached[0] if reached else 149
         name = "least squares" if epsilon is None else f"epsilon {epsilon:.0e}"
-        print(f"sigma {255 * sigma:2.0f}/255, {name:13} truth's loss {bound / sigma**2:6.2f} sigma^2, {'stops' if reached else 'time over'} at {stop + 1}: {quality[stop]:.2f} dB,",
-              f"oracle peak {max(quality):.2f} dB at {quality.index(max(quality)) + 1}")  # fmt: skip
+        print(
+            f"sigma {255 * sigma:2.0f}/255, {name:13} truth's loss"
+            f" {bound / sigma**2:6.2f} sigma^2, {'stops' if reached else 'time over'}"
+            f" at {stop + 1}: {quality[stop]:.2f} dB,",
+            f"oracle peak {max(quality):.2f} dB at {quality.index(max(quality)) + 1}",
+        )
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}

@@ -31,16 +31,17 @@ from dil_course.from_scratch import Posterior, deep_image_prior, sgld_dip
 from dil_course.networks import deep_decoder
 from dil_course.signals import Mask, add_gaussian, picture, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small images a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("coffee", side=48)
 sigma = 25 / 255
 y = add_gaussian(x, sigma, seed=0)
 
 
 def watched(y, x, iterations=150):
-    """One run of the deep image prior: all its outputs (iterations,3,48,48), and their PSNRs."""
+    """One run of the deep image prior: all its outputs (iterations,3,48,48), and their
+    PSNRs.
+    """
     outputs = torch.cat(
         [step.estimate for step in deep_image_prior(y, iterations=iterations)]
     )
@@ -90,10 +91,14 @@ variance = windowed_variance(outputs, 40)
 stopped, best = int(variance.argmin()) + 40, max(quality)
 print(f"least variance at iteration {stopped}: {quality[stopped - 1]:.2f} dB")
 print(
-    f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end {quality[-1]:.2f} dB"
+    f"oracle peak at iteration {quality.index(best) + 1}: {best:.2f} dB; at the end"
+    f" {quality[-1]:.2f} dB"
 )
 since = range(40, 151)
-alt = "The variance over 40 outputs falls, has a flat valley near iteration 100, and rises slowly."
+alt = (
+    "The variance over 40 outputs falls, has a flat valley near iteration 100, and"
+    " rises slowly."
+)
 show_curves(
     {"over 40 outputs": (since, variance.tolist())},
     "iteration",
@@ -101,7 +106,10 @@ show_curves(
     alt,
     log_y=True,
 )
-alt = "The PSNR of the output has a flat peak a little before iteration 100, with jitter on it."
+alt = (
+    "The PSNR of the output has a flat peak a little before iteration 100, with jitter"
+    " on it."
+)
 show_curves({"output": (since, quality[39:])}, "iteration", "PSNR (dB)", alt)
 ### END SOLUTION
 
@@ -126,7 +134,8 @@ show_curves({"output": (since, quality[39:])}, "iteration", "PSNR (dB)", alt)
 # %% nbgrader={"solution": true, "grade_id": "expected_error_answer"}
 def expected_error(t, eta, eigenvalues, signal, sigma):
     ### BEGIN SOLUTION
-    # Each step shrinks f - y by 1 - eta lambda. From f = 0: f = (1 - left) (x + n), so f - x = -left x + (1 - left) n.
+    # Each step shrinks f - y by 1 - eta lambda. From f = 0: f = (1 - left) (x + n), so
+    # f - x = -left x + (1 - left) n.
     left = (1 - eta * eigenvalues) ** t
     return ((left * signal) ** 2 + sigma**2 * (1 - left) ** 2).sum()
     ### END SOLUTION
@@ -172,8 +181,16 @@ missing = [
 learned = [
     expected_error(t, 0.1, eigenvalues, 0 * signal, 0.2).item() for t in range(1, 201)
 ]
-print(f"least error after {formula.index(min(formula)) + 1} steps by the formula, {measured.index(min(measured)) + 1} measured;",
-      f"largest difference {max(abs(a / b - 1) for a, b in zip(formula, measured, strict=True)):.1%}")  # fmt: skip
+print(
+    f"least error after {formula.index(min(formula)) + 1} steps by the formula,"
+    f" {measured.index(min(measured)) + 1} measured;",
+    "largest difference"
+    f" {max(abs(a / b - 1) for a, b in zip(formula, measured, strict=True)):.1%}",
+)
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "expected_error_drawn"}
+### BEGIN SOLUTION
 curves = {
     "200 runs, mean": measured,
     "formula": formula,
@@ -181,8 +198,16 @@ curves = {
     "learned noise": learned,
 }
 curves = {name: (range(1, 201), values) for name, values in curves.items()}
-show_curves(curves, "step", "squared error", log_x=True,
-            alt="The missing signal falls, the learned noise rises, their sum is a U; the mean of 200 runs lies on the formula.")  # fmt: skip
+show_curves(
+    curves,
+    "step",
+    "squared error",
+    log_x=True,
+    alt=(
+        "The missing signal falls, the learned noise rises, their sum is a U; the mean"
+        " of 200 runs lies on the formula."
+    ),
+)
 ### END SOLUTION
 
 # %% [markdown]
@@ -197,7 +222,8 @@ show_curves(curves, "step", "squared error", log_x=True,
 # %% nbgrader={"solution": true, "grade_id": "best_moment_answer"}
 def best_moment(eta, eigenvalue, x, sigma):
     ### BEGIN SOLUTION
-    # The error is q^2 x^2 + (1 - q)^2 sigma^2. Its derivative is zero at q = sigma^2 / (x^2 + sigma^2).
+    # The error is q^2 x^2 + (1 - q)^2 sigma^2. Its derivative is zero at q = sigma^2 /
+    # (x^2 + sigma^2).
     q = sigma**2 / (x**2 + sigma**2)
     return math.log(q) / math.log(1 - eta * eigenvalue)
     ### END SOLUTION
@@ -226,15 +252,21 @@ for strength in (5.0, 20.0):
         "steps",
     )
 print(
-    f"x much larger than sigma: {math.log(4) / -math.log(1 - 0.05):.0f} steps earlier, whatever x is: log 4 / -log(1 - eta lambda)."
+    f"x much larger than sigma: {math.log(4) / -math.log(1 - 0.05):.0f} steps earlier,"
+    " whatever x is: log 4 / -log(1 - eta lambda)."
 )
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "best_moment_network"}
+### BEGIN SOLUTION
 curves = {
     "sigma 25": quality,
     "sigma 50": watched(add_gaussian(x, 50 / 255, seed=0), x)[1],
 }
 for name, values in curves.items():
     print(
-        f"{name}: oracle peak {max(values):.2f} dB at iteration {values.index(max(values)) + 1}"
+        f"{name}: oracle peak {max(values):.2f} dB at iteration"
+        f" {values.index(max(values)) + 1}"
     )
 show_curves(
     curves,
@@ -243,7 +275,8 @@ show_curves(
     alt="PSNR of two runs: with more noise the peak is lower and earlier.",
 )
 print(
-    "More noise, earlier peak: still true. How much earlier, the formula cannot say: modes of all speeds add up, and Adam is no gradient descent."
+    "More noise, earlier peak: still true. How much earlier, the formula cannot say:"
+    " modes of all speeds add up, and Adam is no gradient descent."
 )
 ### END SOLUTION
 
@@ -300,10 +333,12 @@ for share in (0.05, 0.2, 0.65):
     *_, last = deep_image_prior(y, network=decoder, input_noise=0, iterations=300)
     c = ((last.estimate - x) * (y - x)).sum() / (y - x).square().sum()
     print(
-        f"k = {k:2}: p / N = {p / x.numel():.2f}, learned noise c = {c:.2f}, {psnr(last.estimate, x):.2f} dB"
+        f"k = {k:2}: p / N = {p / x.numel():.2f}, learned noise c = {c:.2f},"
+        f" {psnr(last.estimate, x):.2f} dB"
     )
 print(
-    "More weights, more noise: as the count says. But c stays below p / N: a decoder is no flat subspace, and it has not learned to the end."
+    "More weights, more noise: as the count says. But c stays below p / N: a decoder is"
+    " no flat subspace, and it has not learned to the end."
 )
 ### END SOLUTION
 
@@ -359,12 +394,20 @@ for weight_noise in (2.0, 0.5):
         shown = {"mean": walk.estimate} | {
             name: 8 * values.mean(1, keepdim=True) for name, values in maps.items()
         }
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "coverage_shown"}
+### BEGIN SOLUTION
 show_images(
     shown,
-    alt="The mean of the walk, a map of its spread, and a map of its error. Both maps are bright at edges.",
+    alt=(
+        "The mean of the walk, a map of its spread, and a map of its error. Both maps"
+        " are bright at edges."
+    ),
 )
 print(
-    "The strong walk is not sure enough, the weak one too sure. Both saw the same data. So the scale was set by us, and not by the data."
+    "The strong walk is not sure enough, the weak one too sure. Both saw the same data."
+    " So the scale was set by us, and not by the data."
 )
 ### END SOLUTION
 
@@ -394,15 +437,26 @@ qualities = {
 for letter, r in runs.items():
     window = len(r["outputs"]) - len(r["variances"]) + 1 if r["variances"] else "none"
     stop, q = r["stop"], qualities[letter]
-    print(f"{letter}: window {window}, stop {stop}, returned {psnr(r['estimate'], x):.1f} dB, output there {q[stop - 1]:.1f} dB,",
-          f"best output {max(q):.1f} dB at {q.index(max(q)) + 1},",
-          f"loss at the stop {r['loss'][stop - 1] / r['sigma'] ** 2:.2f} sigma^2, {r['weights']} weights for {x.numel()} numbers")  # fmt: skip
-show_curves({f"run {letter}": q for letter, q in qualities.items()}, "iteration", "PSNR of the output (dB)",
-            alt="PSNR of the outputs of three runs. A and B are the same curve. C has a lower peak, earlier, and then sinks by 3 dB.")  # fmt: skip
+    print(
+        f"{letter}: window {window}, stop {stop}, returned {psnr(r['estimate'], x):.1f}"
+        f" dB, output there {q[stop - 1]:.1f} dB,",
+        f"best output {max(q):.1f} dB at {q.index(max(q)) + 1},",
+        f"loss at the stop {r['loss'][stop - 1] / r['sigma'] ** 2:.2f} sigma^2,"
+        f" {r['weights']} weights for {x.numel()} numbers",
+    )
+show_curves(
+    {f"run {letter}": q for letter, q in qualities.items()},
+    "iteration",
+    "PSNR of the output (dB)",
+    alt=(
+        "PSNR of the outputs of three runs. A and B are the same curve. C has a lower"
+        " peak, earlier, and then sinks by 3 dB."
+    ),
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "..."}
+causes = {"A": "...", "B": "...", "C": "..."}
 ### BEGIN SOLUTION
 causes = {"A": "window too short", "B": "average too slow", "C": "room for the noise"}
 ### END SOLUTION
@@ -434,14 +488,18 @@ ps05.causes(causes)
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def differences(y):
-    """Half the difference of diagonals in blocks of 2x2: of a smooth picture little is left, of white noise all of sigma."""
+    """Half the difference of diagonals in blocks of 2x2: of a smooth picture little is
+    left, of white noise all of sigma.
+    """
     return (
         y[..., ::2, ::2] + y[..., 1::2, 1::2] - y[..., ::2, 1::2] - y[..., 1::2, ::2]
     ) / 2
 
 
 def race(y, truth, iterations=150):
-    """PSNRs of one run, and where each of three rules stops. A tenth of the pixels is held out, for all of them."""
+    """PSNRs of one run, and where each of three rules stops. A tenth of the pixels is
+    held out, for all of them.
+    """
     held_out = (
         torch.rand(1, 1, 48, 48, generator=runtime.generator(0, "held out")) < 0.1
     ).float()
@@ -461,6 +519,10 @@ def race(y, truth, iterations=150):
     return [psnr(output[None], truth) for output in outputs], stops
 
 
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_race"}
+### BEGIN SOLUTION
 for seed in range(3):
     mystery, truth = ps05.mystery(seed)
     d, brightness = differences(mystery), torch.nn.functional.avg_pool2d(mystery, 2)
@@ -474,8 +536,11 @@ for seed in range(3):
     alike = torch.corrcoef(
         torch.stack([steps[..., 1:].flatten(), steps[..., :-1].flatten()])
     )[0, 1]
-    print(f"seed {seed}: neighbouring steps have a correlation of {alike:.2f};",
-          f"sigma where it is dark {dark:.3f}, bright {bright:.3f}, over all {d.abs().median() / 0.6745:.3f}")  # fmt: skip
+    print(
+        f"seed {seed}: neighbouring steps have a correlation of {alike:.2f};",
+        f"sigma where it is dark {dark:.3f}, bright {bright:.3f}, over all"
+        f" {d.abs().median() / 0.6745:.3f}",
+    )
     q, stops = race(mystery, truth)
     print(
         f"    oracle peak {max(q):.2f} dB at {q.index(max(q)) + 1};",
