@@ -5,8 +5,8 @@ import functools
 import torch
 
 from dil_course import runtime
-from dil_course.checks.inputs import shared_noise
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.inputs import call_for_numbers, shared_noise
+from dil_course.checks.tasks import Wrong, call, choose, close, match, task, tensor
 from dil_course.fitting import Descent, run
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
@@ -16,7 +16,7 @@ from dil_course.signals import picture
 SIGMA, SIDE = 25 / 255, 48
 
 
-def gray(name):
+def _gray(name):
     return picture(name, SIDE).mean(1, keepdim=True)
 
 
@@ -80,12 +80,48 @@ def hidden_loss(answer, seed):
                 "a colour pixel has three numbers",
                 "`hidden` has one channel: hidden.expand_as(y) has all of them",
             )
-        match(
-            f"{channels} channels, {pixels} hidden pixels",
-            call(answer, estimate, y, hidden),
-            right,
-            mistakes,
-            where,
+        output = estimate.clone().requires_grad_()
+        loss = _loss_of_a_network(answer, output, y, hidden)
+        match(f"{channels} channels, {pixels} hidden pixels", loss, right, mistakes, where)
+        _check_gradient(loss, output, 2 * at_hidden / (channels * pixels))
+
+
+_NO_GRADIENT = (
+    "a network cannot learn from your loss: it has no gradient",
+    "what does loss.backward() need? A tensor that knows how it was computed from `estimate`",
+    "compute with tensors to the end: no .item(), float(...), .detach(), torch.tensor(...) or numpy",
+)
+
+
+@torch.enable_grad()
+def _loss_of_a_network(answer, output, y, hidden):
+    """What the answer makes of an output that has a gradient, as that of a network does."""
+    try:
+        return call(answer, output, y, hidden)
+    except Wrong as wrong:
+        if "requires grad" in wrong.says:  # numpy's refusal advises to detach, which leads away
+            raise Wrong(*_NO_GRADIENT) from None
+        raise
+
+
+@torch.enable_grad()
+def _check_gradient(loss, output, right):
+    """Raise Wrong where a loss of the right value has another gradient by the output, or none."""
+    if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
+        raise Wrong(*_NO_GRADIENT)
+    try:
+        (gradient,) = torch.autograd.grad(loss.sum(), output, allow_unused=True)
+    except RuntimeError as problem:
+        raise Wrong(
+            f"loss.backward() stops with: {str(problem)[:200]}",
+            "do you overwrite a tensor that the gradient still needs? Make a new one",
+        ) from problem
+    if gradient is None:
+        raise Wrong(*_NO_GRADIENT)
+    if not close(gradient, right):
+        raise Wrong(
+            "your loss has the right value, and another gradient than the formula",
+            "is a part of it cut off from `estimate`, by .detach() or .data?",
         )
 
 
@@ -103,13 +139,21 @@ def disguise(answer, seed):
         hidden = torch.rand(1, 1, height, width, generator=draw) < 0.5
         hidden[..., :: height - 1, :: width - 1] = True  # the corners
         hidden[..., height // 2, width // 2], hidden[..., height // 2, width // 2 + 1] = True, False
-        strangers_of = functools.partial(_came_from, y, hidden)
         generator = torch.Generator().manual_seed(seed)
-        calls = [call(answer, y, hidden, radius, generator) for _ in range(60)]
-        _look(torch.stack([strangers_of(given) for given in calls]), hidden, radius)
+        draw_often = functools.partial(_draw_often, answer, y, radius, generator)
+        came = draw_often(hidden, 60)
+        if _missing(came, hidden, radius):  # perhaps by chance: they need not come equally often
+            came = torch.cat([came, draw_often(hidden, 240)])
+        distance = (came - hidden[0, 0].nonzero()).abs().amax(2)
+        if ((distance == 0) | (distance > radius)).any() and _is_right_alone(draw_often, hidden, radius):
+            raise Wrong(
+                "a hidden pixel shows a colour that its stranger had taken from elsewhere",
+                "a stranger may be hidden itself. Which colour does it lend, its old one or its new one?",
+                "read from y as it was, and write into a copy: result = y.clone()",
+            )
+        _look(came, hidden, radius)
         again = [
-            strangers_of(call(answer, y, hidden, radius, torch.Generator().manual_seed(seed)))
-            for _ in range(2)
+            _draw_often(answer, y, radius, torch.Generator().manual_seed(seed), hidden, 1) for _ in range(2)
         ]
         if not torch.equal(*again):
             says = "generators of the same seed give other strangers"
@@ -118,6 +162,27 @@ def disguise(answer, seed):
                 "nobody could repeat such a run. Where do your random numbers come from?",
                 "torch.randint(..., generator=generator)",
             )
+
+
+def _draw_often(answer, y, radius, generator, hidden, calls):
+    """The places (calls,N,2) from which the N hidden pixels take their colours in each call."""
+    return torch.stack(
+        [_came_from(y, hidden, call(answer, y, hidden, radius, generator)) for _ in range(calls)]
+    )
+
+
+def _is_right_alone(draw_often, hidden, radius):
+    """Does each pixel, hidden alone, show neither itself nor a place farther away than the radius?"""
+    for place in hidden[0, 0].nonzero():
+        alone = torch.zeros_like(hidden)
+        alone[..., place[0], place[1]] = True
+        try:
+            distance = (draw_often(alone, 8) - place).abs().amax(2)
+        except Wrong:
+            return False
+        if ((distance == 0) | (distance > radius)).any():
+            return False
+    return True
 
 
 def _came_from(y, hidden, given):
@@ -146,7 +211,10 @@ def _came_from(y, hidden, given):
     shown, colours = given[0][:, at], y[0].flatten(1)
     equal = shown[:, :, None] == colours[:, None]  # (channels, hidden pixels, pixels)
     if not equal.any(2).all():
-        whose = "the colour of one other pixel: a mean of several is less noisy than y, and the network would learn on other pictures than it denoises"
+        whose = (
+            "the colour of one other pixel: a mean of several is less noisy than y, and the network would be "
+            "trained on other images than it denoises"
+        )
         if not shown.any():
             raise Wrong("hidden pixels are black here", "a network soon knows black pixels by sight", whose)
         raise Wrong(
@@ -164,14 +232,25 @@ def _came_from(y, hidden, given):
     return torch.stack([source[0] // y.shape[-1], source[0] % y.shape[-1]], 1)
 
 
+def _inside(hidden, radius):
+    """For each of the N hidden pixels (N,): does its whole window lie inside of the picture?"""
+    own, last = hidden[0, 0].nonzero(), torch.tensor(hidden.shape[-2:]) - 1
+    return torch.minimum(own, last - own).amin(1) >= radius
+
+
+def _missing(came, hidden, radius):
+    """The offsets from which no stranger came, of those that can be met in the middle of the picture."""
+    offsets = (came - hidden[0, 0].nonzero())[:, _inside(hidden, radius)]
+    met = {(0, 0), *map(tuple, offsets.flatten(0, 1).tolist())}
+    shifts = range(-radius, radius + 1)
+    return [(down, right) for down in shifts for right in shifts if (down, right) not in met]
+
+
 def _look(came, hidden, radius):
     """Raise Wrong where the places (calls,N,2) from which the N hidden pixels took their colours are not as
     asked for.
     """
-    height, width = hidden.shape[-2:]
-    own = hidden[0, 0].nonzero()
-    room = torch.stack([own[:, 0], own[:, 1], height - 1 - own[:, 0], width - 1 - own[:, 1]]).amin(0)
-    inside = room >= radius  # the whole window lies inside of the picture
+    own, inside = hidden[0, 0].nonzero(), _inside(hidden, radius)
     offsets = came - own
     itself, distance = (offsets == 0).all(2), offsets.abs().amax(2)
     never = (
@@ -207,25 +286,20 @@ def _look(came, hidden, radius):
             "the network would know them by heart. Draw anew at each call",
             "torch.randint(..., generator=generator), and do not seed it again",
         )
-    if (offsets[:, inside] == offsets[:, inside][:, :1]).all():
+    offsets = offsets[:, inside]
+    alike = (offsets[:, :, None] == offsets[:, None]).all(3).all(0)
+    if alike.sum() > len(alike):  # more than each with itself
         raise Wrong(
-            "in one call all hidden pixels look in the same direction",
+            f"in one call {'all' if alike.all() else 'some'} hidden pixels look in the same direction",
             "draw a place for each hidden pixel",
             "torch.randint with as many numbers as there are pixels",
         )
-    met = {tuple(offset) for offset in offsets[:, inside].flatten(0, 1).tolist()}
-    shifts = range(-radius, radius + 1)
-    missing = [
-        (down, right)
-        for down in shifts
-        for right in shifts
-        if (down, right) != (0, 0) and (down, right) not in met
-    ]
+    missing, met = _missing(came, hidden, radius), offsets.flatten(0, 1).unique(dim=0)
     whole = (
         "any other pixel of the window of 2 radius + 1 rows and columns may come",
         "torch.randint(-radius, radius + 1, ...): its upper end is left out",
     )
-    if missing and all(0 in offset for offset in met):
+    if missing and (met == 0).any(1).all():
         raise Wrong("strangers come from the same row or column only", *whole)
     if missing and all(max(map(abs, offset)) == radius for offset in missing):
         raise Wrong(f"not all of the window's rim can come: no stranger has the offset {missing[-1]}", *whole)
@@ -245,18 +319,19 @@ def self_influence(answer, seed):
         y = torch.rand(1, 1, height, width, generator=draw, dtype=torch.float64)
 
         def f(z, mix=mix):
-            return torch.tanh(mix.to(z) @ z.flatten() - 0.2).view(z.shape)
+            return torch.tanh(z.reshape(-1, height * width) @ mix.to(z).T - 0.2).view(z.shape)
 
         places = [(0, 0), (2, 3), (4, 1), (1, 5)]
         results = _influences(f, y, places, step)
         right = results.pop("right")
-        mistakes = {says: (result, *INFLUENCE_HINTS[says]) for says, result in results.items()}
+        mistakes = {says: (result, *_INFLUENCE_HINTS[says]) for says, result in results.items()}
         hints = (
             "change one number of a copy of y, and call f again",
             "(f(changed) - f(y)) / step, and of that the same pixel",
             "begin anew with y.clone() for each place",
         )
-        match(f"step {step}", call(answer, f, y, list(places), step), right, mistakes, hints)
+        given = call_for_numbers(answer, f, y, list(places), step)
+        match(f"step {step}", given, right, mistakes, hints)
 
 
 def _influences(f, y, places, step):
@@ -283,6 +358,12 @@ def _influences(f, y, places, step):
         note("this is the mean growth of all pixels", growth.mean() / step)
         note("this is the largest growth of any pixel", growth.abs().max() / abs(step))
         note("f(y) is not taken off", f(changed)[0, 0, row, column] / step)
+        note("y is taken off, not f(y)", (f(changed) - y)[0, 0, row, column] / step)
+        note("the step goes to both sides", (f(changed) - f(2 * y - changed))[0, 0, row, column] / (2 * step))
+        note(
+            "the raised pixel is clamped to [0, 1]",
+            (f(changed.clamp(0, 1)) - before)[0, 0, row, column] / step,
+        )
         note("y is forgotten: f is asked about a picture with one pixel", f(lone)[0, 0, row, column] / step)
         note("the pixel is set to the step, not raised by it", (f(set_to) - before)[0, 0, row, column] / step)
         note(
@@ -296,7 +377,7 @@ def _influences(f, y, places, step):
 
 
 _only = "only the same pixel of f(y) counts: [..., row, column]"
-INFLUENCE_HINTS = {
+_INFLUENCE_HINTS = {
     "the growth is not divided by the step": (
         "a step twice as large should not give twice the influence",
         "divide by `step`",
@@ -317,6 +398,15 @@ INFLUENCE_HINTS = {
         _only,
     ),
     "f(y) is not taken off": ("growth is after, minus before", "(f(changed) - f(y)) / step"),
+    "y is taken off, not f(y)": ("by how much does the output grow?", "(f(changed) - f(y)) / step"),
+    "the step goes to both sides": (
+        "how many steps are there between the two pictures of the formula?",
+        "(f(changed) - f(y)) / step: y itself is the other picture",
+    ),
+    "the raised pixel is clamped to [0, 1]": (
+        "then some pixels make a smaller step than they are divided by",
+        "y + t e_i as it is: f takes values beyond 1",
+    ),
     "y is forgotten: f is asked about a picture with one pixel": (
         "f may do other things to other pictures",
         "begin with y.clone(), not with zeros",
@@ -339,12 +429,15 @@ def loss_and_risk(answer, seed):
     target, and the risk.
     """
     draw = runtime.generator(seed, "loss and risk")
-    for count in (5, 8):
+    for count, signed in ((5, False), (8, False), (7, True)):
         sigma = 0.3 + 0.3 * torch.rand((), generator=draw).item()
         delta, weights = torch.randn(2, count, generator=draw, dtype=torch.float64)
-        weights = weights.abs() / weights.abs().sum()
+        weights = weights.abs() + signed
+        weights[: 3 * signed] *= -0.4  # negative weights, and correlations of either sign
+        weights = weights / weights.sum()
         # Correlations that can be: those of mixed white noise. The last row is the target.
-        mixed = torch.randn(count + 1, count + 1, generator=draw, dtype=torch.float64).abs()
+        mixed = torch.randn(count + 1, count + 1, generator=draw, dtype=torch.float64)
+        mixed = mixed if signed else mixed.abs()
         mixed = mixed / mixed.norm(dim=1, keepdim=True)
         alike, with_target = (mixed @ mixed.T)[:-1, :-1], (mixed @ mixed.T)[-1, :-1]
         bias, lone = (weights * delta).sum(), weights.square().sum()
@@ -429,9 +522,23 @@ def loss_and_risk(answer, seed):
                 formula,
             ),
         }
-        given = call(answer, delta, weights, alike, with_target, sigma)
-        if isinstance(given, tuple | list) and given:
-            given = torch.stack([tensor(value).reshape(-1)[:1].sum() for value in given])
+        if signed:
+            size, common = weights.abs(), weights @ with_target.clamp(min=0)
+            absolute = (size @ delta) ** 2 + sigma**2 * size @ alike @ size
+            positive = bias**2 + sigma**2 * weights @ alike.clamp(min=0) @ weights
+            mistakes |= {
+                "negative weights count as positive": (
+                    both(absolute + sigma**2 - 2 * sigma**2 * size @ with_target, absolute),
+                    "a weight may be negative: what does it do to a neighbour's noise?",
+                    pairs,
+                ),
+                "negative correlations count as zero": (
+                    both(positive + sigma**2 - 2 * sigma**2 * common, positive),
+                    "noises of opposite sign cancel: what does that do to the risk?",
+                    pairs,
+                ),
+            }
+        given = call_for_numbers(answer, delta, weights, alike, with_target, sigma)
         match(f"{count} numbers, sigma {sigma:.2f}", given, both(loss, risk), mistakes, (*open_, formula))
 
 
@@ -441,10 +548,9 @@ def recorrupted(answer, seed):
     covariance.
     """
     draw = runtime.generator(seed, "recorrupted")
-    for alpha in (0.5, 1.6):
-        sigma, told = (0.2 + 0.3 * torch.rand(2, generator=draw, dtype=torch.float64)).tolist()
-        if abs(told - sigma) < 0.05:
-            told = sigma + 0.1
+    for alpha, least in ((0.5, 0.5), (1.6, 1.3), (0.7, 1.3), (1.3, 0.5)):  # too little and too much is told
+        sigma = 0.2 + 0.3 * torch.rand((), generator=draw).item()
+        told = sigma * (least + 0.3 * torch.rand((), generator=draw).item())
         source, target, common = (
             sigma**2 + alpha**2 * told**2,
             sigma**2 + told**2 / alpha**2,
@@ -459,9 +565,9 @@ def recorrupted(answer, seed):
             "sigma^2 + alpha^2 told^2, and sigma^2 + told^2 / alpha^2",
         )
         mistakes = {
-            "the covariance has the wrong sign": (
+            "the covariance has the wrong sign here": (
                 (source, target, -common),
-                "told nothing, the pair has the same noise. Is the covariance positive then?",
+                "told too little, the two share noise; told too much, they have it with opposite signs",
                 *parts,
             ),
             "the two parts of the covariance add up here": (
@@ -469,7 +575,7 @@ def recorrupted(answer, seed):
                 "z enters the two pictures with opposite signs",
                 *parts,
             ),
-            "the covariance is zero whatever sigma is told": (
+            "the covariance is zero here, although a wrong sigma is told": (
                 (source, target, 0.0),
                 "it is zero if the method is told the truth",
                 *parts,
@@ -520,9 +626,7 @@ def recorrupted(answer, seed):
                 *sizes,
             ),
         }
-        given = call(answer, sigma, told, alpha)
-        if isinstance(given, tuple | list) and given:
-            given = torch.stack([tensor(value).reshape(-1)[:1].sum() for value in given])
+        given = call_for_numbers(answer, sigma, told, alpha)
         right = torch.tensor([source, target, common], dtype=torch.float64)
         match(
             f"sigma {sigma:.2f}, told {told:.2f}, alpha {alpha}",
@@ -534,9 +638,9 @@ def recorrupted(answer, seed):
 
 
 CAUSES = {
-    "hidden pixels show themselves": "the loss looks at hidden pixels only, but the network's input shows them as they are",
+    "hidden pixels show themselves": "the loss looks at hidden pixels only, but the network sees them as they are",
     "loss over all pixels": "some pixels are hidden from the network, but the loss looks at all of them",
-    "noise that neighbours share": "the method is as it should be, but the noise of a pixel is in its neighbours, too",
+    "noise that neighbours share": "the method is as it should be, but neighbours share the noise of a pixel",
     "half of sigma": "Recorrupted-to-Recorrupted was told half of the true sigma",
     "a target that moved": "the target shows the scene one pixel further to the right",
     "stopped far too early": "the estimate is still smooth: the network had no time to learn more",
@@ -568,7 +672,7 @@ def failing_run(letter):
 
 
 def _run(fault, iterations=180):
-    x = gray("camera")
+    x = _gray("camera")
     white = torch.randn(x.shape, generator=runtime.generator(0, "noise of task 6"))
     noise = (
         shared_noise(x.shape, runtime.generator(0, "noise of task 6"))
