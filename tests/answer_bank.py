@@ -2,6 +2,8 @@
 
 import importlib
 
+from dil_course.checks import tasks
+
 
 class AnswerBank:
     """The answers of one problem set.
@@ -9,6 +11,7 @@ class AnswerBank:
     Attributes:
         name: the name of the set, such as "ps04_dip_for_inverse_problems".
         checks: the module of its checks.
+        causes: {letter: cause} of its failing runs.
         right: {task: [answers that earn full points]}.
         wrong: {task: {a phrase of the diagnosis: the answer that must get it}}.
         earned: {phrase: points} where a refused answer earns some. Each other refused answer earns nothing,
@@ -19,6 +22,7 @@ class AnswerBank:
     def __init__(self, name, wrong_seeds=(0, 1, 2357)):
         self.name, self.wrong_seeds = name, wrong_seeds
         self.checks = importlib.import_module(f"dil_course.checks.{name.split('_')[0]}")
+        self.causes = dict(tasks._causes[self.checks.failing_run])
         self.right, self.wrong, self.earned = {}, {}, {}
 
     def answer(self, task):
@@ -34,20 +38,21 @@ class AnswerBank:
         """Register the wrong answers to the diagnosis of failing runs: no dictionary, gaps, a word that is no
         cause, and each wrong cause.
         """
-        runs = self.checks.RUNS
+        runs = self.causes
         first, second = list(runs)[:2]
         self.wrong["causes"] = {
             "must be a dictionary": list(runs.values()),
-            f"run {first} has no cause yet": {},
+            "there is no answer yet": {first: "...", second: None},
+            f"run {first} has no cause yet": {second: runs[second]},
             f"run {second} has no cause yet": {first: runs[first], second: ...},
             f"'{nonsense}' is none of the causes": {first: nonsense},
             f"['{runs[first]}'] is none of the causes": {first: [runs[first]]},
         } | {
             f"run {letter} is not '{cause}'": runs | {letter: cause} for letter in runs for cause in self.checks.CAUSES if cause != runs[letter]
         }  # fmt: skip
-        self.earned[f"run {second} has no cause yet"] = 1
+        self.earned |= {f"run {letter} has no cause yet": 1 for letter in (first, second)}
 
     def points(self, says):
         """What the refused answer with this phrase in its diagnosis earns."""
         one_run_is_wrong = says.startswith("run") and "is not" in says
-        return self.earned.get(says, len(self.checks.RUNS) - 1 if one_run_is_wrong else 0)
+        return self.earned.get(says, len(self.causes) - 1 if one_run_is_wrong else 0)

@@ -169,7 +169,7 @@ def test_same_mistake_again_gets_a_further_hint_and_the_last_one_stays(bank, tas
 @each_task
 def test_no_refusal_has_more_hints_than_there_are_names_for(bank, task, monkeypatch):
     given = []
-    monkeypatch.setattr(tasks, "_refuse", lambda name, wrong, points: given.append(wrong))
+    monkeypatch.setattr(tasks, "_refuse", lambda name, wrong, *points: given.append(wrong))
     for answer in bank.wrong[task].values():
         getattr(bank.checks, task)(answer)
     assert given and [wrong.says for wrong in given if not 1 <= len(wrong.hints) <= 3] == []

@@ -232,7 +232,7 @@ def below(y, size, apart):
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps02.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "sigma too small",

@@ -215,7 +215,7 @@ WRONG["noise_left"] = {
     "but not the powers of w": lambda w: (1 - w) ** 2 / (1 + w),
     "in decibels": lambda w: 10 * np.log10((1 + w) / (1 - w)),
     "your sum ends after 100 terms": lambda w: sum(((1 - w) * w**i) ** 2 for i in range(100)),
-    "times what is asked for": measured_with_few_numbers,
+    "your numbers are others": measured_with_few_numbers,
     "expected numbers, got str": lambda w: f"(1 - {w}) / (1 + {w})",
     "expected a function, got float": 0.005,
     "nan or infinity": lambda w: np.float64(1 - w) / np.float64(0),
@@ -250,8 +250,8 @@ WRONG["psnr_of_mean"] = {
     "this uses 1 - rho": lambda one, rho: one - 10 * math.log10((1 - rho) / 2),
     "only the gain": lambda one, rho: -10 * math.log10((1 + rho) / 2),
     "stops with ValueError": lambda one, rho: one - 10 * math.log10((1 + rho) // 2),
-    "times what is asked for": lambda one, rho: 10 ** (-one / 10) * (1 + rho) / 2,
-    "your result has the shape (2,)": lambda one, rho: [one, 10 * math.log10(2 / (1 + rho))],
+    "your numbers are others": lambda one, rho: 10 ** (-one / 10) * (1 + rho) / 2,
+    "one number is asked for: the sum": lambda one, rho: [one, 10 * math.log10(2 / (1 + rho))],
     "stops with TypeError": lambda one: one + 3,
 }
 
@@ -450,7 +450,7 @@ WRONG["hold_out"] = {
 
 # Task 6: causes
 
-right("causes")(dict(ps03.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "learning rate too high",

@@ -89,7 +89,7 @@ WRONG["truth_loss"] = {
     "the weakest wave alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
     "a complex number was squared": lambda K, s, e: s**2 * ((K.conj() / (K.abs() ** 2 + e)) ** 2).mean(),
     "times what is asked for": lambda K, s, e: 2 * s**2 * power_filter(K, e).mean(),
-    "your result has the shape": lambda K, s, e: s**2 * power_filter(K, e),
+    "one number is asked for: the mean": lambda K, s, e: s**2 * power_filter(K, e),
 }
 
 
@@ -247,7 +247,7 @@ WRONG["moved"] = {
 
 # Task 6: causes
 
-right("causes")(dict(ps04.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "A looks aside",

@@ -182,7 +182,7 @@ WRONG["best_moment"] = {
     "the step size is missing": lambda eta, eigenvalue, x, sigma: closed_form(1, eigenvalue, x, sigma),
     "the sign is wrong": lambda *given: -closed_form(*given),
     "is rounded": lambda *given: round(closed_form(*given)),
-    "times what is asked for": lambda *given: 1.5 * closed_form(*given),
+    "your numbers are others": lambda *given: 1.5 * closed_form(*given),
     "stops with ValueError": lambda eta, eigenvalue, x, sigma: math.log(-x),
     "expected numbers": lambda *given: {"t": closed_form(*given)},
 }
@@ -287,14 +287,14 @@ WRONG["coverage"] = {
     "all channels of a pixel": share_of(lambda error, spread, z: (error.abs() <= z * spread).all(1)),
     "this counts": lambda mean, spread, truth, z: ((truth - mean).abs() <= z * spread).sum(),
     "in per cent": lambda mean, spread, truth, z: 100 * ((truth - mean).abs() <= z * spread).double().mean(),
-    "has the shape": lambda mean, spread, truth, z: (truth - mean).abs() <= z * spread,
+    "one number is asked for: the mean": lambda mean, spread, truth, z: (truth - mean).abs() <= z * spread,
     "stops with RuntimeError": lambda mean, spread, truth, z: ((truth - mean).abs() <= z * spread).mean(),
 }
 
 
 # Task 6: causes
 
-right("causes")(dict(ps05.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")({"C": "room for the noise", "B": "average too slow", "A": "window too short", "D": 3})
 
 BANK.add_wrong_causes("window")

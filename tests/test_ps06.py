@@ -91,7 +91,7 @@ WRONG["filter_divergence"] = {
         math.prod(s) * (2 * k[0, 0] - (k * k.flip(0, 1)).sum())
     ),
     "this counts one channel": lambda k, s: by_hand(k, s[2:]) if s[1] > 1 else by_hand(k, s),
-    "times what is asked for": lambda k, s: 1.7 * by_hand(k, s),
+    "times what is asked for": lambda k, s: 2 * by_hand(k, s),
     "your function returns None": lambda k, s: None,
 }
 
@@ -206,7 +206,7 @@ WRONG["residual_risk"] = {
     "the root is taken": lambda r, d, s: abs(collected(r, d, s)) ** 0.5,
     "this is the distance to y alone": lambda r, d, s: collected(r, d, s, 0, 0),
     "forgets that each has several channels": lambda r, d, s: collected(r, d * r.shape[1], s),
-    "your result has the shape": lambda r, d, s: r**2 + s**2 - 2 * s**2 * d / r.numel(),
+    "one number is asked for: the mean": lambda r, d, s: r**2 + s**2 - 2 * s**2 * d / r.numel(),
     "your estimate stops at zero": lambda r, d, s: collected(r, d, s).clamp(min=0),
     "the sign is lost": lambda r, d, s: collected(r, d, s).abs(),
     "a divergence below zero counts as zero": lambda r, d, s: collected(r, max(d, 0), s),
@@ -278,7 +278,7 @@ WRONG["sure_threshold"] = {
     "negative survivors are forgotten": lambda c, s: tried(c, s, survives=lambda v, t: v > t),
     "this is the risk at the best threshold": lambda c, s: tried(c, s, pick=lambda risk, t: risk),
     "this is a place in a list": lambda c, s: c.abs().flatten().sort().values.tolist().index(tried(c, s)),
-    "times what is asked for": lambda c, s: 1.03 * tried(c, s),
+    "your numbers are others": lambda c, s: 1.03 * tried(c, s),
     "t = 0 was not tried": lambda c, s: tried(c, s, candidates=lambda values: [abs(v) for v in values]),
     "the largest |c| was not tried": lambda c, s: tried(
         c, s, candidates=lambda values: [0.0, *sorted(map(abs, values))[:-1]]
@@ -372,7 +372,7 @@ WRONG["photon_risk"] = {
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps06.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {"D": "wrong sign", "C": "epsilon too small", "B": "sigma too large", "A": "input without y", "E": 3}
 )

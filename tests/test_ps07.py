@@ -63,7 +63,7 @@ WRONG["hidden_loss"] = {
     "this is the square of the mean difference": lambda f, y, h: (f - y)[h.expand_as(y)].mean() ** 2,
     "forgets that each has several channels": lambda f, y, h: (h * (f - y) ** 2).sum() / h.sum(),
     "this judges the first channel only": lambda f, y, h: (f - y)[:, :1][h].square().mean(),
-    "your result has the shape": lambda f, y, h: (f - y)[h.expand_as(y)] ** 2,
+    "one number is asked for: the mean": lambda f, y, h: (f - y)[h.expand_as(y)] ** 2,
     "your function returns None": lambda f, y, h: None,
     "another gradient than the formula": lambda f, y, h: ((f - y) * (f.detach() - y))[h.expand_as(y)].mean(),
     "a network cannot learn from your loss": summed_in_loops,
@@ -506,8 +506,8 @@ def test_a_covariance_of_one_sign_is_refused_whatever_the_seed(cut, seed):
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps07.RUNS))
-right("causes")({letter: ps07.RUNS[letter] for letter in "DCBA"} | {"E": 3})
+right("causes")(dict(BANK.causes))
+right("causes")({letter: BANK.causes[letter] for letter in "DCBA"} | {"E": 3})
 
 BANK.add_wrong_causes("noise")
 

@@ -260,7 +260,7 @@ WRONG["noise_of_son"] = {
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps08.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {"D": "only sons turned", "C": "wrong kernel", "B": "sons not shrunk", "A": "noisy y, clean sons", "E": 3}
 )

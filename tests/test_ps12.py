@@ -129,7 +129,7 @@ def frozen(network, gains):
 
 def behind(network, gains):
     def f(x):
-        return ps12.gained(network, gains, x, behind=True)
+        return ps12._gained(network, gains, x, behind=True)
 
     return f
 
@@ -453,7 +453,7 @@ def choose(differences, errors):
 
 @right("worth_it")
 def by_the_table_of_risks(networks, y, sigma, probes, epsilon):
-    return ps12.judged(ps12.risks_of(networks, y, sigma, probes, epsilon))
+    return ps12._judged(ps12._risks_of(networks, y, sigma, probes, epsilon))
 
 
 @right("worth_it")
@@ -479,7 +479,7 @@ def judge(
     """A wrong answer: SURE with other settings, or something done to the right verdict."""
 
     def answer(networks, y, sigma, probes, epsilon):
-        return change(*ps12.judged(ps12.risks_of(networks, y, sigma, shown(probes), epsilon, **settings)))
+        return change(*ps12._judged(ps12._risks_of(networks, y, sigma, shown(probes), epsilon, **settings)))
 
     return answer
 
@@ -488,8 +488,8 @@ def errors_by(make):
     """A wrong answer whose errors are make(risks, differences of each probe)."""
 
     def answer(networks, y, sigma, probes, epsilon):
-        risks = ps12.risks_of(networks, y, sigma, probes, epsilon)
-        differences, _, chosen = ps12.judged(risks)
+        risks = ps12._risks_of(networks, y, sigma, probes, epsilon)
+        differences, _, chosen = ps12._judged(risks)
         return differences, make(risks, risks - risks[0]), chosen
 
     return answer
@@ -505,7 +505,7 @@ def independent(risks, each):
 
 WRONG["worth_it"] = {
     "these are the risks, not their differences": lambda f, y, s, b, e: (
-        ps12.risks_of(f, y, s, b, e).mean(1),
+        ps12._risks_of(f, y, s, b, e).mean(1),
         torch.zeros(4),
         0,
     ),
@@ -518,7 +518,7 @@ WRONG["worth_it"] = {
     "the divergence is not divided by the number of pixels": judge(price=2.0 * 56),
     "the step's length is not divided out": judge(price=2e-3),
     "this uses the first probe only": lambda f, y, s, b, e: (
-        ps12.judged(ps12.risks_of(f, y, s, b[:1].expand_as(b), e))[0],
+        ps12._judged(ps12._risks_of(f, y, s, b[:1].expand_as(b), e))[0],
         torch.zeros(4),
         0,
     ),
@@ -558,8 +558,8 @@ WRONG["worth_it"] = {
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps12.RUNS))
-right("causes")({**dict(reversed(ps12.RUNS.items())), "E": None})
+right("causes")(dict(BANK.causes))
+right("causes")({**dict(reversed(BANK.causes.items())), "E": None})
 
 BANK.add_wrong_causes("sigma")
 
@@ -579,7 +579,7 @@ def test_gains_are_those_of_the_library():
     gains = [torch.rand(conv.out_channels) + 0.5 for conv in convolutions(tuned.body)]
     for conv, gain in zip(convolutions(tuned.body), gains, strict=True):
         conv.parametrizations.weight[0].gain.data[:] = gain[:, None, None, None]
-    assert torch.allclose(tuned.body(z), ps12.gained(small_denoiser().body, gains, z), atol=1e-6)
+    assert torch.allclose(tuned.body(z), ps12._gained(small_denoiser().body, gains, z), atol=1e-6)
 
 
 def test_rounds_are_those_of_the_library():
@@ -598,7 +598,7 @@ def test_rounds_are_those_of_the_library():
 
 def test_risks_are_those_of_the_library():
     networks, y, sigma, probes, epsilon = ps12._candidates("clear", 0)
-    risks = ps12.risks_of(networks, y, sigma, probes, epsilon)
+    risks = ps12._risks_of(networks, y, sigma, probes, epsilon)
     for f, row in zip(networks, risks, strict=True):
         for b, risk in zip(probes.split(1), row, strict=True):
             assert sure(f, y, sigma, b, epsilon).item() == pytest.approx(risk.item(), rel=1e-6)
@@ -632,7 +632,7 @@ def test_best_gains_of_linear_guesses_have_the_least_sure(seed):
 def test_candidates_are_as_their_kind_says(seed):
     for kind in ("clear", "a surer one is worse", "a less clear one looks better", "chance"):
         networks, y, sigma, probes, epsilon = ps12._candidates(kind, seed)
-        differences, errors, chosen = ps12.judged(ps12.risks_of(networks, y, sigma, probes, epsilon))
+        differences, errors, chosen = ps12._judged(ps12._risks_of(networks, y, sigma, probes, epsilon))
         least, surest = int(differences.argmin()), int((differences / errors.clamp(min=1e-12)).argmin())
         assert (chosen == least) == (kind in ("clear", "a surer one is worse"))
         assert (chosen == 0) == (kind == "chance")
@@ -650,7 +650,7 @@ def runs():
 
 def gain(run):
     with torch.no_grad():
-        before = trained("denoiser_gray")(run["y"], ps12.SIGMA)
+        before = trained("denoiser_gray")(run["y"], ps12._SIGMA)
     return psnr(run["estimate"], run["truth"]) - psnr(before, run["truth"])
 
 
@@ -675,12 +675,12 @@ def test_a_good_run_loses_nothing_and_each_of_these_a_decibel(runs):
 def test_only_run_b_was_told_a_wrong_sigma_and_all_noise_is_white(runs):
     for letter, run in runs.items():
         noise = run["y"] - run["truth"]
-        assert noise.std().item() == pytest.approx(ps12.SIGMA, rel=0.05)
+        assert noise.std().item() == pytest.approx(ps12._SIGMA, rel=0.05)
         assert (
             abs(torch.corrcoef(torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()]))[0, 1])
             < 0.06
         )
-        assert (run["told"] == ps12.SIGMA) == (letter != "B")
+        assert (run["told"] == ps12._SIGMA) == (letter != "B")
 
 
 def test_only_run_a_was_given_another_network(runs):

@@ -253,7 +253,7 @@ WRONG["drift"] = {
 # Task 6: four runs that fail
 
 
-right("causes")(dict(ps13.RUNS))
+right("causes")(dict(BANK.causes))
 right("causes")(
     {
         "D": "one picture at a time",

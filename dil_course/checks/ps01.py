@@ -8,18 +8,34 @@ import numpy as np
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, match, task
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task
 from dil_course.signals import Blur, BlurDownsample, Identity, Mask, gaussian_kernel, picture
 from dil_course.signals.validation import describe
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "failing_run",
+    "interlaced_adjoint",
+    "make_consistent",
+    "noise_after_tikhonov",
+    "passes_dot_product_test",
+    "psnr_of_noise",
+    "smooth_deblur",
+]
 
-def asymmetric_kernel(rows=3, columns=5):
+
+def __dir__():
+    return __all__
+
+
+def _asymmetric_kernel(rows=3, columns=5):
     """A kernel without any symmetry that sums to one: no flip or transpose goes unnoticed."""
     kernel = 0.1 + torch.rand(rows, columns)
     return kernel / kernel.sum()
 
 
-def interlaced(x, kernel):
+def _interlaced(x, kernel):
     """The camera of task 1: a circular blur, of which the odd rows (1, 3, 5, ...) are kept."""
     return Blur(kernel)(x)[..., 1::2, :]
 
@@ -47,7 +63,7 @@ def interlaced_adjoint(answer, seed):
         "write the camera as S B: B blurs, S keeps rows. Transpose each, and turn the order round",
         "zeros, with y in the rows that were kept; then a blur with the kernel turned by 180 degrees",
     )
-    for kernel, (height, width) in ((asymmetric_kernel(), (8, 12)), (asymmetric_kernel(2, 4), (5, 9))):
+    for kernel, (height, width) in ((_asymmetric_kernel(), (8, 12)), (_asymmetric_kernel(2, 4), (5, 9))):
         y = torch.randn(1, 1, height, width)
         back = Blur(kernel).adjoint
         mistakes = {
@@ -124,7 +140,7 @@ def _pairs():
     """Operators with adjoints that are right, and with some that are not: (name, A, adjoint, shape of x, is
     it right?).
     """
-    blur, small = Blur(asymmetric_kernel()), BlurDownsample(asymmetric_kernel(), 2)
+    blur, small = Blur(_asymmetric_kernel()), BlurDownsample(_asymmetric_kernel(), 2)
     shape, pixel = (1, 1, 6, 8), (1, 1, 1, 1)
     hidden = Mask((torch.rand(shape) < 0.5).float())
     loud = 1e6
@@ -360,7 +376,7 @@ def smooth_deblur(answer, seed):
     """Task 4: `answer(y, kernel, weight)` minimizes |k * x - y|^2 + weight |D x|^2 in closed form, by
     Fourier.
     """
-    kernel, y = asymmetric_kernel(), torch.rand(1, 1, 12, 16)
+    kernel, y = _asymmetric_kernel(), torch.rand(1, 1, 12, 16)
     K, Y, (down, right) = _spectrum(kernel, y.shape), torch.fft.fft2(y.double()), _slopes(y.shape)
     padded = torch.fft.fft2(torch.nn.functional.pad(kernel.double(), (0, 11, 0, 9)))
     D = down + right
@@ -461,7 +477,7 @@ def noise_after_tikhonov(answer, seed):
     """Task 5: `answer(K, sigma, weight)` predicts the mean squared error that noise alone causes in
     Tikhonov's result.
     """
-    K = _spectrum(asymmetric_kernel(), (1, 1, 12, 16))
+    K = _spectrum(_asymmetric_kernel(), (1, 1, 12, 16))
     power = K.abs() ** 2
     for _ in range(2):
         sigma, weight = 0.02 + 0.1 * torch.rand(()).item(), 10 ** (-2 + 1.5 * torch.rand(()).item())
@@ -600,28 +616,16 @@ CAUSES = {
 }
 
 
-def failing_run(letter, iterations=150):
-    """One of the runs of task 7: gradient descent on a blurred, noisy picture, and something may be wrong
-    with it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-        iterations: how long to run; more shows more.
-
-    Returns:
-        Dictionary: y (1,1,64,64), A, the adjoint that the run used, sigma of the noise, estimate (1,1,64,64),
-            and the
-        lists misfit (root mean square of A(x) - y) and psnr (dB), one entry an iteration.
-    """
+def _run(fault, iterations=150):
     x = picture("camera", 64).mean(1, keepdim=True)
     motion = torch.zeros(9, 9)
     motion[4] = torch.arange(1, 10) / 45
-    soft = {"B": 1.5, "C": 0.7}
-    camera = Blur(gaussian_kernel(9, soft[letter])) if letter in soft else Blur(motion)
-    believed = Blur(gaussian_kernel(9, 2.0)) if letter == "C" else camera
-    adjoint = camera if letter == "D" else believed.adjoint
-    step = 2.1 if letter == "A" else 1.0
-    sigma = 0.06 if letter == "B" else 0.01
+    soft = {"fits the noise": 1.5, "wrong kernel": 0.7}
+    camera = Blur(gaussian_kernel(9, soft[fault])) if fault in soft else Blur(motion)
+    believed = Blur(gaussian_kernel(9, 2.0)) if fault == "wrong kernel" else camera
+    adjoint = camera if fault == "wrong adjoint" else believed.adjoint
+    step = 2.1 if fault == "step too large" else 1.0
+    sigma = 0.06 if fault == "fits the noise" else 0.01
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(7))
     y = camera(x) + sigma * noise
     estimate, misfit, quality = torch.zeros_like(x), [], []
@@ -639,6 +643,22 @@ def failing_run(letter, iterations=150):
         "misfit": misfit,
         "psnr": quality,
     }
+
+
+@failing(_run, A="step too large", B="fits the noise", C="wrong kernel", D="wrong adjoint")
+def failing_run(letter, iterations=150):
+    """One of the runs of task 7: gradient descent on a blurred, noisy picture, and something may be wrong
+    with it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+        iterations: how long to run; more shows more.
+
+    Returns:
+        Dictionary: y (1,1,64,64), A, the adjoint that the run used, sigma of the noise, estimate (1,1,64,64),
+            and the
+        lists misfit (root mean square of A(x) - y) and psnr (dB), one entry an iteration.
+    """
 
 
 @task(points=3)
@@ -694,5 +714,4 @@ def causes(answer, seed):
             "A and adjoint fit each other. Do they fit the camera?",
         ),
     }
-    right = {"A": "step too large", "B": "fits the noise", "C": "wrong kernel", "D": "wrong adjoint"}
-    choose("causes", answer, right, CAUSES, refutations, points=0.75)
+    choose(answer, failing_run, CAUSES, refutations, points=0.75)

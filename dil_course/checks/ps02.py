@@ -5,7 +5,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import nearest, patches, picture, places
 
@@ -400,27 +400,6 @@ CAUSES = {
     "reach too small": "only the nearest neighbours of a pixel are asked",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "patches of one pixel",
-    "B": "strength far too large",
-    "C": "noise that neighbours share",
-    "D": "sigma too small",
-}
-
-
-def failing_run(letter):
-    """One of the runs of task 6: non-local means on a noisy gray photograph, and something is wrong with it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-
-    Returns:
-        Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and
-            `votes`, a
-        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were
-            averaged.
-    """
-    return _run(RUNS[letter])
 
 
 def _run(fault):
@@ -456,6 +435,27 @@ def _run(fault):
     }
 
 
+@failing(
+    _run,
+    A="patches of one pixel",
+    B="strength far too large",
+    C="noise that neighbours share",
+    D="sigma too small",
+)
+def failing_run(letter):
+    """One of the runs of task 6: non-local means on a noisy gray photograph, and something is wrong with it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+
+    Returns:
+        Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and
+            `votes`, a
+        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were
+            averaged.
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -484,7 +484,7 @@ def causes(answer, seed):
             "compute psnr(estimate, truth)",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def three_pictures(seed=0):

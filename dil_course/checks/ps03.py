@@ -5,7 +5,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, close, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Mask, picture, psnr
 
@@ -662,28 +662,6 @@ CAUSES = {
     "no noise on z": "every iteration saw the same input",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "z holds the noise",
-    "B": "weights never change",
-    "C": "y has another range",
-    "D": "learning rate too high",
-}
-
-
-def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
-    it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB,
-            of single
-        outputs) and distance (how far all weights together are from their start), one entry an iteration.
-    """
-    return _run(RUNS[letter], iterations)
 
 
 def _run(fault, iterations):
@@ -726,6 +704,28 @@ def _run(fault, iterations):
     }
 
 
+@failing(
+    _run,
+    A="z holds the noise",
+    B="weights never change",
+    C="y has another range",
+    D="learning rate too high",
+)
+def failing_run(letter, iterations=100):
+    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
+    it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB,
+            of single
+        outputs) and distance (how far all weights together are from their start), one entry an iteration.
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -761,4 +761,4 @@ def causes(answer, seed):
             "what is the largest PSNR of this run?",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)

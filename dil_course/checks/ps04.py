@@ -7,7 +7,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.from_scratch import bp_dip, deep_image_prior
 from dil_course.signals import (
     Blur,
@@ -482,29 +482,6 @@ CAUSES = {
     "too few iterations": "the run was stopped before the picture was there",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "kernel too wide",
-    "B": "loss amplifies noise",
-    "C": "holes taken for black",
-    "D": "A looks aside",
-}
-
-
-def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with
-    it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that
-            it minimised),
-        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an
-        iteration.
-    """
-    return _run(RUNS[letter], iterations)
 
 
 def _run(fault, iterations):
@@ -546,6 +523,29 @@ def _run(fault, iterations):
     }
 
 
+@failing(
+    _run,
+    A="kernel too wide",
+    B="loss amplifies noise",
+    C="holes taken for black",
+    D="A looks aside",
+)
+def failing_run(letter, iterations=100):
+    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with
+    it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that
+            it minimised),
+        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an
+        iteration.
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -578,4 +578,4 @@ def causes(answer, seed):
             "what is the largest PSNR of this run?",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)

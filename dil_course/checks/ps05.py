@@ -6,7 +6,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import call, choose, match, task
+from dil_course.checks.tasks import call, choose, failing, match, task
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
 from dil_course.signals import add_gaussian, picture
@@ -423,25 +423,7 @@ CAUSES = {
     "learning rate too small": "the run was over before the picture was there",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "window too short", "B": "average too slow", "C": "room for the noise"}
 WINDOW, SIGMA = 40, 25 / 255
-
-
-def failing_run(letter, iterations=150):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
-    it.
-
-    Args:
-        letter: "A", "B" or "C".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has),
-            variances
-        (what the rule computed: one number for each full window; None where no rule watched), stop (the
-        iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
-    """
-    return _run(RUNS[letter], iterations)
 
 
 @functools.cache  # A and B differ in what was made of the outputs, not in the outputs
@@ -480,6 +462,28 @@ def _run(fault, iterations):
         "stop": stop,
         "estimate": average,
     }
+
+
+@failing(
+    _run,
+    A="window too short",
+    B="average too slow",
+    C="room for the noise",
+)
+def failing_run(letter, iterations=150):
+    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
+    it.
+
+    Args:
+        letter: "A", "B" or "C".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has),
+            variances
+        (what the rule computed: one number for each full window; None where no rule watched), stop (the
+        iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
+    """
 
 
 @task(points=3)
@@ -528,7 +532,7 @@ def causes(answer, seed):
             "compute the PSNR of the estimate",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def mystery(seed=0):

@@ -7,7 +7,7 @@ import torch
 
 from dil_course import runtime
 from dil_course.checks.inputs import shared_noise
-from dil_course.checks.tasks import call, choose, close, match, task, tensor
+from dil_course.checks.tasks import call, choose, close, failing, match, task, tensor
 from dil_course.fitting.risks import probe
 from dil_course.networks import small_skip_network
 from dil_course.signals import picture
@@ -568,24 +568,6 @@ CAUSES = {
     "noise that neighbours share": "SURE is told the right sigma, but the noise is no white noise",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "input without y", "B": "sigma too large", "C": "epsilon too small", "D": "wrong sign"}
-
-
-def failing_run(letter):
-    """One of the runs of task 6: a small network is fitted to a noisy gray photograph by SURE, and something
-    is wrong with it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-
-    Returns:
-        Dictionary: truth, y and estimate (1,1,48,48); sigma, the true standard deviation of the noise; f, the
-            network at
-        the end as a function of y; and three lists, a number an iteration: `said`, the value of SURE,
-        `error`, the mean squared error that it should have estimated, and `divergence`, the measured
-        divergence divided by the number of pixels.
-    """
-    return _run(RUNS[letter])
 
 
 @functools.cache
@@ -620,6 +602,29 @@ def _run(fault, iterations=160):
             return f(y)
 
     return kept | {"truth": x, "y": y, "sigma": sigma, "f": final, "estimate": final(y)}
+
+
+@failing(
+    _run,
+    A="input without y",
+    B="sigma too large",
+    C="epsilon too small",
+    D="wrong sign",
+)
+def failing_run(letter):
+    """One of the runs of task 6: a small network is fitted to a noisy gray photograph by SURE, and something
+    is wrong with it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+
+    Returns:
+        Dictionary: truth, y and estimate (1,1,48,48); sigma, the true standard deviation of the noise; f, the
+            network at
+        the end as a function of y; and three lists, a number an iteration: `said`, the value of SURE,
+        `error`, the mean squared error that it should have estimated, and `divergence`, the measured
+        divergence divided by the number of pixels.
+    """
 
 
 @task(points=4)
@@ -669,7 +674,7 @@ def causes(answer, seed):
             "compute psnr(estimate, truth)",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def three_pictures(seed=0):

@@ -5,8 +5,8 @@ import functools
 import torch
 
 from dil_course import runtime
-from dil_course.checks.inputs import call_for_numbers, shared_noise
-from dil_course.checks.tasks import Wrong, call, choose, close, match, task, tensor
+from dil_course.checks.inputs import shared_noise
+from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.fitting import Descent, run
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
@@ -330,7 +330,7 @@ def self_influence(answer, seed):
             "(f(changed) - f(y)) / step, and of that the same pixel",
             "begin anew with y.clone() for each place",
         )
-        given = call_for_numbers(answer, f, y, list(places), step)
+        given = call(answer, f, y, list(places), step)
         match(f"step {step}", given, right, mistakes, hints)
 
 
@@ -538,7 +538,7 @@ def loss_and_risk(answer, seed):
                     pairs,
                 ),
             }
-        given = call_for_numbers(answer, delta, weights, alike, with_target, sigma)
+        given = call(answer, delta, weights, alike, with_target, sigma)
         match(f"{count} numbers, sigma {sigma:.2f}", given, both(loss, risk), mistakes, (*open_, formula))
 
 
@@ -626,7 +626,7 @@ def recorrupted(answer, seed):
                 *sizes,
             ),
         }
-        given = call_for_numbers(answer, sigma, told, alpha)
+        given = call(answer, sigma, told, alpha)
         right = torch.tensor([source, target, common], dtype=torch.float64)
         match(
             f"sigma {sigma:.2f}, told {told:.2f}, alpha {alpha}",
@@ -646,29 +646,6 @@ CAUSES = {
     "stopped far too early": "the estimate is still smooth: the network had no time to learn more",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "hidden pixels show themselves",
-    "B": "noise that neighbours share",
-    "C": "half of sigma",
-    "D": "loss over all pixels",
-}
-
-
-def failing_run(letter):
-    """One of the runs of task 6: a network that learns from one noisy gray photograph, and something is
-    wrong.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-
-    Returns:
-        Dictionary: truth, y, and estimate (1,1,48,48); sigma (the true standard deviation of the noise); and
-            of the last
-        iteration: source (what the network got), target (what its output was compared with), both
-            (1,1,48,48), and judged
-        (1,1,48,48), True where the loss looked.
-    """
-    return _run(RUNS[letter])
 
 
 def _run(fault, iterations=180):
@@ -703,6 +680,29 @@ def _run(fault, iterations=180):
 
     estimate = run(Descent(engine, objective, iterations)).estimate
     return {"truth": x, "y": y, "sigma": SIGMA, "estimate": estimate, **last}
+
+
+@failing(
+    _run,
+    A="hidden pixels show themselves",
+    B="noise that neighbours share",
+    C="half of sigma",
+    D="loss over all pixels",
+)
+def failing_run(letter):
+    """One of the runs of task 6: a network that learns from one noisy gray photograph, and something is
+    wrong.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+
+    Returns:
+        Dictionary: truth, y, and estimate (1,1,48,48); sigma (the true standard deviation of the noise); and
+            of the last
+        iteration: source (what the network got), target (what its output was compared with), both
+            (1,1,48,48), and judged
+        (1,1,48,48), True where the loss looked.
+    """
 
 
 @task(points=4)
@@ -740,7 +740,7 @@ def causes(answer, seed):
             "compute psnr(estimate, truth)",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def three_noises(seed=0):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.fitting import Engine
 from dil_course.from_scratch.zero_shot_sr import pair, reconstruction_error, restore, turn, turn_back
 from dil_course.networks import ResidualNetwork
@@ -419,24 +419,6 @@ CAUSES = {
     "too few iterations": "the run was stopped before the network had learned",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "noisy y, clean sons", "B": "sons not shrunk", "C": "wrong kernel", "D": "only sons turned"}
-
-
-def failing_run(letter, iterations=200):
-    """One of the runs of task 6: zero-shot super-resolution x2 of a small gray photograph, and something is
-    wrong with it.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-        iterations: how long to run.
-
-    Returns:
-        Dictionary: truth (1,1,96,96), y (1,1,48,48), A (what the run was told), estimate and bicubic
-            (1,1,96,96), windows
-        (pairs of a son and a father (1,1,24,24), as the network got them), and the lists loss (one entry an
-        iteration) and errors (the reconstruction error, one entry every 20 iterations).
-    """
-    return _run(RUNS[letter], iterations)
 
 
 def _run(fault, iterations):
@@ -475,6 +457,29 @@ def _run(fault, iterations):
     return parts | {"windows": windows, "loss": losses, "errors": errors}
 
 
+@failing(
+    _run,
+    A="noisy y, clean sons",
+    B="sons not shrunk",
+    C="wrong kernel",
+    D="only sons turned",
+)
+def failing_run(letter, iterations=200):
+    """One of the runs of task 6: zero-shot super-resolution x2 of a small gray photograph, and something is
+    wrong with it.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+        iterations: how long to run.
+
+    Returns:
+        Dictionary: truth (1,1,96,96), y (1,1,48,48), A (what the run was told), estimate and bicubic
+            (1,1,96,96), windows
+        (pairs of a son and a father (1,1,24,24), as the network got them), and the lists loss (one entry an
+        iteration) and errors (the reconstruction error, one entry every 20 iterations).
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -496,7 +501,7 @@ def causes(answer, seed):
             "compute psnr(estimate, truth) and psnr(bicubic, truth)",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)
 
 
 def mystery(seed=0):

@@ -10,15 +10,31 @@ from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.adaptation import free
-from dil_course.checks.tasks import Wrong, call, choose, close, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, close, match, task, tensor
 from dil_course.fitting import Engine
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.zero_shot_sr import turn, turn_back
 from dil_course.networks.trained import trained
 from dil_course.signals import BlurDownsample, Downsample, gaussian_kernel, luma, picture
 
+__all__ = [
+    "CAUSES",
+    "adaptation_pairs",
+    "best_gains",
+    "causes",
+    "cloth",
+    "failing_run",
+    "idbp_round",
+    "with_gains",
+    "worth_it",
+]
 
-def small_networks(draw):
+
+def __dir__():
+    return __all__
+
+
+def _small_networks(draw):
     """Two stacks of convolutions in training mode, their batch norms with statistics and weights of their
     own.
     """
@@ -44,7 +60,7 @@ def small_networks(draw):
     return [network.double() for network in stacks]
 
 
-def gained(
+def _gained(
     network,
     gains,
     x,
@@ -77,7 +93,7 @@ def gained(
     return x if not behind or waiting is None else x * waiting[:, None, None]
 
 
-def state_of(network):
+def _state_of(network):
     """All that an answer must leave as it is: numbers, the mode of each module, and who may learn."""
     numbers = {name: values.clone() for name, values in network.state_dict().items()}
     return (
@@ -87,8 +103,8 @@ def state_of(network):
     )
 
 
-def check_untouched(network, before):
-    numbers, modes, learn = state_of(network)
+def _check_untouched(network, before):
+    numbers, modes, learn = _state_of(network)
     copied = (
         "whoever called you wants to use this network again, for the next picture",
         "work on a copy: copy.deepcopy(network)",
@@ -121,14 +137,14 @@ def with_gains(answer, seed):
     times its gain.
     """
     draw = runtime.generator(seed, "gains")
-    for network, channels in zip(small_networks(draw), (1, 3), strict=True):
+    for network, channels in zip(_small_networks(draw), (1, 3), strict=True):
         x = torch.rand(1, channels, 9, 8, generator=draw, dtype=torch.float64)
         widths = [module.out_channels for module in network if isinstance(module, nn.Conv2d)]
         gains = [
             (0.4 + 1.2 * torch.rand(width, generator=draw, dtype=torch.float64)).requires_grad_()
             for width in widths
         ]
-        before = state_of(network)
+        before = _state_of(network)
         f = call(answer, network, gains)
         if f is not None and not callable(f):
             raise Wrong(
@@ -137,44 +153,44 @@ def with_gains(answer, seed):
                 "return f",
             )
         given = call(f, x) if f is not None else None
-        check_untouched(network, before)
+        _check_untouched(network, before)
         match(
             f"{len(widths)} convolutions",
             given,
-            gained(network, gains, x),
+            _gained(network, gains, x),
             _gain_mistakes(network, gains, x),
-            GAIN_HINTS,
+            _GAIN_HINTS,
         )
         if not isinstance(given, torch.Tensor) or not given.requires_grad:
-            raise Wrong("no gradient reaches the gains", *GRADIENT_HINTS)
+            raise Wrong("no gradient reaches the gains", *_GRADIENT_HINTS)
         slopes = torch.autograd.grad(given.square().sum(), gains, allow_unused=True)
         if any(slope is None for slope in slopes):
             lost = [number for number, slope in enumerate(slopes) if slope is None]
             where = "" if len(lost) == len(slopes) else f" of convolution {lost[0]}"
-            raise Wrong(f"no gradient reaches the gains{where}", *GRADIENT_HINTS)
+            raise Wrong(f"no gradient reaches the gains{where}", *_GRADIENT_HINTS)
         with torch.no_grad():
             for gain in gains:
                 gain *= 1.3
-        if not close(tensor(call(f, x)), gained(network, gains, x)):
+        if not close(tensor(call(f, x)), _gained(network, gains, x)):
             says = "the function does not follow its gains when a step of Adam changes them"
             raise Wrong(
                 says,
                 "when are the weights multiplied: once, or at each call?",
                 "multiply inside of f(x), not before it",
             )
-        check_untouched(network, before)
+        _check_untouched(network, before)
 
 
-GAIN_HINTS = (
+_GAIN_HINTS = (
     "what is changed: numbers of the picture, or weights of a convolution?",
     "conv.weight has the shape (outputs, inputs, 3, 3): gain[:, None, None, None] * conv.weight",
     "torch.func.functional_call(copy, {'0.weight': ..., '2.weight': ...}, (x,)) computes with other "
     "weights, and changes none",
 )
-GRADIENT_HINTS = (
+_GRADIENT_HINTS = (
     "the gains are what shall learn. Which step cuts them off from the result?",
     "`.data`, `.detach()`, `.item()`, `torch.no_grad()` and a new nn.Parameter cut. gain * weight does not",
-    GAIN_HINTS[2],
+    _GAIN_HINTS[2],
 )
 
 
@@ -183,51 +199,51 @@ def _gain_mistakes(network, gains, x):
         "which mean does a batch norm take off: that of the training, or that of this picture?",
         "copy.eval()",
     )
-    where = ("only the weights of the convolutions are multiplied", *GAIN_HINTS[1:])
+    where = ("only the weights of the convolutions are multiplied", *_GAIN_HINTS[1:])
     mistakes = {
-        "the gains are not used": (gained(network, [torch.ones_like(g) for g in gains], x), *GAIN_HINTS),
+        "the gains are not used": (_gained(network, [torch.ones_like(g) for g in gains], x), *_GAIN_HINTS),
         "batch norm takes the statistics of this one picture": (
-            gained(network, gains, x, batch=True),
+            _gained(network, gains, x, batch=True),
             *statistics,
         ),
-        "the biases are multiplied, too": (gained(network, gains, x, bias=lambda b, g: b * g), *where),
-        "the gains come behind the batch norm or the ReLU": (gained(network, gains, x, behind=True), *where),
+        "the biases are multiplied, too": (_gained(network, gains, x, bias=lambda b, g: b * g), *where),
+        "the gains come behind the batch norm or the ReLU": (_gained(network, gains, x, behind=True), *where),
         "the gains are added": (
-            gained(network, gains, x, weighted=lambda w, g: w + g[:, None, None, None]),
+            _gained(network, gains, x, weighted=lambda w, g: w + g[:, None, None, None]),
             "a gain of 1 changes nothing",
-            *GAIN_HINTS[1:],
+            *_GAIN_HINTS[1:],
         ),
         "the gains are used twice": (
-            gained(network, [g**2 for g in gains], x),
+            _gained(network, [g**2 for g in gains], x),
             "does something multiply in place, at each call?",
-            *GAIN_HINTS[1:],
+            *_GAIN_HINTS[1:],
         ),
         "the gains are used upside down": (
-            gained(network, [1 / g for g in gains], x),
+            _gained(network, [1 / g for g in gains], x),
             "a gain of 2 makes a channel stronger",
-            GAIN_HINTS[1],
+            _GAIN_HINTS[1],
         ),
         "only the first convolution gets its gains": (
-            gained(network, [g if number == 0 else torch.ones_like(g) for number, g in enumerate(gains)], x),
+            _gained(network, [g if number == 0 else torch.ones_like(g) for number, g in enumerate(gains)], x),
             "`gains` has one tensor for each convolution",
             "go through network, and take the next gain at each nn.Conv2d",
         ),
         "the last convolution is left as it is": (
-            gained(network, [*gains[:-1], torch.ones_like(gains[-1])], x),
+            _gained(network, [*gains[:-1], torch.ones_like(gains[-1])], x),
             "`gains` has one tensor for each convolution",
             "go through network, and take the next gain at each nn.Conv2d",
         ),
     }
     if len(gains) == 2:  # where convolutions have as many inputs as outputs, gains fit both ways
         mistakes["the gains are given to the input channels"] = (
-            gained(network, gains, x, weighted=lambda w, g: w * g[:, None, None]),
+            _gained(network, gains, x, weighted=lambda w, g: w * g[:, None, None]),
             "which axis of conv.weight counts the outputs?",
-            *GAIN_HINTS[1:],
+            *_GAIN_HINTS[1:],
         )
         mistakes["the convolutions get one another's gains"] = (
-            gained(network, gains[::-1], x),
+            _gained(network, gains[::-1], x),
             "in which order do they stand?",
-            GAIN_HINTS[1],
+            _GAIN_HINTS[1],
         )
     return mistakes
 
@@ -672,8 +688,8 @@ def worth_it(answer, seed):
     """
     for kind in ("clear", "a surer one is worse", "a less clear one looks better", "chance"):
         networks, y, sigma, probes, epsilon = _candidates(kind, seed)
-        risks = risks_of(networks, y, sigma, probes, epsilon)
-        right = judged(risks)
+        risks = _risks_of(networks, y, sigma, probes, epsilon)
+        right = _judged(risks)
         given = call(answer, networks, y, sigma, probes, epsilon)
         if not isinstance(given, tuple | list) or len(given) != 3:
             says = (
@@ -688,9 +704,9 @@ def worth_it(answer, seed):
             differences,
             right[0],
             _difference_mistakes(networks, y, sigma, probes, epsilon, risks),
-            RISK_HINTS,
+            _RISK_HINTS,
         )
-        match(f"{kind}: errors", errors, right[1], _error_mistakes(risks), ERROR_HINTS)
+        match(f"{kind}: errors", errors, right[1], _error_mistakes(risks), _ERROR_HINTS)
         chosen = tensor(chosen)
         if chosen.numel() != 1:
             raise Wrong("the choice is one number", "which of the networks? 0 is the trained one", "int(...)")
@@ -700,21 +716,21 @@ def worth_it(answer, seed):
         for says, (number, *hints) in _choice_mistakes(*right[:2], clear).items():
             if chosen.item() == number:
                 raise Wrong(f"{says}: network {number}, and it should be {right[2]}", *hints)
-        raise Wrong(f"network {chosen.item():g} is chosen, and it should be {right[2]}", *CHOICE_HINTS)
+        raise Wrong(f"network {chosen.item():g} is chosen, and it should be {right[2]}", *_CHOICE_HINTS)
 
 
-RISK_HINTS = (
+_RISK_HINTS = (
     "SURE of each network, for each probe; then the mean over the probes; then the difference to networks[0]",
     "mean (f(y) - y)^2 - sigma^2 + 2 sigma^2 mean(b (f(y + epsilon b) - f(y))) / epsilon",
     "the first difference is zero, and a negative one is good",
 )
-ERROR_HINTS = (
+_ERROR_HINTS = (
     "both networks saw the same probe. What varies from probe to probe: the risk, or the difference of the "
     "two risks?",
     "subtract first: one difference for each probe. Then the standard error of their mean",
     "differences.std() / sqrt(number of probes), along the axis of the probes",
 )
-CHOICE_HINTS = (
+_CHOICE_HINTS = (
     "whose difference is below zero, and not by chance?",
     "among the networks with difference < -2 error, the one with the least difference; network 0 if there "
     "is none",
@@ -735,8 +751,8 @@ def _candidates(kind, seed):
             functools.partial(_mixed, a=a, c=c, order=order)
             for a, c, order in zip(own, other, orders, strict=True)
         ]
-        risks = risks_of(networks, y, 0.4, probes, 1e-3)
-        differences, errors, chosen = judged(risks)
+        risks = _risks_of(networks, y, 0.4, probes, 1e-3)
+        differences, errors, chosen = _judged(risks)
         least = int(differences.argmin())
         first = int((differences < -2 * errors).int().argmax())
         surest = int((differences[1:] / errors[1:]).argmin()) + 1
@@ -759,7 +775,7 @@ def _mixed(z, a, c, order):
     return a * z + 0.1 + c * torch.tanh(z.flatten(1)[:, order].view(z.shape) - 0.4)
 
 
-def risks_of(networks, y, sigma, probes, epsilon, price=2.0, power=2):
+def _risks_of(networks, y, sigma, probes, epsilon, price=2.0, power=2):
     """SURE (networks, probes)."""
     rows = []
     for f in networks:
@@ -769,7 +785,7 @@ def risks_of(networks, y, sigma, probes, epsilon, price=2.0, power=2):
     return torch.stack(rows)
 
 
-def judged(risks):
+def _judged(risks):
     """Differences to the first network, their standard errors, and the choice."""
     each = risks - risks[0]
     differences, errors = each.mean(1), each.std(1) / math.sqrt(risks.shape[1])
@@ -778,61 +794,61 @@ def judged(risks):
 
 
 def _difference_mistakes(networks, y, sigma, probes, epsilon, risks):
-    right = judged(risks)[0]
+    right = _judged(risks)[0]
 
     def of(**changed):
-        return judged(risks_of(networks, y, sigma, probes, epsilon, **changed))[0]
+        return _judged(_risks_of(networks, y, sigma, probes, epsilon, **changed))[0]
 
-    price = ("the nearest to y is y itself", *RISK_HINTS[1:])
+    price = ("the nearest to y is y itself", *_RISK_HINTS[1:])
     shrunk = probes.mean(0, keepdim=True)
     return {
         "these are the risks, not their differences to networks[0]": (
             risks.mean(1),
             "is an adapted network better than the trained one?",
-            RISK_HINTS[2],
+            _RISK_HINTS[2],
         ),
         "these have the opposite sign": (
             -right,
             "a negative difference is good: adapted less trained",
-            RISK_HINTS[2],
+            _RISK_HINTS[2],
         ),
         "the difference of networks[0] to itself is left out": (
             right[1:],
             "one entry for each network",
-            RISK_HINTS[2],
+            _RISK_HINTS[2],
         ),
         "this is the distance to y alone": (of(price=0.0), *price),
         "the price of letting noise through lacks its factor 2": (
             of(price=1.0),
             "the cross term of a square comes twice",
-            *RISK_HINTS[1:],
+            *_RISK_HINTS[1:],
         ),
-        "the price has the wrong sign": (of(price=-2.0), "letting noise through costs", *RISK_HINTS[1:]),
-        "sigma is not squared": (of(power=1), "the noise's variance is sigma^2", *RISK_HINTS[1:]),
+        "the price has the wrong sign": (of(price=-2.0), "letting noise through costs", *_RISK_HINTS[1:]),
+        "sigma is not squared": (of(power=1), "the noise's variance is sigma^2", *_RISK_HINTS[1:]),
         "the divergence is not divided by the number of pixels": (
             of(price=2.0 * y.numel()),
             "all terms are means over the picture",
-            *RISK_HINTS[1:],
+            *_RISK_HINTS[1:],
         ),
         "the step's length is not divided out": (
             of(price=2.0 * epsilon),
             "a derivative is a change per step",
-            *RISK_HINTS[1:],
+            *_RISK_HINTS[1:],
         ),
         "this uses the first probe only": (
             (risks - risks[0])[:, 0],
             "each probe gives its own number. Average over all",
-            *RISK_HINTS[1:],
+            *_RISK_HINTS[1:],
         ),
         "the probes are averaged before the networks see them": (
-            judged(risks_of(networks, y, sigma, shrunk, epsilon).expand(-1, 2))[0],
+            _judged(_risks_of(networks, y, sigma, shrunk, epsilon).expand(-1, 2))[0],
             "the mean of many random signs is nearly zero: no probe at all",
-            *RISK_HINTS[:2],
+            *_RISK_HINTS[:2],
         ),
         "these are sums over the picture": (
             right * y.numel(),
             "a mean squared error, please",
-            *RISK_HINTS[1:],
+            *_RISK_HINTS[1:],
         ),
     }
 
@@ -843,24 +859,24 @@ def _error_mistakes(risks):
     return {
         "these add the spreads of both risks, as if they were independent": (
             torch.where(each.abs().sum(1) > 0, apart, 0.0),
-            *ERROR_HINTS,
+            *_ERROR_HINTS,
         ),
-        "these take the two risks for independent, even of a network and itself": (apart, *ERROR_HINTS),
+        "these take the two risks for independent, even of a network and itself": (apart, *_ERROR_HINTS),
         "these are the errors of the risks, not of the differences": (
             risks.std(1) / math.sqrt(count),
-            *ERROR_HINTS,
+            *_ERROR_HINTS,
         ),
         "this is the spread of one probe, not of the mean of all": (
             each.std(1),
             "a mean of B numbers is surer than each of them",
-            ERROR_HINTS[2],
+            _ERROR_HINTS[2],
         ),
         "the spread is divided by the number of probes, not by its root": (
             each.std(1) / count,
             "standard errors fall with the root",
-            ERROR_HINTS[2],
+            _ERROR_HINTS[2],
         ),
-        "these are variances": (each.var(1) / count, "a standard error is a root", ERROR_HINTS[2]),
+        "these are variances": (each.var(1) / count, "a standard error is a root", _ERROR_HINTS[2]),
         "the spread is taken with B in place of B - 1": (
             each.std(1, correction=0) / math.sqrt(count),
             "the mean was estimated from the same numbers",
@@ -871,22 +887,22 @@ def _error_mistakes(risks):
 
 def _choice_mistakes(differences, errors, clear):
     return {
-        "the trained network is kept, although another is clearly better": (0, *CHOICE_HINTS),
-        "this may be chance": (int(differences.argmin()), *CHOICE_HINTS),
+        "the trained network is kept, although another is clearly better": (0, *_CHOICE_HINTS),
+        "this may be chance": (int(differences.argmin()), *_CHOICE_HINTS),
         "this is the worst one": (
             int(differences.argmax()),
             "a negative difference is good",
-            CHOICE_HINTS[1],
+            _CHOICE_HINTS[1],
         ),
         "this is the first that is clear, not the best of them": (
             int(clear.int().argmax()),
             "of all that are clear, take the best",
-            CHOICE_HINTS[1],
+            _CHOICE_HINTS[1],
         ),
         "this is the surest one, not the best one": (
             int((differences / errors.clamp(min=1e-12)).argmin()),
             "the ratio says how sure you are. The difference says how good it is",
-            CHOICE_HINTS[1],
+            _CHOICE_HINTS[1],
         ),
     }
 
@@ -900,8 +916,7 @@ CAUSES = {
     "probe too long": "the step of the probe is so long that the network bends on the way",
     "nothing": "the run is as it should be",
 }
-RUNS = {"A": "started elsewhere", "B": "wrong noise level", "C": "steps too large", "D": "batch statistics"}
-SIGMA = 25 / 255
+_SIGMA = 25 / 255
 
 
 def cloth(side=48):
@@ -912,32 +927,16 @@ def cloth(side=48):
     return 0.2 + 0.6 * ((place[:, None] + place) // 2 % 2)[None, None].float()
 
 
-def failing_run(letter):
-    """One of the runs of task 6: the gray denoiser, all of its weights, is adapted to a noisy page of a book
-    by SURE, and something is wrong.
-
-    Args:
-        letter: "A", "B", "C" or "D".
-
-    Returns:
-        Dictionary: truth, y and estimate (1,1,48,48); told, the sigma that the run was told; given, the
-            network that the run was given;
-        adapted, the network at the end, as the estimate was made with it; and the lists said, the value of
-        SURE, and error, the mean squared error that it should have estimated, a number an iteration.
-    """
-    return copy.deepcopy(_run(RUNS[letter]))
-
-
 @functools.cache
 def _run(fault, iterations=40):
     draw = runtime.generator(0, "runs of task 6")
     network = trained("denoiser_gray")
     if fault == "started elsewhere":
         wall = _with_noise(luma(picture("brick", 48)), draw)
-        network = _adapt(network, wall, SIGMA, 3e-3, 30, draw)[0]
+        network = _adapt(network, wall, _SIGMA, 3e-3, 30, draw)[0]
     x = luma(picture("page", 48))
     y = _with_noise(x, draw)
-    told = SIGMA * (1.6 if fault == "wrong noise level" else 1)
+    told = _SIGMA * (1.6 if fault == "wrong noise level" else 1)
     rate = 3e-3 if fault == "steps too large" else 1e-4
     adapted, kept = _adapt(network, y, told, rate, iterations, draw, fault == "batch statistics", x)
     with torch.no_grad():
@@ -952,8 +951,30 @@ def _run(fault, iterations=40):
     }
 
 
+@failing(
+    _run,
+    A="started elsewhere",
+    B="wrong noise level",
+    C="steps too large",
+    D="batch statistics",
+)
+def failing_run(letter):
+    """One of the runs of task 6: the gray denoiser, all of its weights, is adapted to a noisy page of a book
+    by SURE, and something is wrong.
+
+    Args:
+        letter: "A", "B", "C" or "D".
+
+    Returns:
+        Dictionary: truth, y and estimate (1,1,48,48); told, the sigma that the run was told; given, the
+            network that the run was given;
+        adapted, the network at the end, as the estimate was made with it; and the lists said, the value of
+        SURE, and error, the mean squared error that it should have estimated, a number an iteration.
+    """
+
+
 def _with_noise(x, draw):
-    return x + SIGMA * torch.randn(x.shape, generator=draw)
+    return x + _SIGMA * torch.randn(x.shape, generator=draw)
 
 
 def _adapt(network, y, told, rate, iterations, draw, training=False, truth=None):
@@ -997,4 +1018,4 @@ def causes(answer, seed):
             "compute psnr(estimate, truth), and the same for trained('denoiser_gray')(y, sigma)",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)

@@ -5,13 +5,28 @@ import torch
 from dil_course import runtime
 from dil_course.adaptation.statistics import MixedNorm, mix_statistics
 from dil_course.adaptation.tent import entropy
-from dil_course.checks.tasks import Wrong, call, choose, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.networks.trained import trained
 from dil_course.signals.corruptions import corrupt
 from dil_course.signals.digits import digits
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "disagreement",
+    "drift",
+    "entropy_gradient",
+    "failing_run",
+    "mixed_norm",
+    "turned_batch",
+]
 
-def norm(h, mean, variance, scale, shift, eps=1e-5):
+
+def __dir__():
+    return __all__
+
+
+def _norm(h, mean, variance, scale, shift, eps=1e-5):
     """Batch norm of h (N,C,H,W) with statistics that are given, of any shape that fits."""
     return (h - mean) / (variance + eps).sqrt() * scale + shift
 
@@ -42,29 +57,29 @@ def mixed_norm(answer, seed):
     )
     mistakes = {
         "this takes the trained statistics alone": (
-            norm(h, *mixed(weight=1), wide, added),
+            _norm(h, *mixed(weight=1), wide, added),
             "what is `trained` for?",
             "and where is the batch?",
         ),
         "this takes the batch's statistics alone": (
-            norm(h, *mixed(weight=0), wide, added),
+            _norm(h, *mixed(weight=0), wide, added),
             "what is `trained` for?",
             "mix both",
         ),
         "the two weights are exchanged": (
-            norm(h, *mixed(weight=1 - weight), wide, added),
+            _norm(h, *mixed(weight=1 - weight), wide, added),
             "`trained` is the weight of the trained statistics",
             "try trained = 1",
         ),
-        "you take one mean for each picture": (norm(h, *mixed((2, 3)), wide, added), *axes),
-        "you take one mean over all channels": (norm(h, *mixed((0, 1, 2, 3)), wide, added), *axes),
+        "you take one mean for each picture": (_norm(h, *mixed((2, 3)), wide, added), *axes),
+        "you take one mean over all channels": (_norm(h, *mixed((0, 1, 2, 3)), wide, added), *axes),
         "you mix standard deviations, not variances": (
-            norm(h, both[0], standard, wide, added),
+            _norm(h, both[0], standard, wide, added),
             "what exactly is mixed, in the formula?",
             "mix first, take the root last",
         ),
         "your variance divides by one less than the number of values": (
-            norm(h, *mixed(correction=1), wide, added),
+            _norm(h, *mixed(correction=1), wide, added),
             "batch norm takes the plain mean of the squares",
             "h.var(..., correction=0)",
         ),
@@ -74,18 +89,18 @@ def mixed_norm(answer, seed):
             "take the root of the variance",
         ),
         "scale and shift are missing": (
-            norm(h, *both, 1, 0),
+            _norm(h, *both, 1, 0),
             "a norm has two learned numbers a channel",
             "times scale, plus shift",
         ),
         "scale and shift are exchanged": (
-            norm(h, *both, added, wide),
+            _norm(h, *both, added, wide),
             "which one multiplies?",
             "times scale, plus shift",
         ),
         "you mix the outputs, not the statistics": (
-            weight * norm(h, *mixed(weight=1), wide, added)
-            + (1 - weight) * norm(h, *mixed(weight=0), wide, added),
+            weight * _norm(h, *mixed(weight=1), wide, added)
+            + (1 - weight) * _norm(h, *mixed(weight=0), wide, added),
             "is the mean of two fractions the fraction of the means?",
             "one mixed mean, one mixed variance, then one norm",
         ),
@@ -98,7 +113,7 @@ def mixed_norm(answer, seed):
     match(
         "mixed norm",
         call(answer, h, mean, variance, weight, scale, shift),
-        norm(h, *both, wide, added),
+        _norm(h, *both, wide, added),
         mistakes,
         hints,
         tolerance=1e-3,
@@ -253,7 +268,7 @@ def turned_batch(answer, seed):
     )
 
 
-def drifts(push, restore, momentum, steps, keep=None, follow_first=True, exchange=False):
+def _drifts(push, restore, momentum, steps, keep=None, follow_first=True, exchange=False):
     """The mean ways of student and teacher from the trained weight, as in task 5; each change is a mistake."""
     student = teacher = 0.0
     keep = 1 - restore if keep is None else keep
@@ -274,38 +289,38 @@ def drift(answer, seed):
     draw = runtime.generator(seed, "drifts")
     for restore, momentum, steps in ((0.1, 0.9, 7), (0.03, 0.97, 40)):
         push = 0.01 + 0.02 * torch.rand((), generator=draw).item()
-        right = drifts(push, restore, momentum, steps)
+        right = _drifts(push, restore, momentum, steps)
         order = (
             "push, then the teacher follows, then setting back",
             "write the loop, with two numbers in it",
         )
         mistakes = {
             "nothing is set back here": (
-                drifts(push, 0, momentum, steps),
+                _drifts(push, 0, momentum, steps),
                 "what happens to the mean, if one weight in ten returns to 0?",
                 *order,
             ),
             "this sets back all but the share `restore`": (
-                drifts(push, restore, momentum, steps, keep=restore),
+                _drifts(push, restore, momentum, steps, keep=restore),
                 "`restore` is the share that returns",
                 *order,
             ),
             "your teacher follows after weights were set back": (
-                drifts(push, restore, momentum, steps, follow_first=False),
+                _drifts(push, restore, momentum, steps, follow_first=False),
                 *order,
             ),
             "your teacher keeps what it should take": (
-                drifts(push, restore, momentum, steps, exchange=True),
+                _drifts(push, restore, momentum, steps, exchange=True),
                 "a momentum near 1 is a slow teacher",
                 *order,
             ),
             "this is one step too many": (
-                drifts(push, restore, momentum, steps + 1),
+                _drifts(push, restore, momentum, steps + 1),
                 "try steps = 1 by hand",
                 *order,
             ),
             "this is one step too few": (
-                drifts(push, restore, momentum, steps - 1),
+                _drifts(push, restore, momentum, steps - 1),
                 "try steps = 1 by hand",
                 *order,
             ),
@@ -324,25 +339,6 @@ CAUSES = {
     "all weights learn": "not only scale and shift of the norms change, but the convolutions, too",
     "nothing": "the run is as it should be",
 }
-RUNS = {
-    "A": "classes in a row",
-    "B": "trained statistics",
-    "C": "entropy goes up",
-    "D": "one picture at a time",
-}
-
-
-def failing_run(letter):
-    """One of the runs of task 6: TENT on digits with Gaussian noise, severity 5, and something is wrong with
-    it.
-
-    Returns:
-        Dictionary: batches (list of (N,1,24,24)), labels (list of (N,)), logits (list of (N,10)), entropy
-            (list of numbers, the
-        mean of each batch), normed (list of (N,16,24,24): the output of the first norm, before scale and
-        shift), moved (dictionary of the largest change of each parameter), learning_rate.
-    """
-    return _run(RUNS[letter])
 
 
 def _run(fault, seed=0):
@@ -385,6 +381,25 @@ def _run(fault, seed=0):
     return run
 
 
+@failing(
+    _run,
+    A="classes in a row",
+    B="trained statistics",
+    C="entropy goes up",
+    D="one picture at a time",
+)
+def failing_run(letter):
+    """One of the runs of task 6: TENT on digits with Gaussian noise, severity 5, and something is wrong with
+    it.
+
+    Returns:
+        Dictionary: batches (list of (N,1,24,24)), labels (list of (N,)), logits (list of (N,10)), entropy
+            (list of numbers, the
+        mean of each batch), normed (list of (N,16,24,24): the output of the first norm, before scale and
+        shift), moved (dictionary of the largest change of each parameter), learning_rate.
+    """
+
+
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
@@ -409,4 +424,4 @@ def causes(answer, seed):
             "compare logits and labels",
         ),
     }
-    choose("causes", answer, RUNS, CAUSES, refutations, points=1)
+    choose(answer, failing_run, CAUSES, refutations, points=1)

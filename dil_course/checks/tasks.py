@@ -4,13 +4,22 @@ steps.
 A problem set's file (`ps01`, ...) holds one function a task, marked with `@task(points=...)`. Its body looks
 at the answer and raises `Wrong` at the first mistake that it recognizes. What a student sees and what
 nbgrader marks is the same call: it prints a verdict and returns the points.
+
+What every task has in common is said here once: no `return`, a wrong shape, the opposite sign, a simple
+factor, a square or its root, a shift, a mirror, a border. A task's own table holds what is particular to it.
 """
 
 import contextlib
+import copy
 import functools
+import inspect
 import io
+import math
+import random
+import traceback
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -21,6 +30,7 @@ from dil_course.signals.validation import describe
 
 STEPS = ("a nudge", "a pointer", "nearly there")
 _asked = Counter()  # how often each task has refused an answer for the same reason: the next hint says more
+_causes = {}  # {failing_run: {letter: cause}}, kept where no press of Tab on a problem set's module shows it
 
 
 class Wrong(Exception):
@@ -31,16 +41,17 @@ class Wrong(Exception):
         hints: a nudge, a pointer, a near-solution; one more is shown at each call that ends in the same
             mistake.
         earned: points that are earned all the same.
+        result: what tells two mistakes apart that look alike; each gets its hints from the first one on.
     """
 
-    def __init__(self, says, *hints, earned=0):
+    def __init__(self, says, *hints, earned=0, result=None):
         super().__init__(says)
-        self.says, self.hints, self.earned = says, hints, earned
+        self.says, self.hints, self.earned, self.result = says, hints, earned, result
 
 
 def task(points):
     """Turn `check(answer, seed)`, which raises Wrong or returns None, into a check that prints and returns
-    points.
+    points, from 0 to `points`.
 
     The check draws its own inputs from `seed`. Students use the default; marking uses another one, so that an
     answer that only knows the visible inputs earns nothing.
@@ -49,27 +60,56 @@ def task(points):
     def decorate(check):
         @functools.wraps(check)
         def checked(answer, seed=0):
-            with runtime.seeded(seed):
+            with runtime.seeded(seed), _other_generators_seeded(seed):
                 try:
                     check(answer, seed)
-                except Wrong as wrong:
-                    _refuse(check.__name__, wrong, points)
-                    return wrong.earned
+                except (Exception, SystemExit) as problem:
+                    wrong = problem if _is_of_the_check(problem, check) else _stopped("your answer", problem)
+                    earned = min(max(wrong.earned, 0), points)
+                    _refuse(check.__name__, wrong, earned, points)
+                    return earned
             print(f"right: {points} of {points} points")
             return points
 
         checked.points = points
+        del checked.__wrapped__  # the bare check is nothing to play with
         return checked
 
     return decorate
 
 
-def _refuse(name, wrong, points):
-    earned = f" ({wrong.earned} of {points} points so far)" if wrong.earned else ""
-    print(f"not yet{earned}: {wrong.says}")
+@contextlib.contextmanager
+def _other_generators_seeded(seed):
+    """Seed numpy and Python as well, so that the same answer gets the same verdict again."""
+    numbers, shuffles = np.random.get_state(), random.getstate()
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(numbers)
+        random.setstate(shuffles)
+
+
+def _is_of_the_check(problem, check):
+    """Did the check raise it, and nothing of the answer's: its body, an `__array__`, a dictionary's `get`?
+
+    An answer can raise Wrong as well, and name its own points.
+    """
+    ours = (check.__module__.split(".")[0], "dil_course", "torch", "contextlib")
+    frames = [frame for frame, _ in traceback.walk_tb(problem.__traceback__)]
+    return isinstance(problem, Wrong) and all(
+        frame.f_globals.get("__name__", "").split(".")[0] in ours for frame in frames
+    )
+
+
+def _refuse(name, wrong, earned, points):
+    so_far = f" ({earned} of {points} points so far)" if earned else ""
+    print(f"not yet{so_far}: {wrong.says}")
     if wrong.hints:
-        step = min(_asked[name, wrong.says], len(wrong.hints) - 1)
-        _asked[name, wrong.says] += 1
+        reason = (name, wrong.says, wrong.result)
+        step = min(_asked[reason], len(wrong.hints) - 1)
+        _asked[reason] += 1
         end = "" if wrong.hints[step].endswith("?") else "."
         more = f"{end} Run this cell again for more." if step + 1 < len(wrong.hints) else ""
         print(
@@ -80,7 +120,7 @@ def _refuse(name, wrong, points):
 
 def call(answer, *inputs):
     """Call a student's function on copies of the inputs; its own printing and warnings stay out of the
-    verdict.
+    verdict. What a generator yields comes as a list.
 
     Gradients and torch's default dtype are afterwards as before.
 
@@ -102,21 +142,25 @@ def call(answer, *inputs):
     ):
         warnings.simplefilter("ignore")
         try:
-            return answer(*copies)
+            given = answer(*copies)
+            return list(given) if isinstance(given, Iterator) else given
         except NotImplementedError as problem:
             raise Wrong(
                 "there is no answer yet",
                 "write your lines in place of `raise NotImplementedError()`, and run that cell",
             ) from problem
         except (Exception, SystemExit) as problem:
-            stopped = f"your function stops with {type(problem).__name__}: {str(problem)[:200]}"
-            raise Wrong(
-                stopped,
-                "call it yourself in a new cell, on a small input, to see where",
-                *_about_errors(problem),
-            ) from problem
+            raise _stopped("your function", problem) from problem
         finally:
             torch.set_default_dtype(dtype)
+
+
+def _stopped(what, problem):
+    return Wrong(
+        f"{what} stops with {type(problem).__name__}: {str(problem)[:200]}",
+        "call it yourself in a new cell, on a small input, to see where",
+        *_about_errors(problem),
+    )
 
 
 def _about_errors(problem):
@@ -130,9 +174,32 @@ def _about_errors(problem):
     return ()
 
 
+def parts(given, names):
+    """What an answer returned together, as a list: of a tuple, a list, or the first axis of an array or
+    tensor.
+
+    Args:
+        given: what the student's function returned.
+        names: of the parts, as they are to be returned: "son, father".
+
+    Raises:
+        Wrong: it is nothing of the kind, or another number of parts.
+    """
+    count = len(names.split(", "))
+    if isinstance(given, torch.Tensor | np.ndarray):
+        given = list(given) if given.ndim else given
+    if not isinstance(given, tuple | list) or len(given) != count:
+        came = f"{len(given)} things" if isinstance(given, tuple | list) else describe(given)
+        raise Wrong(
+            f"expected {count} things, ({names}), got {came}",
+            f"the last line of your function: `return {names}`",
+        )
+    return list(given)
+
+
 def tensor(given):
-    """What a student's function returned, as a float64 tensor on the CPU: tensors, arrays, numbers and lists
-    will do.
+    """What a student's function returned, as a float64 tensor on the CPU: tensors, arrays, numbers, and lists
+    of them, will do.
 
     Raises:
         Wrong: it is nothing of the kind, or complex with an imaginary part, or not finite.
@@ -140,11 +207,7 @@ def tensor(given):
     if given is None:
         raise Wrong("your function returns None", "is there a `return` at its end?")
     try:
-        given = (
-            given.detach().cpu()
-            if isinstance(given, torch.Tensor)
-            else torch.as_tensor(np.array(given, order="C"))
-        )
+        given = _detached(given)
     except (TypeError, ValueError, RuntimeError) as problem:
         raise Wrong(
             f"expected numbers, got {type(given).__name__}",
@@ -159,9 +222,9 @@ def tensor(given):
         if given.numel() and given.imag.abs().max() > 1e-4 * given.abs().max():
             raise Wrong(
                 "your result is complex, and its imaginary part is not just rounding",
-                "a real picture has a real answer. Which step made it complex?",
+                "a real image has a real answer. Which step made it complex?",
                 "in Fourier space, real filters come in pairs: a value and its conjugate. Look for a "
-                "conjugate too few or too many",
+                "missing or a superfluous conjugate",
             )
         given = given.real
     given = given.double()
@@ -171,6 +234,16 @@ def tensor(given):
             "look for a division by zero, or a logarithm of zero or of a negative number",
         )
     return given
+
+
+def _detached(given):
+    if isinstance(given, torch.Tensor):
+        return given.detach().cpu()
+    if isinstance(given, tuple | list) and any(
+        isinstance(part, torch.Tensor | tuple | list) for part in given
+    ):
+        given = [_detached(part).resolve_conj().resolve_neg().numpy() for part in given]
+    return torch.as_tensor(np.array(given, order="C"))
 
 
 def close(given, right, tolerance=1e-4):
@@ -187,14 +260,15 @@ def match(name, given, right, mistakes, hints, tolerance=1e-4):
         name: printed in front of the comparison.
         given: what the student's function returned.
         right: tensor; what it should be.
-        mistakes: {what it looks like: (result of that mistake, hint, hint, hint)}.
+        mistakes: {what it looks like: (result of that mistake, hint, hint, hint)}, for what is particular to
+            the task; what is alike everywhere is recognized without it.
         hints: what to say when nothing is recognized.
         tolerance: largest difference, as a share of the largest value of `right`.
 
     Raises:
         Wrong: they differ.
     """
-    given, right = tensor(given), right.detach().double().cpu()
+    given, right = tensor(given), torch.as_tensor(right).detach().double().cpu()
     if given.numel() == right.numel() and given.squeeze().shape == right.squeeze().shape:
         given = given.reshape(right.shape)  # a missing axis of length one is no mistake worth a point
     if close(given, right, tolerance):
@@ -203,90 +277,182 @@ def match(name, given, right, mistakes, hints, tolerance=1e-4):
     for says, (result, *own_hints) in mistakes.items():
         if close(given, tensor(result), tolerance):
             raise Wrong(says, *own_hints)
+    result = given.numpy().tobytes()
     if given.shape != right.shape:
-        raise Wrong(f"your result has the shape {tuple(given.shape)}, expected {tuple(right.shape)}", *hints)
+        says, *own_hints = _other_shape(given, right, tolerance)
+        raise Wrong(says, *own_hints, *hints[len(own_hints) :], result=result)
     compare(name, given, right, 0)
-    raise Wrong(_resemblance(given, right, tolerance) or "your numbers are others than asked for", *hints)
+    says, *own_hints = _resemblance(given, right, tolerance) or ["your numbers are others than asked for"]
+    raise Wrong(says, *own_hints, *hints[len(own_hints) :], result=result)
+
+
+def _other_shape(given, right, tolerance):
+    """In words, what is wrong with a result of another shape; and a hint, where there is one."""
+    if right.numel() == 1 and given.numel() > 1:
+        for name, number in {"mean": given.mean(), "sum": given.sum()}.items():
+            if close(number.reshape(right.shape), right, tolerance):
+                return (
+                    f"one number is asked for: the {name} of the {given.numel()} that you return",
+                    f"`.{name}()`",
+                )
+    says = f"your result has the shape {tuple(given.shape)}, expected {tuple(right.shape)}"
+    if given.numel() == right.numel() and close(given.flatten(), right.flatten(), tolerance):
+        return f"{says}: the numbers are right, one by one", "bring them into the shape that the task names"
+    return (says,)
 
 
 def _resemblance(given, right, tolerance):
-    """In words, how a wrong result relates to the right one, where that is simple: a factor, a shift, a
-    mirror.
+    """In words, how a wrong result relates to the right one, where that is simple and beyond doubt: a factor,
+    a power, a constant, and of images a shift, a mirror, a border. With a hint; None where nothing is.
     """
-    if right.numel() == 1:
-        return (
-            f"your number is {given.item() / right.item():.5g} times what is asked for"
-            if right.item()
-            else None
-        )
     if not given.any():
-        return "your result is zero everywhere"
-    factor = (torch.sum(given * right) / torch.sum(right * right)).item()
-    if close(given, factor * right, tolerance):
-        return (
-            "your result has the opposite sign"
-            if abs(factor + 1) < 1e-3
-            else f"your result is {factor:.5g} times what is asked for"
-        )
+        return "your result is zero everywhere", "print what each line computes: which one loses everything?"
+    factor = _factor(given, right, tolerance)
+    if factor is not None:
+        return factor
+    for says, power in {"the square of": right.square(), "the square root of": right.abs().sqrt()}.items():
+        if close(given, power, tolerance):
+            return f"your result is {says} what is asked for", "a square too many, or one too few?"
+    if right.numel() < 4 or close(right, right.mean().expand_as(right), 1e-3):
+        return None  # so few numbers, or all alike, resemble too much
     if close(given - given.mean(), right - right.mean(), tolerance):
-        return "your result is right up to a constant that was added to all values"
-    if right.ndim >= 2:
-        for down in (-2, -1, 0, 1, 2):
-            for across in (-2, -1, 0, 1, 2):
-                if close(given, right.roll((down, across), (-2, -1)), tolerance):
-                    return f"your result is shifted: by {down} down and {across} to the right"
-        for says, axes in {
-            "upside down": (-2,),
-            "mirrored left to right": (-1,),
-            "turned by 180 degrees": (-2, -1),
-        }.items():
-            if close(given, right.flip(axes), tolerance):
-                return f"your result is {says}"
-        if right.shape[-1] == right.shape[-2] and close(given, right.mT, tolerance):
-            return "your result has rows and columns exchanged"
+        says = "your result is right up to a constant that was added to all values"
+        return says, "which term of the formula does not depend on the place?"
+    return _resemblance_of_images(given, right, tolerance) if _is_image(right) else None
+
+
+SIMPLE_FACTORS = (2, 3, 4, 5, 8, 10, 16, 20, 100, 255, 255**2)
+
+
+def _factor(given, right, tolerance):
+    """What to say where one factor makes the whole difference, and the factor tells something."""
+    factor = ((given * right).sum() / right.square().sum()).item() if right.any() else 0
+    if not factor or not close(given, factor * right, tolerance):
+        return None
+    if abs(factor + 1) <= tolerance:
+        return "your result has the opposite sign", "is a difference taken the other way round?"
+    for simple in SIMPLE_FACTORS:
+        for of, share in ((f"{simple} times", simple), (f"1/{simple} of", 1 / simple)):
+            if abs(factor / share - 1) <= tolerance:
+                return (
+                    f"your result is {of} what is asked for",
+                    "count the factors of the formula, one by one",
+                )
+    for base, logarithm in {2: math.log(2), 10: math.log(10)}.items():
+        for share in (logarithm, 1 / logarithm):
+            if abs(factor / share - 1) <= tolerance:
+                return (
+                    "your logarithm has another base",
+                    f"log, log2, log10: which one is asked for, base {base} or e?",
+                )
+    if right.numel() < 4:
+        return None  # any number is some multiple of any other
+    says = f"your result is {factor:.4g} times what is asked for, in all its numbers"
+    return says, "which factor is the same for all of them? a mean in place of a sum, a norm, a sigma?"
+
+
+def _is_image(x):
+    """Are there enough pixels, and enough different values, for a pattern to be no coincidence?"""
+    return x.ndim >= 2 and min(x.shape[-2:]) >= 4 and 2 * x.unique().numel() > x.numel()
+
+
+def _resemblance_of_images(given, right, tolerance):
+    centre = "where does the centre of your kernel or window sit?"
+    for down in (-2, -1, 0, 1, 2):
+        for across in (-2, -1, 0, 1, 2):
+            if close(given, right.roll((down, across), (-2, -1)), tolerance):
+                return f"your result is shifted: by {down} down and {across} to the right", centre
+    mirrors = {"upside down": (-2,), "mirrored left to right": (-1,), "turned by 180 degrees": (-2, -1)}
+    for says, axes in mirrors.items():
+        if close(given, right.flip(axes), tolerance):
+            return f"your result is {says}", "which of your steps flips, and along which axis?"
+    if right.shape[-1] == right.shape[-2] and close(given, right.mT, tolerance):
+        return "your result has rows and columns exchanged", "rows come first: x[..., row, column]"
     for rim in (1, 2, 3):
-        inside = tuple(slice(rim, -rim) for _ in right.shape[-2:])
-        for part in ((..., inside[-1]), (..., *inside)):
-            if right[part].numel() and close(given[part], right[part], tolerance):
-                return "your result is right inside and wrong at the border"
+        for inside in ((..., slice(rim, -rim)), (..., slice(rim, -rim), slice(rim, -rim))):
+            agrees = right[inside]
+            if (
+                2 * agrees.numel() >= right.numel()
+                and _is_image(agrees)
+                and close(given[inside], agrees, tolerance)
+            ):
+                says = "your result is right inside and wrong at the border"
+                return says, "what lies beyond the border: the other side, zeros, or a mirror?"
     return None
 
 
-def choose(name, given, right, options, refutations, points):
-    """Mark a diagnosis: {case: cause}. Each right cause earns `points`.
+def failing(run, **causes):
+    """A decorator for `failing_run(letter, ...)`, which then returns `run(cause, ...)` of that letter's
+    cause.
+
+    Which letter has which cause, only it and `choose` know. The run is a copy: a student may change it.
+    """
+
+    def decorate(described):
+        @functools.wraps(described)
+        def failing_run(*given, **named):
+            bound = inspect.signature(described).bind(*given, **named)
+            bound.apply_defaults()
+            letter, *settings = bound.args
+            if letter not in tuple(causes):
+                raise ValueError(f"expected one of the letters {', '.join(causes)}, got {describe(letter)}")
+            return copy.deepcopy(run(causes[letter], *settings))
+
+        _causes[failing_run] = causes
+        return failing_run
+
+    return decorate
+
+
+def choose(given, failing_run, options, refutations, points):
+    """Mark a diagnosis: {letter: cause}. Each right cause earns `points`.
 
     Args:
-        name: of the task, for messages.
         given: the student's dictionary.
-        right: dictionary {case: cause}.
+        failing_run: the function that shows the runs, decorated with `failing`.
         options: {cause: what it means}, all that can be chosen.
-        refutations: {(case, cause): what speaks against it}; or {cause: ...} for all cases.
+        refutations: {(letter, cause): what speaks against it}; or {cause: ...} for all letters.
 
     Raises:
         Wrong: it is no such dictionary, or a cause is not right; what is right is earned.
     """
+    right = _causes[failing_run]
     if not isinstance(given, dict):
         raise Wrong(
-            f"{name} must be a dictionary {{run: cause}}, got {type(given).__name__}",
+            f"causes must be a dictionary {{run: cause}}, got {type(given).__name__}",
             f"it begins like {{{next(iter(right))!r}: ...}}",
         )
-    earned = points * sum(
-        isinstance(given.get(case), str) and given[case] == cause for case, cause in right.items()
-    )
-    for case, cause in right.items():
-        chosen = given.get(case)
-        if chosen is None or chosen is Ellipsis or (isinstance(chosen, str) and not chosen.strip(" .")):
+    chosen = {letter: _plain_cause(dict.get(given, letter)) for letter in right}
+    if set(chosen.values()) == {None}:
+        raise Wrong(
+            "there is no answer yet",
+            "write a cause for each run, and run that cell",
+            f"choose from: {', '.join(options)}",
+        )
+    earned = points * sum(chosen[letter] == cause for letter, cause in right.items())
+    for letter, cause in right.items():
+        if chosen[letter] is None:
             raise Wrong(
-                f"run {case} has no cause yet",
-                "look at its curve first: does the misfit fall, stall or grow?",
+                f"run {letter} has no cause yet",
+                "what does this run show that a good one would not? Look at all that it returns",
+                f"choose from: {', '.join(options)}",
                 earned=earned,
             )
-        if not isinstance(chosen, str) or chosen not in options:
+        if chosen[letter] not in options:
             raise Wrong(
-                f"run {case}: {chosen!r} is none of the causes",
-                f"choose one of: {', '.join(options)}",
+                f"run {letter}: {given[letter]!r} is none of the causes",
+                f"choose from: {', '.join(options)}",
                 earned=earned,
             )
-        if chosen != cause:
-            says = refutations.get((case, chosen)) or refutations[chosen]
-            raise Wrong(f"run {case} is not '{chosen}': {says[0]}", *says[1:], earned=earned)
+        if chosen[letter] != cause:
+            says = refutations.get((letter, chosen[letter])) or refutations[chosen[letter]]
+            raise Wrong(f"run {letter} is not '{chosen[letter]}': {says[0]}", *says[1:], earned=earned)
+
+
+def _plain_cause(chosen):
+    """A cause as plain text, None where there is none yet, and "" where it is no text at all."""
+    if chosen is None or chosen is Ellipsis:
+        return None
+    if not isinstance(chosen, str):
+        return ""
+    return str.__str__(chosen).strip(" .") or None

@@ -278,7 +278,7 @@ show_curves({f"run {letter}": runs[letter]["psnr"] for letter in "BC"}, "iterati
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "step too large",

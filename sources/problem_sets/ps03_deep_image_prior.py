@@ -361,7 +361,7 @@ show_curves({f"run {letter}": r["psnr"] for letter, r in runs.items()}, "iterati
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "z holds the noise",

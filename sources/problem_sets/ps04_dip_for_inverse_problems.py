@@ -400,7 +400,7 @@ show_images({f"run {letter}, {r['psnr'][-1]:.1f} dB": r["estimate"] for letter, 
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "kernel too wide",

@@ -402,7 +402,7 @@ show_curves({f"run {letter}": q for letter, q in qualities.items()}, "iteration"
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "..."}
+causes = {"A": "...", "B": "...", "C": "..."}
 ### BEGIN SOLUTION
 causes = {"A": "window too short", "B": "average too slow", "C": "room for the noise"}
 ### END SOLUTION

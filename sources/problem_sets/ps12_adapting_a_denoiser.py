@@ -471,7 +471,7 @@ print(
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "started elsewhere",

@@ -338,7 +338,7 @@ show_curves(
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
-# causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
+causes = {"A": "...", "B": "...", "C": "...", "D": "..."}
 ### BEGIN SOLUTION
 causes = {
     "A": "classes in a row",
