@@ -634,7 +634,7 @@ def test_noise_of_the_open_question_is_as_it_is_called():
     shares = {name: explained(*around(first)) for name, (first, _) in noises.items()}
     assert shares["white"] < 0.05 and 0.75 < shares["shared"] < 0.99 and shares["stripes"] > 0.99
     for first, second in noises.values():
-        assert first.std().item() == pytest.approx(ps07.SIGMA, rel=0.05)
+        assert first.std().item() == pytest.approx(ps07._SIGMA, rel=0.05)
         assert abs(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1].item()) < 0.25
 
 

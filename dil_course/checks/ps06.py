@@ -12,6 +12,22 @@ from dil_course.fitting.risks import probe
 from dil_course.networks import small_skip_network
 from dil_course.signals import picture
 
+__all__ = [
+    "CAUSES",
+    "causes",
+    "failing_run",
+    "filter_divergence",
+    "photon_risk",
+    "probe_divergence",
+    "residual_risk",
+    "sure_threshold",
+    "three_pictures",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def _gray(name, side=48):
     return picture(name, side).mean(1, keepdim=True)

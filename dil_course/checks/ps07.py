@@ -13,11 +13,28 @@ from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals import picture
 
-SIGMA, SIDE = 25 / 255, 48
+__all__ = [
+    "CAUSES",
+    "causes",
+    "disguise",
+    "failing_run",
+    "hidden_loss",
+    "loss_and_risk",
+    "recorrupted",
+    "self_influence",
+    "three_noises",
+]
+
+
+def __dir__():
+    return __all__
+
+
+_SIGMA, _SIDE = 25 / 255, 48
 
 
 def _gray(name):
-    return picture(name, SIDE).mean(1, keepdim=True)
+    return picture(name, _SIDE).mean(1, keepdim=True)
 
 
 @task(points=2)
@@ -638,7 +655,7 @@ def recorrupted(answer, seed):
 
 
 CAUSES = {
-    "hidden pixels show themselves": "the loss looks at hidden pixels only, but the network sees them as they are",
+    "hidden pixels show themselves": "the loss looks at hidden pixels only, but the network sees them",
     "loss over all pixels": "some pixels are hidden from the network, but the loss looks at all of them",
     "noise that neighbours share": "the method is as it should be, but neighbours share the noise of a pixel",
     "half of sigma": "Recorrupted-to-Recorrupted was told half of the true sigma",
@@ -656,14 +673,14 @@ def _run(fault, iterations=180):
         if fault == "noise that neighbours share"
         else white / white.std()
     )
-    y = x + SIGMA * noise
+    y = x + _SIGMA * noise
     engine = prepare(y, network=None, iterations=iterations, learning_rate=0.01, seed=0, fast=True)
     generator = runtime.generator(0, "pixels of task 6")
     last = {}
 
     def objective(iteration):
         if fault == "half of sigma":
-            source, target = recorrupt(y, SIGMA / 2 * torch.randn(y.shape, generator=generator), 0.5)
+            source, target = recorrupt(y, _SIGMA / 2 * torch.randn(y.shape, generator=generator), 0.5)
             judged = torch.ones_like(y, dtype=torch.bool)
         else:
             hidden = hide(y, 0.1, generator)
@@ -679,7 +696,7 @@ def _run(fault, iterations=180):
         return masked_mean((estimate - target) ** 2, judged), estimate
 
     estimate = run(Descent(engine, objective, iterations)).estimate
-    return {"truth": x, "y": y, "sigma": SIGMA, "estimate": estimate, **last}
+    return {"truth": x, "y": y, "sigma": _SIGMA, "estimate": estimate, **last}
 
 
 @failing(
@@ -747,10 +764,10 @@ def three_noises(seed=0):
     """The open question's noises {name: (noise, another one of the same kind)}, each (1,1,48,48) with the
     standard deviation 25/255.
     """
-    draw, shape = runtime.generator(seed, "three noises"), (1, 1, SIDE, SIDE)
+    draw, shape = runtime.generator(seed, "three noises"), (1, 1, _SIDE, _SIDE)
 
     def stripes():
-        rows = torch.randn(1, 1, SIDE, 1, generator=draw)
+        rows = torch.randn(1, 1, _SIDE, 1, generator=draw)
         return (rows / rows.std()).expand(shape).clone()
 
     kinds = {
@@ -758,4 +775,4 @@ def three_noises(seed=0):
         "shared": lambda: shared_noise(shape, draw),
         "stripes": stripes,
     }
-    return {name: (SIGMA * make(), SIGMA * make()) for name, make in kinds.items()}
+    return {name: (_SIGMA * make(), _SIGMA * make()) for name, make in kinds.items()}
