@@ -186,13 +186,12 @@ WRONG["allowed_turns"] = {
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_loose_tolerance_allows_turns_of_a_kernel_that_is_nearly_round(seed, capsys):
+def test_a_loose_tolerance_is_refused_whatever_the_seed(seed):
     def alike(A, x, number):
         a, b = A(turn(x, number)), turn(A(x), number)
         return a.shape == b.shape and (a - b).abs().max() < 0.02
 
     assert ps08.allowed_turns(lambda A, side: tried(A, side, alike), seed=seed) == 0
-    assert "kernel that is nearly round" in capsys.readouterr().out
 
 
 # Task 3: how many rounds
