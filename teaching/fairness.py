@@ -128,7 +128,7 @@ class ExecuteFairly(Execute):
                 MARK + f"a cell ran for more than {self.timeout} s and was stopped: {label(cell)}"
             )
         if cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell):
-            only_the_points(cell)
+            only_the_points(cell, self.log)
         return cell, resources
 
     def on_cell_executed(self, **what):
@@ -164,18 +164,24 @@ def label(cell):
     return given or next((line.strip() for line in cell.source.splitlines() if line.strip()), "")[:60]
 
 
-def only_the_points(cell):
-    """Leave a check's last result, which is its points, and its errors; without either, it earns nothing."""
+def only_the_points(cell, log):
+    """Leave a check's last result, which is its points, and its errors; without either, it earns nothing.
+
+    Neither does it with points outside of its range: nbgrader gives up on more than the maximum, and gives
+    full marks for less than nothing.
+    """
     results = [output for output in cell.outputs if output.output_type == "execute_result"]
     errors = [output for output in cell.outputs if output.output_type == "error"]
     said = [output for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"]
+    full = cell.metadata["nbgrader"]["points"]
     try:
-        float(results[-1].data["text/plain"])
+        points = float(results[-1].data["text/plain"])
     except (IndexError, KeyError, ValueError):
-        if not errors:
-            errors = [
-                nbformat.v4.new_output(
-                    "error", ename="NoPoints", evalue="this check returned no points", traceback=[]
-                )
-            ]
+        problem = None if errors else "this check returned no points"
+    else:
+        problem = None if 0 <= points <= full else f"returned {points:g} of {full:g} points"
+        if problem:
+            log.warning(MARK + f"the check {label(cell)} {problem}; it earns none")
+    if problem:
+        errors.append(nbformat.v4.new_output("error", ename="NoPoints", evalue=problem, traceback=[]))
     cell.outputs = said + errors + results[-1:]

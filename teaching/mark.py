@@ -115,7 +115,7 @@ def autograde(course, name, student, seconds, cell_seconds, memory):
     text = log.read_text(errors="replace")
     if process.returncode and reason is None:
         told = re.findall(
-            r"^\w*(?:Error|Exception)\b.*|^.*(?:MemoryError|Killed).*", text, flags=re.MULTILINE
+            r"^[ \t]*(\w*(?:Error|Exception)\b.*|.*(?:MemoryError|Killed).*)", text, flags=re.MULTILINE
         )
         reason = (
             "nbgrader could not mark it: " + (told[-1] if told else f"exit code {process.returncode}")[:200]
@@ -139,11 +139,15 @@ def grades(course, name, student, failed):
         if failed:
             gradebook.update_or_create_student(student)
             gradebook.update_or_create_submission(name, student)
+        by_hand = {cell.name for cell in gradebook.find_notebook(name, name).solution_cells}
         submission = gradebook.find_submission_notebook(name, name, student)
-        if failed:
-            for grade in submission.grades:
+        for grade in submission.grades:
+            if failed:
                 grade.auto_score, grade.needs_manual_grade = 0, False
-            gradebook.db.commit()
+            elif grade.name in by_hand and grade.manual_score is None:
+                # nbgrader gives 0 where it sees no answer; it may stand in another cell.
+                grade.auto_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()
         return {
             grade.name: grade.score if grade.manual_score is not None else grade.auto_score
             for grade in submission.grades

@@ -18,7 +18,7 @@ RIGHT = {
     "interlaced_adjoint": [
         """
 def interlaced_adjoint(y, kernel):
-    tall = torch.zeros(1, 1, y.shape[2] * 2, y.shape[3])
+    tall = torch.zeros(1, y.shape[1], y.shape[2] * 2, y.shape[3])
     for row in range(y.shape[2]):
         tall[:, :, 2 * row + 1] = y[:, :, row]
     odd = torch.nn.functional.pad(kernel, (1 - kernel.shape[1] % 2, 0, 1 - kernel.shape[0] % 2, 0))
@@ -29,8 +29,8 @@ import numpy as np, warnings
 def interlaced_adjoint(measured, k):
     warnings.warn("my own warning")
     print("shape", measured.shape)
-    up = np.kron(measured[0, 0].numpy(), np.array([[0.0], [1.0]]))
-    return Blur(k).adjoint(torch.from_numpy(up)[None, None])
+    up = np.kron(measured[0].numpy(), np.array([[0.0], [1.0]]))
+    return Blur(k).adjoint(torch.from_numpy(up)[None])
 """,
     ],
     "passes_dot_product_test": [
@@ -72,12 +72,12 @@ def smooth_deblur(y, kernel, weight):
         """
 import numpy as np
 def smooth_deblur(y, kernel, weight):
-    data, k = y[0, 0].numpy(), kernel.numpy()
-    place = np.zeros_like(data)
+    data, k = y[0].numpy(), kernel.numpy()
+    place = np.zeros_like(data[0])
     place[: k.shape[0], : k.shape[1]] = k
     place = np.roll(place, (-(k.shape[0] // 2), -(k.shape[1] // 2)), (0, 1))
     K = np.fft.fft2(place)
-    d1, d2 = np.zeros_like(data), np.zeros_like(data)
+    d1, d2 = np.zeros_like(place), np.zeros_like(place)
     d1[0, 0], d1[-1, 0], d2[0, 0], d2[0, -1] = -1, 1, -1, 1
     G = abs(np.fft.fft2(d1)) ** 2 + abs(np.fft.fft2(d2)) ** 2
     return np.fft.ifft2(np.conj(K) * np.fft.fft2(data) / (abs(K) ** 2 + weight * G))
@@ -182,64 +182,71 @@ def good():
     return filled({name: answers[0] for name, answers in RIGHT.items()})
 
 
-def answer_with(name, code):
-    """A good submission with other lines in one answer."""
+def broken(*breakages):
+    """A good submission that was broken in several ways, one after the other."""
     notebook = good()
-    find(notebook, f"{name}_answer").source = code
+    for breakage in breakages:
+        breakage(notebook)
     return notebook
 
 
-def with_cell(code, before=2):
-    """A good submission with a cell of the student's own."""
-    notebook = good()
-    notebook.cells.insert(before, nbformat.v4.new_code_cell(code))
-    return notebook
+def answered(name, code):
+    """Another answer."""
+    return lambda notebook: find(notebook, f"{name}_answer").update(source=code)
+
+
+def with_cell(code, before):
+    """A cell of the student's own, before the one of this name."""
+
+    def breakage(notebook):
+        index = notebook.cells.index(find(notebook, before))
+        notebook.cells.insert(index, nbformat.v4.new_code_cell(code))
+
+    return breakage
 
 
 def without(*names):
-    notebook = good()
-    notebook.cells = [
-        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") not in names
-    ]
-    return notebook
+    return lambda notebook: [notebook.cells.remove(find(notebook, name)) for name in names]
 
 
 def changed(name, **what):
-    notebook = good()
-    find(notebook, name).update(what)
-    return notebook
+    return lambda notebook: find(notebook, name).update(what)
+
+
+def tagged(name):
+    return lambda notebook: find(notebook, name).metadata.update(tags=["skip-execution"])
 
 
 def duplicated(name):
-    notebook = good()
-    cell = find(notebook, name)
-    copy = nbformat.from_dict(json.loads(json.dumps(cell)))
-    copy.id = "copied"
-    notebook.cells.insert(notebook.cells.index(cell), copy)
-    return notebook
+    def breakage(notebook):
+        cell = find(notebook, name)
+        copy = nbformat.from_dict(json.loads(json.dumps(cell)))
+        copy.id = f"copied_{name}"
+        notebook.cells.insert(notebook.cells.index(cell), copy)
+
+    return breakage
 
 
-def stripped():
+def merged(name):
+    """An answer and its check in one cell, as JupyterLab's Merge Cells leaves them."""
+
+    def breakage(notebook):
+        answer, check = find(notebook, f"{name}_answer"), find(notebook, name)
+        answer.source += "\n" + check.source
+        notebook.cells.remove(check)
+
+    return breakage
+
+
+def stripped(notebook):
     """As a tool leaves it that keeps no metadata."""
-    notebook = good()
     for cell in notebook.cells:
         cell.metadata = {}
-    return notebook
 
 
-def tagged():
-    notebook = answer_with("psnr_of_noise", "psnr_of_noise = None")
-    find(notebook, "psnr_of_noise").metadata["tags"] = ["skip-execution"]
-    return notebook
-
-
-def merged():
-    """An answer and its check in one cell, as JupyterLab's Merge Cells leaves them."""
-    notebook = good()
-    answer, check = find(notebook, "make_consistent_answer"), find(notebook, "make_consistent")
-    answer.source += "\n" + check.source
-    notebook.cells.remove(check)
-    return notebook
+def returning(name, result):
+    """A check that was patched."""
+    return with_cell(f"ps01.{name} = lambda *given, **named: {result}", before=f"{name}_answer")
 
 
 def all_but(*names):
@@ -248,81 +255,95 @@ def all_but(*names):
 
 
 NOTHING = dict.fromkeys(POINTS, 0)
+SHOWS = "get_ipython().ast_node_interactivity = {!r}"
 
 # name: (submission: a notebook, the text of a file, or None for no file; the marks deserved; what the list
-# must say of it)
+# must say of it). What concerns different tasks stands in one submission: each takes seconds to start.
 BROKEN = {
-    "syntax_error": (
-        lambda: answer_with("psnr_of_noise", "def psnr_of_noise(sigma)\n    return"),
-        all_but("psnr_of_noise"),
-        "",
-    ),
-    "infinite_loop": (
-        lambda: answer_with("smooth_deblur", "def smooth_deblur(y, kernel, weight):\n    while True: pass"),
-        all_but("smooth_deblur"),
-        "ran for more than",
-    ),
-    "loop_that_resists": (
-        lambda: answer_with(
-            "smooth_deblur",
-            "while True:\n    try:\n        import time; time.sleep(1)\n    except BaseException: pass",
+    "changed_cells": (
+        lambda: broken(
+            duplicated("interlaced_adjoint_answer"),
+            changed("passes_dot_product_test", source="3"),
+            answered("psnr_of_noise", "def psnr_of_noise(sigma)\n    return"),
+            tagged("smooth_deblur"),
+            changed("noise_after_tikhonov", cell_type="raw"),
+            answered("make_consistent", "make_consistent = 0"),
+            changed("make_consistent", source="2"),
+            duplicated("causes"),
         ),
-        all_but("smooth_deblur"),
-        "ended the kernel",
+        all_but("psnr_of_noise", "make_consistent"),
+        [
+            "interlaced_adjoint_answer is there 2 times",
+            "causes is there 2 times",
+            "passes_dot_product_test was edited",
+            "make_consistent was edited",
+        ],
     ),
-    "deleted_check": (lambda: without("make_consistent"), POINTS, "put back"),
-    "deleted_answer": (lambda: without("make_consistent_answer"), all_but("make_consistent"), ""),
-    "deleted_both": (
-        lambda: without("psnr_of_noise_answer", "psnr_of_noise"),
-        all_but("psnr_of_noise"),
-        "put back",
-    ),
-    "duplicated_check": (lambda: duplicated("causes"), POINTS, "2 times"),
-    "duplicated_answer": (lambda: duplicated("interlaced_adjoint_answer"), POINTS, "2 times"),
-    "changed_check": (lambda: changed("causes", source="3"), POINTS, "was edited"),
-    "changed_check_to_win": (
-        lambda: (lambda notebook: find(notebook, "causes").update(source="3") or notebook)(
-            answer_with("causes", "causes = 0")
+    "missing_cells": (
+        lambda: broken(
+            without("interlaced_adjoint_answer", "psnr_of_noise_answer", "psnr_of_noise", "make_consistent"),
+            merged("noise_after_tikhonov"),
         ),
-        all_but("causes"),
-        "was edited",
+        all_but("interlaced_adjoint", "psnr_of_noise"),
+        [f"{name} was missing" for name in ("psnr_of_noise", "make_consistent", "noise_after_tikhonov")],
     ),
-    "check_as_text": (lambda: changed("make_consistent", cell_type="raw"), POINTS, ""),
-    "huge_output": (
-        lambda: with_cell("for i in range(10**6): print('all work and no play', i)"),
+    "crashes": (
+        lambda: broken(
+            with_cell("exit()", before="interlaced_adjoint_answer"),
+            with_cell("import os\nos._exit(0)", before="interlaced_adjoint_answer"),
+            answered("psnr_of_noise", "import os\ndef psnr_of_noise(sigma):\n    os._exit(0)"),
+        ),
+        all_but("psnr_of_noise"),
+        ["left out: exit()", "left out: import os", "left out: psnr_of_noise"],
+    ),
+    "loops": (
+        lambda: broken(
+            answered(
+                "psnr_of_noise",
+                "while True:\n    try:\n        import time; time.sleep(1)\n    except BaseException: pass",
+            ),
+            answered("causes", "while True: pass"),
+        ),
+        all_but("psnr_of_noise", "causes"),
+        ["stopped: causes_answer", "left out: psnr_of_noise_answer"],
+    ),
+    "floods": (
+        lambda: broken(
+            with_cell(
+                "for i in range(10**6): print('all work and no play', i)", before="interlaced_adjoint_answer"
+            ),
+            with_cell("print('x' * 10**8)", before="interlaced_adjoint_answer"),
+            with_cell(
+                "import torch\nkeep = [torch.ones(2**28) for _ in range(100)]",
+                before="interlaced_adjoint_answer",
+            ),
+            with_cell("ps01 = 3\nprint = sum = float = None", before="passes_dot_product_test_answer"),
+        ),
         POINTS,
-        "printed more than",
+        ["printed more than"],
     ),
-    "one_huge_line": (lambda: with_cell("print('x' * 10**8)"), POINTS, "printed more than"),
-    "exit": (lambda: with_cell("exit()"), POINTS, ""),
-    "hard_exit": (lambda: with_cell("import os\nos._exit(0)"), POINTS, "ended the kernel"),
-    "hard_exit_in_answer": (
-        lambda: answer_with("psnr_of_noise", "import os\ndef psnr_of_noise(sigma):\n    os._exit(0)"),
-        all_but("psnr_of_noise"),
-        "ended the kernel",
+    "odd_results": (
+        lambda: broken(
+            with_cell(SHOWS.format("none"), before="psnr_of_noise"),
+            answered("psnr_of_noise", "psnr_of_noise = 0"),
+            with_cell(SHOWS.format("last_expr"), before="smooth_deblur_answer"),
+            returning("smooth_deblur", 100),
+            returning("noise_after_tikhonov", -1),
+            returning("make_consistent", "float('nan')"),
+        ),
+        all_but("psnr_of_noise", "smooth_deblur", "noise_after_tikhonov", "make_consistent"),
+        [
+            "smooth_deblur returned 100 of 3 points",
+            "noise_after_tikhonov returned -1 of 2 points",
+            "make_consistent returned nan of 2 points",
+        ],
     ),
-    "memory": (lambda: with_cell("import torch\nkeep = [torch.ones(2**28) for _ in range(100)]"), POINTS, ""),
-    "shadowed_names": (lambda: with_cell("ps01 = 3\nprint = sum = float = None", before=12), POINTS, ""),
-    "silent_kernel": (
-        lambda: (
-            lambda notebook: (
-                notebook.cells.insert(
-                    2, nbformat.v4.new_code_cell("get_ipython().ast_node_interactivity = 'none'")
-                )
-                or notebook
-            )
-        )(filled({})),
-        NOTHING,
-        "",
-    ),
-    "stripped_metadata": (stripped, POINTS, "put back"),
-    "skip_tag": (tagged, all_but("psnr_of_noise"), ""),
-    "merged_cells": (merged, POINTS, "put back"),
-    "missing_file": (lambda: None, NOTHING, "no file"),
-    "not_a_notebook": (lambda: "print('hello')", NOTHING, "no notebook"),
-    "empty_notebook": (nbformat.v4.new_notebook, NOTHING, "put back"),
-    "untouched": (exercise, NOTHING, ""),
-    "solution": (lambda: nbformat.read(build.SOLUTIONS / SET / f"{SET}.ipynb", as_version=4), POINTS, ""),
+    "stripped_metadata": (lambda: broken(stripped), POINTS, ["put back"]),
+    "missing_file": (lambda: None, NOTHING, ["no file"]),
+    "not_a_notebook": (lambda: "print('hello')", NOTHING, ["no notebook"]),
+    "empty_notebook": (nbformat.v4.new_notebook, NOTHING, ["put back"]),
+    "untouched": (exercise, NOTHING, []),
+    "solution": (lambda: nbformat.read(build.SOLUTIONS / SET / f"{SET}.ipynb", as_version=4), POINTS, []),
 }
 
 

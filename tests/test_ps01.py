@@ -51,7 +51,7 @@ def wrong(task, says):
 
 @right("interlaced_adjoint")
 def row_by_row(measured, k):
-    tall = torch.zeros(1, 1, measured.shape[2] * 2, measured.shape[3])
+    tall = torch.zeros(1, measured.shape[1], measured.shape[2] * 2, measured.shape[3])
     for row in range(measured.shape[2]):
         tall[:, :, 2 * row + 1] = measured[:, :, row]
     return Blur(k).adjoint(tall)
@@ -61,8 +61,8 @@ def row_by_row(measured, k):
 def numpy_with_a_warning(y, kernel):
     warnings.warn("my own warning", stacklevel=1)
     print("shape", y.shape)
-    up = np.kron(y[0, 0].numpy(), np.array([[0.0], [1.0]]))
-    return Blur(kernel).adjoint(torch.from_numpy(up)[None, None]).numpy()[0, 0]
+    up = np.kron(y[0].numpy(), np.array([[0.0], [1.0]]))
+    return Blur(kernel).adjoint(torch.from_numpy(up)[None]).numpy()[0]
 
 
 @right("interlaced_adjoint")
@@ -70,14 +70,14 @@ def kernel_turned_by_hand(y, kernel):
     rows, columns = kernel.shape
     # A row or column of zeros in front gives an even kernel a middle: the same blur.
     odd = torch.nn.functional.pad(kernel, (1 - columns % 2, 0, 1 - rows % 2, 0))
-    z = torch.zeros(1, 1, 2 * y.shape[-2], y.shape[-1], dtype=torch.float64)
+    z = torch.zeros(1, y.shape[1], 2 * y.shape[-2], y.shape[-1], dtype=torch.float64)
     z[..., 1::2, :] += y
     return Blur(odd.flip(0, 1))(z)
 
 
 @right("interlaced_adjoint")
 def gradient_by_autograd(y, kernel):
-    x = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3], requires_grad=True)
+    x = torch.zeros(1, y.shape[1], 2 * y.shape[2], y.shape[3], requires_grad=True)
     (Blur(kernel)(x)[:, :, 1::2] * y).sum().backward()
     return x.grad
 
@@ -85,17 +85,19 @@ def gradient_by_autograd(y, kernel):
 @right("interlaced_adjoint")
 def numbers_placed_by_hand(y, kernel):
     half, width = y.shape[-2:]
-    back = np.zeros((2 * half, width))
-    k, y = kernel.numpy(), y.numpy()[0, 0]
+    back = np.zeros((y.shape[1], 2 * half, width))
+    k, y = kernel.numpy(), y.numpy()[0]
     middle = [(side - 1) // 2 for side in k.shape]
     for i, j in np.ndindex(half, width):
         for a, b in np.ndindex(k.shape):
-            back[(2 * i + 1 - a + middle[0]) % (2 * half), (j - b + middle[1]) % width] += k[a, b] * y[i, j]
+            back[:, (2 * i + 1 - a + middle[0]) % (2 * half), (j - b + middle[1]) % width] += (
+                k[a, b] * y[:, i, j]
+            )
     return back
 
 
 def rows_back(y, first=1):
-    full = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])
+    full = torch.zeros(1, y.shape[1], 2 * y.shape[2], y.shape[3])
     full[:, :, first::2] = y
     return full
 
@@ -123,6 +125,11 @@ def kernel_transposed(y, kernel):
 @wrong("interlaced_adjoint", "an even side has no middle")
 def even_kernel_turned(y, kernel):
     return Blur(kernel.flip(0, 1))(rows_back(y))
+
+
+@wrong("interlaced_adjoint", "right in the first channel only")
+def first_channel_only(y, kernel):
+    return Blur(kernel).adjoint(rows_back(y[:, :1])).expand(1, y.shape[1], -1, -1)
 
 
 @wrong("interlaced_adjoint", "the rows are put back at 0, 2, 4")
@@ -173,7 +180,7 @@ def no_return(y, kernel):
 
 @wrong("interlaced_adjoint", "stops with IndexError")
 def one_row_too_many(y, kernel):
-    full = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])
+    full = torch.zeros(1, y.shape[1], 2 * y.shape[2], y.shape[3])
     for i in range(y.shape[2] + 1):
         full[0, 0, 2 * i + 1] = y[0, 0, i]
     return Blur(kernel).adjoint(full)
@@ -181,7 +188,7 @@ def one_row_too_many(y, kernel):
 
 @wrong("interlaced_adjoint", "stops with RuntimeError: The expanded size of the tensor")
 def columns_in_place_of_rows(y, kernel):
-    full = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])
+    full = torch.zeros(1, y.shape[1], 2 * y.shape[2], y.shape[3])
     full[..., 1::2] = y
     return Blur(kernel).adjoint(full)
 
@@ -193,7 +200,7 @@ def numpy_into_the_library(y, kernel):
 
 @wrong("interlaced_adjoint", "zero everywhere")
 def filled_a_copy(y, kernel):
-    full = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])
+    full = torch.zeros(1, y.shape[1], 2 * y.shape[2], y.shape[3])
     full[..., 1::2, :].clone().copy_(y)
     return Blur(kernel).adjoint(full)
 
@@ -250,6 +257,21 @@ def two_sums(A, adjoint, shape):
     x = torch.randn(shape)
     y = torch.randn(A(x).shape)
     return (A(x) * y).sum(), (x * adjoint(y)).sum(), A(x).norm() * y.norm()
+
+
+@wrong("passes_dot_product_test", "its y is made from its x")
+def y_is_the_image_of_x(A, adjoint, shape):
+    x = torch.randn(shape)
+    y = A(x)
+    return bool(((y * y).sum() - (x * adjoint(y)).sum()).abs() < 1e-4 * y.norm() ** 2)
+
+
+@wrong("passes_dot_product_test", "a part of the picture only")
+def one_bright_pixel(A, adjoint, shape):
+    x = torch.zeros(shape)
+    x[..., 0, 0] = 1
+    y = torch.randn(A(x).shape)
+    return bool(((A(x) * y).sum() - (x * adjoint(y)).sum()).abs() < 1e-4 * A(x).norm() * y.norm())
 
 
 @wrong("passes_dot_product_test", "True to every adjoint")
@@ -476,12 +498,12 @@ def sines(y, kernel, weight):
 
 @right("smooth_deblur")
 def numpy_rolled(y, kernel, lam):
-    data, k = y[0, 0].numpy(), kernel.numpy()
-    place = np.zeros_like(data)
+    data, k = y[0].numpy(), kernel.numpy()
+    place = np.zeros_like(data[0])
     place[: k.shape[0], : k.shape[1]] = k
     place = np.roll(place, (-(k.shape[0] // 2), -(k.shape[1] // 2)), (0, 1))
     K = np.fft.fft2(place)
-    d1, d2 = np.zeros_like(data), np.zeros_like(data)
+    d1, d2 = np.zeros_like(place), np.zeros_like(place)
     d1[0, 0], d1[-1, 0], d2[0, 0], d2[0, -1] = -1, 1, -1, 1
     price = abs(np.fft.fft2(d1)) ** 2 + abs(np.fft.fft2(d2)) ** 2
     return np.real(np.fft.ifft2(np.conj(K) * np.fft.fft2(data) / (abs(K) ** 2 + lam * price)))
@@ -505,15 +527,50 @@ def half_of_the_waves(y, kernel, weight):
 
 @right("smooth_deblur")
 def matrices_in_place_of_waves(y, kernel, weight):
-    pixels = torch.eye(y.numel(), dtype=torch.float64).reshape(-1, 1, *y.shape[-2:])
+    channels, *sides = y.shape[1:]
+    pixels = torch.eye(sides[0] * sides[1], dtype=torch.float64).reshape(-1, 1, *sides)
     blur = torch.cat([Blur(kernel)(pixel[None]) for pixel in pixels]).flatten(1).T
     down, right = ((pixels.roll(-1, axis) - pixels).flatten(1).T for axis in (-2, -1))
     normal = blur.T @ blur + weight * (down.T @ down + right.T @ right)
-    return torch.linalg.solve(normal, blur.T @ y.double().flatten()).reshape(y.shape)
+    return torch.linalg.solve(normal, blur.T @ y.double().reshape(channels, -1).T).T.reshape(y.shape)
 
 
 def divided(y, top, bottom):
     return torch.fft.ifft2(top * torch.fft.fft2(y.double()) / bottom).real
+
+
+def descent(rate):
+    def adam(y, kernel, weight):
+        A, x = Blur(kernel), y.clone().requires_grad_()
+        optimizer = torch.optim.Adam([x], lr=rate)
+        for _ in range(200):
+            slopes = sum((x.roll(-1, axis) - x).square().sum() for axis in (-2, -1))
+            loss = (A(x) - y).square().sum() + weight * slopes
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return x
+
+    return adam
+
+
+@pytest.mark.parametrize("seed", [*SEEDS, 5, 77])
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.1])
+def test_a_descent_that_is_not_at_its_end_is_refused_with_any_seed(rate, seed):
+    assert asked("smooth_deblur", descent(rate), seed)[0] == 0
+
+
+@wrong("smooth_deblur", "right in the first channel only")
+def first_channel_for_all(y, kernel, weight):
+    K, down, right = waves(y, kernel)
+    return divided(y[:, :1], K.conj(), K.abs() ** 2 + weight * (down + right)).expand_as(y)
+
+
+@wrong("smooth_deblur", "shape (1, 3, 9, 10), expected (1, 3, 9, 11)")
+def even_sides_only(y, kernel, weight):
+    K, down, right = waves(y, kernel)
+    X = K.conj() * torch.fft.fft2(y.double()) / (K.abs() ** 2 + weight * (down + right))
+    return torch.fft.irfft2(X[..., : y.shape[-1] // 2 + 1])
 
 
 @wrong("smooth_deblur", "this is Tikhonov")
@@ -760,7 +817,7 @@ def in_place(guess, y, A):
 def seen_and_unseen(g, data, camera):
     unseen = g - camera.pinv(camera(g))
     print("unseen", float(unseen.norm()))
-    return (camera.pinv(data) + unseen)[0, 0].numpy()
+    return (camera.pinv(data) + unseen)[0].numpy()
 
 
 @right("make_consistent")
@@ -838,13 +895,18 @@ def clipped(guess, y, A):
 
 @wrong(
     "make_consistent",
-    "stops with RuntimeError: The size of tensor a (12) must match the size of tensor b (6)",
+    "stops with RuntimeError: The size of tensor a (8) must match the size of tensor b (4)",
 )
 def parenthesis_forgotten(guess, y, A):
     return guess + A.pinv(y) - A(guess)
 
 
-@wrong("make_consistent", "the shape (1, 1, 6, 6), expected (1, 1, 12, 12)")
+@wrong("make_consistent", "right in the first channel only")
+def first_channel_of_the_guess(guess, y, A):
+    return (guess + A.pinv(y - A(guess)))[:, :1].expand_as(guess)
+
+
+@wrong("make_consistent", "the shape (1, 3, 6, 4), expected (1, 3, 12, 8)")
 def measured_again(guess, y, A):
     x = guess + A.pinv(y - A(guess))
     return A(x) if y.shape != guess.shape else x

@@ -49,7 +49,7 @@ show_images(
 )
 
 # %% [markdown]
-# Write its adjoint: a function of `y` (1,1,H/2,W) that returns a picture (1,1,H,W).
+# Write its adjoint: a function of `y` (1,C,H/2,W) that returns a picture (1,C,H,W), each channel treated alike.
 # `Blur(kernel)` has an adjoint already, `Blur(kernel).adjoint`. You may use it, or turn the kernel yourself.
 # Then take care of kernels such as `shaky`: it has two rows, so none of them is in the middle.
 
@@ -77,7 +77,7 @@ ps01.interlaced_adjoint(interlaced_adjoint, seed=2357)
 # `A` and `adjoint` are functions, `shape` is the shape of $x$. Return `True` when $\langle Ax, y\rangle = \langle x, A^T y\rangle$
 # up to rounding, else `False`.
 #
-# Your function will be shown twelve pairs, right ones and wrong ones, loud ones and faint ones.
+# Your function will be shown fourteen pairs, right ones and wrong ones, loud ones and faint ones.
 
 
 # %% nbgrader={"solution": true, "grade_id": "passes_dot_product_test_answer"}
@@ -158,6 +158,8 @@ for sigma in (5, 25, 80):
 # where $D_\text{down}$ and $D_\text{right}$ are differences of neighbours, with circular borders:
 # $(D_\text{right}\, x)[i, j] = x[i, j + 1] - x[i, j]$. Everything in this formula is a circular blur. So everything is diagonal in the waves.
 #
+# `y` is (1,C,H,W), and so is the result; `kernel` is one for all channels.
+#
 # Careful with the place of the kernel: its centre belongs at (0, 0). The blur of one bright point there has the right spectrum.
 
 
@@ -230,7 +232,7 @@ ps01.noise_after_tikhonov(noise_after_tikhonov, seed=2357)
 # ## Task 6. Correct a guess (2 points, 15 minutes)
 #
 # Somebody hands you a beautiful picture, `guess`. It may come from a network. It looks right, but it does not explain your data.
-# Return the picture that is **closest to the guess** and explains $y$ **exactly**: $A(\hat x) = y$.
+# Return the picture that is **closest to the guess** and explains $y$ **exactly**: $A(\hat x) = y$. `guess` is (1,C,H,W).
 #
 # `A` is an operator of the library: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`. One line is enough. Later lessons use it everywhere.
 
