@@ -142,7 +142,7 @@ WRONG["probe_divergence"] = {
     "this is the squared length of the change": lambda f, y, probes, e: (
         ((f(y + e * probes) - f(y)) / e).square().sum() / len(probes)
     ),
-    "this is minus the divergence": lambda f, y, probes, e: -looped(f, y, probes, e),
+    "your result has the opposite sign": lambda f, y, probes, e: -looped(f, y, probes, e),
     "your function stops with": lambda f, y, probes: 0,
     "your result does not depend on epsilon": differentiated,
     "this is the exact divergence, without any probe": lambda f, y, probes, e: (
@@ -203,7 +203,7 @@ WRONG["residual_risk"] = {
         collected(r, d, s) - r.square().mean() + r.square().sum()
     ),
     "this is n times what is asked for": lambda r, d, s: collected(r, d, s) * r.numel(),
-    "the root is taken": lambda r, d, s: abs(collected(r, d, s)) ** 0.5,
+    "your result is the square root of": lambda r, d, s: abs(collected(r, d, s)) ** 0.5,
     "this is the distance to y alone": lambda r, d, s: collected(r, d, s, 0, 0),
     "forgets that each has several channels": lambda r, d, s: collected(r, d * r.shape[1], s),
     "one number is asked for: the mean": lambda r, d, s: r**2 + s**2 - 2 * s**2 * d / r.numel(),

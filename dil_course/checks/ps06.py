@@ -6,7 +6,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.inputs import shared_noise
+from dil_course.checks.inputs import shared_noise, with_hints
 from dil_course.checks.tasks import call, choose, close, failing, match, task, tensor
 from dil_course.fitting.risks import probe
 from dil_course.networks import small_skip_network
@@ -43,15 +43,10 @@ def filter_divergence(answer, seed):
     for size, shape in ((3, (1, 1, 9, 10)), (5, (1, 3, 12, 14)), (7, (1, 2, 16, 15))):
         kernel = 0.1 + torch.rand(size, size, generator=draw, dtype=torch.float64)
         kernel = 1.2 * kernel / kernel.sum()
-        middle, twice, numbers, pixels = (
-            kernel[size // 2, size // 2],
-            (kernel * kernel.flip(0, 1)).sum(),
-            math.prod(shape),
-            math.prod(shape[-2:]),
-        )
+        middle, twice = kernel[size // 2, size // 2], (kernel * kernel.flip(0, 1)).sum()
+        numbers, pixels = math.prod(shape), math.prod(shape[-2:])
         once = (
-            "how much does one output pixel change with its own input pixel? For k*y that is one weight of "
-            "the kernel",
+            "how much does an output pixel change with its own input pixel? For k*y it is one weight of k",
             "2 k(0) - (k*k)(0)",
         )
         again = (
@@ -60,51 +55,42 @@ def filter_divergence(answer, seed):
             "(kernel * kernel.flip(0, 1)).sum()",
         )
         count = (
-            "the divergence adds up one derivative for each number of the picture",
+            "the divergence adds up one derivative for each number of the image",
             "how many numbers are there? All channels count",
         )
-        mistakes = {
-            "this is one pixel's part": (2 * middle - twice, *count),
-            "this adds up over the weights of the kernel, not over the picture": (
-                size**2 * (2 * middle - twice),
-                *count,
+        own = ("the derivative by the same pixel alone, of each term of f by itself", *once)
+        mistakes = with_hints(
+            (
+                count,
+                {
+                    "this is one pixel's part": 2 * middle - twice,
+                    "this adds up over the weights of the kernel, not over the picture": size**2
+                    * (2 * middle - twice),
+                    "this counts one channel": pixels * (2 * middle - twice),
+                },
             ),
-            "this adds up all derivatives of each output pixel": (
-                numbers * (2 * kernel.sum() - kernel.sum() ** 2),
-                "the divergence takes the derivative by the same pixel alone",
-                *once,
+            (
+                own,
+                {
+                    "this adds up all derivatives of each output pixel": numbers
+                    * (2 * kernel.sum() - kernel.sum() ** 2),
+                    "one k*y is lost": numbers * (middle - twice),
+                    "the second filtering has the wrong sign": numbers * (2 * middle + twice),
+                    "this takes the kernel's corner for its middle": numbers * (2 * kernel[0, 0] - twice),
+                },
             ),
-            "filtering twice is not squaring the middle weight": (numbers * (2 * middle - middle**2), *again),
-            "light that leaves by t has to come back by -t": (
-                numbers * (2 * middle - kernel.square().sum()),
-                *again,
+            (
+                again,
+                {
+                    "filtering twice is not squaring the middle weight": numbers * (2 * middle - middle**2),
+                    "light that leaves by t has to come back by -t": numbers
+                    * (2 * middle - kernel.square().sum()),
+                    "the second filtering is left out": numbers * 2 * middle,
+                },
             ),
-            "one k*y is lost": (
-                numbers * (middle - twice),
-                "the filter is linear: so is the divergence",
-                *once,
-            ),
-            "the second filtering is left out": (numbers * 2 * middle, *again),
-            "the second filtering has the wrong sign": (
-                numbers * (2 * middle + twice),
-                "look at the signs in f",
-                *once,
-            ),
-            "this takes the kernel's corner for its middle": (
-                numbers * (2 * kernel[0, 0] - twice),
-                "which weight does a pixel give itself?",
-                *once,
-            ),
-        }
-        if shape[1] > 1:
-            mistakes["this counts one channel"] = (pixels * (2 * middle - twice), *count)
-        match(
-            f"{size}x{size} kernel, {shape[1]} channels",
-            call(answer, kernel, torch.Size(shape)),
-            numbers * (2 * middle - twice),
-            mistakes,
-            (*once, again[1]),
         )
+        given, right = call(answer, kernel, torch.Size(shape)), numbers * (2 * middle - twice)
+        match(f"{size}x{size} kernel, {shape[1]} channels", given, right, mistakes, (*once, again[1]))
 
 
 @task(points=2)
@@ -139,64 +125,52 @@ def probe_divergence(answer, seed):
             "each probe gives its own number; each is right in the mean",
             "average over the probes: over the first axis",
         )
-        mistakes = {
-            "the step's length is not divided out": (
-                each.mean() * epsilon,
-                "half as long a step should give the same derivative",
-                *change[1:],
+        own = ("which pixel's change belongs to which input pixel? b is the label", *change[1:])
+        mistakes = with_hints(
+            (
+                ("half as long a step should give the same derivative", *change[1:]),
+                {
+                    "the step's length is not divided out": each.mean() * epsilon,
+                    "the step's length is divided out twice": each.mean() / epsilon,
+                    "the step has the length of b, not epsilon": by_steps(1).mean(),
+                },
             ),
-            "the step's length is divided out twice": (
-                each.mean() / epsilon,
-                "once is enough: b itself is not small",
-                *change[1:],
+            (
+                change,
+                {
+                    "f(y) is not taken away": (probes * f(y + epsilon * probes)).sum() / epsilon / count,
+                    "this is the exact divergence, without any probe": (slope * torch.cos(angle(y))).sum(),
+                },
             ),
-            "f(y) is not taken away": (
-                (probes * f(y + epsilon * probes)).sum((1, 2, 3)).mean() / epsilon,
-                *change,
+            (
+                ("the divergence is a sum over the pixels", "sum, not mean, within a probe"),
+                {"this is the mean over the pixels": each.mean() / y.numel()},
             ),
-            "the step has the length of b, not epsilon": (
-                (probes * (f(y + probes) - f(y))).sum((1, 2, 3)).mean(),
-                "a derivative needs a small step",
-                *change[1:],
+            (several, {"the probes are added up": each.sum(), "this uses the first probe only": each[0]}),
+            (
+                ("the mean of many random signs is nearly zero: no probe at all", *several),
+                {
+                    "the probes are averaged before f sees them": (
+                        average * (f(y + epsilon * average) - f(y))
+                    ).sum()
+                    / epsilon
+                },
             ),
-            "this is the mean over the pixels": (
-                each.mean() / y.numel(),
-                "the divergence is a sum over the pixels",
-                "sum, not mean, within a probe",
+            (
+                own,
+                {
+                    "the inner product with b is missing": steps.sum() / epsilon / count,
+                    "this is the squared length of the change": steps.square().sum() / epsilon**2 / count,
+                },
             ),
-            "the probes are added up": (each.sum(), *several),
-            "this uses the first probe only": (each[0], *several),
-            "the probes are averaged before f sees them": (
-                (average * (f(y + epsilon * average) - f(y))).sum() / epsilon,
-                "the mean of many random signs is nearly zero: no probe at all",
-                *several,
+            (
+                (
+                    "a long step gives another number than a short one. How long is yours?",
+                    "the step is epsilon * b, and the change is divided by epsilon",
+                ),
+                {"your result does not depend on epsilon": by_steps(1e-6).mean()},
             ),
-            "the inner product with b is missing": (
-                steps.sum((1, 2, 3)).mean() / epsilon,
-                "which pixel's change belongs to which input pixel? b is the label that tells them apart",
-                *change[1:],
-            ),
-            "this is the squared length of the change": (
-                steps.square().sum((1, 2, 3)).mean() / epsilon**2,
-                "that mixes all derivatives. b picks those of the same pixel",
-                *change[1:],
-            ),
-            "this is minus the divergence": (
-                -each.mean(),
-                "f after the step, minus f before it",
-                *change[1:],
-            ),
-            "your result does not depend on epsilon": (
-                by_steps(1e-6).mean(),
-                "a long step gives another number than a short one. How long is yours?",
-                "the step is epsilon * b, and the change is divided by epsilon",
-            ),
-            "this is the exact divergence, without any probe": (
-                (slope * torch.cos(angle(y))).sum(),
-                "what are `probes` for?",
-                *change[1:],
-            ),
-        }
+        )
         given = tensor(call(answer, f, y, probes, epsilon))
         # A central difference estimates the same, with a step of epsilon to either side or in all.
         central = [(by_steps(step) + by_steps(-step)).mean() / 2 for step in (epsilon, epsilon / 2)]
@@ -237,64 +211,47 @@ def residual_risk(answer, seed):
             "picture",
             "mean of r^2, and div r / n",
         )
-        mistakes = {
-            "this takes the residual's divergence for that of f": (
-                misfit - variance + 2 * variance * share,
-                *turn,
+        term = 2 * variance * share
+        constant = ("what is the error of f(y) = y? Its residual is zero", *turn[1:])
+        cross = ("the cross term of a square comes twice", *turn[1:])
+        mistakes = with_hints(
+            (turn, {"this takes the residual's divergence for that of f": misfit - variance + term}),
+            (
+                ("a residual that follows the noise is good. Should that raise the risk?", *turn[1:]),
+                {"the divergence term has the wrong sign": misfit + variance + term},
             ),
-            "the divergence term has the wrong sign": (
-                misfit + variance + 2 * variance * share,
-                "a residual that follows the noise is good. Should that raise the risk?",
-                *turn[1:],
+            (
+                constant,
+                {
+                    "the constant has the wrong sign": misfit - variance - term,
+                    "the constant is missing": misfit - term,
+                    "the constant is twice too large": misfit + 2 * variance - term,
+                    "this is the distance to y alone": misfit,
+                },
             ),
-            "the constant has the wrong sign": (
-                misfit - variance - 2 * variance * share,
-                "y's own divergence is n: what does it add?",
-                *turn[1:],
+            (
+                cross,
+                {
+                    "the divergence term lacks the factor 2": misfit + variance - term / 2,
+                    "the divergence term of f lacks the factor 2": misfit - term / 2,
+                },
             ),
-            "the constant is missing": (
-                misfit - 2 * variance * share,
-                "what is the error of f(y) = y? Its residual is zero",
-                *turn[1:],
+            (
+                ("the noise's variance is sigma^2", scale[1]),
+                {"sigma is not squared": misfit + sigma - 2 * sigma * share},
             ),
-            "the constant is twice too large": (
-                misfit + 2 * variance * (1 - share),
-                "SURE takes sigma^2 off: the distance to y counts y's own noise, too",
-                *turn[1:],
+            (
+                scale,
+                {
+                    "the divergence is not divided by n": misfit + variance - term * numbers,
+                    "the squares are added up, and the rest is a mean": misfit * numbers + variance - term,
+                    "this is n times what is asked for": right * numbers,
+                    "this counts the pixels, and forgets that each has several channels": misfit
+                    + variance
+                    - term * channels,
+                },
             ),
-            "the divergence term lacks the factor 2": (
-                misfit + variance - variance * share,
-                "the cross term of a square comes twice",
-                *turn[1:],
-            ),
-            "the divergence term of f lacks the factor 2": (
-                misfit - variance * share,
-                "the cross term of a square comes twice",
-                *turn[1:],
-            ),
-            "sigma is not squared": (
-                misfit + sigma - 2 * sigma * share,
-                "the noise's variance is sigma^2",
-                scale[1],
-            ),
-            "the divergence is not divided by n": (misfit + variance - 2 * variance * divergence, *scale),
-            "the squares are added up, and the rest is a mean": (
-                misfit * numbers + variance - 2 * variance * share,
-                *scale,
-            ),
-            "this is n times what is asked for": (right * numbers, *scale),
-            "the root is taken": (
-                right.abs().sqrt(),
-                "a mean squared error is asked for, and its estimate may be negative",
-                "leave the root out",
-            ),
-            "this is the distance to y alone": (misfit, "f(y) = y would be perfect", *turn[:2]),
-        }
-        if channels > 1:
-            mistakes["this counts the pixels, and forgets that each has several channels"] = (
-                misfit + variance - 2 * variance * divergence / (numbers / channels),
-                *scale,
-            )
+        )
         if right < 0:
             mistakes = {
                 "your estimate stops at zero": (0, *_UNBIASED),
@@ -484,83 +441,61 @@ def photon_risk(answer, seed):
             "what does y say about a hidden pixel?",
             "a mean over the seen numbers alone: ...[seen.expand_as(y)].mean()",
         )
-        price = (
+        terms = (
             "SURE, with each pixel's own variance in place of sigma^2",
             "(f - y)^2 - v + 2 v f', for each pixel",
         )
-        mistakes = {
-            "this judges the hidden pixels, too": (risk(v, torch.ones_like(at)), *holes),
-            "this judges the hidden pixels alone": (risk(v, ~at), *holes),
-            "hidden pixels count as pixels without an error": (
-                risk(v) * at.sum() / at.numel(),
-                "hide more pixels: should the error fall?",
-                *holes,
+        seen_only = ((output - y).square() - v + 2 * v * slopes)[:, :1][seen].mean()
+        mistakes = with_hints(
+            (
+                holes,
+                {
+                    "this judges the hidden pixels, too": risk(v, torch.ones_like(at)),
+                    "this judges the hidden pixels alone": risk(v, ~at),
+                    "hidden pixels count as pixels without an error": risk(v) * at.sum() / at.numel(),
+                    "this is the sum over the seen pixels": risk(v) * at.sum(),
+                    "this divides by the seen pixels, and forgets that each has several channels": risk(v)
+                    * channels,
+                    "this judges the first channel only": seen_only,
+                },
             ),
-            "this is the sum over the seen pixels": (risk(v) * at.sum(), "a mean is asked for", holes[1]),
-            "one variance is used for all pixels": (
-                risk(v[at].mean()),
-                "a bright pixel counts more photons than a dark one, and is noisier",
-                *noise[1:],
+            (
+                noise,
+                {
+                    "the photons' variance is missing": risk(torch.full_like(y, sigma**2)),
+                    "the electronics' variance is missing": risk(y / peak),
+                    "the electronics' sigma is not squared": risk(y / peak + sigma),
+                },
             ),
-            "the photons' variance is missing": (risk(torch.full_like(y, sigma**2)), *noise),
-            "the electronics' variance is missing": (risk(y / peak), *noise),
-            "the electronics' sigma is not squared": (
-                risk(y / peak + sigma),
-                "variances add, not standard deviations",
-                *noise[1:],
+            (
+                ("more photons, less noise; and y is a count that was divided by peak already", *noise[1:]),
+                {
+                    "the photons' variance is not divided by peak": risk(y + sigma**2),
+                    "the photons' variance is multiplied by peak": risk(y * peak + sigma**2),
+                    "the photons' variance is divided by peak twice": risk(y / peak**2 + sigma**2),
+                },
             ),
-            "the photons' variance is not divided by peak": (
-                risk(y + sigma**2),
-                "more photons, less noise",
-                *noise[1:],
+            (
+                ("a bright pixel counts more photons than a dark one, and is noisier", *noise[1:]),
+                {"one variance is used for all pixels": risk(v[at].mean())},
             ),
-            "the photons' variance is multiplied by peak": (
-                risk(y * peak + sigma**2),
-                "more photons, less noise",
-                *noise[1:],
+            (
+                ("which number has the mean x, whatever f does? And still, if it is cut off?", *noise[1:]),
+                {
+                    "the variance is taken from f(y), not from y": risk(output / peak + sigma**2),
+                    "a negative y counts as zero in its variance": risk(y.clamp(min=0) / peak + sigma**2),
+                },
             ),
-            "the photons' variance is divided by peak twice": (
-                risk(y / peak**2 + sigma**2),
-                "y is a count that was divided by peak already",
-                *noise[1:],
+            (
+                terms,
+                {
+                    "the factor 2 is missing": risk(v, factor=1),
+                    "the variance is not taken off": risk(v, constant=0),
+                    "the divergence term is missing": risk(v, factor=0),
+                    "the divergence term has the wrong sign": risk(v, factor=-2),
+                },
             ),
-            "the variance is taken from f(y), not from y": (
-                risk(output / peak + sigma**2),
-                "f may be wrong. What has the mean x, whatever f does?",
-                *noise[1:],
-            ),
-            "a negative y counts as zero in its variance": (
-                risk(y.clamp(min=0) / peak + sigma**2),
-                "y is right on average. Is it still, if its negative values are set to zero?",
-                *noise[1:],
-            ),
-            "the factor 2 is missing": (risk(v, factor=1), "the cross term of a square comes twice", *price),
-            "the variance is not taken off": (
-                risk(v, constant=0),
-                "the distance to y counts y's own noise, too",
-                *price,
-            ),
-            "the divergence term is missing": (
-                risk(v, factor=0),
-                "f(y) = y would be perfect",
-                *price,
-            ),
-            "the divergence term has the wrong sign": (
-                risk(v, factor=-2),
-                "a large slope lets noise through. Should that lower the risk?",
-                *price,
-            ),
-        }
-        if channels > 1:
-            mistakes["this divides by the seen pixels, and forgets that each has several channels"] = (
-                risk(v) * channels,
-                *holes,
-            )
-            mistakes["this judges the first channel only"] = (
-                ((output - y).square() - v + 2 * v * slopes)[:, :1][seen].mean(),
-                "a colour pixel has three numbers",
-                *holes[1:],
-            )
+        )
         if risk(v) < 0:
             mistakes = {
                 "your estimate stops at zero": (0, *_UNBIASED),
@@ -571,7 +506,7 @@ def photon_risk(answer, seed):
             call(answer, output, y, slopes, seen, peak, sigma),
             risk(v),
             mistakes,
-            (*price, noise[2]),
+            (*terms, noise[2]),
         )
 
 
