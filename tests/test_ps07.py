@@ -58,7 +58,7 @@ WRONG["hidden_loss"] = {
     "this judges the pixels that were shown": lambda f, y, h: picked(f, y, ~h),
     "the squares are added up": lambda f, y, h: (h * (f - y) ** 2).sum(),
     "count as pixels without an error": lambda f, y, h: (h * (f - y) ** 2).mean(),
-    "the root is taken": lambda f, y, h: picked(f, y, h).sqrt(),
+    "your result is the square root of": lambda f, y, h: picked(f, y, h).sqrt(),
     "this is the mean absolute difference": lambda f, y, h: (f - y)[h.expand_as(y)].abs().mean(),
     "this is the square of the mean difference": lambda f, y, h: (f - y)[h.expand_as(y)].mean() ** 2,
     "forgets that each has several channels": lambda f, y, h: (h * (f - y) ** 2).sum() / h.sum(),
@@ -345,7 +345,7 @@ def differentiated(f, y, places, step):
 WRONG["self_influence"] = {
     "the growth is not divided by the step": lambda *given: one_by_one(*given, size=1),
     "the sign is lost": lambda *given: np.abs(one_by_one(*given)),
-    "this is how much the pixel falls": lambda *given: -np.array(one_by_one(*given)),
+    "your result has the opposite sign": lambda *given: -np.array(one_by_one(*given)),
     "all pixels of y are changed at once": lambda f, y, places, step: [
         (f(y + step) - f(y))[0, 0, row, column] / step for row, column in places
     ],
@@ -444,7 +444,7 @@ WRONG["loss_and_risk"] = {
 
 def test_two_vectors_are_no_two_numbers(capsys):
     assert ps07.loss_and_risk(lambda *given: [torch.stack([value, value]) for value in both(*given)]) == 0
-    assert "your result has the shape (4,), expected (2,)" in capsys.readouterr().out
+    assert "your result has the shape (2, 2), expected (2,)" in capsys.readouterr().out
 
 
 # Task 5: Recorrupted-to-Recorrupted, told a wrong sigma

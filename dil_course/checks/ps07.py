@@ -5,7 +5,7 @@ import functools
 import torch
 
 from dil_course import runtime
-from dil_course.checks.inputs import shared_noise
+from dil_course.checks.inputs import shared_noise, with_hints
 from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.fitting import Descent, run
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
@@ -58,45 +58,42 @@ def hidden_loss(answer, seed):
             "a mean divides by how many numbers were added up",
             "there are hidden.sum() hidden pixels, and each has C numbers",
         )
-        mistakes = {
-            "this judges all pixels": (difference.square().mean(), *where),
-            "this judges the pixels that were shown": (
-                elsewhere.square().sum() / (channels * (~hidden).sum()),
-                *where,
+        mean = at_hidden.sum() / (channels * pixels)
+        mistakes = with_hints(
+            (
+                where,
+                {
+                    "this judges all pixels": difference.square().mean(),
+                    "this judges the pixels that were shown": elsewhere.square().sum()
+                    / (channels * (~hidden).sum()),
+                },
             ),
-            "the squares are added up, not averaged": (
-                at_hidden.square().sum(),
-                "more hidden pixels would mean a larger loss",
-                *count,
+            (
+                ("what is the loss if half as many are hidden?", *count),
+                {
+                    "the squares are added up, not averaged": at_hidden.square().sum(),
+                    "the visible pixels count as pixels without an error": at_hidden.square().mean(),
+                    "this divides by the hidden pixels, and forgets that each has several channels": right
+                    * channels,
+                },
             ),
-            "the visible pixels count as pixels without an error": (
-                at_hidden.square().mean(),
-                "what is the loss if half as many are hidden?",
-                *count,
+            (
+                (
+                    "least squares find the mean, least absolute values the median. Which one does noise of "
+                    "mean zero leave alone?",
+                    "square, then mean",
+                ),
+                {"this is the mean absolute difference": at_hidden.abs().sum() / (channels * pixels)},
             ),
-            "the root is taken": (right.sqrt(), "the mean of the squares is asked for", "leave the root out"),
-            "this is the mean absolute difference": (
-                at_hidden.abs().sum() / (channels * pixels),
-                "the least squares find the mean, the least absolute values the median. Which does noise of "
-                "mean zero leave alone?",
-                "square, then mean",
+            (
+                ("can an estimate be wrong everywhere, and right on average?", "first square, then mean"),
+                {"this is the square of the mean difference": mean**2},
             ),
-            "this is the square of the mean difference": (
-                (at_hidden.sum() / (channels * pixels)) ** 2,
-                "can an estimate be wrong everywhere, and right in the mean?",
-                "first square, then mean",
+            (
+                ("a colour pixel has three numbers", "hidden.expand_as(y) has all channels"),
+                {"this judges the first channel only": at_hidden[:, :1].square().sum() / pixels},
             ),
-        }
-        if channels > 1:
-            mistakes["this divides by the hidden pixels, and forgets that each has several channels"] = (
-                at_hidden.square().sum() / pixels,
-                *count,
-            )
-            mistakes["this judges the first channel only"] = (
-                at_hidden[:, :1].square().sum() / pixels,
-                "a colour pixel has three numbers",
-                "`hidden` has one channel: hidden.expand_as(y) has all of them",
-            )
+        )
         output = estimate.clone().requires_grad_()
         loss = _loss_of_a_network(answer, output, y, hidden)
         match(f"{channels} channels, {pixels} hidden pixels", loss, right, mistakes, where)
@@ -369,7 +366,6 @@ def _influences(f, y, places, step):
         note("right", own)
         note("the growth is not divided by the step", own * step)
         note("the sign is lost", own.abs())
-        note("this is how much the pixel falls", -own)
         note("all pixels of y are changed at once", (f(y + step) - before)[0, 0, row, column] / step)
         note("this adds up the growth of all pixels", growth.sum() / step)
         note("this is the mean growth of all pixels", growth.mean() / step)
@@ -403,7 +399,6 @@ _INFLUENCE_HINTS = {
         "a pixel can fall where its input grows",
         "leave abs out. A step may be negative, too: divide by it with its sign",
     ),
-    "this is how much the pixel falls": ("after, minus before", "(f(changed) - f(y)) / step"),
     "all pixels of y are changed at once": (
         "then the neighbours' influence is in it",
         "change y[..., row, column] alone",
@@ -472,73 +467,62 @@ def loss_and_risk(answer, seed):
         )
         formula = "loss = risk + sigma^2 - 2 sigma^2 sum w rho"
         pairs = "risk = (sum w delta)^2 + sigma^2 times the sum over all i and j of w_i w_j alike_ij"
-        mistakes = {
-            "the target's noise is taken for independent of the estimate's": (
-                both(risk + sigma**2, risk),
-                "what does `with_target` say?",
-                open_[1],
-                formula,
+        together = ("what does `with_target` say? Copy the target's noise: does the loss rise or fall?",)
+        together += (open_[1], formula)
+        lone_noise, opposite = sigma**2 * (kept - lone), (weights * delta**2).sum()
+        mistakes = with_hints(
+            (
+                together,
+                {
+                    "the target's noise is taken for independent of the estimate's": both(
+                        risk + sigma**2, risk
+                    ),
+                    "the sign of what the noises have in common is wrong": both(
+                        risk + sigma**2 + 2 * sigma**2 * common, risk
+                    ),
+                    "a 2 is missing before what the noises have in common": both(
+                        risk + sigma**2 - sigma**2 * common, risk
+                    ),
+                    "what the noises have in common lacks sigma^2": both(risk + sigma**2 - 2 * common, risk),
+                },
             ),
-            "the sign of what the noises have in common is wrong": (
-                both(risk + sigma**2 + 2 * sigma**2 * common, risk),
-                "copy the target's noise: does the loss rise or fall?",
-                open_[1],
-                formula,
+            (
+                ("the target is noisy, too. What does a perfect estimate lose?", open_[1], formula),
+                {
+                    "the target's own noise is missing": both(risk - 2 * sigma**2 * common, risk),
+                    "the risk of the loss is added twice": both(loss + risk, risk),
+                },
             ),
-            "a 2 is missing before what the noises have in common": (
-                both(risk + sigma**2 - sigma**2 * common, risk),
-                *open_,
-                formula,
-            ),
-            "the target's own noise is missing": (
-                both(risk - 2 * sigma**2 * common, risk),
-                "the target is noisy, too. What does a perfect estimate lose?",
-                open_[1],
-                formula,
-            ),
-            "the loss is given as the risk, too": (
-                both(loss, loss),
-                "the risk is the distance to the truth, not to the target",
-                pairs,
-            ),
-            "the risk is given as the loss, too": (
-                both(risk, risk),
-                "the loss is the distance to the noisy target",
-                *open_,
-            ),
-            "loss and risk are exchanged": (both(risk, loss), "the loss first", "return loss, risk"),
-            "the noises of the numbers are taken for independent of each other": (
-                both(loss - sigma**2 * (kept - lone), risk - sigma**2 * (kept - lone)),
-                "noises that are alike do not cancel. What does `alike` say?",
-                pairs,
-            ),
-            "the fixed part is missing": (
-                both(loss - bias**2, risk - bias**2),
-                "neighbours are not quite the same. What does that do to the mean?",
-                pairs,
-            ),
-            "the fixed part is not squared": (
-                both(loss - bias**2 + bias, risk - bias**2 + bias),
-                "squared error, please",
-                pairs,
-            ),
-            "differences of opposite sign cannot cancel here": (
-                both(
-                    loss - bias**2 + (weights * delta**2).sum(), risk - bias**2 + (weights * delta**2).sum()
+            (
+                (
+                    "the risk is the distance to the truth, the loss that to the noisy target",
+                    "return loss, risk",
                 ),
-                "one neighbour too bright, one too dark",
-                pairs,
+                {
+                    "the loss is given as the risk, too": both(loss, loss),
+                    "the risk is given as the loss, too": both(risk, risk),
+                    "loss and risk are exchanged": both(risk, loss),
+                },
             ),
-            "what the noises have in common lacks sigma^2": (
-                both(risk + sigma**2 - 2 * common, risk),
-                "a covariance is a correlation times both standard deviations",
-                formula,
+            (
+                ("noises that are alike do not cancel. What does `alike` say?", pairs),
+                {
+                    "the noises of the numbers are taken for independent of each other": both(
+                        loss - lone_noise, risk - lone_noise
+                    )
+                },
             ),
-            "the risk of the loss is added twice": (
-                both(2 * risk + sigma**2 - 2 * sigma**2 * common, risk),
-                formula,
+            (
+                ("neighbours are not quite the same. What do their differences do to the mean?", pairs),
+                {
+                    "the fixed part is missing": both(loss - bias**2, risk - bias**2),
+                    "the fixed part is not squared": both(loss - bias**2 + bias, risk - bias**2 + bias),
+                    "differences of opposite sign cannot cancel here": both(
+                        loss - bias**2 + opposite, risk - bias**2 + opposite
+                    ),
+                },
             ),
-        }
+        )
         if signed:
             size, common = weights.abs(), weights @ with_target.clamp(min=0)
             absolute = (size @ delta) ** 2 + sigma**2 * size @ alike @ size
@@ -581,68 +565,71 @@ def recorrupted(answer, seed):
             "variances of independent noises add; a factor comes out squared",
             "sigma^2 + alpha^2 told^2, and sigma^2 + told^2 / alpha^2",
         )
-        mistakes = {
-            "the covariance has the wrong sign here": (
-                (source, target, -common),
-                "told too little, the two share noise; told too much, they have it with opposite signs",
-                *parts,
+        mistakes = with_hints(
+            (
+                ("z enters the two images with opposite signs, and both hold n", *parts),
+                {
+                    "the covariance has the wrong sign here": (source, target, -common),
+                    "the two parts of the covariance add up here": (source, target, sigma**2 + told**2),
+                    "the covariance lacks the noise of y itself": (source, target, -(told**2)),
+                    "the covariance lacks z": (source, target, sigma**2),
+                },
             ),
-            "the two parts of the covariance add up here": (
-                (source, target, sigma**2 + told**2),
-                "z enters the two pictures with opposite signs",
-                *parts,
+            (
+                ("it is zero if the method is told the truth", *parts),
+                {"the covariance is zero here, although a wrong sigma is told": (source, target, 0.0)},
             ),
-            "the covariance is zero here, although a wrong sigma is told": (
-                (source, target, 0.0),
-                "it is zero if the method is told the truth",
-                *parts,
+            (
+                ("by what is z multiplied in the one image, and by what in the other?", *parts),
+                {"alpha stays in the covariance": (source, target, sigma**2 - (alpha * told) ** 2)},
             ),
-            "the covariance lacks the noise of y itself": (
-                (source, target, -(told**2)),
-                "both pictures hold n",
-                *parts,
+            (
+                ("do not divide by the standard deviations", *parts),
+                {
+                    "this is the correlation, not the covariance": (
+                        source,
+                        target,
+                        common / (source * target) ** 0.5,
+                    )
+                },
             ),
-            "the covariance lacks z": ((source, target, sigma**2), "both pictures hold z, too", *parts),
-            "alpha stays in the covariance": (
-                (source, target, sigma**2 - alpha**2 * told**2),
-                "by what is z multiplied in the one picture, and by what in the other?",
-                *parts,
+            (
+                sizes,
+                {
+                    "these are standard deviations, and variances are asked for": (
+                        source**0.5,
+                        target**0.5,
+                        common,
+                    ),
+                    "alpha is not squared": (sigma**2 + alpha * told**2, sigma**2 + told**2 / alpha, common),
+                },
             ),
-            "this is the correlation, not the covariance": (
-                (source, target, common / (source * target) ** 0.5),
-                "do not divide by the standard deviations",
-                *parts,
+            (
+                ("y + alpha z is the source, y - z / alpha the target", *sizes),
+                {"source and target are exchanged": (target, source, common)},
             ),
-            "these are standard deviations, and variances are asked for": (
-                (source**0.5, target**0.5, common),
-                "leave the roots out",
-                *sizes,
+            (
+                ("a minus before z does not make the target less noisy", *sizes),
+                {
+                    "the target's noise falls, and noise was added": (
+                        source,
+                        sigma**2 - (told / alpha) ** 2,
+                        common,
+                    )
+                },
             ),
-            "source and target are exchanged": (
-                (target, source, common),
-                "y + alpha z is the source, y - z / alpha the target",
-                *sizes,
+            (
+                ("the noise of y is what it is: sigma. z has what was told", *sizes),
+                {
+                    "y's own noise has the variance that the method was told": (
+                        told**2 * (1 + alpha**2),
+                        told**2 * (1 + alpha**-2),
+                        common,
+                    ),
+                    "the source lacks the noise of y": (alpha**2 * told**2, told**2 / alpha**2, common),
+                },
             ),
-            "alpha is not squared": (
-                (sigma**2 + alpha * told**2, sigma**2 + told**2 / alpha, common),
-                *sizes,
-            ),
-            "the target's noise falls, and noise was added": (
-                (source, sigma**2 - told**2 / alpha**2, common),
-                "a minus before z does not make it less noisy",
-                *sizes,
-            ),
-            "y's own noise has the variance that the method was told": (
-                (told**2 * (1 + alpha**2), told**2 * (1 + alpha**-2), common),
-                "the noise of y is what it is: sigma. z has what was told",
-                *sizes,
-            ),
-            "the source lacks the noise of y": (
-                (alpha**2 * told**2, told**2 / alpha**2, common),
-                "y is noisy before z is added",
-                *sizes,
-            ),
-        }
+        )
         given = call(answer, sigma, told, alpha)
         right = torch.tensor([source, target, common], dtype=torch.float64)
         match(

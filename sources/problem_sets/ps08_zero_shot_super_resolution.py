@@ -167,6 +167,7 @@ print("kernel at 45 degrees, gray levels between the two:", end=" ")
 for number in range(8):
     gap = slanted(turn(x, number)) - turn(slanted(x), number)
     print(f"{number}: {255 * gap.square().mean().sqrt():.1f}", end=", ")
+print()
 # A Gaussian is the same after half a turn. Along an axis or a diagonal it has two
 # mirrors as well: there the library gives away four turns of eight.
 ### END SOLUTION
