@@ -61,6 +61,19 @@ def by_its_waves(kernel, shape):
     return [shape[1] * (2 * waves - waves**2).real.sum().item()]
 
 
+@right("filter_divergence")
+def by_the_trace_of_its_jacobian(kernel, shape):
+    rim = [len(kernel) // 2] * 4
+
+    def k(y):
+        wrapped = torch.nn.functional.pad(y, rim, mode="circular")
+        return torch.nn.functional.conv2d(wrapped, kernel[None, None])
+
+    y = torch.zeros(1, 1, *shape[-2:], dtype=kernel.dtype)
+    jacobian = torch.autograd.functional.jacobian(lambda y: 2 * k(y) - k(k(y)), y)
+    return shape[:2].numel() * jacobian.view(y.numel(), -1).trace()  # as y.shape, it can count
+
+
 WRONG["filter_divergence"] = {
     "this is one pixel's part": lambda k, s: by_hand(k, (1, 1, 1, 1)),
     "over the weights of the kernel, not over the picture": lambda k, s: by_hand(k, k.shape),
@@ -98,11 +111,17 @@ right("probe_divergence")(
     lambda f, y, probes, e: ((f(y + e * probes) - f(y)) * probes).flatten(1).sum(1).mean() / e
 )
 right("probe_divergence")(lambda f, y, probes, e: (looped(f, y, probes, e) + looped(f, y, probes, -e)) / 2)
-right("probe_divergence")(
-    lambda f, y, probes, e: (
-        sum((b * torch.func.jvp(f, (y,), (b[None],))[1]).sum() for b in probes) / len(probes)
-    )
-)
+
+
+@right("probe_divergence")
+def with_y_as_the_first_of_one_batch(f, y, probes, e):
+    outputs = f(torch.cat([y, y + e * probes]))
+    return torch.einsum("nchw,nchw->n", probes, outputs[1:] - outputs[:1]).mean() / e
+
+
+def differentiated(f, y, probes, e):
+    return sum((b * torch.func.jvp(f, (y,), (b[None],))[1]).sum() for b in probes) / len(probes)
+
 
 WRONG["probe_divergence"] = {
     "the step's length is not divided out": lambda f, y, probes, e: looped(f, y, probes, e) * e,
@@ -123,9 +142,26 @@ WRONG["probe_divergence"] = {
     "this is the squared length of the change": lambda f, y, probes, e: (
         ((f(y + e * probes) - f(y)) / e).square().sum() / len(probes)
     ),
-    "this is minus the divergence": lambda f, y, probes, e: -looped(f, y, probes, e),
+    "your result has the opposite sign": lambda f, y, probes, e: -looped(f, y, probes, e),
     "your function stops with": lambda f, y, probes: 0,
+    "your result does not depend on epsilon": differentiated,
+    "this is the exact divergence, without any probe": lambda f, y, probes, e: (
+        torch.autograd.functional.jacobian(f, y).view(y.numel(), -1).trace()
+    ),
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("step", [1e-3, 1e-4])
+def test_a_step_of_its_own_in_place_of_epsilon_is_refused_whatever_the_seed(seed, step):
+    assert ps06.probe_divergence(lambda f, y, probes, e: looped(f, y, probes, step), seed=seed) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_absolute_changes_are_no_divergence(seed):
+    """They are where each output pixel follows its own input pixel most: so the check's function does not."""
+    answer = lambda f, y, probes, e: (f(y + e * probes) - f(y)).abs().sum() / e / len(probes)  # noqa: E731
+    assert ps06.probe_divergence(answer, seed=seed) == 0
 
 
 # Task 3: a network that returns the noise
@@ -155,22 +191,26 @@ def by_one_sum_over_the_numbers(r, divergence, sigma):
 
 WRONG["residual_risk"] = {
     "this takes the residual's divergence for that of f": lambda r, d, s: collected(r, d, s, -1, -2),
-    "the price has the wrong sign": lambda r, d, s: collected(r, d, s, 1, -2),
+    "the divergence term has the wrong sign": lambda r, d, s: collected(r, d, s, 1, -2),
     "the constant has the wrong sign": lambda r, d, s: collected(r, d, s, -1, 2),
     "the constant is missing": lambda r, d, s: collected(r, d, s, 0, 2),
     "the constant is twice too large": lambda r, d, s: collected(r, d, s, 2, 2),
-    "the price lacks the factor 2": lambda r, d, s: collected(r, d, s, 1, 1),
-    "the price of f lacks the factor 2": lambda r, d, s: collected(r, d, s, 0, 1),
+    "the divergence term lacks the factor 2": lambda r, d, s: collected(r, d, s, 1, 1),
+    "the divergence term of f lacks the factor 2": lambda r, d, s: collected(r, d, s, 0, 1),
     "sigma is not squared": lambda r, d, s: collected(r, d, s**0.5),
     "the divergence is not divided by n": lambda r, d, s: collected(r, d * r.numel(), s),
     "the squares are added up, and the rest is a mean": lambda r, d, s: (
         collected(r, d, s) - r.square().mean() + r.square().sum()
     ),
     "this is n times what is asked for": lambda r, d, s: collected(r, d, s) * r.numel(),
-    "the root is taken": lambda r, d, s: abs(collected(r, d, s)) ** 0.5,
+    "your result is the square root of": lambda r, d, s: abs(collected(r, d, s)) ** 0.5,
     "this is the distance to y alone": lambda r, d, s: collected(r, d, s, 0, 0),
     "forgets that each has several channels": lambda r, d, s: collected(r, d * r.shape[1], s),
     "one number is asked for: the mean": lambda r, d, s: r**2 + s**2 - 2 * s**2 * d / r.numel(),
+    "your estimate stops at zero": lambda r, d, s: collected(r, d, s).clamp(min=0),
+    "the sign is lost": lambda r, d, s: collected(r, d, s).abs(),
+    "a divergence below zero counts as zero": lambda r, d, s: collected(r, max(d, 0), s),
+    "the divergence has lost its sign": lambda r, d, s: collected(r, abs(d), s),
 }
 
 
@@ -184,12 +224,12 @@ def tried(
     misfit=lambda v, t: min(abs(v), t) ** 2,
     survives=lambda v, t: abs(v) > t,
     pick=lambda risk, t: t,
+    candidates=lambda values: [0.0, *map(abs, values)],
 ):
     """A loop over all candidates."""
     values = c.flatten().tolist()
     risks = {
-        t: sum(misfit(v, t) + price * sigma**2 * survives(v, t) for v in values)
-        for t in [0.0, *map(abs, values)]
+        t: sum(misfit(v, t) + price * sigma**2 * survives(v, t) for v in values) for t in candidates(values)
     }
     best = min(risks, key=risks.get)
     return pick(risks[best] - len(values) * sigma**2, best)
@@ -207,9 +247,19 @@ def by_sorting(c, sigma):
 
 
 @right("sure_threshold")
+def by_a_search_in_32_bits(c, sigma):
+    size = c.float().abs()
+
+    def risk(t):
+        return size.clamp(max=float(t)).square().sum() + 2 * sigma**2 * (size > t).sum()
+
+    return min([torch.tensor(0.0), *size.flatten().unbind()], key=risk)
+
+
+@right("sure_threshold")
 def by_a_table(c, sigma):
     c = c.flatten()
-    t = c.abs()[:, None]
+    t = torch.cat([c.abs(), c.new_zeros(1)])[:, None]
     shrunk = c.sign() * (c.abs() - t).clamp(min=0)
     risks = (shrunk - c).square().mean(1) - sigma**2 + 2 * sigma**2 * (shrunk != 0).double().mean(1)
     return t[risks.argmin()].float()
@@ -218,7 +268,7 @@ def by_a_table(c, sigma):
 WRONG["sure_threshold"] = {
     "survivors cost nothing here": lambda c, s: tried(c, s, price=0),
     "no coefficient survives": lambda c, s: tried(c, s, price=2 * c.numel()),
-    "this is the threshold for a picture of noise alone": lambda c, s: s * np.sqrt(2 * np.log(c.numel())),
+    "this is the threshold for pure noise": lambda c, s: s * np.sqrt(2 * np.log(c.numel())),
     "a survivor costs half of what it should": lambda c, s: tried(c, s, price=1),
     "sigma is not squared": lambda c, s: tried(c, s, price=2 / s),
     "this is the distance of a hard threshold": lambda c, s: tried(
@@ -229,6 +279,19 @@ WRONG["sure_threshold"] = {
     "this is the risk at the best threshold": lambda c, s: tried(c, s, pick=lambda risk, t: risk),
     "this is a place in a list": lambda c, s: c.abs().flatten().sort().values.tolist().index(tried(c, s)),
     "your numbers are others": lambda c, s: 1.03 * tried(c, s),
+    "t = 0 was not tried": lambda c, s: tried(c, s, candidates=lambda values: [abs(v) for v in values]),
+    "the largest |c| was not tried": lambda c, s: tried(
+        c, s, candidates=lambda values: [0.0, *sorted(map(abs, values))[:-1]]
+    ),
+    "negative coefficients are not tried as thresholds": lambda c, s: tried(
+        c, s, candidates=lambda values: [0.0, *(v for v in values if v > 0)]
+    ),
+    "a coefficient of size t counts as a survivor": lambda c, s: tried(
+        c, s, survives=lambda v, t: abs(v) >= t
+    ),
+    "this is near the best threshold, and not exactly it": lambda c, s: tried(
+        c, s, candidates=lambda values: np.linspace(0, max(map(abs, values)), 2000).tolist()
+    ),
     "your result has the shape": lambda c, s: c.abs() > tried(c, s),
 }
 
@@ -295,11 +358,14 @@ WRONG["photon_risk"] = {
     ),
     "the factor 2 is missing": lambda *given: judged(*given, factor=1),
     "the variance is not taken off": lambda *given: judged(*given, constant=0),
-    "the price of letting noise through is missing": lambda *given: judged(*given, factor=0),
-    "the price has the wrong sign": lambda *given: judged(*given, factor=-2),
+    "the divergence term is missing": lambda *given: judged(*given, factor=0),
+    "the divergence term has the wrong sign": lambda *given: judged(*given, factor=-2),
     "this divides by the seen pixels, and forgets": lambda *given: judged(*given) * given[1].shape[1],
     "this judges the first channel only": lambda o, y, d, *rest: judged(o[:, :1], y[:, :1], d[:, :1], *rest),
     "your result has the shape": lambda o, y, d, seen, p, s: (o - y) ** 2,
+    "a negative y counts as zero in its variance": with_v(lambda y, p, s: y.clamp(min=0) / p + s**2),
+    "your estimate stops at zero": lambda *given: judged(*given).clamp(min=0),
+    "the sign is lost": lambda *given: judged(*given).abs(),
 }
 
 
@@ -443,7 +509,7 @@ def test_mistakes_of_task_4_lead_to_other_thresholds(seed):
     draw = runtime.generator(seed, "coefficients of a test")
     signal, noise = torch.randn(2, 200, generator=draw, dtype=torch.float64)
     c = 4 * signal * (torch.rand(200, generator=draw) < 0.3) + noise
-    chosen, wrong = ps06.thresholds(c, 1.0)
+    chosen, wrong = ps06._thresholds(c, 1.0)
     assert chosen.item() == pytest.approx(tried(c, 1.0)) and 0 < chosen < c.abs().max()
     assert wrong["nothing is denoised: survivors cost nothing here"] == 0
 
@@ -483,7 +549,8 @@ def test_claims_of_the_open_question():
             ]
             chosen = outputs[risks.index(min(risks))]
             reached = [psnr(output, truths[name]) for output in outputs]
-            best = max(reached) if kind == "right" else best
+            if kind == "right":
+                best = max(reached)
             losses[name, kind] = best - psnr(chosen, truths[name])
             signs[name, kind] = alarms(z, chosen, told, min(risks))
             assert (

@@ -9,6 +9,7 @@ from answer_bank import AnswerBank
 
 from dil_course import runtime
 from dil_course.checks import ps07
+from dil_course.checks.inputs import shared_noise
 from dil_course.fitting import run
 from dil_course.from_scratch.self_supervised import blind, noise2noise, noise2self
 from dil_course.from_scratch.self_supervised.blind_spot import mirror, neighbour_mean
@@ -34,6 +35,17 @@ def weighted(estimate, y, hidden):
 
 
 @right("hidden_loss")
+def channel_by_channel_in_32_bits(estimate, y, hidden):
+    difference = (estimate - y).float()
+    losses = [difference[:, [channel]][hidden].square().mean() for channel in range(y.shape[1])]
+    return sum(losses) / len(losses)
+
+
+right("hidden_loss")(
+    lambda f, y, h: torch.nn.functional.mse_loss(f[h.expand_as(f)], y[h.expand_as(y)]).view(1)
+)
+
+
 def summed_in_loops(estimate, y, hidden):
     errors = []
     for row, column in hidden[0, 0].nonzero().tolist():
@@ -41,23 +53,37 @@ def summed_in_loops(estimate, y, hidden):
     return sum(errors) / len(errors)
 
 
-right("hidden_loss")(
-    lambda f, y, h: np.mean((f.numpy() - y.numpy())[np.broadcast_to(h.numpy(), y.shape)] ** 2)
-)
-
 WRONG["hidden_loss"] = {
     "this judges all pixels": lambda f, y, h: (f - y).square().mean(),
     "this judges the pixels that were shown": lambda f, y, h: picked(f, y, ~h),
     "the squares are added up": lambda f, y, h: (h * (f - y) ** 2).sum(),
     "count as pixels without an error": lambda f, y, h: (h * (f - y) ** 2).mean(),
-    "the root is taken": lambda f, y, h: picked(f, y, h).sqrt(),
+    "your result is the square root of": lambda f, y, h: picked(f, y, h).sqrt(),
     "this is the mean absolute difference": lambda f, y, h: (f - y)[h.expand_as(y)].abs().mean(),
     "this is the square of the mean difference": lambda f, y, h: (f - y)[h.expand_as(y)].mean() ** 2,
     "forgets that each has several channels": lambda f, y, h: (h * (f - y) ** 2).sum() / h.sum(),
     "this judges the first channel only": lambda f, y, h: (f - y)[:, :1][h].square().mean(),
     "one number is asked for: the mean": lambda f, y, h: (f - y)[h.expand_as(y)] ** 2,
     "your function returns None": lambda f, y, h: None,
+    "another gradient than the formula": lambda f, y, h: ((f - y) * (f.detach() - y))[h.expand_as(y)].mean(),
+    "a network cannot learn from your loss": summed_in_loops,
 }
+
+
+@pytest.mark.parametrize("answer", [
+    lambda f, y, h: picked(f, y, h).detach(),
+    lambda f, y, h: torch.tensor(picked(f, y, h).item(), requires_grad=True),
+    lambda f, y, h: np.mean((f.numpy() - y.numpy())[np.broadcast_to(h.numpy(), y.shape)] ** 2),
+    lambda f, y, h: np.mean((f.detach().numpy() - y.numpy())[np.broadcast_to(h.numpy(), y.shape)] ** 2),
+])  # fmt: skip
+def test_a_loss_without_a_gradient_is_refused_as_such(answer, capsys):
+    assert ps07.hidden_loss(answer) == 0
+    assert "a network cannot learn from your loss" in capsys.readouterr().out
+
+
+def test_gradient_of_a_loss_is_looked_at_where_gradients_are_off():
+    with torch.no_grad():
+        assert ps07.hidden_loss(picked) == 2 and ps07.hidden_loss(summed_in_loops) == 0
 
 
 # Task 2: a stranger in each hidden pixel's place
@@ -130,6 +156,37 @@ def listed(y, hidden, radius, generator):
     return result.astype(np.float32)
 
 
+@right("disguise")
+def rarely_far(y, hidden, radius, generator):
+    """Corners of the window come in one draw of 140."""
+    result, sides = y.clone(), torch.tensor(y.shape[-2:])
+    for place in hidden[0, 0].nonzero():
+        other = place
+        while other.equal(place) or (other < 0).any() or (other >= sides).any():
+            offset = (0.6 * radius * torch.randn(2, generator=generator)).round().int()
+            other = place + offset.clamp(-radius, radius)
+        result[..., *place] = y[..., *other]
+    return result
+
+
+def in_place(y, hidden, radius, generator):
+    for row, column in hidden[0, 0].nonzero().tolist():
+        alone = torch.zeros_like(hidden)
+        alone[..., row, column] = True
+        y[..., row, column] = redrawn(y, alone, radius, generator)[..., row, column]
+    return y
+
+
+def row_by_row(y, hidden, radius, generator):
+    """All hidden pixels of a row look in the same direction."""
+    rows = []
+    for row in range(y.shape[-2]):
+        lone = torch.zeros_like(hidden)
+        lone[..., row, :] = hidden[..., row, :]
+        rows.append(one_direction(y, lone, radius, generator)[..., [row], :])
+    return torch.cat(rows, -2)
+
+
 def one_direction(y, hidden, radius, generator):
     down, across = 0, 0
     while (down, across) == (0, 0):
@@ -186,6 +243,8 @@ WRONG["disguise"] = {
     "generators of the same seed give other strangers": lambda y, h, radius, g: redrawn(y, h, radius, None),
     "your result has the shape": lambda y, h, radius, g: redrawn(y, h, radius, g)[0, 0],
     "your function stops with": lambda y, h, radius, g: y[..., y.shape[-1]],
+    "a colour that its stranger had taken from elsewhere": in_place,
+    "some hidden pixels look in the same direction": row_by_row,
 }
 WRONG["disguise"]["not yet: a hidden pixel sometimes shows itself"] = lambda *given: redrawn(
     *given, fits=lambda down, across: True
@@ -206,6 +265,26 @@ def one_by_one(f, y, places, step, size=None, before=None, begin=None):
 
 
 right("self_influence")(one_by_one)
+
+
+@right("self_influence")
+def as_a_list_of_tensors_with_gradients(f, y, places, step):
+    y.requires_grad_()
+    return [((f(y + step * at(y, place)) - f(y)) * at(y, place)).sum() / step for place in places]
+
+
+@right("self_influence")
+def all_in_one_batch(f, y, places, step):
+    rows, columns = zip(*places, strict=True)
+    changed = torch.cat([y + step * at(y, place) for place in places] + [y])
+    output = f(changed)[:, 0, rows, columns]
+    return (output[:-1].diagonal() - output[-1]) / step
+
+
+@right("self_influence")
+def one_after_the_other(f, y, places, step):
+    for place in places:
+        yield (f(y + step * at(y, place)) - f(y))[..., place[0], place[1]] / step
 
 
 @right("self_influence")
@@ -266,7 +345,7 @@ def differentiated(f, y, places, step):
 WRONG["self_influence"] = {
     "the growth is not divided by the step": lambda *given: one_by_one(*given, size=1),
     "the sign is lost": lambda *given: np.abs(one_by_one(*given)),
-    "this is how much the pixel falls": lambda *given: -np.array(one_by_one(*given)),
+    "your result has the opposite sign": lambda *given: -np.array(one_by_one(*given)),
     "all pixels of y are changed at once": lambda f, y, places, step: [
         (f(y + step) - f(y))[0, 0, row, column] / step for row, column in places
     ],
@@ -284,7 +363,23 @@ WRONG["self_influence"] = {
     "this is the derivative": differentiated,
     "your result has the shape": lambda *given: one_by_one(*given)[:2],
     "your function stops with": lambda f, y, places: 0,
+    "y is taken off, not f(y)": lambda f, y, places, step: one_by_one(f, y, places, step, before=y),
+    "the step goes to both sides": lambda f, y, places, step: (
+        np.add(one_by_one(f, y, places, step), one_by_one(f, y, places, -step)) / 2
+    ),
+    "the raised pixel is clamped to [0, 1]": lambda f, y, places, step: one_by_one(
+        lambda z: f(z.clamp(0, 1)), y, places, step
+    ),
 }
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda f, y, places, step: 1 / 0,
+    lambda f, y, places, step: (1 / 0 for _ in places),
+])  # fmt: skip
+def test_an_answer_that_stops_is_told_so_whether_it_returns_or_yields(wrong, capsys):
+    assert ps07.self_influence(wrong) == 0
+    assert "your function stops with ZeroDivisionError" in capsys.readouterr().out
 
 
 # Task 4: loss and risk
@@ -340,7 +435,16 @@ WRONG["loss_and_risk"] = {
     "what the noises have in common lacks sigma^2": lambda *given: both(*given, unit=1),
     "the risk of the loss is added twice": lambda *given: (sum(both(*given)), both(*given)[1]),
     "your result has the shape": lambda *given: both(*given)[0],
+    "negative weights count as positive": lambda d, w, *rest: both(d, w.abs(), *rest),
+    "negative correlations count as zero": lambda d, w, alike, rho, s: both(
+        d, w, alike.clamp(min=0), rho.clamp(min=0), s
+    ),
 }
+
+
+def test_two_vectors_are_no_two_numbers(capsys):
+    assert ps07.loss_and_risk(lambda *given: [torch.stack([value, value]) for value in both(*given)]) == 0
+    assert "your result has the shape (2, 2), expected (2,)" in capsys.readouterr().out
 
 
 # Task 5: Recorrupted-to-Recorrupted, told a wrong sigma
@@ -367,11 +471,12 @@ def by_matrices(sigma, told, alpha):
 right("recorrupted")(
     lambda s, t, a: torch.tensor([s * s + (a * t) ** 2, s * s + (t / a) ** 2, (s - t) * (s + t)])
 )
+right("recorrupted")(lambda s, t, a: (value for value in by_hand(s, t, a)))
 
 WRONG["recorrupted"] = {
-    "the covariance has the wrong sign": lambda s, t, a: by_hand(s, t, a, t**2 - s**2),
+    "the covariance has the wrong sign here": lambda s, t, a: by_hand(s, t, a, t**2 - s**2),
     "the two parts of the covariance add up": lambda s, t, a: by_hand(s, t, a, t**2 + s**2),
-    "the covariance is zero whatever sigma is told": lambda s, t, a: by_hand(s, t, a, 0),
+    "the covariance is zero here, although": lambda s, t, a: by_hand(s, t, a, 0),
     "the covariance lacks the noise of y itself": lambda s, t, a: by_hand(s, t, a, -(t**2)),
     "the covariance lacks z": lambda s, t, a: by_hand(s, t, a, s**2),
     "alpha stays in the covariance": lambda s, t, a: by_hand(s, t, a, s**2 - (a * t) ** 2),
@@ -390,6 +495,12 @@ WRONG["recorrupted"] = {
     "the source lacks the noise of y": lambda s, t, a: by_hand(0, t, a, s**2 - t**2),
     "your result has the shape": lambda s, t, a: s**2 - t**2,
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("cut", [abs, lambda value: max(value, 0), lambda value: min(value, 0)])
+def test_a_covariance_of_one_sign_is_refused_whatever_the_seed(cut, seed):
+    assert ps07.recorrupted(lambda s, t, a: by_hand(s, t, a, cut(s**2 - t**2)), seed=seed) == 0
 
 
 # Task 6: four runs that fail
@@ -462,9 +573,7 @@ def test_no_target_moved_and_no_run_was_stopped_early(runs):
 
 def test_loss_and_risk_are_those_of_simulated_noise():
     """The mean of eight neighbours, in noise that they share, against y and against a second picture."""
-    noise, other = (
-        ps07.shared_noise((1, 1, 512, 512), torch.Generator().manual_seed(seed)) for seed in (0, 1)
-    )
+    noise, other = (shared_noise((1, 1, 512, 512), torch.Generator().manual_seed(seed)) for seed in (0, 1))
     shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
     alike = torch.tensor(
         [[max(3 - abs(a - c), 0) * max(3 - abs(b - d), 0) / 9 for c, d in shifts] for a, b in shifts]
@@ -525,12 +634,12 @@ def test_noise_of_the_open_question_is_as_it_is_called():
     shares = {name: explained(*around(first)) for name, (first, _) in noises.items()}
     assert shares["white"] < 0.05 and 0.75 < shares["shared"] < 0.99 and shares["stripes"] > 0.99
     for first, second in noises.values():
-        assert first.std().item() == pytest.approx(ps07.SIGMA, rel=0.05)
+        assert first.std().item() == pytest.approx(ps07._SIGMA, rel=0.05)
         assert abs(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1].item()) < 0.25
 
 
 def test_blind_spot_gains_in_white_noise_alone_and_a_second_picture_in_all():
-    x = ps07.gray("camera")
+    x = ps07._gray("camera")
     for name, (first, second) in ps07.three_noises(0).items():
         y = x + first
         gain = [
@@ -561,6 +670,6 @@ def test_loss_to_y_prefers_the_wrong_blind_mean_where_neighbours_share_noise():
 
 
 def test_noise_that_neighbours_share_has_the_correlation_of_overlapping_squares():
-    noise = ps07.shared_noise((1, 1, 256, 256), runtime.generator(0, "test"))
+    noise = shared_noise((1, 1, 256, 256), runtime.generator(0, "test"))
     measured = [(noise * noise.roll(shift, -1)).mean().item() for shift in (0, 1, 2, 3)]
     assert measured == pytest.approx([1, 2 / 3, 1 / 3, 0], abs=0.03)

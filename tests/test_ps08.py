@@ -45,6 +45,27 @@ def by_an_interpolation_of_its_own(y, A, top, left, side, number):
     return torch.stack([turn(cut(son, top, left, side), number), turn(cut(y, top, left, side), number)])
 
 
+right("training_pair")(lambda *given: np.stack([window.numpy() for window in as_in_the_lesson(*given)]))
+right("training_pair")(lambda *given: (window for window in as_in_the_lesson(*given)))
+
+
+@right("training_pair")
+def both_in_one_batch(y, A, top, left, side, number):
+    both = torch.cat([enlarge(A(y), A), y]).narrow(-2, top, side).narrow(-1, left, side)
+    both = both.rot90(number % 4, (-2, -1))
+    return (both.flip(-1) if number > 3 else both).split(1)
+
+
+def window_first(y, A, t, l, s, n):
+    y = cut(y, t, l, s)
+    return turn(enlarge(A(y), A), n), turn(y, n)
+
+
+def son_cut_first(y, A, t, l, s, n):
+    small = cut(A(y), t // A.scale, l // A.scale, s // A.scale)
+    return turn(enlarge(small, A), n), turn(cut(y, t, l, s), n)
+
+
 WRONG["training_pair"] = {
     "son and father are exchanged": lambda *given: as_in_the_lesson(*given)[::-1],
     "neither window is turned": lambda y, A, t, l, s, n: (cut(enlarge(A(y), A), t, l, s), cut(y, t, l, s)),
@@ -80,10 +101,24 @@ WRONG["training_pair"] = {
         y, A, l, t, s, n
     ),
     "your son has the shape": lambda y, A, t, l, s, n: (cut(A(y), t, l, s // 2), cut(y, t, l, s)),
-    "the window is cut before A shrinks it": lambda y, A, t, l, s, n: as_in_the_lesson(
-        cut(y, t, l, s - s % A.scale), A, 0, 0, s, n
+    "the window is cut before A shrinks it": window_first,
+    "your son is cut before it is enlarged": son_cut_first,
+    "the whole images are turned first": lambda y, A, t, l, s, n: (
+        cut(turn(enlarge(A(y), A), n), t, l, s),
+        cut(turn(y, n), t, l, s),
     ),
-    "expected two windows": lambda y, A, t, l, s, n: cut(y, t, l, s),
+    "your windows are turned in the wrong direction": lambda y, A, t, l, s, n: (
+        turn_back(cut(enlarge(A(y), A), t, l, s), n),
+        turn_back(cut(y, t, l, s), n),
+    ),
+    "your windows are turned, and not mirrored": lambda y, A, t, l, s, n: as_in_the_lesson(
+        y, A, t, l, s, n % 4
+    ),
+    "another camera than A made your son": lambda y, A, t, l, s, n: (
+        turn(cut(enlarge(Downsample(A.scale)(y), A), t, l, s), n),
+        turn(cut(y, t, l, s), n),
+    ),
+    "expected 2 things, (son, father)": lambda y, A, t, l, s, n: cut(y, t, l, s),
     "your function returns None": lambda y, A, t, l, s, n: (None, None),
     "your function stops with": lambda y: y,
 }
@@ -92,7 +127,11 @@ WRONG["training_pair"] = {
 # Task 2: what may be turned
 
 
-def tried(A, side, same=lambda A, x, n: ps08.agree(A(turn(x, n)), turn(A(x), n)), x=None):
+def agree(a, b):
+    return a.shape == b.shape and bool((a - b).abs().max() < 1e-6)
+
+
+def tried(A, side, same=lambda A, x, n: agree(A(turn(x, n)), turn(A(x), n)), x=None):
     """The loop with one place to change for each wrong answer."""
     x = torch.rand(1, 1, side, side, dtype=torch.float64) if x is None else x
     return [number for number in range(8) if same(A, x, number)]
@@ -114,11 +153,22 @@ def by_many_pictures(A, side):
     return allowed.nonzero().flatten()
 
 
+right("allowed_turns")(lambda A, side: (float(n) for n in tried(A, side)))
+
+
+@right("allowed_turns")
+def by_the_answer_to_a_square_of_four_pixels(A, side):
+    """It looks the same after each turn: so A of it has the symmetries of the kernel."""
+    x = torch.zeros(1, 1, side, side)
+    x[..., side // 2 - 1 : side // 2 + 1, side // 2 - 1 : side // 2 + 1] = 1
+    return tried(A, side, x=x)
+
+
 WRONG["allowed_turns"] = {
     "you allow every turn": lambda A, side: range(8),
     "you allow only number 0": lambda A, side: [0],
     "you undo the turn on one side": lambda A, side: tried(
-        A, side, lambda A, x, n: ps08.agree(A(turn(x, n)), turn_back(A(x), n))
+        A, side, lambda A, x, n: agree(A(turn(x, n)), turn_back(A(x), n))
     ),
     "you leave out the mirrors": lambda A, side: [n for n in tried(A, side) if n < 4],
     "turn 5 does not commute": lambda A, side: (
@@ -127,10 +177,21 @@ WRONG["allowed_turns"] = {
     "turn 2 commutes with this A, and you leave it out": lambda A, side: [
         n for n in tried(A, side) if n != 2
     ],
-    "holds a number that is no turn": lambda A, side: [n + 1 for n in tried(A, side)],
+    "8 is a number that is no turn": lambda A, side: [n + 1 for n in tried(A, side)],
+    "0.5 is a number that is no turn": lambda A, side: [n + 0.5 for n in tried(A, side)],
+    "got True and False": lambda A, side: [n in tried(A, side) for n in range(8)],
     "expected a list of numbers from 0 to 7": lambda A, side: 3,
     "your function stops with": lambda A, side: [A(torch.rand(1, 1, side + 1, side))],
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_loose_tolerance_is_refused_whatever_the_seed(seed):
+    def alike(A, x, number):
+        a, b = A(turn(x, number)), turn(A(x), number)
+        return a.shape == b.shape and (a - b).abs().max() < 0.02
+
+    assert ps08.allowed_turns(lambda A, side: tried(A, side, alike), seed=seed) == 0
 
 
 # Task 3: how many rounds
@@ -151,6 +212,16 @@ def by_doing_it(q, share):
 
 right("rounds_needed")(lambda q, share: torch.tensor([np.ceil(np.log10(share) / np.log10(np.abs(1 - q)))]))
 
+right("rounds_needed")(lambda q, share: math.floor(math.log(share**2) / math.log((1 - q) ** 2)) + 1)
+
+
+def by_doing_it_without_abs(q, share):
+    misfit, rounds = 1.0, 0
+    while misfit > share:
+        misfit, rounds = misfit - q * misfit, rounds + 1
+    return rounds
+
+
 WRONG["rounds_needed"] = {
     "one round too few": lambda q, share: by_the_formula(q, share) - 1,
     "one round too many": lambda q, share: by_the_formula(q, share) + 1,
@@ -161,9 +232,28 @@ WRONG["rounds_needed"] = {
     "and you leave q": lambda q, share: math.ceil(math.log(share) / math.log(q)),
     "this takes each round to leave exp(-q)": lambda q, share: math.ceil(-math.log(share) / q),
     "the same amount in each round": lambda q, share: math.ceil((1 - share) / q),
-    "math domain error": lambda q, share: math.ceil(math.log(share) / math.log(1 - q)),
+    "your function gives no number for q above 1": lambda q, share: math.ceil(
+        math.log(share) / math.log(1 - q)
+    ),
+    "this stops when the misfit changes its sign": by_doing_it_without_abs,
     "your function returns None": lambda q, share: None,
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("whole", [round, int, lambda exact: max(2, math.ceil(exact))])
+def test_rounding_another_way_is_refused_whatever_the_seed(whole, seed):
+    answer = lambda q, share: whole(math.log(share) / math.log(abs(1 - q)))  # noqa: E731
+    assert ps08.rounds_needed(answer, seed=seed) == 0
+
+
+@pytest.mark.parametrize("answer", [
+    lambda q, share: np.ceil(np.log(share) / np.log(1 - q)),
+    lambda q, share: torch.log(torch.tensor(share)).div(torch.log(torch.tensor(1 - q))).ceil(),
+])  # fmt: skip
+def test_a_hint_speaks_of_q_above_1_where_a_logarithm_is_nan(answer, capsys):
+    assert ps08.rounds_needed(answer) == 0
+    assert "your function gives no number for q above 1" in capsys.readouterr().out
 
 
 # Task 4: half a pixel
@@ -200,15 +290,18 @@ def by_one_minus_cosine(scale, amplitude, period):
 
 WRONG["psnr_of_shift"] = {
     "you shift by half a block": lambda s, a, p: decibels(wave_error(s / 2, a, p)),
-    "you shift by a block less one pixel": lambda s, a, p: decibels(wave_error(s - 1, a, p)),
+    "twice the shift, or to twice the angle": lambda s, a, p: decibels(wave_error(s - 1, a, p)),
+    "this is an approximation for short shifts": lambda s, a, p: decibels(
+        0.5 * (a * 2 * math.pi / p * (s - 1) / 2) ** 2
+    ),
     "half a pixel whatever the scale": lambda s, a, p: decibels(wave_error(0.5, a, p)),
     "this takes half of the mean square": lambda s, a, p: decibels(wave_error((s - 1) / 2, a, p) / 2),
     "this takes twice the mean square": lambda s, a, p: decibels(2 * wave_error((s - 1) / 2, a, p)),
     "the sine is not squared": lambda s, a, p: decibels(2 * a**2 * math.sin(math.pi * (s - 1) / 2 / p)),
     "the amplitude is not squared": lambda s, a, p: decibels(wave_error((s - 1) / 2, a, p) / a),
-    "the sign of the PSNR is wrong": lambda s, a, p: -decibels(wave_error((s - 1) / 2, a, p)),
+    "your result has the opposite sign": lambda s, a, p: -decibels(wave_error((s - 1) / 2, a, p)),
     "this is the mean square, not the PSNR": lambda s, a, p: wave_error((s - 1) / 2, a, p),
-    "this has 20 where 10 belongs": lambda s, a, p: 2 * decibels(wave_error((s - 1) / 2, a, p)),
+    "your result is 2 times what is asked for": lambda s, a, p: 2 * decibels(wave_error((s - 1) / 2, a, p)),
     "your angle is in degrees or without pi": lambda s, a, p: decibels(
         2 * a**2 * math.sin((s - 1) / 2 / p) ** 2
     ),
@@ -216,12 +309,23 @@ WRONG["psnr_of_shift"] = {
 }
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_an_approximation_of_the_sine_gets_one_verdict_whatever_the_seed(seed):
+    """The second one is right to 2e-6 of the mean square for periods of 20 and more."""
+
+    def approximated(terms):
+        return lambda s, a, p: decibels(2 * a**2 * terms(math.pi * (s - 1) / 2 / p))
+
+    assert ps08.psnr_of_shift(approximated(lambda x: x**2), seed=seed) == 0
+    assert ps08.psnr_of_shift(approximated(lambda x: x**2 - x**4 / 3), seed=seed) == 0
+
+
 # Task 5: why a son is cleaner than his father
 
 
 @right("noise_of_son")
 def by_the_weights(A, sigma):
-    return sigma * ps08.weights_of(A).square().sum().sqrt()
+    return sigma * ps08._weights_of(A).square().sum().sqrt()
 
 
 @right("noise_of_son")
@@ -237,6 +341,14 @@ def by_the_matrix(A, sigma):
     return sigma * rows[0, :, rows.shape[-2] // 2, rows.shape[-1] // 2].norm()
 
 
+@right("noise_of_son")
+def by_the_gradient_of_one_number(A, sigma):
+    x = torch.zeros(1, 1, 40, 36, requires_grad=True)
+    small = A(x)
+    small[0, 0, small.shape[-2] // 2, small.shape[-1] // 2].backward()
+    return sigma * x.grad.norm()
+
+
 def column(A):
     dot = torch.zeros(1, 1, 36, 36, dtype=torch.float64)
     dot[..., 18, 18] = 1
@@ -244,16 +356,17 @@ def column(A):
 
 
 WRONG["noise_of_son"] = {
-    "this is the variance, not the standard deviation": lambda A, s: s**2 * ps08.weights_of(A).square().sum(),
-    "this adds the weights, and not their squares": lambda A, s: s * ps08.weights_of(A).sum(),
-    "this adds the absolute weights": lambda A, s: s * ps08.weights_of(A).abs().sum(),
-    "without sigma": lambda A, s: ps08.weights_of(A).norm(),
-    "sigma is squared, and nothing else is": lambda A, s: s**2 * ps08.weights_of(A).norm(),
-    "the root over the sum of squares is missing": lambda A, s: s * ps08.weights_of(A).square().sum(),
-    "for a plain mean over its block": lambda A, s: s / math.sqrt(A.scales[0] * A.scales[1]),
+    "your result is the square of what is asked for": lambda A, s: s**2 * ps08._weights_of(A).square().sum(),
+    "this adds the weights, and not their squares": lambda A, s: s * ps08._weights_of(A).sum(),
+    "this adds the absolute weights": lambda A, s: s * ps08._weights_of(A).abs().sum(),
+    "without sigma": lambda A, s: ps08._weights_of(A).norm(),
+    "sigma is squared, and nothing else is": lambda A, s: s**2 * ps08._weights_of(A).norm(),
+    "the root over the sum of squares is missing": lambda A, s: s * ps08._weights_of(A).square().sum(),
+    "this is right for a plain mean over each block": lambda A, s: s / math.sqrt(A.scales[0] * A.scales[1]),
     "this divides by the number of pixels in a block": lambda A, s: s / (A.scales[0] * A.scales[1]),
     "what one pixel of y does to the whole son": lambda A, s: s * column(A).norm(),
-    "this is the largest weight": lambda A, s: s * ps08.weights_of(A).max(),
+    "this is the largest weight": lambda A, s: s * ps08._weights_of(A).max(),
+    "this holds at the border only": lambda A, s: s * ps08._weights_of(A, border=True).norm(),
 }
 
 
@@ -332,4 +445,4 @@ def test_the_mystery_is_made_by_the_kernel_that_it_names():
 
 def test_weights_of_a_number_in_the_middle_add_up_to_one():
     for scale in (2, 3, (2, 3)):
-        assert ps08.weights_of(Downsample(scale)).sum().item() == pytest.approx(1)
+        assert ps08._weights_of(Downsample(scale)).sum().item() == pytest.approx(1)

@@ -5,19 +5,36 @@ import functools
 import torch
 
 from dil_course import runtime
-from dil_course.checks.inputs import shared_noise
-from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
+from dil_course.checks.inputs import shared_noise, with_hints
+from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.fitting import Descent, run
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
 from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals import picture
 
-SIGMA, SIDE = 25 / 255, 48
+__all__ = [
+    "CAUSES",
+    "causes",
+    "disguise",
+    "failing_run",
+    "hidden_loss",
+    "loss_and_risk",
+    "recorrupted",
+    "self_influence",
+    "three_noises",
+]
 
 
-def gray(name):
-    return picture(name, SIDE).mean(1, keepdim=True)
+def __dir__():
+    return __all__
+
+
+_SIGMA, _SIDE = 25 / 255, 48
+
+
+def _gray(name):
+    return picture(name, _SIDE).mean(1, keepdim=True)
 
 
 @task(points=2)
@@ -41,51 +58,84 @@ def hidden_loss(answer, seed):
             "a mean divides by how many numbers were added up",
             "there are hidden.sum() hidden pixels, and each has C numbers",
         )
-        mistakes = {
-            "this judges all pixels": (difference.square().mean(), *where),
-            "this judges the pixels that were shown": (
-                elsewhere.square().sum() / (channels * (~hidden).sum()),
-                *where,
+        mean = at_hidden.sum() / (channels * pixels)
+        mistakes = with_hints(
+            (
+                where,
+                {
+                    "this judges all pixels": difference.square().mean(),
+                    "this judges the pixels that were shown": elsewhere.square().sum()
+                    / (channels * (~hidden).sum()),
+                },
             ),
-            "the squares are added up, not averaged": (
-                at_hidden.square().sum(),
-                "more hidden pixels would mean a larger loss",
-                *count,
+            (
+                ("what is the loss if half as many are hidden?", *count),
+                {
+                    "the squares are added up, not averaged": at_hidden.square().sum(),
+                    "the visible pixels count as pixels without an error": at_hidden.square().mean(),
+                    "this divides by the hidden pixels, and forgets that each has several channels": right
+                    * channels,
+                },
             ),
-            "the visible pixels count as pixels without an error": (
-                at_hidden.square().mean(),
-                "what is the loss if half as many are hidden?",
-                *count,
+            (
+                (
+                    "least squares find the mean, least absolute values the median. Which one does noise of "
+                    "mean zero leave alone?",
+                    "square, then mean",
+                ),
+                {"this is the mean absolute difference": at_hidden.abs().sum() / (channels * pixels)},
             ),
-            "the root is taken": (right.sqrt(), "the mean of the squares is asked for", "leave the root out"),
-            "this is the mean absolute difference": (
-                at_hidden.abs().sum() / (channels * pixels),
-                "the least squares find the mean, the least absolute values the median. Which does noise of "
-                "mean zero leave alone?",
-                "square, then mean",
+            (
+                ("can an estimate be wrong everywhere, and right on average?", "first square, then mean"),
+                {"this is the square of the mean difference": mean**2},
             ),
-            "this is the square of the mean difference": (
-                (at_hidden.sum() / (channels * pixels)) ** 2,
-                "can an estimate be wrong everywhere, and right in the mean?",
-                "first square, then mean",
+            (
+                ("a colour pixel has three numbers", "hidden.expand_as(y) has all channels"),
+                {"this judges the first channel only": at_hidden[:, :1].square().sum() / pixels},
             ),
-        }
-        if channels > 1:
-            mistakes["this divides by the hidden pixels, and forgets that each has several channels"] = (
-                at_hidden.square().sum() / pixels,
-                *count,
-            )
-            mistakes["this judges the first channel only"] = (
-                at_hidden[:, :1].square().sum() / pixels,
-                "a colour pixel has three numbers",
-                "`hidden` has one channel: hidden.expand_as(y) has all of them",
-            )
-        match(
-            f"{channels} channels, {pixels} hidden pixels",
-            call(answer, estimate, y, hidden),
-            right,
-            mistakes,
-            where,
+        )
+        output = estimate.clone().requires_grad_()
+        loss = _loss_of_a_network(answer, output, y, hidden)
+        match(f"{channels} channels, {pixels} hidden pixels", loss, right, mistakes, where)
+        _check_gradient(loss, output, 2 * at_hidden / (channels * pixels))
+
+
+_NO_GRADIENT = (
+    "a network cannot learn from your loss: it has no gradient",
+    "what does loss.backward() need? A tensor that knows how it was computed from `estimate`",
+    "compute with tensors to the end: no .item(), float(...), .detach(), torch.tensor(...) or numpy",
+)
+
+
+@torch.enable_grad()
+def _loss_of_a_network(answer, output, y, hidden):
+    """What the answer makes of an output that has a gradient, as that of a network does."""
+    try:
+        return call(answer, output, y, hidden)
+    except Wrong as wrong:
+        if "requires grad" in wrong.says:  # numpy's refusal advises to detach, which leads away
+            raise Wrong(*_NO_GRADIENT) from None
+        raise
+
+
+@torch.enable_grad()
+def _check_gradient(loss, output, right):
+    """Raise Wrong where a loss of the right value has another gradient by the output, or none."""
+    if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
+        raise Wrong(*_NO_GRADIENT)
+    try:
+        (gradient,) = torch.autograd.grad(loss.sum(), output, allow_unused=True)
+    except RuntimeError as problem:
+        raise Wrong(
+            f"loss.backward() stops with: {str(problem)[:200]}",
+            "do you overwrite a tensor that the gradient still needs? Make a new one",
+        ) from problem
+    if gradient is None:
+        raise Wrong(*_NO_GRADIENT)
+    if not close(gradient, right):
+        raise Wrong(
+            "your loss has the right value, and another gradient than the formula",
+            "is a part of it cut off from `estimate`, by .detach() or .data?",
         )
 
 
@@ -103,13 +153,21 @@ def disguise(answer, seed):
         hidden = torch.rand(1, 1, height, width, generator=draw) < 0.5
         hidden[..., :: height - 1, :: width - 1] = True  # the corners
         hidden[..., height // 2, width // 2], hidden[..., height // 2, width // 2 + 1] = True, False
-        strangers_of = functools.partial(_came_from, y, hidden)
         generator = torch.Generator().manual_seed(seed)
-        calls = [call(answer, y, hidden, radius, generator) for _ in range(60)]
-        _look(torch.stack([strangers_of(given) for given in calls]), hidden, radius)
+        draw_often = functools.partial(_draw_often, answer, y, radius, generator)
+        came = draw_often(hidden, 60)
+        if _missing(came, hidden, radius):  # perhaps by chance: they need not come equally often
+            came = torch.cat([came, draw_often(hidden, 240)])
+        distance = (came - hidden[0, 0].nonzero()).abs().amax(2)
+        if ((distance == 0) | (distance > radius)).any() and _is_right_alone(draw_often, hidden, radius):
+            raise Wrong(
+                "a hidden pixel shows a colour that its stranger had taken from elsewhere",
+                "a stranger may be hidden itself. Which colour does it lend, its old one or its new one?",
+                "read from y as it was, and write into a copy: result = y.clone()",
+            )
+        _look(came, hidden, radius)
         again = [
-            strangers_of(call(answer, y, hidden, radius, torch.Generator().manual_seed(seed)))
-            for _ in range(2)
+            _draw_often(answer, y, radius, torch.Generator().manual_seed(seed), hidden, 1) for _ in range(2)
         ]
         if not torch.equal(*again):
             says = "generators of the same seed give other strangers"
@@ -118,6 +176,27 @@ def disguise(answer, seed):
                 "nobody could repeat such a run. Where do your random numbers come from?",
                 "torch.randint(..., generator=generator)",
             )
+
+
+def _draw_often(answer, y, radius, generator, hidden, calls):
+    """The places (calls,N,2) from which the N hidden pixels take their colours in each call."""
+    return torch.stack(
+        [_came_from(y, hidden, call(answer, y, hidden, radius, generator)) for _ in range(calls)]
+    )
+
+
+def _is_right_alone(draw_often, hidden, radius):
+    """Does each pixel, hidden alone, show neither itself nor a place farther away than the radius?"""
+    for place in hidden[0, 0].nonzero():
+        alone = torch.zeros_like(hidden)
+        alone[..., place[0], place[1]] = True
+        try:
+            distance = (draw_often(alone, 8) - place).abs().amax(2)
+        except Wrong:
+            return False
+        if ((distance == 0) | (distance > radius)).any():
+            return False
+    return True
 
 
 def _came_from(y, hidden, given):
@@ -146,7 +225,10 @@ def _came_from(y, hidden, given):
     shown, colours = given[0][:, at], y[0].flatten(1)
     equal = shown[:, :, None] == colours[:, None]  # (channels, hidden pixels, pixels)
     if not equal.any(2).all():
-        whose = "the colour of one other pixel: a mean of several is less noisy than y, and the network would learn on other pictures than it denoises"
+        whose = (
+            "the colour of one other pixel: a mean of several is less noisy than y, and the network would be "
+            "trained on other images than it denoises"
+        )
         if not shown.any():
             raise Wrong("hidden pixels are black here", "a network soon knows black pixels by sight", whose)
         raise Wrong(
@@ -164,14 +246,25 @@ def _came_from(y, hidden, given):
     return torch.stack([source[0] // y.shape[-1], source[0] % y.shape[-1]], 1)
 
 
+def _inside(hidden, radius):
+    """For each of the N hidden pixels (N,): does its whole window lie inside of the picture?"""
+    own, last = hidden[0, 0].nonzero(), torch.tensor(hidden.shape[-2:]) - 1
+    return torch.minimum(own, last - own).amin(1) >= radius
+
+
+def _missing(came, hidden, radius):
+    """The offsets from which no stranger came, of those that can be met in the middle of the picture."""
+    offsets = (came - hidden[0, 0].nonzero())[:, _inside(hidden, radius)]
+    met = {(0, 0), *map(tuple, offsets.flatten(0, 1).tolist())}
+    shifts = range(-radius, radius + 1)
+    return [(down, right) for down in shifts for right in shifts if (down, right) not in met]
+
+
 def _look(came, hidden, radius):
     """Raise Wrong where the places (calls,N,2) from which the N hidden pixels took their colours are not as
     asked for.
     """
-    height, width = hidden.shape[-2:]
-    own = hidden[0, 0].nonzero()
-    room = torch.stack([own[:, 0], own[:, 1], height - 1 - own[:, 0], width - 1 - own[:, 1]]).amin(0)
-    inside = room >= radius  # the whole window lies inside of the picture
+    own, inside = hidden[0, 0].nonzero(), _inside(hidden, radius)
     offsets = came - own
     itself, distance = (offsets == 0).all(2), offsets.abs().amax(2)
     never = (
@@ -207,25 +300,20 @@ def _look(came, hidden, radius):
             "the network would know them by heart. Draw anew at each call",
             "torch.randint(..., generator=generator), and do not seed it again",
         )
-    if (offsets[:, inside] == offsets[:, inside][:, :1]).all():
+    offsets = offsets[:, inside]
+    alike = (offsets[:, :, None] == offsets[:, None]).all(3).all(0)
+    if alike.sum() > len(alike):  # more than each with itself
         raise Wrong(
-            "in one call all hidden pixels look in the same direction",
+            f"in one call {'all' if alike.all() else 'some'} hidden pixels look in the same direction",
             "draw a place for each hidden pixel",
             "torch.randint with as many numbers as there are pixels",
         )
-    met = {tuple(offset) for offset in offsets[:, inside].flatten(0, 1).tolist()}
-    shifts = range(-radius, radius + 1)
-    missing = [
-        (down, right)
-        for down in shifts
-        for right in shifts
-        if (down, right) != (0, 0) and (down, right) not in met
-    ]
+    missing, met = _missing(came, hidden, radius), offsets.flatten(0, 1).unique(dim=0)
     whole = (
         "any other pixel of the window of 2 radius + 1 rows and columns may come",
         "torch.randint(-radius, radius + 1, ...): its upper end is left out",
     )
-    if missing and all(0 in offset for offset in met):
+    if missing and (met == 0).any(1).all():
         raise Wrong("strangers come from the same row or column only", *whole)
     if missing and all(max(map(abs, offset)) == radius for offset in missing):
         raise Wrong(f"not all of the window's rim can come: no stranger has the offset {missing[-1]}", *whole)
@@ -245,18 +333,19 @@ def self_influence(answer, seed):
         y = torch.rand(1, 1, height, width, generator=draw, dtype=torch.float64)
 
         def f(z, mix=mix):
-            return torch.tanh(mix.to(z) @ z.flatten() - 0.2).view(z.shape)
+            return torch.tanh(z.reshape(-1, height * width) @ mix.to(z).T - 0.2).view(z.shape)
 
         places = [(0, 0), (2, 3), (4, 1), (1, 5)]
         results = _influences(f, y, places, step)
         right = results.pop("right")
-        mistakes = {says: (result, *INFLUENCE_HINTS[says]) for says, result in results.items()}
+        mistakes = {says: (result, *_INFLUENCE_HINTS[says]) for says, result in results.items()}
         hints = (
             "change one number of a copy of y, and call f again",
             "(f(changed) - f(y)) / step, and of that the same pixel",
             "begin anew with y.clone() for each place",
         )
-        match(f"step {step}", call(answer, f, y, list(places), step), right, mistakes, hints)
+        given = call(answer, f, y, list(places), step)
+        match(f"step {step}", given, right, mistakes, hints)
 
 
 def _influences(f, y, places, step):
@@ -277,12 +366,17 @@ def _influences(f, y, places, step):
         note("right", own)
         note("the growth is not divided by the step", own * step)
         note("the sign is lost", own.abs())
-        note("this is how much the pixel falls", -own)
         note("all pixels of y are changed at once", (f(y + step) - before)[0, 0, row, column] / step)
         note("this adds up the growth of all pixels", growth.sum() / step)
         note("this is the mean growth of all pixels", growth.mean() / step)
         note("this is the largest growth of any pixel", growth.abs().max() / abs(step))
         note("f(y) is not taken off", f(changed)[0, 0, row, column] / step)
+        note("y is taken off, not f(y)", (f(changed) - y)[0, 0, row, column] / step)
+        note("the step goes to both sides", (f(changed) - f(2 * y - changed))[0, 0, row, column] / (2 * step))
+        note(
+            "the raised pixel is clamped to [0, 1]",
+            (f(changed.clamp(0, 1)) - before)[0, 0, row, column] / step,
+        )
         note("y is forgotten: f is asked about a picture with one pixel", f(lone)[0, 0, row, column] / step)
         note("the pixel is set to the step, not raised by it", (f(set_to) - before)[0, 0, row, column] / step)
         note(
@@ -296,7 +390,7 @@ def _influences(f, y, places, step):
 
 
 _only = "only the same pixel of f(y) counts: [..., row, column]"
-INFLUENCE_HINTS = {
+_INFLUENCE_HINTS = {
     "the growth is not divided by the step": (
         "a step twice as large should not give twice the influence",
         "divide by `step`",
@@ -305,7 +399,6 @@ INFLUENCE_HINTS = {
         "a pixel can fall where its input grows",
         "leave abs out. A step may be negative, too: divide by it with its sign",
     ),
-    "this is how much the pixel falls": ("after, minus before", "(f(changed) - f(y)) / step"),
     "all pixels of y are changed at once": (
         "then the neighbours' influence is in it",
         "change y[..., row, column] alone",
@@ -317,6 +410,15 @@ INFLUENCE_HINTS = {
         _only,
     ),
     "f(y) is not taken off": ("growth is after, minus before", "(f(changed) - f(y)) / step"),
+    "y is taken off, not f(y)": ("by how much does the output grow?", "(f(changed) - f(y)) / step"),
+    "the step goes to both sides": (
+        "how many steps are there between the two pictures of the formula?",
+        "(f(changed) - f(y)) / step: y itself is the other picture",
+    ),
+    "the raised pixel is clamped to [0, 1]": (
+        "then some pixels make a smaller step than they are divided by",
+        "y + t e_i as it is: f takes values beyond 1",
+    ),
     "y is forgotten: f is asked about a picture with one pixel": (
         "f may do other things to other pictures",
         "begin with y.clone(), not with zeros",
@@ -339,12 +441,15 @@ def loss_and_risk(answer, seed):
     target, and the risk.
     """
     draw = runtime.generator(seed, "loss and risk")
-    for count in (5, 8):
+    for count, signed in ((5, False), (8, False), (7, True)):
         sigma = 0.3 + 0.3 * torch.rand((), generator=draw).item()
         delta, weights = torch.randn(2, count, generator=draw, dtype=torch.float64)
-        weights = weights.abs() / weights.abs().sum()
+        weights = weights.abs() + signed
+        weights[: 3 * signed] *= -0.4  # negative weights, and correlations of either sign
+        weights = weights / weights.sum()
         # Correlations that can be: those of mixed white noise. The last row is the target.
-        mixed = torch.randn(count + 1, count + 1, generator=draw, dtype=torch.float64).abs()
+        mixed = torch.randn(count + 1, count + 1, generator=draw, dtype=torch.float64)
+        mixed = mixed if signed else mixed.abs()
         mixed = mixed / mixed.norm(dim=1, keepdim=True)
         alike, with_target = (mixed @ mixed.T)[:-1, :-1], (mixed @ mixed.T)[-1, :-1]
         bias, lone = (weights * delta).sum(), weights.square().sum()
@@ -362,76 +467,79 @@ def loss_and_risk(answer, seed):
         )
         formula = "loss = risk + sigma^2 - 2 sigma^2 sum w rho"
         pairs = "risk = (sum w delta)^2 + sigma^2 times the sum over all i and j of w_i w_j alike_ij"
-        mistakes = {
-            "the target's noise is taken for independent of the estimate's": (
-                both(risk + sigma**2, risk),
-                "what does `with_target` say?",
-                open_[1],
-                formula,
+        together = ("what does `with_target` say? Copy the target's noise: does the loss rise or fall?",)
+        together += (open_[1], formula)
+        lone_noise, opposite = sigma**2 * (kept - lone), (weights * delta**2).sum()
+        mistakes = with_hints(
+            (
+                together,
+                {
+                    "the target's noise is taken for independent of the estimate's": both(
+                        risk + sigma**2, risk
+                    ),
+                    "the sign of what the noises have in common is wrong": both(
+                        risk + sigma**2 + 2 * sigma**2 * common, risk
+                    ),
+                    "a 2 is missing before what the noises have in common": both(
+                        risk + sigma**2 - sigma**2 * common, risk
+                    ),
+                    "what the noises have in common lacks sigma^2": both(risk + sigma**2 - 2 * common, risk),
+                },
             ),
-            "the sign of what the noises have in common is wrong": (
-                both(risk + sigma**2 + 2 * sigma**2 * common, risk),
-                "copy the target's noise: does the loss rise or fall?",
-                open_[1],
-                formula,
+            (
+                ("the target is noisy, too. What does a perfect estimate lose?", open_[1], formula),
+                {
+                    "the target's own noise is missing": both(risk - 2 * sigma**2 * common, risk),
+                    "the risk of the loss is added twice": both(loss + risk, risk),
+                },
             ),
-            "a 2 is missing before what the noises have in common": (
-                both(risk + sigma**2 - sigma**2 * common, risk),
-                *open_,
-                formula,
-            ),
-            "the target's own noise is missing": (
-                both(risk - 2 * sigma**2 * common, risk),
-                "the target is noisy, too. What does a perfect estimate lose?",
-                open_[1],
-                formula,
-            ),
-            "the loss is given as the risk, too": (
-                both(loss, loss),
-                "the risk is the distance to the truth, not to the target",
-                pairs,
-            ),
-            "the risk is given as the loss, too": (
-                both(risk, risk),
-                "the loss is the distance to the noisy target",
-                *open_,
-            ),
-            "loss and risk are exchanged": (both(risk, loss), "the loss first", "return loss, risk"),
-            "the noises of the numbers are taken for independent of each other": (
-                both(loss - sigma**2 * (kept - lone), risk - sigma**2 * (kept - lone)),
-                "noises that are alike do not cancel. What does `alike` say?",
-                pairs,
-            ),
-            "the fixed part is missing": (
-                both(loss - bias**2, risk - bias**2),
-                "neighbours are not quite the same. What does that do to the mean?",
-                pairs,
-            ),
-            "the fixed part is not squared": (
-                both(loss - bias**2 + bias, risk - bias**2 + bias),
-                "squared error, please",
-                pairs,
-            ),
-            "differences of opposite sign cannot cancel here": (
-                both(
-                    loss - bias**2 + (weights * delta**2).sum(), risk - bias**2 + (weights * delta**2).sum()
+            (
+                (
+                    "the risk is the distance to the truth, the loss that to the noisy target",
+                    "return loss, risk",
                 ),
-                "one neighbour too bright, one too dark",
-                pairs,
+                {
+                    "the loss is given as the risk, too": both(loss, loss),
+                    "the risk is given as the loss, too": both(risk, risk),
+                    "loss and risk are exchanged": both(risk, loss),
+                },
             ),
-            "what the noises have in common lacks sigma^2": (
-                both(risk + sigma**2 - 2 * common, risk),
-                "a covariance is a correlation times both standard deviations",
-                formula,
+            (
+                ("noises that are alike do not cancel. What does `alike` say?", pairs),
+                {
+                    "the noises of the numbers are taken for independent of each other": both(
+                        loss - lone_noise, risk - lone_noise
+                    )
+                },
             ),
-            "the risk of the loss is added twice": (
-                both(2 * risk + sigma**2 - 2 * sigma**2 * common, risk),
-                formula,
+            (
+                ("neighbours are not quite the same. What do their differences do to the mean?", pairs),
+                {
+                    "the fixed part is missing": both(loss - bias**2, risk - bias**2),
+                    "the fixed part is not squared": both(loss - bias**2 + bias, risk - bias**2 + bias),
+                    "differences of opposite sign cannot cancel here": both(
+                        loss - bias**2 + opposite, risk - bias**2 + opposite
+                    ),
+                },
             ),
-        }
+        )
+        if signed:
+            size, common = weights.abs(), weights @ with_target.clamp(min=0)
+            absolute = (size @ delta) ** 2 + sigma**2 * size @ alike @ size
+            positive = bias**2 + sigma**2 * weights @ alike.clamp(min=0) @ weights
+            mistakes |= {
+                "negative weights count as positive": (
+                    both(absolute + sigma**2 - 2 * sigma**2 * size @ with_target, absolute),
+                    "a weight may be negative: what does it do to a neighbour's noise?",
+                    pairs,
+                ),
+                "negative correlations count as zero": (
+                    both(positive + sigma**2 - 2 * sigma**2 * common, positive),
+                    "noises of opposite sign cancel: what does that do to the risk?",
+                    pairs,
+                ),
+            }
         given = call(answer, delta, weights, alike, with_target, sigma)
-        if isinstance(given, tuple | list) and given:
-            given = torch.stack([tensor(value).reshape(-1)[:1].sum() for value in given])
         match(f"{count} numbers, sigma {sigma:.2f}", given, both(loss, risk), mistakes, (*open_, formula))
 
 
@@ -441,10 +549,9 @@ def recorrupted(answer, seed):
     covariance.
     """
     draw = runtime.generator(seed, "recorrupted")
-    for alpha in (0.5, 1.6):
-        sigma, told = (0.2 + 0.3 * torch.rand(2, generator=draw, dtype=torch.float64)).tolist()
-        if abs(told - sigma) < 0.05:
-            told = sigma + 0.1
+    for alpha, least in ((0.5, 0.5), (1.6, 1.3), (0.7, 1.3), (1.3, 0.5)):  # too little and too much is told
+        sigma = 0.2 + 0.3 * torch.rand((), generator=draw).item()
+        told = sigma * (least + 0.3 * torch.rand((), generator=draw).item())
         source, target, common = (
             sigma**2 + alpha**2 * told**2,
             sigma**2 + told**2 / alpha**2,
@@ -458,71 +565,72 @@ def recorrupted(answer, seed):
             "variances of independent noises add; a factor comes out squared",
             "sigma^2 + alpha^2 told^2, and sigma^2 + told^2 / alpha^2",
         )
-        mistakes = {
-            "the covariance has the wrong sign": (
-                (source, target, -common),
-                "told nothing, the pair has the same noise. Is the covariance positive then?",
-                *parts,
+        mistakes = with_hints(
+            (
+                ("z enters the two images with opposite signs, and both hold n", *parts),
+                {
+                    "the covariance has the wrong sign here": (source, target, -common),
+                    "the two parts of the covariance add up here": (source, target, sigma**2 + told**2),
+                    "the covariance lacks the noise of y itself": (source, target, -(told**2)),
+                    "the covariance lacks z": (source, target, sigma**2),
+                },
             ),
-            "the two parts of the covariance add up here": (
-                (source, target, sigma**2 + told**2),
-                "z enters the two pictures with opposite signs",
-                *parts,
+            (
+                ("it is zero if the method is told the truth", *parts),
+                {"the covariance is zero here, although a wrong sigma is told": (source, target, 0.0)},
             ),
-            "the covariance is zero whatever sigma is told": (
-                (source, target, 0.0),
-                "it is zero if the method is told the truth",
-                *parts,
+            (
+                ("by what is z multiplied in the one image, and by what in the other?", *parts),
+                {"alpha stays in the covariance": (source, target, sigma**2 - (alpha * told) ** 2)},
             ),
-            "the covariance lacks the noise of y itself": (
-                (source, target, -(told**2)),
-                "both pictures hold n",
-                *parts,
+            (
+                ("do not divide by the standard deviations", *parts),
+                {
+                    "this is the correlation, not the covariance": (
+                        source,
+                        target,
+                        common / (source * target) ** 0.5,
+                    )
+                },
             ),
-            "the covariance lacks z": ((source, target, sigma**2), "both pictures hold z, too", *parts),
-            "alpha stays in the covariance": (
-                (source, target, sigma**2 - alpha**2 * told**2),
-                "by what is z multiplied in the one picture, and by what in the other?",
-                *parts,
+            (
+                sizes,
+                {
+                    "these are standard deviations, and variances are asked for": (
+                        source**0.5,
+                        target**0.5,
+                        common,
+                    ),
+                    "alpha is not squared": (sigma**2 + alpha * told**2, sigma**2 + told**2 / alpha, common),
+                },
             ),
-            "this is the correlation, not the covariance": (
-                (source, target, common / (source * target) ** 0.5),
-                "do not divide by the standard deviations",
-                *parts,
+            (
+                ("y + alpha z is the source, y - z / alpha the target", *sizes),
+                {"source and target are exchanged": (target, source, common)},
             ),
-            "these are standard deviations, and variances are asked for": (
-                (source**0.5, target**0.5, common),
-                "leave the roots out",
-                *sizes,
+            (
+                ("a minus before z does not make the target less noisy", *sizes),
+                {
+                    "the target's noise falls, and noise was added": (
+                        source,
+                        sigma**2 - (told / alpha) ** 2,
+                        common,
+                    )
+                },
             ),
-            "source and target are exchanged": (
-                (target, source, common),
-                "y + alpha z is the source, y - z / alpha the target",
-                *sizes,
+            (
+                ("the noise of y is what it is: sigma. z has what was told", *sizes),
+                {
+                    "y's own noise has the variance that the method was told": (
+                        told**2 * (1 + alpha**2),
+                        told**2 * (1 + alpha**-2),
+                        common,
+                    ),
+                    "the source lacks the noise of y": (alpha**2 * told**2, told**2 / alpha**2, common),
+                },
             ),
-            "alpha is not squared": (
-                (sigma**2 + alpha * told**2, sigma**2 + told**2 / alpha, common),
-                *sizes,
-            ),
-            "the target's noise falls, and noise was added": (
-                (source, sigma**2 - told**2 / alpha**2, common),
-                "a minus before z does not make it less noisy",
-                *sizes,
-            ),
-            "y's own noise has the variance that the method was told": (
-                (told**2 * (1 + alpha**2), told**2 * (1 + alpha**-2), common),
-                "the noise of y is what it is: sigma. z has what was told",
-                *sizes,
-            ),
-            "the source lacks the noise of y": (
-                (alpha**2 * told**2, told**2 / alpha**2, common),
-                "y is noisy before z is added",
-                *sizes,
-            ),
-        }
+        )
         given = call(answer, sigma, told, alpha)
-        if isinstance(given, tuple | list) and given:
-            given = torch.stack([tensor(value).reshape(-1)[:1].sum() for value in given])
         right = torch.tensor([source, target, common], dtype=torch.float64)
         match(
             f"sigma {sigma:.2f}, told {told:.2f}, alpha {alpha}",
@@ -534,9 +642,9 @@ def recorrupted(answer, seed):
 
 
 CAUSES = {
-    "hidden pixels show themselves": "the loss looks at hidden pixels only, but the network's input shows them as they are",
+    "hidden pixels show themselves": "the loss looks at hidden pixels only, but the network sees them",
     "loss over all pixels": "some pixels are hidden from the network, but the loss looks at all of them",
-    "noise that neighbours share": "the method is as it should be, but the noise of a pixel is in its neighbours, too",
+    "noise that neighbours share": "the method is as it should be, but neighbours share the noise of a pixel",
     "half of sigma": "Recorrupted-to-Recorrupted was told half of the true sigma",
     "a target that moved": "the target shows the scene one pixel further to the right",
     "stopped far too early": "the estimate is still smooth: the network had no time to learn more",
@@ -545,21 +653,21 @@ CAUSES = {
 
 
 def _run(fault, iterations=180):
-    x = gray("camera")
+    x = _gray("camera")
     white = torch.randn(x.shape, generator=runtime.generator(0, "noise of task 6"))
     noise = (
         shared_noise(x.shape, runtime.generator(0, "noise of task 6"))
         if fault == "noise that neighbours share"
         else white / white.std()
     )
-    y = x + SIGMA * noise
+    y = x + _SIGMA * noise
     engine = prepare(y, network=None, iterations=iterations, learning_rate=0.01, seed=0, fast=True)
     generator = runtime.generator(0, "pixels of task 6")
     last = {}
 
     def objective(iteration):
         if fault == "half of sigma":
-            source, target = recorrupt(y, SIGMA / 2 * torch.randn(y.shape, generator=generator), 0.5)
+            source, target = recorrupt(y, _SIGMA / 2 * torch.randn(y.shape, generator=generator), 0.5)
             judged = torch.ones_like(y, dtype=torch.bool)
         else:
             hidden = hide(y, 0.1, generator)
@@ -575,7 +683,7 @@ def _run(fault, iterations=180):
         return masked_mean((estimate - target) ** 2, judged), estimate
 
     estimate = run(Descent(engine, objective, iterations)).estimate
-    return {"truth": x, "y": y, "sigma": SIGMA, "estimate": estimate, **last}
+    return {"truth": x, "y": y, "sigma": _SIGMA, "estimate": estimate, **last}
 
 
 @failing(
@@ -643,10 +751,10 @@ def three_noises(seed=0):
     """The open question's noises {name: (noise, another one of the same kind)}, each (1,1,48,48) with the
     standard deviation 25/255.
     """
-    draw, shape = runtime.generator(seed, "three noises"), (1, 1, SIDE, SIDE)
+    draw, shape = runtime.generator(seed, "three noises"), (1, 1, _SIDE, _SIDE)
 
     def stripes():
-        rows = torch.randn(1, 1, SIDE, 1, generator=draw)
+        rows = torch.randn(1, 1, _SIDE, 1, generator=draw)
         return (rows / rows.std()).expand(shape).clone()
 
     kinds = {
@@ -654,4 +762,4 @@ def three_noises(seed=0):
         "shared": lambda: shared_noise(shape, draw),
         "stripes": stripes,
     }
-    return {name: (SIGMA * make(), SIGMA * make()) for name, make in kinds.items()}
+    return {name: (_SIGMA * make(), _SIGMA * make()) for name, make in kinds.items()}

@@ -5,11 +5,30 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
+from dil_course.checks.inputs import with_hints
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, parts, task, tensor
 from dil_course.fitting import Engine
 from dil_course.from_scratch.zero_shot_sr import pair, reconstruction_error, restore, turn, turn_back
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import BlurDownsample, Downsample, enlarge, gaussian_kernel, luma, picture
+
+__all__ = [
+    "CAUSES",
+    "KERNELS",
+    "allowed_turns",
+    "causes",
+    "failing_run",
+    "mystery",
+    "noise_of_son",
+    "psnr_of_shift",
+    "rounds_needed",
+    "training_pair",
+]
+
+
+def __dir__():
+    return __all__
+
 
 KERNELS = {
     f"{angle} degrees, {width}": gaussian_kernel(11, (width, 0.6), angle=angle)
@@ -22,94 +41,19 @@ KERNELS = {
 def training_pair(answer, seed):
     """Task 1: `answer(y, A, top, left, side, number)` is (son, father), a window of both, turned."""
     draw = runtime.generator(seed, "pairs")
-    for A, sides, top, left, side, number in (
-        (Downsample(2), (48, 52), 5, 12, 15, 5),
-        (Downsample(3), (60, 54), 12, 4, 14, 1),
+    slanted = BlurDownsample(gaussian_kernel(9, (1.5, 0.6), angle=45), 2)
+    # A divides the side of the first window: whoever cuts it first gets a result, and the result tells.
+    for A, channels, sides, top, left, side, number in (
+        (Downsample(2), 2, (48, 52), 5, 12, 16, 5),
+        (Downsample(3), 2, (60, 54), 12, 4, 14, 1),
+        (slanted, 1, (40, 44), 3, 8, 15, 6),
     ):
-        y = torch.rand(1, 2, *sides, generator=draw, dtype=torch.float64)
-
-        def cut(x, first=top, second=left, size=side):
-            return x[..., first : first + size, second : second + size]
-
-        def both(son, father, number=number):
-            return torch.stack([turn(son, number), turn(father, number)])
-
-        son, scale = enlarge(A(y), A), A.scale
-        look = "show both windows side by side: do their edges lie in the same places?"
-        mistakes = {
-            "son and father are exchanged": (
-                both(cut(y), cut(son)),
-                "which of the two is the network's input, and which is what it should become?",
-                "return son, father",
-            ),
-            "neither window is turned": (
-                both(cut(son), cut(y), 0),
-                "what is `number` for?",
-                "turn(window, number), for both",
-            ),
-            "your son is turned, your father is not": (
-                torch.stack([turn(cut(son), number), cut(y)]),
-                look,
-                "turn both",
-            ),
-            "your father is turned, your son is not": (
-                torch.stack([cut(son), turn(cut(y), number)]),
-                look,
-                "turn both",
-            ),
-            "son and father are turned by different numbers": (
-                torch.stack([turn(cut(son), number), turn_back(cut(y), number)]),
-                look,
-                "the same `number` for both",
-            ),
-            "you take y itself as the son, and enlarge it": (
-                both(cut(enlarge(y, A)), cut(y)),
-                "the truth for an enlarged y is what we look for. Nobody has it",
-                "go down first: A(y) is the son, and y its father",
-            ),
-            "your son was never shrunk": (
-                both(cut(y), cut(y)),
-                "what can a network learn from a father that equals his son?",
-                "A(y), enlarged",
-            ),
-            "the window is cut before A shrinks it": (
-                both(enlarge(A(cut(y, size=side - side % scale)), A), cut(y, size=side - side % scale)),
-                "A looks at neighbours, and at the window's border they are gone",
-                "shrink and enlarge the whole picture first, then cut",
-            ),
-            "your father lies elsewhere than your son": (
-                both(cut(son), cut(y, top * scale, left * scale)),
-                look,
-                "the enlarged son is as large as y: the same rows and columns in both",
-            ),
-            "your son lies elsewhere than your father": (
-                both(cut(son, top // scale, left // scale), cut(y)),
-                look,
-                "the same rows and columns in both",
-            ),
-            "rows and columns of the window are exchanged": (
-                both(cut(son, left, top), cut(y, left, top)),
-                "`top` counts rows",
-                "x[..., rows, columns]",
-            ),
-        }
-        given = call(answer, y, A, top, left, side, number)
-        given = (
-            list(given)
-            if isinstance(given, tuple | list) or (isinstance(given, torch.Tensor) and given.ndim)
-            else [given]
-        )
-        if len(given) != 2:
-            raise Wrong(
-                "expected two windows",
-                "what does the network get, and what should it make of that?",
-                "return son, father",
-            )
+        y = torch.rand(1, channels, *sides, generator=draw, dtype=torch.float64)
+        given = parts(call(answer, y, A, top, left, side, number), "son, father")
         given = [tensor(window) for window in given]
         if given[0].shape != given[1].shape:
-            shapes = f"your son has the shape {tuple(given[0].shape)} and your father {tuple(given[1].shape)}"
             raise Wrong(
-                shapes,
+                f"your son has the shape {tuple(given[0].shape)} and your father {tuple(given[1].shape)}",
                 "a window of the small son shows more of the scene",
                 "enlarge the son before you cut: enlarge(A(y), A)",
             )
@@ -118,17 +62,131 @@ def training_pair(answer, seed):
             "then the same window of son and y",
             "then turn both by `number`",
         )
-        match(f"scale {scale}, turn {number}", torch.stack(given), both(cut(son), cut(y)), mistakes, hints)
+        right, mistakes = _pairs(y, A, top, left, side, number)
+        match(f"scale {A.scale}, turn {number}", torch.stack(given), right, mistakes, hints)
 
 
-def commuting(A, side, same):
-    """The turns for which `same(A, x, number)` holds for a random picture x of side x side pixels."""
+def _pairs(y, A, top, left, side, number):
+    """What is right in task 1, and the table of mistakes."""
+
+    def cut(x, first=top, second=left, size=side):
+        return x[..., first : first + size, second : second + size]
+
+    def turned(son, father, son_by=number, father_by=number):
+        return torch.stack([turn(son, son_by), turn(father, father_by)])
+
+    son, scale = enlarge(A(y), A), A.scale
+    windows, back = (cut(son), cut(y)), number if number > 3 else -number % 4  # mirrors are their own inverse
+    look = "show both windows side by side: do their edges lie in the same places?"
+    whole = "shrink and enlarge the whole image first, then cut"
+    mistakes = with_hints(
+        (
+            (
+                "which of the two is the network's input, and which is what it should become?",
+                "return son, father",
+            ),
+            {"son and father are exchanged": turned(*windows[::-1])},
+        ),
+        (
+            (look, "turn(window, number), with the same `number` for both"),
+            {
+                "neither window is turned": turned(*windows, 0, 0),
+                "your son is turned, your father is not": turned(*windows, number, 0),
+                "your father is turned, your son is not": turned(*windows, 0, number),
+                "your windows are turned in the wrong direction": turned(*windows, back, back),
+                "son and father are turned by different numbers": turned(*windows, number, back),
+                "your windows are turned, and not mirrored": turned(*windows, number % 4, number % 4),
+            },
+        ),
+        (
+            ("after a turn, other rows and columns hold the window", "cut first, then turn the window"),
+            {"the whole images are turned first": torch.stack([cut(turn(x, number)) for x in (son, y)])},
+        ),
+        (
+            (
+                "the truth for an enlarged y is what we look for, and nobody has it",
+                "A(y), enlarged, is the son",
+            ),
+            {"you take y itself as the son, and enlarge it": turned(cut(enlarge(y, A)), cut(y))},
+        ),
+        (
+            ("what can a network learn from a father that equals his son?", "A(y), enlarged, is the son"),
+            {"your son was never shrunk": turned(cut(y), cut(y))},
+        ),
+        (
+            (look, "the enlarged son is as large as y: x[..., rows, columns], the same for both"),
+            {
+                "your father lies elsewhere than your son": turned(
+                    cut(son), cut(y, top * scale, left * scale)
+                ),
+                "your son lies elsewhere than your father": turned(
+                    cut(son, top // scale, left // scale), cut(y)
+                ),
+                "rows and columns of the window are exchanged": turned(
+                    cut(son, left, top), cut(y, left, top)
+                ),
+            },
+        ),
+    )
+    if side % scale == 0:
+        small = cut(A(y), top // scale, left // scale, side // scale)
+        mistakes |= with_hints(
+            (
+                ("A looks at neighbours, and at the window's border they are gone", whole),
+                {"the window is cut before A shrinks it": turned(enlarge(A(cut(y)), A), cut(y))},
+            ),
+            (
+                (
+                    "interpolation looks at neighbours, and the window may begin between two of its pixels",
+                    whole,
+                ),
+                {"your son is cut before it is enlarged": turned(enlarge(small, A), cut(y))},
+            ),
+        )
+    if isinstance(A, BlurDownsample):
+        mistakes |= with_hints(
+            (
+                (
+                    "not every camera shrinks by bicubic interpolation. What does A do?",
+                    "A(y) is the small image",
+                ),
+                {
+                    "another camera than A made your son": turned(
+                        cut(enlarge(Downsample(scale)(y), A)), cut(y)
+                    )
+                },
+            )
+        )
+    return turned(*windows), mistakes
+
+
+def _commuting(A, side, other_turn=turn):
+    """The turns for which A(turn(x, number)) is other_turn(A(x), number), for a random x of side x side
+    pixels.
+    """
     x = torch.rand(1, 1, side, side, generator=runtime.generator(0, "turned"), dtype=torch.float64)
-    return [number for number in range(8) if same(A, x, number)]
+    pairs = [(A(turn(x, number)), other_turn(A(x), number)) for number in range(8)]
+    return [number for number, (a, b) in enumerate(pairs) if a.shape == b.shape and torch.allclose(a, b)]
 
 
-def agree(a, b):
-    return a.shape == b.shape and bool((a - b).abs().max() < 1e-6)
+def _turns(given):
+    """The numbers of the turns that were listed, sorted."""
+    try:
+        numbers = list(given)
+    except TypeError as problem:
+        raise Wrong("expected a list of numbers from 0 to 7", "such as [0, 4]") from problem
+    if any("bool" in str(getattr(number, "dtype", type(number))) for number in numbers):
+        raise Wrong(
+            "expected the numbers of the turns, got True and False",
+            "which number belongs to each True?",
+            "[number for number in range(8) if ...]",
+        )
+    for number in tensor(numbers).flatten().tolist():
+        if number not in range(8):
+            raise Wrong(
+                f"{number:g} is a number that is no turn", "the turns are numbered from 0 to 7, without gaps"
+            )
+    return sorted({int(number) for number in tensor(numbers).flatten()})
 
 
 @task(points=3)
@@ -137,51 +195,44 @@ def allowed_turns(answer, seed):
     draw = runtime.generator(seed, "kernels")
     width = 1.4 + torch.rand((), generator=draw).item()
     crooked = gaussian_kernel(7, 1.3) * (1 + torch.rand(7, 7, generator=draw))
-    cases = {
-        "bicubic, scale 2": Downsample(2),
-        "bicubic, scales 2 and 3": Downsample((2, 3)),
-        "kernel along the rows": BlurDownsample(gaussian_kernel(9, (width, 0.7)), 2),
-        "kernel at 45 degrees": BlurDownsample(gaussian_kernel(9, (width, 0.7), angle=45), 3),
-        "kernel at 20 degrees": BlurDownsample(gaussian_kernel(9, (width, 0.7), angle=20), 2),
-        "kernel without symmetry": BlurDownsample(crooked / crooked.sum(), 3),
-    }
-    for name, A in cases.items():
-        right = commuting(A, 24, lambda A, x, number: agree(A(turn(x, number)), turn(A(x), number)))
-        test = (
-            "take one random picture, and compare A(turn(x, number)) with turn(A(x), number)",
-            "same shape, and largest difference below 1e-6",
-        )
-        mistakes = {
-            "you allow every turn": (
+    uneven = gaussian_kernel(7, 1.3) * (1 + 0.1 * torch.rand(7, 7, generator=draw))
+    test = (
+        "take one random picture, and compare A(turn(x, number)) with turn(A(x), number)",
+        "same shape, and a largest difference that is rounding only: below 1e-5",
+    )
+    for name, A, side in (
+        ("bicubic, scale 2", Downsample(2), 24),
+        ("bicubic, scales 2 and 3", Downsample((2, 3)), 30),
+        ("kernel along the rows", BlurDownsample(gaussian_kernel(9, (width, 0.7)), 2), 24),
+        ("kernel at 45 degrees", BlurDownsample(gaussian_kernel(9, (width, 0.7), angle=45), 3), 36),
+        ("kernel at 20 degrees", BlurDownsample(gaussian_kernel(9, (width, 0.7), angle=20), 2), 24),
+        ("kernel without symmetry", BlurDownsample(crooked / crooked.sum(), 3), 24),
+        ("kernel that is nearly round", BlurDownsample(uneven / uneven.sum(), 2), 24),
+    ):
+        given, right = _turns(call(answer, A, side)), _commuting(A, side)
+        if given == right:
+            continue
+        for says, numbers, *hints in (
+            (
+                "you allow every turn",
                 range(8),
-                "does a picture of one single value tell two kernels apart?",
+                "does an image of one single value tell two kernels apart?",
                 *test,
             ),
-            "you allow only number 0": ([0], "which turns leave the kernel as it is?", *test),
-            "you undo the turn on one side": (
-                commuting(A, 24, lambda A, x, number: agree(A(turn(x, number)), turn_back(A(x), number))),
+            ("you allow only number 0", [0], "which turns leave the kernel as it is?", *test),
+            (
+                "you undo the turn on one side",
+                _commuting(A, side, turn_back),
                 "turned first and turned last: by the same number, in the same direction",
                 *test,
             ),
-            "you leave out the mirrors": (
+            (
+                "you leave out the mirrors",
                 [number for number in right if number < 4],
                 "numbers above 3 mirror as well",
                 *test,
             ),
-        }
-        given = call(answer, A, 24)
-        try:
-            given = sorted({int(number) for number in given})
-        except Exception as problem:  # whatever it is that these values cannot do
-            raise Wrong(
-                "there is no answer yet" if given is ... else "expected a list of numbers from 0 to 7",
-                "such as [0, 4]",
-            ) from problem
-        if given == right:
-            continue
-        if not set(given) <= set(range(8)):
-            raise Wrong(f"{given} holds a number that is no turn", "the turns are numbered from 0 to 7")
-        for says, (numbers, *hints) in mistakes.items():
+        ):
             if given == list(numbers):
                 raise Wrong(f"{name}: {says}", *hints)
         extra, missing = sorted(set(given) - set(right)), sorted(set(right) - set(given))
@@ -197,65 +248,59 @@ def rounds_needed(answer, seed):
     """
     draw = runtime.generator(seed, "waves")
     chance = torch.rand(4, generator=draw).tolist()
-    cases = (
-        (0.4 + 0.05 * chance[0], 0.0031),
-        (0.05 + 0.03 * chance[1], 0.2),
-        (1.5 + 0.2 * chance[2], 0.021),
-        (0.8 + 0.1 * chance[3], 0.0031),
-    )
-    for q, share in cases:
-        left, hint = (
-            abs(1 - q),
-            "do the first two rounds by hand: which part of the misfit is left after each?",
+    # The share lies a part of a round before or after a whole one, so that rounding to the nearest fails.
+    for q, right, part in (
+        (0.4 + 0.05 * chance[0], 12, 0.25),
+        (0.05 + 0.03 * chance[1], 24, 0.75),
+        (0.3, 1, 0.4),
+        (1.5 + 0.2 * chance[2], 8, 0.3),
+        (0.8 + 0.1 * chance[3], 3, 0.7),
+    ):
+        left, exact = abs(1 - q), right - 1 + part
+        share = left**exact
+        two = "do the first two rounds by hand: which part of the misfit is left after each?"
+        whole = ("is the misfit there, after so many rounds? And after one fewer?", "round up: math.ceil")
+        above = (
+            "for q above 1 the misfit changes its sign in each round. What does that mean for |r|?",
+            "|1 - q| of it is left: abs(1 - q)",
         )
-        exact = math.log(share) / math.log(left)
-        right = math.ceil(exact)
-        mistakes = {
-            "this is one round too few: the misfit is not there yet": (
-                right - 1,
-                "round up: a part of a round does not exist",
-                "math.ceil",
-            ),
-            "this is one round too many": (
-                right + 1,
-                "try one round fewer: is the misfit there already?",
-                "math.ceil, and nothing added",
-            ),
-            "this is no whole number of rounds": (exact, "half a round does not exist", "math.ceil"),
-            "this counts until the energy of the misfit is down, not the misfit": (
-                math.ceil(exact / 2),
-                "the misfit itself, not its square",
-                "left^t <= share",
-            ),
-            "a round leaves 1 - q of the misfit, and you leave q": (
-                math.ceil(math.log(share) / math.log(q)) if q < 1 else 0,
-                hint,
-                "misfit <- misfit - q misfit",
-            ),
-            "this takes each round to leave exp(-q)": (
-                math.ceil(-math.log(share) / q),
-                hint,
-                "1 - q and exp(-q) agree for very small q only",
-            ),
-            "this takes away the same amount in each round": (
-                math.ceil((1 - share) / q),
-                hint,
-                "a share of what is left, not of the start",
-            ),
-        }
-        hints = (
-            hint,
-            "after t rounds (1 - q)^t of the misfit is left. For q above 1 its sign changes in each round",
-            "take logarithms of abs(1 - q)^t <= share",
+        mistakes = with_hints(
+            (
+                whole,
+                {
+                    "this is one round too few: the misfit is not there yet": right - 1,
+                    "this is one round too many": right + 1,
+                    "this is no whole number of rounds": exact,
+                },
+            )
         )
-        match(
-            f"q = {q:.2f}, share {share}",
-            call(answer, q, share),
-            torch.tensor(float(right)),
-            mistakes,
-            hints,
-            tolerance=1e-9,
-        )
+        if q < 1:
+            mistakes |= with_hints(
+                (
+                    ("the misfit itself, not its square", "left^t <= share"),
+                    {"this counts until the energy of the misfit is down": math.ceil(exact / 2)},
+                ),
+                (
+                    (two, "misfit <- misfit - q misfit"),
+                    {
+                        "a round leaves 1 - q of the misfit, and you leave q": math.ceil(
+                            math.log(share) / math.log(q)
+                        ),
+                        "this takes each round to leave exp(-q)": math.ceil(-math.log(share) / q),
+                        "this takes away the same amount in each round": math.ceil((1 - share) / q),
+                    },
+                ),
+            )
+        else:
+            mistakes |= with_hints((above, {"this stops when the misfit changes its sign": 1}))
+        try:
+            given = tensor(call(answer, q, share))
+        except Wrong:
+            if q > 1:
+                raise Wrong("your function gives no number for q above 1", *above) from None
+            raise
+        hints = (two, above[0], "take logarithms of abs(1 - q)^t <= share")
+        match(f"q = {q:.2f}, share {share:.4f}", given, torch.tensor(float(right)), mistakes, hints, 1e-9)
 
 
 @task(points=2)
@@ -264,11 +309,18 @@ def psnr_of_shift(answer, seed):
     blocks.
     """
     draw = runtime.generator(seed, "shifts")
-    for scale, period in ((3, 22.0), (2, 9.0), (4, 31.0)):
+
+    def decibels(mean_square):
+        return -10 * math.log10(mean_square)
+
+    # The last period is so short that no approximation of the sine will do.
+    for scale, period in ((3, 22.0), (2, 9.0), (4, 31.0), (4, 5.0)):
         amplitude = 0.1 + 0.3 * torch.rand((), generator=draw).item()
-        decibels = lambda mean_square: -10 * math.log10(mean_square)  # noqa: E731
-        error = lambda shift, size=amplitude, p=period: 2 * size**2 * math.sin(math.pi * shift / p) ** 2  # noqa: E731
-        right, shift = decibels(error((scale - 1) / 2)), (scale - 1) / 2
+        shift, angle = (scale - 1) / 2, math.pi * (scale - 1) / 2 / period
+
+        def error(shift, size=amplitude, period=period):
+            return 2 * size**2 * math.sin(math.pi * shift / period) ** 2
+
         where = (
             "number the pixels of a block: 0, ..., scale - 1. Where is the block's centre?",
             "at (scale - 1) / 2, and the sample was taken at 0",
@@ -277,58 +329,56 @@ def psnr_of_shift(answer, seed):
             "the mean of cos^2 over whole periods is 1/2",
             "cos(a) - cos(a - b) is a wave of amplitude 2 sin(b / 2)",
         )
-        mistakes = {
-            "you shift by half a block": (decibels(error(scale / 2)), *where),
-            "you shift by a block less one pixel": (decibels(error(scale - 1)), *where),
-            "you shift by half a pixel whatever the scale": (
-                decibels(error(0.5)) if scale != 2 else math.inf,
-                *where,
+        power = ("an error squared: amplitude and sine", *mean)
+        mistakes = with_hints(
+            (
+                where,
+                {
+                    "you shift by half a block": decibels(error(scale / 2)),
+                    "you shift by half a pixel whatever the scale": decibels(error(0.5)),
+                },
             ),
-            "this takes half of the mean square": (decibels(error(shift) / 2), *mean),
-            "this takes twice the mean square": (decibels(error(shift) * 2), *mean),
-            "the sine is not squared": (
-                decibels(2 * amplitude**2 * math.sin(math.pi * shift / period)),
-                "an error squared: amplitude and sine",
-                *mean,
+            (
+                ("is that the shift? And is it the half of b that stands in the sine?", where[1], mean[1]),
+                {"this belongs to twice the shift, or to twice the angle": decibels(error(2 * shift))},
             ),
-            "the amplitude is not squared": (
-                decibels(error(shift) / amplitude),
-                "an error squared: amplitude and sine",
-                *mean,
+            (
+                mean,
+                {
+                    "this takes half of the mean square": decibels(error(shift) / 2),
+                    "this takes twice the mean square": decibels(error(shift) * 2),
+                    "your angle is in degrees or without pi": decibels(error(shift / math.pi)),
+                },
             ),
-            "the sign of the PSNR is wrong": (
-                -right,
-                "small errors have a large PSNR",
-                "-10 log10 of the mean square",
+            (
+                power,
+                {
+                    "the sine is not squared": decibels(2 * amplitude**2 * math.sin(angle)),
+                    "the amplitude is not squared": decibels(error(shift) / amplitude),
+                },
             ),
-            "this is the mean square, not the PSNR": (error(shift), "in decibels, please", "-10 log10 of it"),
-            "this has 20 where 10 belongs": (
-                2 * right,
-                "20 goes with the root of the mean square",
-                "-10 log10 of the mean square",
+            (
+                (
+                    "the shift is no tiny part of the period: is the step as long as slope times shift?",
+                    mean[1],
+                ),
+                {"this is an approximation for short shifts": decibels(2 * amplitude**2 * angle**2)},
             ),
-            "your angle is in degrees or without pi": (
-                decibels(error(shift / math.pi)),
-                "one period is an angle of 2 pi",
-                *mean,
+            (
+                ("in decibels, please", "-10 log10 of it"),
+                {"this is the mean square, not the PSNR": error(shift)},
             ),
-        }
-        mistakes = {says: case for says, case in mistakes.items() if math.isfinite(case[0])}
-        hints = (*where, "mean square 2 a^2 sin^2(pi d / p), with d the shift")
-        match(
-            f"scale {scale}, period {period}",
-            call(answer, scale, amplitude, period),
-            torch.tensor(right),
-            mistakes,
-            hints,
-            tolerance=2e-3,
         )
+        hints = (*where, "mean square 2 a^2 sin^2(pi d / p), with d the shift")
+        given, right = call(answer, scale, amplitude, period), torch.tensor(decibels(error(shift)))
+        match(f"scale {scale}, period {period}", given, right, mistakes, hints, tolerance=2e-4)
 
 
-def weights_of(A, shape=(36, 36)):
-    """The weights with which a number far from the border of A(x) is made from x."""
-    dot = torch.zeros_like(A(torch.zeros(1, 1, *shape, dtype=torch.float64)))
-    dot[..., dot.shape[-2] // 2, dot.shape[-1] // 2] = 1
+def _weights_of(A, border=False):
+    """The weights with which one number of A(x) is made from x (1,1,36,36): far from the border, or at it."""
+    dot = torch.zeros_like(A(torch.zeros(1, 1, 36, 36, dtype=torch.float64)))
+    row, column = (0, 0) if border else (dot.shape[-2] // 2, dot.shape[-1] // 2)
+    dot[..., row, column] = 1
     return A.adjoint(dot)
 
 
@@ -339,79 +389,59 @@ def noise_of_son(answer, seed):
     """
     draw = runtime.generator(seed, "noise")
     width = 0.8 + torch.rand((), generator=draw).item()
+    dot = torch.zeros(1, 1, 36, 36, dtype=torch.float64)
+    dot[..., 18, 18] = 1
     for name, A in {
         "bicubic, scale 2": Downsample(2),
         "bicubic, scales 2 and 3": Downsample((2, 3)),
         "kernel at 30 degrees": BlurDownsample(gaussian_kernel(9, (width, 0.5), angle=30), 2),
     }.items():
-        sigma, weights, numbers = (
-            0.05 + 0.1 * torch.rand((), generator=draw).item(),
-            weights_of(A),
-            math.prod(A.scales),
-        )
-        dot = torch.zeros(1, 1, 36, 36, dtype=torch.float64)
-        dot[..., 18, 18] = 1
-        norm = weights.square().sum().sqrt()
+        sigma = 0.05 + 0.1 * torch.rand((), generator=draw).item()
+        weights, numbers = _weights_of(A), math.prod(A.scales)
+        norm = weights.norm()
         think = (
             "one number of the son is a weighted sum of independent numbers. What is its variance?",
             "sigma^2 times the sum of the squared weights",
         )
-        mistakes = {
-            "this is the variance, not the standard deviation": (
-                (sigma * norm) ** 2,
-                "which of the two is asked for?",
-                "take the root",
+        row = "A.adjoint of a dot holds the weights of that number of the son. Keep away from the border"
+        mistakes = with_hints(
+            (
+                (*think, "the root of it: sigma times the root of the sum of squares"),
+                {
+                    "this adds the weights, and not their squares": sigma,
+                    "this adds the absolute weights": sigma * weights.abs().sum(),
+                    "this is the largest weight": sigma * weights.max(),
+                    "sigma is squared, and nothing else is": sigma**2 * norm,
+                    "the root over the sum of squares is missing": sigma * norm**2,
+                },
             ),
-            "this adds the weights, and not their squares": (sigma, *think),
-            "this adds the absolute weights": (sigma * weights.abs().sum(), *think),
-            "this is the share of the noise, without sigma": (
-                norm,
-                "twice the noise in y is twice the noise in the son",
-                "times sigma",
+            (
+                ("twice the noise in y is twice the noise in the son", "times sigma"),
+                {"this is the share of the noise, without sigma": norm},
             ),
-            "sigma is squared, and nothing else is": (
-                sigma**2 * norm,
-                "standard deviations scale with sigma",
-                "sigma times the root of the sum of squares",
+            (
+                ("does A weigh all pixels of a block alike, and no others?", *think),
+                {"this is right for a plain mean over each block": sigma / math.sqrt(numbers)},
             ),
-            "the root over the sum of squares is missing": (
-                sigma * norm**2,
-                *think,
-                "then take the root of it all",
+            (
+                ("a mean of n independent numbers has sigma / sqrt(n)", *think),
+                {"this divides by the number of pixels in a block": sigma / numbers},
             ),
-            "this takes each number of the son for a plain mean over its block": (
-                sigma / math.sqrt(numbers),
-                "does A weigh all pixels of a block alike, and no others?",
-                *think,
+            (
+                ("a column of A, or a row?", row),
+                {"this is what one pixel of y does to the whole son": sigma * A(dot).norm()},
             ),
-            "this divides by the number of pixels in a block": (
-                sigma / numbers,
-                "a mean of n independent numbers has sigma / sqrt(n)",
-                *think,
+            (
+                ("what does A do where its kernel reaches beyond the border?", row),
+                {"this holds at the border only": sigma * _weights_of(A, border=True).norm()},
             ),
-            "this is what one pixel of y does to the whole son, not what all of y do to one pixel": (
-                sigma * A(dot).square().sum().sqrt(),
-                "a column of A, or a row?",
-                "the weights of one number of the son: A.adjoint of a dot",
-            ),
-            "this is the largest weight": (sigma * weights.max(), *think),
-        }
-        hints = (
-            *think,
-            "A.adjoint of a dot holds the weights of that number of the son. Keep away from the border",
         )
-        match(
-            f"{name}, sigma {sigma:.3f}",
-            call(answer, A, sigma),
-            sigma * norm,
-            mistakes,
-            hints,
-            tolerance=0.01,
-        )
+        given, hints = call(answer, A, sigma), (*think, row)
+        match(f"{name}, sigma {sigma:.3f}", given, sigma * norm, mistakes, hints, tolerance=0.01)
 
 
 CAUSES = {
-    "noisy y, clean sons": "y has noise, and its sons have almost none, so the network learns to sharpen noise",
+    "noisy y, clean sons": "y has noise, its sons have almost none: the network learns to sharpen noise",
     "sons not shrunk": "the network was shown fathers that are as sharp as they are",
     "wrong kernel": "another camera made y than the A that the run was told",
     "only sons turned": "the windows of sons are turned and flipped, those of their fathers are not",
@@ -453,8 +483,8 @@ def _run(fault, iterations):
         if iteration % 20 == 0:
             errors.append(reconstruction_error(engine, y, told))
     estimate = restore(engine, y, told, range(8), corrected=False)
-    parts = {"truth": x, "y": y, "A": told, "estimate": estimate, "bicubic": enlarge(y, told)}
-    return parts | {"windows": windows, "loss": losses, "errors": errors}
+    shown = {"truth": x, "y": y, "A": told, "estimate": estimate, "bicubic": enlarge(y, told)}
+    return shown | {"windows": windows, "loss": losses, "errors": errors}
 
 
 @failing(

@@ -30,9 +30,8 @@ from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import Blur, estimate_sigma, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("camera", side=64).mean(1, keepdim=True)  # gray
 sigma = 20 / 255
 y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
@@ -60,7 +59,8 @@ y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
 # %% nbgrader={"solution": true, "grade_id": "filter_divergence_answer"}
 def filter_divergence(kernel, shape):
     ### BEGIN SOLUTION
-    # Every number has the same derivative by itself: 2 k(0) - (k*k)(0). In (k*k)(0), light that left by t comes back by -t.
+    # Every number has the same derivative by itself: 2 k(0) - (k*k)(0).
+    # In (k*k)(0), light that left by t comes back by -t.
     middle = kernel[kernel.shape[0] // 2, kernel.shape[1] // 2]
     return math.prod(shape) * (2 * middle - (kernel * kernel.flip(0, 1)).sum())
     ### END SOLUTION
@@ -83,21 +83,16 @@ ps06.filter_divergence(filter_divergence, seed=2357)
 n = y - x
 for width in (0.4, 0.6, 0.9, 1.4):
     kernel = gaussian_kernel(9, width)
-    once, both = (
-        kernel[4, 4].item(),
-        filter_divergence(kernel, y.shape).item() / y.numel(),
-    )
+    once = kernel[4, 4].item()
+    both = filter_divergence(kernel, y.shape).item() / y.numel()
     k = Blur(kernel)
-    through = [
-        ((n * result).sum() / n.square().sum()).item()
-        for result in (k(n), 2 * k(n) - k(k(n)))
-    ]
-    print(
-        f"width {width}: k*y {once:.3f}, measured {through[0]:.3f}; f {both:.3f}, measured {through[1]:.3f}"
-    )
-print(
-    "f brings details back, and noise with them. The divergence says how much, and has seen no noise."
-)
+    print(f"width {width}: k*y {once:.3f}, f {both:.3f};", end=" ")
+    for name, result in {"k*y": k(n), "f": 2 * k(n) - k(k(n))}.items():
+        through = ((n * result).sum() / n.square().sum()).item()
+        print(f"measured for {name}: {through:.3f}", end="  ")
+    print()
+print("f brings details back, and noise with them.")
+print("The divergence says how much, and has seen no noise.")
 ### END SOLUTION
 
 # %% [markdown]
@@ -142,22 +137,16 @@ measured = [
     probe_divergence(lambda y: non_local_means(y, sigma), y, b, step).item() / y.numel()
     for step in steps
 ]
-alt = "Divergence over the step: zero for the shortest steps, then wrong, then a flat part, and another value for the longest steps."
-show_curves(
-    {"divergence per pixel": (steps, measured)},
-    "step epsilon",
-    "divergence per pixel",
-    alt,
-    log_x=True,
+alt = (
+    "Divergence over the step: zero for the shortest steps, then wrong, "
+    "then a flat part, and another value for the longest steps."
 )
-print(
-    "  ".join(
-        f"{step:.0e}: {value:.3f}" for step, value in zip(steps, measured, strict=True)
-    )
-)
-print(
-    "A step as long as the noise sees another denoiser. A step below a seventh digit is rounded, and at last y + epsilon b is y."
-)
+curves = {"divergence per pixel": (steps, measured)}
+show_curves(curves, "step epsilon", "divergence per pixel", alt, log_x=True)
+for step, value in zip(steps, measured, strict=True):
+    print(f"{step:.0e}: {value:.3f}", end="  ")
+print("\nA step as long as the noise sees another denoiser.")
+print("A step below a seventh digit is rounded, and at last y + epsilon b is y.")
 ### END SOLUTION
 
 # %% [markdown]
@@ -177,12 +166,10 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "residual_risk_answer"}
 def residual_risk(residual, divergence, sigma):
     ### BEGIN SOLUTION
-    # div f = n - div r. So -sigma^2 + 2 sigma^2 (n - div r) / n = sigma^2 - 2 sigma^2 div r / n.
-    return (
-        residual.square().mean()
-        + sigma**2
-        - 2 * sigma**2 * divergence / residual.numel()
-    )
+    # div f = n - div r, so
+    # -sigma^2 + 2 sigma^2 (n - div r) / n = sigma^2 - 2 sigma^2 div r / n.
+    slope = divergence / residual.numel()
+    return residual.square().mean() + sigma**2 - 2 * sigma**2 * slope
     ### END SOLUTION
 
 
@@ -202,11 +189,8 @@ ps06.residual_risk(residual_risk, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "residual_risk_seen"}
 ### BEGIN SOLUTION
-k, kernel, draw = (
-    Blur(gaussian_kernel(5, 0.9)),
-    gaussian_kernel(5, 0.9),
-    runtime.generator(0, "many noises"),
-)
+kernel, draw = gaussian_kernel(5, 0.9), runtime.generator(0, "many noises")
+k = Blur(kernel)
 for name, clean in {"64 x 64": x, "8 x 8": x[..., 24:32, 28:36]}.items():
     said, true = [], []
     for _ in range(200):
@@ -216,11 +200,13 @@ for name, clean in {"64 x 64": x, "8 x 8": x[..., 24:32, 28:36]}.items():
         said.append(residual_risk(noisy - f, divergence, sigma))
         true.append((f - clean).square().mean())
     said, true = 1e4 * torch.stack(said), 1e4 * torch.stack(true)
-    print(f"{name}, all times 10^-4: mean of SURE {said.mean():.2f}, of the error {true.mean():.2f};",
-          f"spread of SURE {said.std():.2f}, of the difference {(said - true).std():.2f}")  # fmt: skip
-print(
-    "Right in the mean for both. In a single picture the many pixels help: SURE of 64 numbers is nearly a guess."
-)
+    print(f"{name}, all times 10^-4:", end=" ")
+    print(f"mean of SURE {said.mean():.2f}, of the error {true.mean():.2f};", end=" ")
+    print(
+        f"spread of SURE {said.std():.2f}, of the difference {(said - true).std():.2f}"
+    )
+print("Right in the mean for both. In a single picture the many pixels help:")
+print("SURE of 64 numbers is nearly a guess.")
 ### END SOLUTION
 
 # %% [markdown]
@@ -239,8 +225,9 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "sure_threshold_answer"}
 def sure_threshold(c, sigma):
     ### BEGIN SOLUTION
-    # A killed number changed by |c|, a survivor by t; and only survivors have a slope, of 1. Where the number of survivors is
-    # constant, SURE grows with t. So the least is at t = 0, or at a t where a number is just killed: t = |c_i|.
+    # A killed number changed by |c|, a survivor by t; and only survivors have a slope,
+    # of 1. Where the number of survivors is constant, SURE grows with t. So the least
+    # is at t = 0, or at a t where a number is just killed: t = |c_i|.
     size = c.abs().flatten()
     candidates = torch.cat([size.new_zeros(1), size])
     t = candidates[:, None]
@@ -277,32 +264,29 @@ def denoised(c, t):
 
 shown = {}
 for level in (5, 20, 50):
-    noisy = x + level / 255 * torch.randn(
-        x.shape, generator=runtime.generator(0, "noise")
-    )
+    s, draw = level / 255, runtime.generator(0, "noise")
+    noisy = x + s * torch.randn(x.shape, generator=draw)
     c = waves @ noisy @ waves.T
-    grid = torch.linspace(0, 5 * level / 255, 501)
+    grid = torch.linspace(0, 5 * s, 501)
     chosen = {
-        "SURE": sure_threshold(c, level / 255),
+        "SURE": sure_threshold(c, s),
         "best": max(grid, key=lambda t: psnr(denoised(c, t), x)),
-        "universal": level / 255 * math.sqrt(2 * math.log(c.numel())),
+        "universal": s * math.sqrt(2 * math.log(c.numel())),
     }
-    print(
-        f"sigma {level:2}: "
-        + "; ".join(
-            f"{name} {255 / level * float(t):.2f} sigma, {psnr(denoised(c, t), x):.2f} dB"
-            for name, t in chosen.items()
-        )
-    )
+    results = {name: denoised(c, t) for name, t in chosen.items()}
+    print(f"sigma {level:2}:", end=" ")
+    for name, t in chosen.items():
+        print(f"{name} {t / s:.2f} sigma, {psnr(results[name], x):.2f} dB", end="; ")
+    print()
     if level == 20:
-        shown = {"noisy": noisy} | {name: denoised(c, t) for name, t in chosen.items()}
-show_images(
-    shown,
-    alt="The noisy photograph, and three denoised ones. With the thresholds of SURE and of the truth they look alike; the universal one is blurred.",
+        shown = {"noisy": noisy} | results
+alt = (
+    "The noisy photograph, and three denoised ones. With the thresholds of SURE "
+    "and of the truth they look alike; the universal one is blurred."
 )
-print(
-    "SURE finds the best one nearly. The universal threshold kills all noise, and much of the picture with it."
-)
+show_images(shown, alt=alt)
+# SURE nearly finds the best one. The universal threshold kills all noise, and much
+# of the picture with it.
 ### END SOLUTION
 
 # %% [markdown]
@@ -323,11 +307,11 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "photon_risk_answer"}
 def photon_risk(output, y, slopes, seen, peak, sigma):
     ### BEGIN SOLUTION
-    # A count of mean peak x has the variance peak x; divided by peak^2 that is x / peak. y is right in the mean, so it stands for x.
+    # A count of mean peak x has the variance peak x; divided by peak^2 that is
+    # x / peak. y is right in the mean, so it stands for x.
     variance = y / peak + sigma**2
-    return ((output - y) ** 2 - variance + 2 * variance * slopes)[
-        seen.expand_as(y)
-    ].mean()
+    risk = (output - y) ** 2 - variance + 2 * variance * slopes
+    return risk[seen.expand_as(y)].mean()
     ### END SOLUTION
 
 
@@ -353,23 +337,19 @@ near = k(seen.float())
 for name, white in {"f": 0, "f, dead pixels white": 1}.items():
     numbers = []
     for _ in range(200):
-        noisy = seen * (
-            torch.poisson(30 * x, generator=draw) / 30
-            + 0.02 * torch.randn(x.shape, generator=draw)
-        )
-        output = torch.where(seen | (white == 0), k(noisy) / near, torch.ones_like(x))
+        photons = torch.poisson(30 * x, generator=draw) / 30
+        noisy = seen * (photons + 0.02 * torch.randn(x.shape, generator=draw))
+        output = k(noisy) / near
+        if white:
+            output[~seen] = 1
+        risk = photon_risk(output, noisy, kernel[2, 2] / near, seen, 30, 0.02)
         error = (output - x) ** 2
-        numbers.append(
-            [
-                photon_risk(output, noisy, kernel[2, 2] / near, seen, 30, 0.02).item(),
-                error[seen].mean().item(),
-                error.mean().item(),
-            ]
-        )
+        numbers.append([risk.item(), error[seen].mean().item(), error.mean().item()])
     said, visible, whole = torch.tensor(numbers).mean(0).tolist()
     print(
-        f"{name:22} estimate {said:.5f}, error in seen pixels {visible:.5f}, in all pixels {whole:.5f}"
+        f"{name:22} estimate {said:.5f}, error in seen pixels {visible:.5f},", end=" "
     )
+    print(f"in all pixels {whole:.5f}")
 print("What y does not show, no formula on y can judge.")
 ### END SOLUTION
 
@@ -389,33 +369,35 @@ runs = {letter: ps06.failing_run(letter) for letter in "ABCD"}
 for cause, meaning in ps06.CAUSES.items():
     print(f"{cause:28} {meaning}")
 
+
 # %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
 ### BEGIN SOLUTION
-show_images(
-    {
-        f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB": r["estimate"]
-        for letter, r in runs.items()
-    },
-    alt="Four estimates: noisy; in wild contrast; gray without a picture in it; and noisier than y.",
-)
+def alike(noise):
+    """The correlation of the noise with itself, one pixel to the right."""
+    pairs = torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()])
+    return torch.corrcoef(pairs)[0, 1]
+
+
+shown = {}
 for letter, r in runs.items():
+    shown[f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB"] = r["estimate"]
     noise = r["y"] - r["truth"]
     through = ((r["estimate"] - r["truth"]) * noise).sum() / noise.square().sum()
-    alike = torch.corrcoef(
-        torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()])
-    )[0, 1]
     reacts = (r["f"](1 - r["y"]) - r["f"](r["y"])).abs().max()
-    print(f"{letter}: share of the noise {through:5.2f}; divergence at last {r['divergence'][-1]:5.2f}; f(1 - y) differs from f(y) by up to {reacts:.3f};",
-          f"SURE {r['said'][-1]:7.4f}, error {r['error'][-1]:.4f}; correlation of neighbouring noise {alike:.2f}")  # fmt: skip
-print(
-    "A does not look at y. C looks, and its divergence is exactly zero: y + epsilon b is y, to 32 bits."
+    print(f"{letter}: share of the noise {through:5.2f};", end=" ")
+    print(f"divergence at last {r['divergence'][-1]:5.2f};", end=" ")
+    print(f"f(1 - y) differs from f(y) by up to {reacts:.3f};", end=" ")
+    print(f"SURE {r['said'][-1]:7.4f}, error {r['error'][-1]:.4f};", end=" ")
+    print(f"correlation of neighbouring noise {alike(noise):.2f}")
+alt = (
+    "Estimates: noisy; in wild contrast; gray without a picture in it; noisier than y."
 )
-print(
-    "Its two parts pull at the network with huge and opposite forces. Beside these the misfit's own small pull is rounded away: C learns nothing."
-)
-print(
-    "B and D look, and measure: one drives the divergence far below zero, the other one above one."
-)
+show_images(shown, alt=alt)
+# A does not look at y. C looks, and its divergence is exactly zero: y + epsilon b is y,
+# to 32 bits. Its two parts pull at the network with huge and opposite forces. Beside
+# these the misfit's own small pull is rounded away: C learns nothing.
+# B and D look, and measure: one drives the divergence far below zero, the other one
+# above one.
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
@@ -460,45 +442,48 @@ strengths = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 
 def choices(z, told, b):
     """For each strength, the estimate and its SURE."""
+    outputs, risks = [], []
+    for strength in strengths:
 
-    def at(strength):
-        return lambda z: non_local_means(z, told, strength=strength, reach=4)
+        def f(z, strength=strength):
+            return non_local_means(z, told, strength=strength, reach=4)
 
-    outputs = [at(strength)(z) for strength in strengths]
-    return outputs, [
-        sure(at(strength), z, told, b=b, output=output).item()
-        for strength, output in zip(strengths, outputs, strict=True)
-    ]
-
-
-def alike(removed):
-    """Correlation of what was removed with itself, one pixel to the right or one down: the larger of the two."""
-    pairs = (
-        (removed[..., 1:], removed[..., :-1]),
-        (removed[..., 1:, :], removed[..., :-1, :]),
-    )
-    return max(
-        torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
-        for a, b in pairs
-    )
+        outputs.append(f(z))
+        risks.append(sure(f, z, told, b=b, output=outputs[-1]).item())
+    return outputs, risks
 
 
+def alike_beside_or_below(removed):
+    """The larger correlation of what was removed, with itself one pixel away."""
+    return max(alike(removed).item(), alike(removed.mT).item())
+
+
+### END SOLUTION
+
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_losses"}
+### BEGIN SOLUTION
 for seed in range(3):
     noisy, sigma, truths = ps06.three_pictures(seed)
     for name, z in noisy.items():
         b = probe(z, runtime.generator(seed, "probe"))
-        for kind, told in {
-            "right": sigma,
-            "estimated": estimate_sigma(z),
-            "half": sigma / 2,
-            "twice": 2 * sigma,
-        }.items():
+        levels = {"right": sigma, "estimated": estimate_sigma(z)}
+        levels |= {"half": sigma / 2, "twice": 2 * sigma}
+        for kind, told in levels.items():
             outputs, risks = choices(z, told, b)
             chosen = outputs[risks.index(min(risks))]
             if kind == "right":
                 best = max(psnr(output, truths[name]) for output in outputs)
-            print(f"seed {seed}, {name:20} {kind:9} ({255 * told:4.1f}): loss {best - psnr(chosen, truths[name]):5.2f} dB; least SURE {1e4 * min(risks):6.1f} e-4;",
-                  f"removed noise alike {alike(z - chosen):5.2f}; noise left / told {estimate_sigma(chosen) / told:.2f}")  # fmt: skip
+            loss = best - psnr(chosen, truths[name])
+            print(f"seed {seed}, {name:20} {kind:9} ({255 * told:4.1f}):", end=" ")
+            print(
+                f"loss {loss:5.2f} dB; least SURE {1e4 * min(risks):6.1f} e-4;", end=" "
+            )
+            print(
+                f"removed noise alike {alike_beside_or_below(z - chosen):5.2f};",
+                end=" ",
+            )
+            print(f"noise left / told {estimate_sigma(chosen) / told:.2f}")
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}

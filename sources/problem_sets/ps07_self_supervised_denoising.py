@@ -36,9 +36,8 @@ from dil_course.from_scratch.self_supervised import (
 from dil_course.networks import small_skip_network
 from dil_course.signals import picture, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("camera", side=48).mean(1, keepdim=True)  # gray
 sigma = 25 / 255
 y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
@@ -79,9 +78,8 @@ ps07.hidden_loss(hidden_loss, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "hidden_loss_seen"}
 ### BEGIN SOLUTION
 def mean_of_nine(z):
-    return torch.nn.functional.avg_pool2d(
-        torch.nn.functional.pad(z, [1] * 4, mode="reflect"), 3, stride=1
-    )
+    padded = torch.nn.functional.pad(z, [1] * 4, mode="reflect")
+    return torch.nn.functional.avg_pool2d(padded, 3, stride=1)
 
 
 def mean_of_eight(z):
@@ -89,24 +87,17 @@ def mean_of_eight(z):
 
 
 hidden = torch.rand(y.shape, generator=runtime.generator(0, "hidden")) < 0.1
-for label, estimate in {
-    "y itself": y,
-    "mean of nine": mean_of_nine(y),
-    "mean of eight": mean_of_eight(y),
-}.items():
-    loss, error = (
-        hidden_loss(estimate, y, hidden) / sigma**2,
-        (estimate - x).square().mean() / sigma**2,
-    )
-    print(
-        f"{label:13} loss {loss:.2f}, true error {error:.2f}, difference {loss - error:+.2f}"
-    )
-print(
-    "The best loss belongs to the worst estimate: y was shown every pixel, and returns it. To mask the loss is not enough."
-)
-print(
-    "The mean of eight never sees the pixel that it is judged at: its loss is about its error plus one sigma^2. Few pixels are judged, so only about."
-)
+candidates = {"y itself": y, "mean of nine": mean_of_nine(y)}
+candidates["mean of eight"] = mean_of_eight(y)
+for label, estimate in candidates.items():
+    loss = hidden_loss(estimate, y, hidden) / sigma**2
+    error = (estimate - x).square().mean() / sigma**2
+    print(f"{label:13} loss {loss:.2f}, true error {error:.2f},", end=" ")
+    print(f"difference {loss - error:+.2f}")
+# The best loss belongs to the worst estimate: y was shown every pixel, and returns it.
+# To mask the loss is not enough. The mean of eight never sees the pixel that it is
+# judged at: its loss is about its error plus one sigma^2. Few pixels are judged, so
+# only about.
 ### END SOLUTION
 
 # %% [markdown]
@@ -156,11 +147,8 @@ ps07.disguise(disguise, seed=2357)
 ### BEGIN SOLUTION
 with runtime.seeded(0):
     network = small_skip_network(1, 1)
-adam, draw = (
-    torch.optim.Adam(network.parameters(), lr=0.01),
-    runtime.generator(0, "hidden and strangers"),
-)
-outputs = []
+adam = torch.optim.Adam(network.parameters(), lr=0.01)
+draw, outputs = runtime.generator(0, "hidden and strangers"), []
 for _ in range(200):
     hidden = torch.rand(y.shape, generator=draw) < 0.05
     source = disguise(y, hidden, 5, draw)
@@ -170,16 +158,13 @@ for _ in range(200):
     adam.step()
     outputs.append(output.detach())
 estimate = torch.stack(outputs[-50:]).mean(0)
-shown = {
-    f"y, {psnr(y, x):.1f} dB": y,
-    "disguised": source,
-    f"Noise2Void, {psnr(estimate, x):.1f} dB": estimate,
-    "truth": x,
-}
-show_images(
-    shown,
-    alt="The noisy photograph; the same with strangers in it, which one hardly sees; a smooth estimate; and the truth.",
+shown = {f"y, {psnr(y, x):.1f} dB": y, "disguised": source}
+shown |= {f"Noise2Void, {psnr(estimate, x):.1f} dB": estimate, "truth": x}
+alt = (
+    "The noisy photograph; the same with strangers in it, which one hardly sees; "
+    "a smooth estimate; and the truth."
 )
+show_images(shown, alt=alt)
 ### END SOLUTION
 
 # %% [markdown]
@@ -230,12 +215,10 @@ with torch.no_grad():
     }.items():
         influence = self_influence(f, y, places, 0.1).abs()
         print(f"{label:15} mean {influence.mean():.4f}, largest {influence.max():.4f}")
-print(
-    "The network is not quite blind. It trusts a pixel little, because it may be a stranger; but nothing makes its trust zero. Its training was blind."
-)
-print(
-    "The mean of eight is blind, up to rounding. So is blind(network), whatever the network does."
-)
+# The network is not quite blind. It trusts a pixel little, because it may be a
+# stranger; but nothing makes its trust zero. Its training was blind.
+# The mean of eight is blind, up to rounding. So is blind(network), whatever the
+# network does.
 ### END SOLUTION
 
 # %% [markdown]
@@ -253,7 +236,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "loss_and_risk_answer"}
 def loss_and_risk(differences, weights, alike, with_target, sigma):
     ### BEGIN SOLUTION
-    # x^ - x is a fixed part, sum w delta, plus a noise, sum w n. The target takes off m.
+    # x^ - x is a fixed part, sum w delta, plus a noise, sum w n.
+    # The target takes off m.
     risk = (weights @ differences) ** 2 + sigma**2 * weights @ alike @ weights
     return risk + sigma**2 - 2 * sigma**2 * weights @ with_target, risk
     ### END SOLUTION
@@ -275,42 +259,27 @@ ps07.loss_and_risk(loss_and_risk, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "loss_and_risk_seen"}
 ### BEGIN SOLUTION
-apart = [
-    (torch.arange(9)[:, None] // 3 - torch.arange(9) // 3).abs(),
-    (torch.arange(9)[:, None] % 3 - torch.arange(9) % 3).abs(),
-]
-noises = {"white": torch.eye(9), "shared": (3 - apart[0]) * (3 - apart[1]) / 9}
+row, column = torch.arange(9) // 3, torch.arange(9) % 3
+rows, columns = (row[:, None] - row).abs(), (column[:, None] - column).abs()
+noises = {"white": torch.eye(9), "shared": (3 - rows) * (3 - columns) / 9}
 own = torch.eye(9)[4]
-corners = torch.tensor([1.0, 0, 1, 0, 0, 0, 1, 0, 1]) / 4
-candidates = {
-    "y itself": own,
-    "mean of nine": torch.full((9,), 1 / 9),
-    "mean of eight": (1 - own) / 8,
-    "corners": corners,
-}
+candidates = {"y itself": own, "mean of nine": torch.full((9,), 1 / 9)}
+candidates["mean of eight"] = (1 - own) / 8
+candidates["corners"] = torch.tensor([1.0, 0, 1, 0, 0, 0, 1, 0, 1]) / 4
 for kind, alike in noises.items():
-    for target, with_target in {
-        "y": alike[4],
-        "a second picture": torch.zeros(9),
-    }.items():
-        found = {
-            label: loss_and_risk(torch.zeros(9), weights, alike, with_target, 1.0)
-            for label, weights in candidates.items()
-        }
-        print(
-            f"{kind} noise, target {target}:",
-            "; ".join(
-                f"{label} {loss:.2f} (risk {risk:.2f})"
-                for label, (loss, risk) in found.items()
-            ),
-        )
-print(
-    "A second picture chooses well in both noises. Against y, the copy always has no loss, so y can judge blind estimates only."
-)
-print(
-    "In white noise it judges these well: the loss is the risk + 1. In shared noise it prefers the mean of eight, and the corners have the smaller risk:"
-)
-print("neighbours know the noise of the pixel, and the loss rewards who guesses it.")
+    targets = {"y": alike[4], "a second picture": torch.zeros(9)}
+    for target, with_target in targets.items():
+        print(f"{kind} noise, target {target}:", end=" ")
+        for label, weights in candidates.items():
+            flat = torch.zeros(9)
+            loss, risk = loss_and_risk(flat, weights, alike, with_target, 1.0)
+            print(f"{label} {loss:.2f} (risk {risk:.2f})", end="; ")
+        print()
+# A second picture chooses well in both noises. Against y, the copy always has no loss,
+# so y can judge blind estimates only. In white noise it judges these well: the loss is
+# the risk + 1. In shared noise it prefers the mean of eight, and the corners have the
+# smaller risk: neighbours know the noise of the pixel, and the loss rewards who
+# guesses it.
 ### END SOLUTION
 
 # %% [markdown]
@@ -328,12 +297,11 @@ print("neighbours know the noise of the pixel, and the loss rewards who guesses 
 # %% nbgrader={"solution": true, "grade_id": "recorrupted_answer"}
 def recorrupted(sigma, told, alpha):
     ### BEGIN SOLUTION
-    # The noises are n + alpha z and n - z / alpha. In their product n n and z z stay, and alpha cancels.
-    return (
-        sigma**2 + (alpha * told) ** 2,
-        sigma**2 + (told / alpha) ** 2,
-        sigma**2 - told**2,
-    )
+    # The noises are n + alpha z and n - z / alpha. In their product n n and z z stay,
+    # and alpha cancels.
+    source = sigma**2 + (alpha * told) ** 2
+    target = sigma**2 + (told / alpha) ** 2
+    return source, target, sigma**2 - told**2
     ### END SOLUTION
 
 
@@ -354,34 +322,24 @@ ps07.recorrupted(recorrupted, seed=2357)
 powers, curves = [k / 8 for k in range(-16, 17)], {}
 for alpha in (0.5, 1):
     moments = [recorrupted(1, 2**power, alpha) for power in powers]
-    curves[f"alpha {alpha}"] = (
-        powers,
-        [common / math.sqrt(source * target) for source, target, common in moments],
-    )
-show_curves(
-    curves,
-    "log2 of told / sigma",
-    "correlation",
-    "Two falling curves: positive where too little was told, zero where the truth was told, negative beyond.",
+    alike = [common / math.sqrt(source * target) for source, target, common in moments]
+    curves[f"alpha {alpha}"] = (powers, alike)
+alt = (
+    "Two falling curves: positive where too little was told, "
+    "zero where the truth was told, negative beyond."
 )
+show_curves(curves, "log2 of told / sigma", "correlation", alt)
 n, z = torch.randn(2, 100_000, generator=runtime.generator(0, "pairs"))
-measured, formula = (
-    torch.cov(torch.stack([n + 0.5 * 0.5 * z, n - 0.5 / 0.5 * z])),
-    recorrupted(1, 0.5, 0.5),
-)
+measured = torch.cov(torch.stack([n + 0.5 * 0.5 * z, n - 0.5 / 0.5 * z]))
+measured = (measured[0, 0], measured[1, 1], measured[0, 1])
+for value, found in zip(recorrupted(1, 0.5, 0.5), measured, strict=True):
+    print(f"told a half: {value:.2f}, measured {found:.2f}", end="; ")
 print(
-    "told a half:",
-    "; ".join(
-        f"{value:.2f}, measured {found:.2f}"
-        for value, found in zip(formula, measured.flatten()[[0, 3, 1]], strict=True)
-    ),
+    f"\nwith alpha = 0.1 the target has {recorrupted(1, 1, 0.1)[1]:.0f} times the noise"
 )
-print(
-    "Told too little, the noises are alike, and the loss pays for noise that stays. Told too much, it pays for the opposite of the noise: too smooth."
-)
-print(
-    f"With alpha = 0.1 the target's noise has {recorrupted(1, 1, 0.1)[1]:.0f} times the variance of y's. It has mean zero, but so much of it must be averaged away."
-)
+# Told too little, the noises are alike, and the loss pays for noise that stays. Told
+# too much, it pays for the opposite of the noise: too smooth. A tiny alpha makes the
+# target very noisy. That noise has mean zero, but so much of it must be averaged away.
 ### END SOLUTION
 
 # %% [markdown]
@@ -403,29 +361,23 @@ for cause, meaning in ps07.CAUSES.items():
 ### BEGIN SOLUTION
 for letter, r in runs.items():
     noise, judged = r["y"] - r["truth"], r["judged"]
-    alike = torch.corrcoef(
-        torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()])
-    )[0, 1]
-    print(f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB; the loss looks at {judged.double().mean():.0%} of the pixels,",
-          f"and {(r['source'] == r['y'])[judged].double().mean():.0%} of these show themselves; correlation of neighbouring noise {alike:.2f};",
-          f"added to source and target {(r['source'] - r['y']).std() / sigma:.2f} and {(r['target'] - r['y']).std() / sigma:.2f} sigma")  # fmt: skip
-    shown = {
-        f"{letter}: y": r["y"],
-        "source - y": 0.5 + r["source"] - r["y"],
-        "target - y": 0.5 + r["target"] - r["y"],
-        "estimate": r["estimate"],
-    }
-    show_images(
-        shown,
-        alt=f"Run {letter}: the noisy picture, what was done to source and target, and a noisy estimate.",
-    )
-told = math.sqrt(
-    (runs["C"]["source"] - runs["C"]["y"]).std()
-    * (runs["C"]["target"] - runs["C"]["y"]).std()
-)
-print(
-    f"C adds alpha z to the source and takes z / alpha off the target. The product of both spreads is the square of what it was told: {told / sigma:.2f} sigma"
-)
+    pairs = torch.stack([noise[..., 1:].flatten(), noise[..., :-1].flatten()])
+    themselves = (r["source"] == r["y"])[judged].double().mean()
+    added = {name: (r[name] - r["y"]).std() / sigma for name in ("source", "target")}
+    print(f"{letter}: {psnr(r['estimate'], r['truth']):.1f} dB;", end=" ")
+    print(f"the loss looks at {judged.double().mean():.0%} of the pixels,", end=" ")
+    print(f"and {themselves:.0%} of these show themselves;", end=" ")
+    print(f"neighbours correlate by {torch.corrcoef(pairs)[0, 1]:.2f};", end=" ")
+    print("; ".join(f"added to {name} {s:.2f} sigma" for name, s in added.items()))
+    if letter == "C":
+        # alpha z is added to the source, z / alpha taken off the target: the product
+        # of both spreads is the square of the sigma that the run was told.
+        told = math.sqrt(added["source"] * added["target"])
+        print(f"C was told {told:.2f} sigma")
+    shown = {f"{letter}: y": r["y"], "source - y": 0.5 + r["source"] - r["y"]}
+    shown |= {"target - y": 0.5 + r["target"] - r["y"], "estimate": r["estimate"]}
+    alt = f"Run {letter}: the noisy picture, what was done to source and target, and a "
+    show_images(shown, alt=alt + "noisy estimate.")
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
@@ -466,49 +418,50 @@ ps07.causes(causes)
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 def explained(seen, target, blind_spot=False):
-    """The share of the target noise's variance that the best weighted sum of the 5 x 5 numbers about the pixel explains."""
+    """The share of the target noise's variance that 5 x 5 numbers of `seen` explain.
+
+    It is that of the best weighted sum; a blind spot leaves the middle one out.
+    """
     inputs = torch.nn.functional.unfold(seen, 5)[0].T.double()
     inputs = inputs[:, [index for index in range(25) if index != 12 or not blind_spot]]
     target = target[..., 2:-2, 2:-2].flatten().double()
-    weights = torch.linalg.lstsq(
-        inputs, target[:, None], driver="gelsd"
-    ).solution  # a driver that may meet equal columns
-    return (
-        1 - (target - (inputs @ weights)[:, 0]).square().mean() / target.square().mean()
-    )
+    # A driver that may meet equal columns.
+    weights = torch.linalg.lstsq(inputs, target[:, None], driver="gelsd").solution
+    left = target - (inputs @ weights)[:, 0]
+    return 1 - left.square().mean() / target.square().mean()
 
 
 def diagonals(n):
-    return (n[..., ::2, 1::2] + n[..., 1::2, ::2]) / 2, (
-        n[..., ::2, ::2] + n[..., 1::2, 1::2]
-    ) / 2
+    first = (n[..., ::2, 1::2] + n[..., 1::2, ::2]) / 2
+    return first, (n[..., ::2, ::2] + n[..., 1::2, 1::2]) / 2
 
 
+### END SOLUTION
+
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_gains"}
+### BEGIN SOLUTION
 for seed in range(3):
     for kind, (first, second) in ps07.three_noises(seed).items():
         z, other = x + first, x + second
-        shares = {
-            "Noise2Noise": explained(first, second),
-            "Noise2Self": explained(first, first, True),
-            "Zero-Shot": explained(*diagonals(first)),
-        }
         methods = {
-            "Noise2Noise": noise2noise(z, other, iterations=100),
-            "Noise2Self": noise2self(z, iterations=120),
-            "Zero-Shot": zero_shot_noise2noise(z, iterations=200),
+            "Noise2Noise": (noise2noise(z, other, iterations=100), (first, second)),
+            "Noise2Self": (noise2self(z, iterations=120), (first, first, True)),
+            "Zero-Shot": (zero_shot_noise2noise(z, iterations=200), diagonals(first)),
         }
-        gains = {
-            name: psnr(run(steps).estimate, x) - psnr(z, x)
-            for name, steps in methods.items()
-        }
-        print(f"seed {seed}, {kind:8}", "; ".join(f"{name}: share {shares[name]:.2f}, gain {gain:5.2f} dB" for name, gain in gains.items()),
-              f"; mean of the two pictures {psnr((z + other) / 2, x) - psnr(z, x):.2f} dB")  # fmt: skip
-    padded = torch.nn.functional.pad(
-        z, (0, 0, 1, 1), mode="reflect"
-    )  # of the last noise, the stripes
-    print(
-        f"seed {seed}, stripes, mean of the rows above and below: {psnr((padded[..., :-2, :] + padded[..., 2:, :]) / 2, x) - psnr(z, x):.2f} dB"
-    )
+        print(f"seed {seed}, {kind:8}", end=" ")
+        for name, (steps, noises) in methods.items():
+            gain = psnr(run(steps).estimate, x) - psnr(z, x)
+            print(
+                f"{name}: share {explained(*noises):.2f}, gain {gain:5.2f} dB", end="; "
+            )
+        both = psnr((z + other) / 2, x) - psnr(z, x)
+        print(f"mean of the two pictures {both:.2f} dB")
+    # Of the last noise, the stripes:
+    padded = torch.nn.functional.pad(z, (0, 0, 1, 1), mode="reflect")
+    rows = (padded[..., :-2, :] + padded[..., 2:, :]) / 2
+    print(f"seed {seed}, stripes, mean of the rows above and below:", end=" ")
+    print(f"{psnr(rows, x) - psnr(z, x):.2f} dB")
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}

@@ -41,14 +41,14 @@ from dil_course.signals import (
     psnr,
 )
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = luma(picture("astronaut", side=96))  # gray: one channel
 A = Downsample(2)
 y = A(x)
 
 
+# %%
 def small_network():
     with runtime.seeded(0):
         return ResidualNetwork(1, width=16, depth=6)
@@ -105,15 +105,13 @@ for _ in range(300):
     optimizer.step()
 bicubic = enlarge(y, A)
 learned = network(bicubic).detach()
-shown = {
-    f"bicubic, {psnr(bicubic, x):.2f} dB": bicubic,
-    f"network, {psnr(learned, x):.2f} dB": learned,
-    "truth": x,
-}
-show_images(
-    shown,
-    alt="A face, enlarged twice: bicubic is soft, the network's edges are a little sharper, and the truth.",
+shown = {f"bicubic, {psnr(bicubic, x):.2f} dB": bicubic}
+shown |= {f"network, {psnr(learned, x):.2f} dB": learned, "truth": x}
+alt = (
+    "A face, enlarged twice: bicubic is soft, the network's edges are a little "
+    "sharper, and the truth."
 )
+show_images(shown, alt=alt)
 ### END SOLUTION
 
 # %% [markdown]
@@ -162,29 +160,16 @@ ps08.allowed_turns(allowed_turns, seed=2357)
 # %% nbgrader={"solution": true, "grade_id": "allowed_turns_seen"}
 ### BEGIN SOLUTION
 for angle in (0, 45, 20):
-    print(
-        f"kernel at {angle:2} degrees:",
-        allowed_turns(
-            BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=angle), 2), 48
-        ),
-    )
+    camera = BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=angle), 2)
+    print(f"kernel at {angle:2} degrees:", allowed_turns(camera, 48))
 slanted = BlurDownsample(gaussian_kernel(11, (2.0, 0.6), angle=45), 2)
-gaps = [
-    255
-    * (slanted(turn(x, number)) - turn(slanted(x), number))
-    .square()
-    .mean()
-    .sqrt()
-    .item()
-    for number in range(8)
-]
-print(
-    "kernel at 45 degrees, gray levels between the two:",
-    ", ".join(f"{number}: {gap:.1f}" for number, gap in enumerate(gaps)),
-)
-print(
-    "A Gaussian is the same after half a turn. Along an axis or a diagonal it has two mirrors as well: there the library gives away four turns of eight."
-)
+print("kernel at 45 degrees, gray levels between the two:", end=" ")
+for number in range(8):
+    gap = slanted(turn(x, number)) - turn(slanted(x), number)
+    print(f"{number}: {255 * gap.square().mean().sqrt():.1f}", end=", ")
+print()
+# A Gaussian is the same after half a turn. Along an axis or a diagonal it has two
+# mirrors as well: there the library gives away four turns of eight.
 ### END SOLUTION
 
 # %% [markdown]
@@ -204,7 +189,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "rounds_needed_answer"}
 def rounds_needed(q, share):
     ### BEGIN SOLUTION
-    # r <- y - A (x + E r) = r - q r: each round leaves the factor 1 - q, so |1 - q|^t <= share.
+    # r <- y - A (x + E r) = r - q r: each round leaves the factor 1 - q.
+    # So |1 - q|^t <= share.
     return math.ceil(math.log(share) / math.log(abs(1 - q)))
     ### END SOLUTION
 
@@ -233,14 +219,16 @@ for name, small in {"clean y": y, "noisy y": add_gaussian(y, 8 / 255)}.items():
         z = z + enlarge(small - A(z), A)
     curves[name] = (range(30), misfits)
     left = [b / a for a, b in zip(misfits, misfits[1:])]
-    print(
-        f"{name}: PSNR {psnr(enlarge(small, A), x):.2f} dB before, {psnr(z, x):.2f} dB after; a round leaves {left[0]:.2f} at first, {left[-1]:.2f} at the end"
-    )
-alt = "The misfit falls steeply at first, and then ever more slowly. With noise it starts higher and falls alike."
-show_curves(curves, "round", "misfit (root mean square)", alt, log_y=True)
-print(
-    "No straight line: the waves with q near 1 go at once, those with a small q stay to the end. With noise, each round puts back more of it."
+    print(f"{name}: PSNR {psnr(enlarge(small, A), x):.2f} dB before,", end=" ")
+    print(f"{psnr(z, x):.2f} dB after;", end=" ")
+    print(f"a round leaves {left[0]:.2f} at first, {left[-1]:.2f} at the end")
+alt = (
+    "The misfit falls steeply at first, and then ever more slowly. "
+    "With noise it starts higher and falls alike."
 )
+show_curves(curves, "round", "misfit (root mean square)", alt, log_y=True)
+# No straight line: the waves with q near 1 go at once, those with a small q stay to the
+# end. With noise, each round puts back more of it.
 ### END SOLUTION
 
 # %% [markdown]
@@ -258,7 +246,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "psnr_of_shift_answer"}
 def psnr_of_shift(scale, amplitude, period):
     ### BEGIN SOLUTION
-    # The block's centre is at (scale - 1) / 2 from its first pixel. cos(t) - cos(t - b) is a wave of amplitude 2 sin(b / 2).
+    # The block's centre is at (scale - 1) / 2 from its first pixel.
+    # cos(t) - cos(t - b) is a wave of amplitude 2 sin(b / 2).
     shift = (scale - 1) / 2
     return -10 * math.log10(2 * amplitude**2 * math.sin(math.pi * shift / period) ** 2)
     ### END SOLUTION
@@ -278,23 +267,22 @@ ps08.psnr_of_shift(psnr_of_shift, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "psnr_of_shift_seen"}
 ### BEGIN SOLUTION
-wave = (0.5 + 0.4 * torch.cos(2 * math.pi * torch.arange(96) / 24)).expand(1, 1, 96, 96)
+wave = 0.5 + 0.4 * torch.cos(2 * math.pi * torch.arange(96) / 24)
+wave = wave.expand(1, 1, 96, 96)
 for scale in (2, 3, 4):
-    corners, centres = (
-        enlarge(small, Downsample(scale))
-        for small in (wave[..., ::scale, ::scale], Downsample(scale)(wave))
-    )
-    print(
-        f"scale {scale}: formula {psnr_of_shift(scale, 0.4, 24):.2f} dB, corners {psnr(corners, wave, shave=8):.2f} dB, centres {psnr(centres, wave, shave=8):.2f} dB"
-    )
-show_images(
-    {
-        "sampled at corners": corners,
-        "truth": wave,
-        "difference + 1/2": corners - wave + 0.5,
-    },
-    alt="Two waves that look alike, and their difference: strong stripes where the wave is steep.",
+    camera = Downsample(scale)
+    corners = enlarge(wave[..., ::scale, ::scale], camera)
+    centres = enlarge(camera(wave), camera)
+    print(f"scale {scale}: formula {psnr_of_shift(scale, 0.4, 24):.2f} dB,", end=" ")
+    print(f"corners {psnr(corners, wave, shave=8):.2f} dB,", end=" ")
+    print(f"centres {psnr(centres, wave, shave=8):.2f} dB")
+shown = {"sampled at corners": corners, "truth": wave}
+shown["difference + 1/2"] = corners - wave + 0.5
+alt = (
+    "Two waves that look alike, and their difference: strong stripes where the wave "
+    "is steep."
 )
+show_images(shown, alt=alt)
 print("Both pictures look right. Only the number tells, or the difference.")
 ### END SOLUTION
 
@@ -338,19 +326,19 @@ sigma = 10 / 255
 noisy = add_gaussian(y, sigma)
 guess = math.sqrt(sigma**2 - float(noise_of_son(A, sigma)) ** 2)
 shown = {f"bicubic, {psnr(enlarge(noisy, A), x):.2f} dB": enlarge(noisy, A)}
-for name, noise in {
-    "clean sons": 0.0,
-    f"noise {255 * guess:.1f} / 255": guess,
-    "noise 10.0 / 255": sigma,
-}.items():
-    result = run(
-        zero_shot_sr(noisy, A, small_network(), iterations=200, side=24, noise=noise)
-    ).estimate
+noises = {"clean sons": 0.0, f"noise {255 * guess:.1f} / 255": guess}
+noises["noise 10.0 / 255"] = sigma
+for name, noise in noises.items():
+    steps = zero_shot_sr(
+        noisy, A, small_network(), iterations=200, side=24, noise=noise
+    )
+    result = run(steps).estimate
     shown[f"{name}, {psnr(result, x):.2f} dB"] = result
-show_images(
-    shown,
-    alt="Four enlargements of a noisy face: bicubic is grainy, clean sons make the grain stronger, noisy sons make it weaker.",
+alt = (
+    "Four enlargements of a noisy face: bicubic is grainy, clean sons make the grain "
+    "stronger, noisy sons make it weaker."
 )
+show_images(shown, alt=alt)
 ### END SOLUTION
 
 # %% [markdown]
@@ -371,21 +359,25 @@ runs = {letter: ps08.failing_run(letter) for letter in "ABCD"}
 for cause, meaning in ps08.CAUSES.items():
     print(f"{cause:22} {meaning}")
 
+
 # %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
 ### BEGIN SOLUTION
+def gray_levels(z):
+    """The root mean square, of 255."""
+    return 255 * z.square().mean().sqrt()
+
+
 for letter, r in runs.items():
     misfit, (son, father) = r["A"](r["truth"]) - r["y"], r["windows"][-1]
-    shown = {
-        "son": son,
-        "father": father,
-        "A(truth) - y, x 4": 4 * misfit + 0.5,
-        "estimate": r["estimate"],
-    }
-    show_images({f"{letter}: {name}" if name == "son" else name: z for name, z in shown.items()},
-                alt=f"Run {letter}: a son, his father, what the told camera leaves of y, and the estimate.")  # fmt: skip
+    shown = {f"{letter}: son": son, "father": father}
+    shown |= {"A(truth) - y, x 4": 4 * misfit + 0.5, "estimate": r["estimate"]}
+    alt = f"Run {letter}: a son, his father, what the told camera leaves of y, "
+    show_images(shown, alt=alt + "and the estimate.")
     gain = psnr(r["estimate"], r["truth"]) - psnr(r["bicubic"], r["truth"])
-    print(f"{letter}: gain {gain:+.2f} dB; rms of A(truth) - y {255 * misfit.square().mean().sqrt():.1f} gray levels;",
-          f"rms of father - son {255 * (father - son).square().mean().sqrt():.1f}; loss {r['loss'][0]:.4f} to {r['loss'][-1]:.4f}")  # fmt: skip
+    print(f"{letter}: gain {gain:+.2f} dB;", end=" ")
+    print(f"A(truth) - y has {gray_levels(misfit):.1f} gray levels,", end=" ")
+    print(f"father - son {gray_levels(father - son):.1f};", end=" ")
+    print(f"loss {r['loss'][0]:.4f} to {r['loss'][-1]:.4f}")
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}
@@ -438,19 +430,25 @@ def explained(y, A, rounds=30):
     return z
 
 
+### END SOLUTION
+
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_counted"}
+### BEGIN SOLUTION
 cameras = {name: BlurDownsample(kernel, 2) for name, kernel in ps08.KERNELS.items()}
 directions = kernels = 0
 for seed in range(6):
     small, truth, name = ps08.mystery(seed)
-    rough = {
-        candidate: roughness(explained(small, camera))
-        for candidate, camera in cameras.items()
-    }
+    results = {other: explained(small, camera) for other, camera in cameras.items()}
+    rough = {other: roughness(result) for other, result in results.items()}
     chosen = min(rough, key=rough.get)
     directions += chosen.split(",")[0] == name.split(",")[0]
     kernels += chosen == name
-    print(f"seed {seed}: chosen {chosen:18} true {name:18}", "  ".join(f"{candidate}: {value:.3f}" for candidate, value in rough.items() if candidate in (chosen, name)),
-          f" PSNR {psnr(explained(small, cameras[chosen]), truth):.1f} and {psnr(explained(small, cameras[name]), truth):.1f} dB")  # fmt: skip
+    print(f"seed {seed}:", end=" ")
+    for kind, other in {"chosen": chosen, "true": name}.items():
+        print(f"{kind} {other:18} {rough[other]:.3f},", end=" ")
+        print(f"{psnr(results[other], truth):.1f} dB", end="; ")
+    print()
 print(f"right direction {directions} of 6, right kernel {kernels} of 6")
 ### END SOLUTION
 
