@@ -18,9 +18,8 @@ from dil_course.signals.validation import check_flag, check_module, check_number
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
-SHARE = Path(
-    "/sys/fs/cgroup/cpu.max"
-)  # "150000 100000": of each 0.1 s of each core, this container may use 0.15 s in all
+# "150000 100000" says: of each 0.1 s of each core, this container may use 0.15 s in all.
+SHARE = Path("/sys/fs/cgroup/cpu.max")
 
 
 @functools.cache
@@ -42,12 +41,12 @@ def keep_memory():
 
 @functools.cache
 def limit_threads():
-    """Leave a core to other programs, unless OMP_NUM_THREADS says how many threads to use, and keep to this
-    container's share.
+    """Leave a core to other programs, and keep to this container's share of the machine.
 
-    Threads wait for one another after each operation, and keep their cores busy meanwhile. So one that has to
-    share its core holds up all: beside one busy program, two threads on two cores took over 25 times as long
-    as a single one, which takes a quarter longer where nothing else runs. And torch counts the machine's
+    Where OMP_NUM_THREADS says how many threads to use, no core is left. Threads wait for one another after
+    each operation, and keep their cores busy meanwhile. So one that has to share its core holds up all:
+    beside one busy program, two threads on two cores took over 25 times as long as a single one, which takes
+    a quarter longer where nothing else runs. And torch counts the machine's
     cores: on a shared server with 64, of which one student may use two, 64 threads would wait for each other.
     """
     room = [torch.get_num_threads()]
@@ -105,9 +104,8 @@ class Engine:
 
     def __call__(self, z):
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
-            made = self.network(
-                z.clone()
-            )  # a network may work in place, and z may be the caller's own picture
+            # A clone, because a network may work in place, and z may be the caller's own image.
+            made = self.network(z.clone())
         self._check_made(made, z)
         return made.to(z.dtype)
 
@@ -117,11 +115,8 @@ class Engine:
         channels = getattr(self.network, "output_channels", None)
         if channels is None:
             return
-        expected = (
-            len(z),
-            channels,
-            *(side * getattr(self.network, "reduction", 1) for side in z.shape[-2:]),
-        )
+        reduction = getattr(self.network, "reduction", 1)
+        expected = (len(z), channels, *(side * reduction for side in z.shape[-2:]))
         if made.shape != expected:
             raise ValueError(
                 f"network: makes {tuple(made.shape)} of {tuple(z.shape)}, but it must be {expected}"

@@ -1,25 +1,23 @@
-"""Self2Self: predict dropped numbers from kept ones, with a network that forgets at random, and average its
-answers.
-"""
+"""Self2Self: predict dropped numbers from kept ones by a network with dropout, and average its answers."""
 
 import torch
 
 from dil_course import runtime
 from dil_course.fitting import Descent
-from dil_course.from_scratch.self_supervised.start import prepare
+from dil_course.from_scratch.given import prepare
 from dil_course.networks.partial import PartialUNet
 from dil_course.signals.validation import check_number
 
 
 def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, seed=0, fast=True):
-    """Keep each number of y with probability `keep`, and predict the others: mean of (f(m y) - y)^2 where m =
-    0.
+    """Keep each number of y with probability `keep`, and predict those that were dropped.
 
-    Quan, Chen, Pang and Ji, "Self2Self With Dropout: Learning Self-Supervised Denoising From Single Image"
-    (CVPR 2020), equation 9. Each estimate is the answer to one mask with one draw of the dropout, so single
+    Minimises the mean of (f(m y) - y)^2 where the mask m is 0. Quan, Chen, Pang and Ji, "Self2Self With
+    Dropout: Learning Self-Supervised Denoising From Single Image" (CVPR 2020), equation 9. Each estimate is
+        the answer to one mask with one draw of the dropout, so single
     estimates are poor; the method's answer is their mean. The paper averages 100 at the end, here the run's
-    average does. It assumes noise of mean zero that is independent from pixel to pixel, and between colours.
-    No sigma. Built in lesson 07.
+    average does. It assumes noise of mean zero that is independent from pixel to pixel, and between colours;
+    it needs no sigma. Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -41,10 +39,8 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
         raise TypeError(
             f"network: expected a PartialUNet, which is told what is missing, got {type(network).__name__}"
         )
-    size = runtime.pick(quick={"width": 16, "scales": 2}, full={})
-    engine = prepare(
-        y, network, iterations, learning_rate, seed, fast, make=lambda channels: PartialUNet(channels, **size)
-    )
+    engine = prepare(y, network, iterations, learning_rate, seed, fast, make=_network)
+
     generator = runtime.generator(seed, "kept", y.device)
     forgets = runtime.generator(seed, "forgotten", y.device)
 
@@ -55,3 +51,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
         return torch.sum(judged * (estimate - y) ** 2) / judged.sum().clamp(min=1), estimate
 
     return Descent(engine, objective, iterations, {"kept": generator, "forgotten": forgets})
+
+
+def _network(channels):
+    return PartialUNet(channels, **runtime.pick(quick={"width": 16, "scales": 2}, full={}))
