@@ -400,8 +400,8 @@ def descended(**others):
     return drained(fitting.Descent(**others))
 
 
-def engine_used(network, learning_rate, fast):
-    engine = fitting.Engine(network, learning_rate, fast)
+def engine_used(network, learning_rate, fast, training):
+    engine = fitting.Engine(network, learning_rate, fast, training)
     engine.update(sum(weights.mean() for weights in network.parameters()))
     engine.load_state_dict(engine.state_dict())
     return sound(list(network.parameters()))
@@ -664,7 +664,7 @@ RECIPES = {
     ),
     "trained.trained": (trained, {"name": value("digits", "digit", "Digits", "../digits")}),
     # fitting
-    "fitting.Engine": (engine_used, {"network": network(Upside), "learning_rate": number(0.01), "fast": flag(True)}),
+    "fitting.Engine": (engine_used, {"network": network(Upside), "learning_rate": number(0.01), "fast": flag(True), "training": flag(True)}),
     "fitting.Engine.learning_rate": (rate_set, {"value": number(0.01)}),
     "fitting.Engine.update": (
         lambda loss: fitting.Engine(Upside(), 0.01).update(loss),

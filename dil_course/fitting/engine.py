@@ -74,6 +74,9 @@ class Engine:
         network: module that maps (1,K,H,W) to (1,C,H,W); it is fitted in place.
         learning_rate: of Adam (Kingma and Ba, ICLR 2015).
         fast: False leaves everything as torch has it: float32, one operation after the other in Adam.
+        training: a fit belongs in training mode, where batch norm takes the statistics of the image at hand
+            and dropout is on. The network is put into it, whatever mode it came in, and left in it. False is
+            for trained networks, which keep the statistics of their training: evaluation mode.
 
     What the network returns is looked at: a picture of another shape would be stretched over the target
     without a word. A network that tells its `output_channels` is held to them, and to sides `reduction` times
@@ -85,7 +88,7 @@ class Engine:
             float32.
     """
 
-    def __init__(self, network, learning_rate, fast=True):
+    def __init__(self, network, learning_rate, fast=True, training=True):
         check_module(network, dtypes=(torch.float32, torch.float64))
         if not any(weights.requires_grad for weights in network.parameters()):
             raise ValueError(
@@ -93,7 +96,9 @@ class Engine:
                 "(network.requires_grad_() frees them)"
             )
         check_flag(fast, "fast")
-        self.network = network
+        check_flag(training, "training")
+        self.network, self.training = network, training
+        self._set_mode()
         device = next(network.parameters()).device
         if fast and device.type == "cpu":
             keep_memory()
@@ -103,11 +108,17 @@ class Engine:
         self.learning_rate = learning_rate
 
     def __call__(self, z):
+        self._set_mode()  # again, as the caller may have asked the network for an image in between
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
             # A clone, because a network may work in place, and z may be the caller's own image.
             made = self.network(z.clone())
         self._check_made(made, z)
         return made.to(z.dtype)
+
+    def _set_mode(self):
+        # Only where the whole network is in the other mode: single layers may be frozen on purpose.
+        if self.network.training != self.training:
+            self.network.train(self.training)
 
     def _check_made(self, made, z):
         if not is_float(made):

@@ -30,9 +30,9 @@ def deep_image_prior(
         y: observation (1,C,h,w), computed on y's own device.
         A: forward model (see `signals.operators`); None is the identity, denoising.
         network: module that maps z (1,input_channels,h,w) to (1,C,H,W) in [0,1], with attributes
-            `input_channels`, `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place.
-            None makes a small skip network in the quick profile and the paper's in the full one, from the
-            seed.
+            `input_channels`, `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place,
+            and left in training mode. None makes a small skip network in the quick profile and the paper's in
+            the full one, from the seed.
         iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800
             in the full one.
         learning_rate: of Adam.

@@ -71,8 +71,8 @@ def zero_shot_sr(
             decibel or more.
         seed: of the network that is made here, the windows, fathers and noise.
         fast: False computes as the textbook does (see `fitting.Engine`).
-        trained: the network has learned elsewhere: the first estimate is its own. Else it is bicubic
-            interpolation.
+        trained: the network has learned elsewhere. It stays in evaluation mode, and the first estimate is its
+            own; else that is bicubic interpolation.
 
     Returns:
         Generator of Steps. The estimate (1,C,H,W), in [0,1], is made anew now and then, and by all turns in
@@ -102,7 +102,7 @@ def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
     for number in range(1, gradual + 1):
         scales = tuple(scale ** (number / gradual) for scale in A.scales)
         part = A if number == gradual else Downsample(scales)
-        engine = Engine(network, learning_rate, fast)
+        engine = Engine(network, learning_rate, fast, training=not settings["trained"])
         for iteration, loss, estimate in _learn(y, fathers, part, engine, draw, **settings):
             shown = estimate if number == gradual else _resize(estimate, A.adjoint(y).shape[-2:])
             yield Step(before + iteration, total, loss, shown.clamp(0, 1), averaged=True)

@@ -19,7 +19,8 @@ def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, see
         y: noisy picture (1,C,H,W), computed on its own device.
         other: second noisy picture (1,C,H,W) of the same scene, aligned to the pixel.
         network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels`
-            (both C) and `scales`; fitted in place. None makes `small_skip_network(C, C)` from the seed.
+            (both C) and `scales`; fitted in place, and left in training mode. None makes
+            `small_skip_network(C, C)` from the seed.
         iterations: None takes 400 in the quick profile and 1500 in the full one. More are not better, because
             the network then learns the noise of this one pair as well.
         learning_rate: of Adam.
