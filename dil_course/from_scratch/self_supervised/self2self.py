@@ -39,7 +39,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
         raise TypeError(
             f"network: expected a PartialUNet, which is told what is missing, got {type(network).__name__}"
         )
-    engine = prepare(y, network, iterations, learning_rate, seed, fast, make=_network)
+    engine = prepare(y, network, iterations, learning_rate, seed, fast, make=lambda channels: _network(y))
 
     generator = runtime.generator(seed, "kept", y.device)
     forgets = runtime.generator(seed, "forgotten", y.device)
@@ -53,5 +53,15 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
     return Descent(engine, objective, iterations, {"kept": generator, "forgotten": forgets})
 
 
-def _network(channels):
-    return PartialUNet(channels, **runtime.pick(quick={"width": 16, "scales": 2}, full={}))
+def _network(y):
+    """A network whose first outputs are close to the mean of y.
+
+    Without batch norm, the output of freshly drawn weights is nearly black or white everywhere, or the first
+    steps of Adam, all in one direction, drive it there; the sigmoid then passes no gradient, and the run
+    stays white (`page`) or black (`shepp_logan_phantom`).
+    """
+    network = PartialUNet(y.shape[1], **runtime.pick(quick={"width": 16, "scales": 2}, full={}))
+    with torch.no_grad():
+        network.to_picture.weight *= 0.1
+        network.to_picture.bias += torch.logit(y.mean(), eps=0.02).cpu()
+    return network
