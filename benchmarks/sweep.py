@@ -160,9 +160,7 @@ def plan(missing, rows, options):
         hours = sum(typical[method, side] for _, _, side, _ in mine) / 3600
         say(method, *(round(typical[method, side]) for side in options.sides), len(mine), hours)
     total = sum(typical[method, side] for method, _, side, _ in missing) / 3600
-    print(
-        f"\n{len(missing)} runs, about {total:.1f} hours of one process, {total / options.jobs:.1f} with --jobs"
-    )
+    print(f"\n{len(missing)} runs, {total:.1f} hours, {total / options.jobs:.1f} in {options.jobs} processes")
 
 
 def summary(rows, options):

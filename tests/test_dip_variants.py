@@ -107,6 +107,26 @@ def test_deep_red_is_the_plain_method_until_its_denoiser_is_called():
     assert not torch.equal(red[5].estimate, plain[5].estimate)
 
 
+def test_deep_red_follows_its_three_formulas_from_call_to_call():
+    inputs, mu, beta = [], 0.3, 0.9
+
+    def denoiser(x):
+        inputs.append(x.clone())
+        return 0.7 * x + 0.1
+
+    steps = list(deep_red(Y, denoiser, mu=mu, beta=beta, every=2, iterations=9, fast=False))
+    x, u = steps[1].estimate, torch.zeros_like(Y)
+    for call, step in enumerate(steps[1:8:2]):
+        f = step.estimate
+        torch.testing.assert_close(inputs[call], x, msg="the denoiser is given x, not f and not f + u")
+        x = (beta * (0.7 * x + 0.1) + mu * (f + u)) / (beta + mu)
+        u = u + f - x
+        for later in steps[2 * call + 2 : 2 * call + 4]:  # until the next call
+            misfit = (later.estimate - Y).square().mean()
+            torch.testing.assert_close(later.loss, misfit + mu * (later.estimate - (x - u)).square().mean())
+    assert len(inputs) == 4
+
+
 def nlm(x):
     array = x[0].permute(1, 2, 0).numpy()
     array = denoise_nl_means(

@@ -91,6 +91,29 @@ def test_diverging_run_ends_with_its_last_good_estimate(drain, value, total, bro
     assert result.why in capsys.readouterr().out, "the run must say so"
 
 
+def spiking(spikes, total=200, saturated=False):
+    """A run that goes well, but at some iterations its loss jumps, or its estimate is all black."""
+    for iteration in range(1, total + 1):
+        bad = iteration in spikes
+        estimate = torch.zeros_like(TRUTH) if bad and saturated else TRUTH
+        yield Step(iteration, total, torch.tensor(11.0 if bad and not saturated else 1.0), estimate)
+
+
+@both
+@pytest.mark.parametrize("saturated", [False, True], ids=["loss", "black"])
+def test_only_five_alarms_in_a_row_end_a_run(drain, saturated):
+    for spikes in ((20, 50, 90, 130, 170, 190), (20, 21, 22, 23, 60, 61, 62, 63)):
+        assert drain(spiking(spikes, saturated=saturated)).why == "finished 200 iterations"
+    result = drain(spiking(range(40, 60), saturated=saturated))
+    assert "diverged: at iteration 44" in result.why and result.iteration == 39
+
+
+def test_a_loss_of_ten_times_the_first_is_no_alarm_yet():
+    losses = [1.0, *[9.9] * 30]
+    steps = (Step(i, 31, torch.tensor(loss), TRUTH) for i, loss in enumerate(losses, start=1))
+    assert run(steps).why == "finished 31 iterations"
+
+
 @both
 def test_first_step_not_finite_is_an_error(drain):
     with pytest.raises(ValueError, match="first step"):

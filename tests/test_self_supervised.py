@@ -452,6 +452,14 @@ def test_self2self_is_judged_at_dropped_numbers_alone():
     torch.testing.assert_close(step.loss, (seen["output"] - Y)[dropped].square().mean().detach())
 
 
+@pytest.mark.parametrize(("name", "seed"), [("page", 0), ("shepp_logan_phantom", 0), ("retina", 6)])
+def test_self2self_does_not_turn_black_or_white(name, seed):
+    x = picture(name, 64)
+    *_, last = itertools.islice(self2self(add_gaussian(x, SIGMA, seed=seed), seed=seed), 30)
+    constant = x.mean((2, 3), keepdim=True).expand_as(x)
+    assert psnr(last.estimate, x) > psnr(constant, x) - 1  # white, black or one channel full: 3 to 20 dB less
+
+
 # Claims
 
 ITERATIONS = {

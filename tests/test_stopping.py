@@ -159,6 +159,46 @@ def test_least_risk_refuses_steps_without_a_network(pair):
         run(fitting(x, y), stop=LeastRisk(y, SIGMA))
 
 
+def judged(y, weights, every=5, patience=1000, seed=0, total=30):
+    """What LeastRisk does with networks that shrink their input by `weights[i]` from iteration i on."""
+    rule, calls = LeastRisk(y, SIGMA, every=every, patience=patience, seed=seed), []
+    for i in range(1, total + 1):
+        weight = weights[max(j for j in weights if j <= i)]
+
+        def network(x, sigma, weight=weight, i=i, calls=calls):
+            calls.append((i, x.clone(), sigma))
+            return weight * x
+
+        ended = rule.observe(Step(i, total, 1.0, network(y, SIGMA), network=network), None)
+        if ended:
+            break
+    return rule, [call for call in calls if not torch.equal(call[1], y)], i
+
+
+def test_least_risk_is_the_mean_of_sure_over_the_same_probes_at_each_look(pair):
+    x, y = pair
+    rule, calls, _ = judged(y, {1: 0.9})
+    looks = {}
+    for iteration, given, sigma in calls:
+        looks.setdefault(iteration, []).append(given)
+        assert sigma == SIGMA
+    assert list(looks) == [1, 5, 10, 15, 20, 25, 30]
+    assert all(torch.equal(a, b) for look in looks.values() for a, b in zip(looks[1], look, strict=True))
+    assert len(looks[1]) == 8 and len({tuple(given.flatten().tolist()) for given in looks[1]}) == 8
+    # SURE of 0.9 y is (0.1)^2 mean y^2 - sigma^2 + 2 sigma^2 0.9, for any probe.
+    expected = 0.01 * y.square().mean().item() - SIGMA**2 + 1.8 * SIGMA**2
+    assert rule.least == pytest.approx(expected, rel=1e-3) and rule.first == pytest.approx(expected, rel=1e-3)
+    others = [given for _, given, _ in judged(y, {1: 0.9}, seed=1)[1]]
+    assert not torch.equal(looks[1][0], others[0])
+
+
+def test_least_risk_keeps_the_estimate_of_the_best_network_and_waits(pair):
+    x, y = pair
+    rule, _, end = judged(y, {1: 0.5, 8: 0.95, 12: 0.7}, patience=10)
+    assert rule.iteration == 10 and torch.equal(rule.estimate, 0.95 * y) and end == 20
+    assert rule.first > rule.least and "iteration 10" in rule.why
+
+
 def test_small_whole_numbers_of_numpy_do_not_overflow(pair):
     x, y = pair
     network = lambda y, sigma: y  # noqa: E731

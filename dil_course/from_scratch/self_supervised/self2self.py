@@ -54,7 +54,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
 
 
 def _network(y):
-    """A network whose first outputs are close to the mean of y.
+    """A network whose first outputs are close to the mean of each channel of y.
 
     Without batch norm, the output of freshly drawn weights is nearly black or white everywhere, or the first
     steps of Adam, all in one direction, drive it there; the sigmoid then passes no gradient, and the run
@@ -63,5 +63,5 @@ def _network(y):
     network = PartialUNet(y.shape[1], **runtime.pick(quick={"width": 16, "scales": 2}, full={}))
     with torch.no_grad():
         network.to_picture.weight *= 0.1
-        network.to_picture.bias += torch.logit(y.mean(), eps=0.02).cpu()
+        network.to_picture.bias += torch.logit(y.mean((0, 2, 3)), eps=0.02).cpu()
     return network
