@@ -1,6 +1,4 @@
-"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and the decoders: each does what its formula says, and none is the
-plain method.
-"""
+"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and decoders: each follows its formula, and none is the plain method."""
 
 import math
 

@@ -101,9 +101,11 @@ from statistics import median
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import SkipNetwork
 from dil_course.signals import picture
-faults = [resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-          for step in deep_image_prior(picture("coffee", 128), network=SkipNetwork(width=32, scales=4), iterations=12, fast=FAST)]
-print(int(median(after - before for before, after in pairwise(faults[3:]))))  # a busy system may take pages away now and then
+network = SkipNetwork(width=32, scales=4)
+steps = deep_image_prior(picture("coffee", 128), network=network, iterations=12, fast=FAST)
+faults = [resource.getrusage(resource.RUSAGE_SELF).ru_minflt for step in steps]
+# the median, because a busy system may take pages away now and then
+print(int(median(after - before for before, after in pairwise(faults[3:]))))
 """
     counts = {}
     for fast in (True, False):
@@ -122,7 +124,8 @@ def test_a_float64_network_stays_one():
 @pytest.mark.parametrize(
     ("share", "cores", "asked", "threads"),
     [
-        ("200000 100000", 8, "", 2), ("150000 100000", 8, "", 2), ("50000 100000", 8, "3", 1), ("max 100000", 8, "", 3),
+        ("200000 100000", 8, "", 2), ("150000 100000", 8, "", 2), ("50000 100000", 8, "3", 1),
+        ("max 100000", 8, "", 3),
         ("", 8, "", 3), ("", 3, "", 2), ("", 2, "", 1), ("", 1, "", 1), ("", 2, "3", 3),
     ],
 )  # fmt: skip
@@ -164,9 +167,12 @@ class Returns(torch.nn.Module):
 
 
 @pytest.mark.parametrize("change, error, words", [
-    (lambda x: x[:, :1], ValueError, r"makes \(1, 1, 16, 16\)"), (lambda x: x.mean((2, 3), keepdim=True), ValueError, r"makes \(1, 3, 1, 1\)"),
-    (lambda x: x[..., 1:-1, 1:-1], ValueError, r"must be \(1, 3, 16, 16\)"), (lambda x: x[0], ValueError, r"makes \(3, 16, 16\)"),
-    (lambda x: x * 1j, TypeError, "complex64"), (lambda x: (x, x), TypeError, "tuple"), (lambda x: None, TypeError, "None"),
+    (lambda x: x[:, :1], ValueError, r"makes \(1, 1, 16, 16\)"),
+    (lambda x: x.mean((2, 3), keepdim=True), ValueError, r"makes \(1, 3, 1, 1\)"),
+    (lambda x: x[..., 1:-1, 1:-1], ValueError, r"must be \(1, 3, 16, 16\)"),
+    (lambda x: x[0], ValueError, r"makes \(3, 16, 16\)"),
+    (lambda x: x * 1j, TypeError, "complex64"), (lambda x: (x, x), TypeError, "tuple"),
+    (lambda x: None, TypeError, "None"),
     (lambda x: x.detach().numpy(), TypeError, "ndarray"),
 ])  # fmt: skip
 def test_a_network_that_makes_something_else_is_refused(change, error, words):

@@ -178,7 +178,8 @@ def test_used_up_generator_is_an_error(drain):
 
 @both
 @pytest.mark.parametrize("options, error", [
-    ({"truth": TRUTH[..., 1:]}, ValueError), ({"truth": 255 * TRUTH}, ValueError), ({"truth": TRUTH.numpy()}, TypeError),
+    ({"truth": TRUTH[..., 1:]}, ValueError), ({"truth": 255 * TRUTH}, ValueError),
+    ({"truth": TRUTH.numpy()}, TypeError),
     ({"average": 1}, ValueError), ({"average": -0.1}, ValueError), ({"average": "0.9"}, TypeError),
 ])  # fmt: skip
 def test_bad_arguments_are_refused(drain, options, error):

@@ -1,5 +1,6 @@
-"""Self-supervised denoising: masks hide what they say, pairs are independent, every method learns, and breaks
-where theory says.
+"""Self-supervised denoising: masks hide what they say, pairs are independent, and methods learn, or break.
+
+Every method breaks where theory says that it must.
 """
 
 import itertools
@@ -88,7 +89,8 @@ def test_same_seed_gives_the_same_numbers_and_leaves_the_global_ones_alone(metho
     (Y, {"iterations": 2.5}, TypeError),
     (Y, {"learning_rate": -1.0}, ValueError),
     (Y, {"seed": "a"}, TypeError),
-], ids=["3-d", "bytes", "0-255", "nan", "tiny", "no iterations", "2.5 iterations", "rate", "seed"])  # fmt: skip
+], ids=["3-d", "bytes", "0-255", "nan", "tiny", "no iterations", "2.5 iterations", "rate",
+"seed"])  # fmt: skip
 def test_bad_input_is_refused_before_any_compute(method, y, settings, error):
     with pytest.raises(error):
         method(y, **settings)

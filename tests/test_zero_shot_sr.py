@@ -32,8 +32,7 @@ def small_network(channels=1, seed=0):
 
 
 def last(steps):
-    for step in steps:
-        pass
+    *_, step = steps
     return step
 
 
@@ -288,17 +287,25 @@ Y = torch.rand(1, 3, 24, 24)
     (lambda: zero_shot_sr(torch.rand(1, 3, 12, 40)), ValueError, "too few"),
     (lambda: zero_shot_sr(Y, Downsample(4)), ValueError, "its own smaller version"),
     (lambda: zero_shot_sr(torch.rand(1, 1, 1200, 20)), ValueError, "too many"),
-    (lambda: zero_shot_sr(255 * Y), ValueError, "divide 8-bit"), (lambda: zero_shot_sr(Y.numpy()), TypeError, "float tensor"),
-    (lambda: zero_shot_sr(Y, Identity()), TypeError, "Downsample"), (lambda: zero_shot_sr(Y, 2), TypeError, "Downsample"),
+    (lambda: zero_shot_sr(255 * Y), ValueError, "divide 8-bit"),
+    (lambda: zero_shot_sr(Y.numpy()), TypeError, "float tensor"),
+    (lambda: zero_shot_sr(Y, Identity()), TypeError, "Downsample"),
+    (lambda: zero_shot_sr(Y, 2), TypeError, "Downsample"),
     (lambda: zero_shot_sr(Y, network=small_network(1)), ValueError, "channels"),
-    (lambda: zero_shot_sr(Y, iterations=0), ValueError, "iterations"), (lambda: zero_shot_sr(Y, noise=-1), ValueError, "noise"),
-    (lambda: zero_shot_sr(Y, side=4), ValueError, "side"), (lambda: zero_shot_sr(Y, learning_rate="fast"), TypeError, "learning_rate"),
+    (lambda: zero_shot_sr(Y, iterations=0), ValueError, "iterations"),
+    (lambda: zero_shot_sr(Y, noise=-1), ValueError, "noise"),
+    (lambda: zero_shot_sr(Y, side=4), ValueError, "side"),
+    (lambda: zero_shot_sr(Y, learning_rate="fast"), TypeError, "learning_rate"),
     (lambda: zero_shot_sr(Y, BlurDownsample(gaussian_kernel(3, 1), 2), gradual=2), ValueError, "gradual"),
-    (lambda: ResidualNetwork(depth=1), ValueError, "depth"), (lambda: ResidualNetwork(width=2.5), TypeError, "width"),
+    (lambda: ResidualNetwork(depth=1), ValueError, "depth"),
+    (lambda: ResidualNetwork(width=2.5), TypeError, "width"),
 ])  # fmt: skip
 def test_bad_arguments_are_refused_before_any_compute(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+HALF = Downsample(2)
 
 
 class Model:
@@ -306,7 +313,7 @@ class Model:
 
     scales = (2, 2)
 
-    def __init__(self, forward=Downsample(2), adjoint=Downsample(2).adjoint):
+    def __init__(self, forward=HALF, adjoint=HALF.adjoint):
         self.forward, self.adjoint = forward, adjoint
 
     def __call__(self, x):
@@ -314,7 +321,8 @@ class Model:
 
 
 @pytest.mark.parametrize("A", [
-    Model(lambda x: None), Model(lambda x: x), Model(lambda x: Downsample(2)(x).numpy()), Model(adjoint=lambda y: None),
+    Model(lambda x: None), Model(lambda x: x), Model(lambda x: Downsample(2)(x).numpy()),
+    Model(adjoint=lambda y: None),
 ], ids=["None", "size", "numpy", "adjoint"])  # fmt: skip
 def test_a_forward_model_that_does_not_make_y_is_refused(A):
     with pytest.raises((TypeError, ValueError), match=r"A\(x\)|A\.adjoint"):
