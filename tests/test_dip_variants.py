@@ -1,4 +1,4 @@
-"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and decoders: each follows its formula, and none is the plain method."""
+"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and decoders: each follows its formula, and is not the plain method."""
 
 import math
 
