@@ -180,6 +180,8 @@ def test_another_truth_is_another_run_and_one_of_another_rounding_is_not(tmp_pat
     result = run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file)
     with pytest.raises(ValueError, match="whose truth had other values"):
         run(deep_image_prior(Y, iterations=5), truth=1 - TRUTH, checkpoint=file)
+    with pytest.raises(ValueError, match="whose truth had other values"):
+        run(deep_image_prior(Y, iterations=5), truth=0.99 * TRUTH, checkpoint=file)
     same(run(deep_image_prior(Y, iterations=5), truth=TRUTH * (1 - 1e-7), checkpoint=file), result)
 
 

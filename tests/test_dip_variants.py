@@ -164,6 +164,11 @@ def test_weights_walk_by_the_noise_that_was_asked_for():
     assert not torch.equal(next(steps).estimate, next(walk).estimate)
 
 
+def test_dip_sure_fits_a_network_of_the_size_of_the_image_where_y_is_smaller():
+    A = Downsample(2)
+    assert first(dip_sure(A(Y), SIGMA, A)).estimate.shape == Y.shape
+
+
 def test_walk_keeps_the_estimate_from_settling():
     spreads = []
     for weight_noise in (0.0, 2.0):

@@ -116,6 +116,10 @@ print(int(median(after - before for before, after in pairwise(faults[3:]))))
     assert counts[True] < counts[False] / 5, counts
 
 
+def test_the_derivative_in_a_risk_is_never_taken_in_bfloat16(in_bfloat16):
+    assert deep_image_prior(noisy(0)).engine.bfloat16 and not dip_sure(noisy(0), 25 / 255).engine.bfloat16
+
+
 def test_a_float64_network_stays_one():
     network = SkipNetwork(width=4, scales=1, input_channels=2).double()
     assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8, dtype=torch.float64)).dtype == torch.float64

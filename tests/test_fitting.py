@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dil_course.fitting import Step, live, run, watch
+from dil_course.fitting.run import Recorder
 from dil_course.from_scratch import deep_image_prior, dip_sure, zero_shot_sr
 from dil_course.networks import ResidualNetwork, small_skip_network
 from dil_course.signals import Blur, add_gaussian, gaussian_kernel, picture, psnr
@@ -30,6 +31,15 @@ def run_watch(*arguments, **options):
 
 
 both = pytest.mark.parametrize("drain", [run, run_watch], ids=["run", "watch"])
+
+
+@both
+def test_estimate_is_the_moving_average_of_a_short_run(drain):
+    average = None
+    for step in steps(12):
+        weight = step.iteration / (step.iteration + 10)
+        average = step.estimate if average is None else weight * average + (1 - weight) * step.estimate
+    torch.testing.assert_close(drain(steps(12)).estimate, average)
 
 
 @both
@@ -73,7 +83,7 @@ def test_history_and_snapshots_are_bounded(total):
     assert iterations[0] == 1 and iterations[-1] == total and iterations == sorted(set(iterations))
     assert min(total, 150) <= len(iterations) <= 401
     assert all(len(values) == len(iterations) for values in result.history.values())
-    assert 1 <= len(result.snapshots) <= 25
+    assert 1 <= len(result.snapshots) <= 25 and result.snapshots[0][0] == 1
     assert result.snapshots[-1][0] == result.iteration
     assert all(array.dtype == "uint8" and array.shape == (16, 16) for _, array in result.snapshots)
 
@@ -106,6 +116,22 @@ def test_only_five_alarms_in_a_row_end_a_run(drain, saturated):
         assert drain(spiking(spikes, saturated=saturated)).why == "finished 200 iterations"
     result = drain(spiking(range(40, 60), saturated=saturated))
     assert "diverged: at iteration 44" in result.why and result.iteration == 39
+
+
+@pytest.mark.parametrize("share", [0.6, 0.98])
+def test_an_image_that_is_mostly_black_is_no_alarm(share):
+    dark = TRUTH.clamp(0.1, 0.9).masked_fill(torch.arange(256).reshape(1, 1, 16, 16) < share * 256, 0.0)
+    assert run(Step(i, 30, torch.tensor(1.0), dark) for i in range(1, 31)).why == "finished 30 iterations"
+
+
+def test_alarms_are_counted_on_after_a_crash():
+    recorder = Recorder()
+    for step in list(spiking(range(10, 60)))[:12]:
+        assert not recorder.observe(step)
+    resumed = Recorder()
+    resumed.load_state_dict(recorder.state_dict())
+    ended = [resumed.observe(step) for step in list(spiking(range(10, 60)))[12:14]]
+    assert ended == [False, True] and resumed.result().iteration == 9
 
 
 def test_a_loss_of_ten_times_the_first_is_no_alarm_yet():

@@ -261,6 +261,7 @@ def test_extra_noise_is_fresh_and_never_reaches_the_target():
 
     def risk(f, y, b, output):
         seen.append((y, output))
+        assert torch.equal(f(y), output), "one iteration sees one draw of the extra noise"
         return (output - y).square().mean()
 
     list(dip_sure(y, SIGMA, extra_noise=0.1, iterations=3, risk=risk))

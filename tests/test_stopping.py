@@ -39,6 +39,15 @@ def test_windowed_variance_stops_where_the_outputs_rest(pair):
     assert f"iteration {result.iteration}" in result.why and "variance" in result.why
 
 
+def test_windowed_variance_is_that_of_the_outputs_not_of_their_average(pair):
+    steps, rule = list(fitting(*pair, total=30)), WindowedVariance(window=20)
+    run(steps, stop=rule)
+    outputs = np.stack([step.estimate.numpy() for step in steps])  # 32 x 32 pixels: copies are not smaller
+    variances = {i: outputs[i - 20 : i].var(axis=0).mean() for i in range(20, 31)}
+    assert rule.iteration == min(variances, key=variances.get)
+    assert rule.least == pytest.approx(min(variances.values()), rel=1e-4)
+
+
 def test_discrepancy_stops_at_the_first_average_that_the_noise_explains(pair):
     x, y = pair
     misfits = [float((average - y).square().mean().sqrt()) for average in averages(fitting(x, y))]
@@ -61,9 +70,9 @@ def test_held_out_pixels_choose_the_average_that_predicts_them_best(pair):
         held_out.bool(), x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)), y
     )
     errors = [float((held_out * (average - noise)).square().sum()) for average in averages(fitting(x, y))]
-    assert run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100)).iteration == 1 + errors.index(
-        min(errors)
-    )
+    result = run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100))
+    assert result.iteration == 1 + errors.index(min(errors))
+    assert result.history["iteration"][-1] == result.iteration + 100
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_the_first_father_is_the_newest_and_the_others_are_smaller_versions_of_a
 
 
 def test_steps_of_the_scale_have_equal_ratios_and_each_result_is_a_father_of_the_next(monkeypatch):
-    seen, made = [], [torch.full((1, 1, 30, 30), value) for value in (0.2, 0.3, 1.4)]
+    seen, made = [], [torch.full((1, 1, 30, 30), value) for value in (0.2, 1.3, 1.4)]
 
     def learn(y, fathers, A, engine, draw, **settings):
         seen.append((list(fathers), A.scales, engine.learning_rate))
@@ -203,7 +203,7 @@ def test_steps_of_the_scale_have_equal_ratios_and_each_result_is_a_father_of_the
     scales = [scale for _, pair, _ in seen for scale in pair]
     assert scales == pytest.approx([2, 2 ** (1 / 3), 4, 2 ** (2 / 3), 8, 2])
     assert [len(fathers) for fathers, _, _ in seen] == [1, 2, 3] and all(f[0] is y for f, _, _ in seen)
-    assert torch.equal(seen[2][0][1], made[0]) and torch.equal(seen[2][0][2], made[1])
+    assert torch.equal(seen[2][0][1], made[0]) and torch.equal(seen[2][0][2], made[1].clamp(0, 1))
     assert [rate for _, _, rate in seen] == [0.02] * 3 and last.total == 15
     assert last.estimate.max() == 1, "clamped"
 
@@ -221,6 +221,41 @@ def test_the_mean_over_turns_of_a_convolution_is_that_with_the_mean_of_its_turne
     made = restore(network, y, A, turns, corrected=False)
     network.weight.copy_(torch.stack([turn_back(network.weight, number) for number in turns]).mean(0))
     torch.testing.assert_close(made, network(enlarge(y, A)), atol=1e-5, rtol=1e-5)
+
+
+def test_half_of_the_windows_are_of_the_first_pair():
+    pairs = [(torch.full((1, 1, 20, 20), float(i)),) * 2 for i in range(5)]
+    draw = np.random.default_rng(0)
+    drawn = [int(_window(pairs, 9, (0,), draw)[0].mean()) for _ in range(1000)]
+    assert drawn.count(0) / 1000 == pytest.approx(0.5 + 0.5 / 5, abs=0.05)
+    assert all(drawn.count(i) / 1000 == pytest.approx(0.5 / 5, abs=0.03) for i in range(1, 5))
+
+
+@pytest.mark.parametrize("A", operators(2), ids=str)
+def test_a_constant_father_has_a_constant_son_up_to_the_border(A):
+    son, _ = pair(torch.full((1, 1, 24, 30), 0.6), A)
+    torch.testing.assert_close(son, torch.full_like(son, 0.6))
+
+
+def test_the_correction_is_ten_steps_of_back_projection():
+    y, A, network = picture("camera", 24), Downsample(2), asymmetric()
+    x = restore(network, y, A, corrected=False)
+    for _ in range(10):
+        x = x + enlarge(y - A(x), A)
+    torch.testing.assert_close(restore(network, y, A), x)
+
+
+def test_pairs_are_drawn_anew_and_from_the_seed(monkeypatch):
+    drawn, some = [], zssr._some
+    monkeypatch.setattr(zssr, "_some", lambda *given: (drawn.append(1), some(*given))[1])
+    runs = []
+    for seed in (0, 0, 1):
+        steps = zero_shot_sr(
+            picture("camera", 32), network=small_network(), seed=seed, iterations=25, every=10, side=16
+        )
+        runs.append([step.loss.item() for step in steps])
+    assert len(drawn) == 3 * 3, "at iterations 1, 11 and 21"
+    assert runs[0] == runs[1] and runs[0][0] != runs[2][0], "the network is the same, the windows are not"
 
 
 def test_all_turns_are_used_at_the_end_and_one_before(monkeypatch):
