@@ -122,9 +122,8 @@ def test_the_rate_falls_when_the_errors_do_not():
 
 
 def test_a_run_that_stalls_ends_before_its_time():
-    y = torch.rand(
-        1, 1, 32, 32, generator=torch.Generator().manual_seed(0)
-    )  # noise: there is nothing to learn
+    # Noise: there is nothing to learn.
+    y = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     step = last(zero_shot_sr(y, network=small_network(), iterations=600, every=4, side=16))
     assert step.iteration < 600 and step.total == 600
 

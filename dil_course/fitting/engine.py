@@ -46,8 +46,8 @@ def limit_threads():
     Where OMP_NUM_THREADS says how many threads to use, no core is left. Threads wait for one another after
     each operation, and keep their cores busy meanwhile. So one that has to share its core holds up all:
     beside one busy program, two threads on two cores took over 25 times as long as a single one, which takes
-    a quarter longer where nothing else runs. And torch counts the machine's
-    cores: on a shared server with 64, of which one student may use two, 64 threads would wait for each other.
+    a quarter longer where nothing else runs. And torch counts the machine's cores: on a shared server with
+    64, of which one student may use two, 64 threads would wait for each other.
     """
     room = [torch.get_num_threads()]
     if "OMP_NUM_THREADS" not in os.environ:

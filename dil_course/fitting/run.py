@@ -283,8 +283,7 @@ def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
             there, with the same numbers in the end; when the run has finished, it gives its Result again.
             Settings of a method that change nothing in its first loss, such as `weight_noise`, are not
             compared: take another file for them. Where the file cannot be written, the run says so and goes
-                on without. For methods that return a `Descent`: most,
-            and all long ones.
+            on without. For methods that return a `Descent`: most, and all long ones.
 
     Raises:
         TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is

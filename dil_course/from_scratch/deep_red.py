@@ -29,7 +29,7 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
         y: observation (1,C,h,w).
         denoiser: function D of a picture (1,C,H,W), such as non-local means.
         A: forward model; None is the identity.
-        mu: price of a difference between f and x.
+        mu: weight of the difference between f and x - u, relative to the misfit.
         beta: strength of the denoiser.
         every: iterations between two calls of the denoiser.
         learning_rate: of Adam.

@@ -1,4 +1,4 @@
-"""DIP + TV: the deep image prior with a price on the estimate's total variation."""
+"""DIP + TV: the deep image prior with a penalty on the estimate's total variation."""
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.signals import Identity
@@ -18,13 +18,13 @@ def dip_tv(y, A=None, weight=0.05, **settings):
     """Minimise over theta the mean of (A(f_theta(z)) - y)^2, plus weight times TV(f_theta(z)).
 
     Liu, Sun, Xu and Kamilov, "Image Restoration using Total Variation Regularized Deep Image Prior" (ICASSP
-    2019). TV is anisotropic, and a mean as the misfit is (see `total_variation`). Neighbours pay for
-    differing, and noise differs everywhere: the run falls less after its peak.
+    2019). TV is anisotropic, and a mean as the misfit is (see `total_variation`). Noise makes
+    neighbours differ everywhere, so the penalty holds it back, and the PSNR falls less after its peak.
 
     Args:
         y: observation (1,C,h,w).
         A: forward model; None is the identity.
-        weight: price of the total variation.
+        weight: of the total variation, relative to the misfit.
         settings: of `deep_image_prior`.
 
     Returns, Raises: as `deep_image_prior`; also where the weight is negative or no number.

@@ -14,17 +14,16 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
 
     Minimises the mean of (f(m y) - y)^2 where the mask m is 0. Quan, Chen, Pang and Ji, "Self2Self With
     Dropout: Learning Self-Supervised Denoising From Single Image" (CVPR 2020), equation 9. Each estimate is
-        the answer to one mask with one draw of the dropout, so single
-    estimates are poor; the method's answer is their mean. The paper averages 100 at the end, here the run's
-    average does. It assumes noise of mean zero that is independent from pixel to pixel, and between colours;
-    it needs no sigma. Built in lesson 07.
+    the answer to one mask with one draw of the dropout, so single estimates are poor; the method's answer is
+    their mean. The paper averages 100 at the end, here the run's average does. It assumes noise of mean zero
+    that is independent from pixel to pixel, and between colours; it needs no sigma. Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
         keep: probability. 1 hides nothing, and takes the loss over all numbers: then the identity is the best
             answer, and only the dropout stands against it.
         network: a `PartialUNet`; fitted in place. None makes one from the seed, 16 wide with 2 halvings in
-            the quick profile, the paper's 48 and 5 in the full one.
+            the quick profile, the paper's 48 and 5 in the full one, whose first outputs are close to y's mean.
         iterations: None takes 500 in the quick profile, and the paper's 150,000 in the full one.
         learning_rate: of Adam; None takes 6e-3 in the quick profile and the paper's 1e-4 in the full one.
         seed: of the network that is made here, of the masks and the dropout.
@@ -37,7 +36,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
     check_number(keep, "keep", low=1e-6, high=1)
     if not isinstance(network, PartialUNet | None):
         raise TypeError(
-            f"network: expected a PartialUNet, which is told what is missing, got {type(network).__name__}"
+            f"network: expected a PartialUNet, which also takes the mask of known numbers, got {type(network).__name__}"
         )
     engine = prepare(y, network, iterations, learning_rate, seed, fast, make=lambda channels: _network(y))
 
