@@ -23,7 +23,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
         keep: probability. 1 hides nothing, and takes the loss over all numbers: then the identity is the best
             answer, and only the dropout stands against it.
         network: a `PartialUNet`; fitted in place. None makes one from the seed, 16 wide with 2 halvings in
-            the quick profile, the paper's 48 and 5 in the full one, whose first outputs are close to y's mean.
+            the quick profile, the paper's 48 and 5 in the full one, beginning at the mean of y.
         iterations: None takes 500 in the quick profile, and the paper's 150,000 in the full one.
         learning_rate: of Adam; None takes 6e-3 in the quick profile and the paper's 1e-4 in the full one.
         seed: of the network that is made here, of the masks and the dropout.
@@ -36,7 +36,8 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
     check_number(keep, "keep", low=1e-6, high=1)
     if not isinstance(network, PartialUNet | None):
         raise TypeError(
-            f"network: expected a PartialUNet, which also takes the mask of known numbers, got {type(network).__name__}"
+            "network: expected a PartialUNet, which also takes the mask of known numbers, got "
+            f"{type(network).__name__}"
         )
     engine = prepare(y, network, iterations, learning_rate, seed, fast, make=lambda channels: _network(y))
 
