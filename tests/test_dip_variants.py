@@ -169,6 +169,19 @@ def test_dip_sure_fits_a_network_of_the_size_of_the_image_where_y_is_smaller():
     assert first(dip_sure(A(Y), SIGMA, A)).estimate.shape == Y.shape
 
 
+@pytest.mark.parametrize("method", [deep_image_prior, sgld_dip])
+def test_each_kind_of_random_numbers_has_a_stream_of_its_own(method, monkeypatch):
+    purposes, made = [], runtime.generator
+
+    def recorded(seed, purpose, device="cpu"):
+        purposes.append(purpose)
+        return made(seed, purpose, device)
+
+    monkeypatch.setattr(runtime, "generator", recorded)
+    first(method(Y, iterations=1))
+    assert len(set(purposes)) == len(purposes) and "noise" not in purposes
+
+
 def test_walk_keeps_the_estimate_from_settling():
     spreads = []
     for weight_noise in (0.0, 2.0):
