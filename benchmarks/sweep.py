@@ -140,26 +140,25 @@ def read(file):
     return rows
 
 
-def seconds_of(rows, methods, sides):
-    """Median seconds of a run by method and side; what was never run is taken to be like the others."""
-    known = collections.defaultdict(list)
-    for row in rows.values():
-        known[row["method"], row["side"]].append(row["seconds"])
-        known[row["side"]].append(row["seconds"])
+def seconds_of(rows, methods):
+    """Median seconds a pixel by method; one that was never run is taken to be like the others."""
+    each = [(row["method"], row["seconds"] / row["side"] ** 2) for row in rows.values()]
+    others = [seconds for _, seconds in each] or [0.002]
     return {
-        (method, side): statistics.median(known[method, side] or known[side] or [side**2 / 100])
-        for method, side in itertools.product(methods, sides)
+        method: statistics.median([seconds for name, seconds in each if name == method] or others)
+        for method in methods
     }
 
 
 def plan(missing, rows, options):
-    typical = seconds_of(rows, options.methods, options.sides)
+    """Print how long the missing runs would take."""
+    typical, total = seconds_of(rows, options.methods), 0.0
     header("method", *(f"{side} px, s a run" for side in options.sides), "runs to do", "hours")
     for method in options.methods:
-        mine = [wanted for wanted in missing if wanted[0] == method]
-        hours = sum(typical[method, side] for _, _, side, _ in mine) / 3600
-        say(method, *(round(typical[method, side]) for side in options.sides), len(mine), hours)
-    total = sum(typical[method, side] for method, _, side, _ in missing) / 3600
+        mine = [side for name, _, side, _ in missing if name == method]
+        hours = sum(typical[method] * side**2 for side in mine) / 3600
+        say(method, *(round(typical[method] * side**2) for side in options.sides), len(mine), hours)
+        total += hours
     print(f"\n{len(missing)} runs, {total:.1f} hours, {total / options.jobs:.1f} in {options.jobs} processes")
 
 
