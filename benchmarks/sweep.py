@@ -184,7 +184,7 @@ def main():
     parser.add_argument("--sides", nargs="+", type=int, default=[64, 96])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--below", type=float, default=1.0, help="decibels that a run may lose")
+    parser.add_argument("--below", type=float, default=3.0, help="decibels that a run may lose")
     parser.add_argument("--file", type=Path, default=Path("build/sweep.jsonl"), help="of the runs so far")
     parser.add_argument("--plan", action="store_true", help="print how long it would take, and end")
     options = parser.parse_args()

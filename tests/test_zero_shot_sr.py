@@ -230,7 +230,7 @@ def test_half_of_the_windows_are_of_the_first_pair():
     assert all(drawn.count(i) / 1000 == pytest.approx(0.5 / 5, abs=0.03) for i in range(1, 5))
 
 
-@pytest.mark.parametrize("A", operators(2), ids=str)
+@pytest.mark.parametrize("A", operators(2), ids=lambda A: type(A).__name__)
 def test_a_constant_father_has_a_constant_son_up_to_the_border(A):
     son, _ = pair(torch.full((1, 1, 24, 30), 0.6), A)
     torch.testing.assert_close(son, torch.full_like(son, 0.6))
