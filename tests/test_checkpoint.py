@@ -1,6 +1,4 @@
-"""A run that dies, and goes on from its checkpoint: the same numbers, whatever is resumed, and plain words
-where it cannot be.
-"""
+"""A run that dies goes on from its checkpoint with the same numbers, or says in plain words why it cannot."""
 
 import errno
 import os
@@ -68,9 +66,7 @@ class Killed(Exception):
 
 
 def dying_at(steps, iteration):
-    """Make the method raise in the middle of an iteration, when its random numbers are drawn and its weights
-    not yet updated.
-    """
+    """Make the method raise when the random numbers of an iteration are drawn, and no weight is updated."""
     update = steps.engine.update
 
     def last(loss):
@@ -184,6 +180,8 @@ def test_another_truth_is_another_run_and_one_of_another_rounding_is_not(tmp_pat
     result = run(deep_image_prior(Y, iterations=5), truth=TRUTH, checkpoint=file)
     with pytest.raises(ValueError, match="whose truth had other values"):
         run(deep_image_prior(Y, iterations=5), truth=1 - TRUTH, checkpoint=file)
+    with pytest.raises(ValueError, match="whose truth had other values"):
+        run(deep_image_prior(Y, iterations=5), truth=0.99 * TRUTH, checkpoint=file)
     same(run(deep_image_prior(Y, iterations=5), truth=TRUTH * (1 - 1e-7), checkpoint=file), result)
 
 
@@ -209,7 +207,8 @@ def test_a_rule_whose_memory_cannot_be_seen_is_refused_before_compute(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [
-    lambda state: state["method"]["engine"]["network"].popitem(), lambda state: state["recorder"]["own"]["history"]["loss"].clear(),
+    lambda state: state["method"]["engine"]["network"].popitem(),
+    lambda state: state["recorder"]["own"]["history"]["loss"].clear(),
     lambda state: state["settings"].clear(), lambda state: state.update(settings=3),
     lambda state: state["method"]["engine"]["network"].update(strange=torch.zeros(1)),
 ])  # fmt: skip
@@ -249,7 +248,8 @@ def test_methods_that_cannot_be_taken_up_again_say_so_before_compute(steps, tmp_
 
 
 @pytest.mark.parametrize("path, error", [
-    (3, TypeError), ("no/such/folder/file", ValueError), (".", ValueError), ("a\0b", ValueError), ("a\ud800", ValueError),
+    (3, TypeError), ("no/such/folder/file", ValueError), (".", ValueError), ("a\0b", ValueError),
+    ("a\ud800", ValueError),
     (252 * "a", ValueError), (300 * "a", ValueError),
 ])  # fmt: skip
 def test_a_path_that_is_none_is_refused_before_compute(path, error, tmp_path, monkeypatch):
@@ -313,9 +313,7 @@ def test_a_run_that_diverges_leaves_the_last_good_state(tmp_path):
 
 
 def test_a_process_that_is_killed_goes_on():
-    """SIGKILL at random moments of one run, a new process each time. More of them: python
-    benchmarks/kills.py.
-    """
+    """SIGKILL at random moments of one run, a new process each time. For more: python benchmarks/kills.py."""
     command = [
         sys.executable,
         build.ROOT / "benchmarks" / "kills.py",

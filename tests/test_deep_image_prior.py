@@ -112,9 +112,12 @@ def test_any_size_from_the_smallest_on(size, channels):
 
 
 @pytest.mark.parametrize("y, error, words", [
-    (CLEAN[0], ValueError, "one picture"), (CLEAN.repeat(2, 1, 1, 1), ValueError, "one picture"), (CLEAN[:, :0], ValueError, "one picture"),
-    ((255 * CLEAN).byte(), TypeError, "float tensor"), (CLEAN.numpy(), TypeError, "float tensor"), (None, TypeError, "float tensor"),
-    (255 * CLEAN, ValueError, "divide 8-bit"), (CLEAN / 0, ValueError, "NaN"), (CLEAN[..., :1, :1], ValueError, "too few"),
+    (CLEAN[0], ValueError, "one picture"), (CLEAN.repeat(2, 1, 1, 1), ValueError, "one picture"),
+    (CLEAN[:, :0], ValueError, "one picture"),
+    ((255 * CLEAN).byte(), TypeError, "float tensor"), (CLEAN.numpy(), TypeError, "float tensor"),
+    (None, TypeError, "float tensor"),
+    (255 * CLEAN, ValueError, "divide 8-bit"), (CLEAN / 0, ValueError, "NaN"),
+    (CLEAN[..., :1, :1], ValueError, "too few"),
     (CLEAN[..., :31], ValueError, "too few"), (torch.zeros(1, 1, 4000, 4000), ValueError, "max_side"),
 ])  # fmt: skip
 def test_bad_observations_are_refused_at_the_call(y, error, words):
@@ -123,11 +126,16 @@ def test_bad_observations_are_refused_at_the_call(y, error, words):
 
 
 @pytest.mark.parametrize("options, error", [
-    ({"iterations": -1}, ValueError), ({"iterations": 0}, ValueError), ({"iterations": 10.0}, TypeError), ({"seed": -1}, ValueError),
-    ({"learning_rate": 0}, ValueError), ({"learning_rate": -0.1}, ValueError), ({"learning_rate": math.nan}, ValueError),
-    ({"learning_rate": "0.01"}, TypeError), ({"input_noise": math.nan}, ValueError), ({"input_noise": -1}, ValueError),
-    ({"A": Mask(MASK[..., 1:])}, ValueError), ({"A": Mask(MASK.expand(-1, 2, -1, -1))}, ValueError), ({"seed": 0.5}, TypeError),
-    ({"A": Blur(torch.ones(37, 1))}, ValueError), ({"network": SkipNetwork(3, width=4, scales=6)}, ValueError),
+    ({"iterations": -1}, ValueError), ({"iterations": 0}, ValueError), ({"iterations": 10.0}, TypeError),
+    ({"seed": -1}, ValueError),
+    ({"learning_rate": 0}, ValueError), ({"learning_rate": -0.1}, ValueError),
+    ({"learning_rate": math.nan}, ValueError),
+    ({"learning_rate": "0.01"}, TypeError), ({"input_noise": math.nan}, ValueError),
+    ({"input_noise": -1}, ValueError),
+    ({"A": Mask(MASK[..., 1:])}, ValueError), ({"A": Mask(MASK.expand(-1, 2, -1, -1))}, ValueError),
+    ({"seed": 0.5}, TypeError),
+    ({"A": Blur(torch.ones(37, 1))}, ValueError),
+    ({"network": SkipNetwork(3, width=4, scales=6)}, ValueError),
 ])  # fmt: skip
 def test_bad_arguments_are_refused_at_the_call(options, error):
     with pytest.raises(error):
@@ -158,8 +166,10 @@ class Model:
 
 
 @pytest.mark.parametrize("A", [
-    Model(lambda x: x[:, :1]), Model(lambda x: x.mean((2, 3), keepdim=True)), Model(lambda x: x.mean()), Model(lambda x: x[..., 1:]),
-    Model(lambda x: None), Model(lambda x: x.numpy()), Model(lambda x: x * 1j), Model(lambda x: x, adjoint=lambda y: None),
+    Model(lambda x: x[:, :1]), Model(lambda x: x.mean((2, 3), keepdim=True)), Model(lambda x: x.mean()),
+    Model(lambda x: x[..., 1:]),
+    Model(lambda x: None), Model(lambda x: x.numpy()), Model(lambda x: x * 1j),
+    Model(lambda x: x, adjoint=lambda y: None),
 ], ids=["gray", "pooled", "scalar", "smaller", "None", "numpy", "complex", "no adjoint"])  # fmt: skip
 @pytest.mark.parametrize(
     "method", [deep_image_prior, dip_tv, lambda y, A: bp_dip(y, A, pinv=lambda r: r)], ids=["DIP", "TV", "BP"]

@@ -1,6 +1,4 @@
-"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and the decoders: each does what its formula says, and none is the
-plain method.
-"""
+"""BP-DIP, DIP + TV, DeepRED, SGLD-DIP and decoders: each follows its formula, and is not the plain method."""
 
 import math
 
@@ -107,6 +105,26 @@ def test_deep_red_is_the_plain_method_until_its_denoiser_is_called():
     assert not torch.equal(red[5].estimate, plain[5].estimate)
 
 
+def test_deep_red_follows_its_three_formulas_from_call_to_call():
+    inputs, mu, beta = [], 0.3, 0.9
+
+    def denoiser(x):
+        inputs.append(x.clone())
+        return 0.7 * x + 0.1
+
+    steps = list(deep_red(Y, denoiser, mu=mu, beta=beta, every=2, iterations=9, fast=False))
+    x, u = steps[1].estimate, torch.zeros_like(Y)
+    for call, step in enumerate(steps[1:8:2]):
+        f = step.estimate
+        torch.testing.assert_close(inputs[call], x, msg="the denoiser is given x, not f and not f + u")
+        x = (beta * (0.7 * x + 0.1) + mu * (f + u)) / (beta + mu)
+        u = u + f - x
+        for later in steps[2 * call + 2 : 2 * call + 4]:  # until the next call
+            misfit = (later.estimate - Y).square().mean()
+            torch.testing.assert_close(later.loss, misfit + mu * (later.estimate - (x - u)).square().mean())
+    assert len(inputs) == 4
+
+
 def nlm(x):
     array = x[0].permute(1, 2, 0).numpy()
     array = denoise_nl_means(
@@ -144,6 +162,24 @@ def test_weights_walk_by_the_noise_that_was_asked_for():
     assert difference.std().item() == pytest.approx(spread, rel=5 / math.sqrt(2 * difference.numel()))
     assert abs(difference.mean()) < 5 * spread / math.sqrt(difference.numel())
     assert not torch.equal(next(steps).estimate, next(walk).estimate)
+
+
+def test_dip_sure_fits_a_network_of_the_size_of_the_image_where_y_is_smaller():
+    A = Downsample(2)
+    assert first(dip_sure(A(Y), SIGMA, A)).estimate.shape == Y.shape
+
+
+@pytest.mark.parametrize("method", [deep_image_prior, sgld_dip])
+def test_each_kind_of_random_numbers_has_a_stream_of_its_own(method, monkeypatch):
+    purposes, made = [], runtime.generator
+
+    def recorded(seed, purpose, device="cpu"):
+        purposes.append(purpose)
+        return made(seed, purpose, device)
+
+    monkeypatch.setattr(runtime, "generator", recorded)
+    first(method(Y, iterations=1))
+    assert len(set(purposes)) == len(purposes) and "noise" not in purposes
 
 
 def test_walk_keeps_the_estimate_from_settling():

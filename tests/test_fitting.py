@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dil_course.fitting import Step, live, run, watch
+from dil_course.fitting.run import Recorder
 from dil_course.from_scratch import deep_image_prior, dip_sure, zero_shot_sr
 from dil_course.networks import ResidualNetwork, small_skip_network
 from dil_course.signals import Blur, add_gaussian, gaussian_kernel, picture, psnr
@@ -30,6 +31,15 @@ def run_watch(*arguments, **options):
 
 
 both = pytest.mark.parametrize("drain", [run, run_watch], ids=["run", "watch"])
+
+
+@both
+def test_estimate_is_the_moving_average_of_a_short_run(drain):
+    average = None
+    for step in steps(12):
+        weight = step.iteration / (step.iteration + 10)
+        average = step.estimate if average is None else weight * average + (1 - weight) * step.estimate
+    torch.testing.assert_close(drain(steps(12)).estimate, average)
 
 
 @both
@@ -73,7 +83,7 @@ def test_history_and_snapshots_are_bounded(total):
     assert iterations[0] == 1 and iterations[-1] == total and iterations == sorted(set(iterations))
     assert min(total, 150) <= len(iterations) <= 401
     assert all(len(values) == len(iterations) for values in result.history.values())
-    assert 1 <= len(result.snapshots) <= 25
+    assert 1 <= len(result.snapshots) <= 25 and result.snapshots[0][0] == 1
     assert result.snapshots[-1][0] == result.iteration
     assert all(array.dtype == "uint8" and array.shape == (16, 16) for _, array in result.snapshots)
 
@@ -89,6 +99,45 @@ def test_diverging_run_ends_with_its_last_good_estimate(drain, value, total, bro
     assert torch.equal(result.estimate, run(iter(short)).estimate)
     assert "diverged" in result.why and f"last good one, of iteration {result.iteration}" in result.why
     assert result.why in capsys.readouterr().out, "the run must say so"
+
+
+def spiking(spikes, total=200, saturated=False):
+    """A run that goes well, but at some iterations its loss jumps, or its estimate is all black."""
+    for iteration in range(1, total + 1):
+        bad = iteration in spikes
+        estimate = torch.zeros_like(TRUTH) if bad and saturated else TRUTH
+        yield Step(iteration, total, torch.tensor(11.0 if bad and not saturated else 1.0), estimate)
+
+
+@both
+@pytest.mark.parametrize("saturated", [False, True], ids=["loss", "black"])
+def test_only_five_alarms_in_a_row_end_a_run(drain, saturated):
+    for spikes in ((20, 50, 90, 130, 170, 190), (20, 21, 22, 23, 60, 61, 62, 63)):
+        assert drain(spiking(spikes, saturated=saturated)).why == "finished 200 iterations"
+    result = drain(spiking(range(40, 60), saturated=saturated))
+    assert "diverged: at iteration 44" in result.why and result.iteration == 39
+
+
+@pytest.mark.parametrize("share", [0.6, 0.98])
+def test_an_image_that_is_mostly_black_is_no_alarm(share):
+    dark = TRUTH.clamp(0.1, 0.9).masked_fill(torch.arange(256).reshape(1, 1, 16, 16) < share * 256, 0.0)
+    assert run(Step(i, 30, torch.tensor(1.0), dark) for i in range(1, 31)).why == "finished 30 iterations"
+
+
+def test_alarms_are_counted_on_after_a_crash():
+    recorder = Recorder()
+    for step in list(spiking(range(10, 60)))[:12]:
+        assert not recorder.observe(step)
+    resumed = Recorder()
+    resumed.load_state_dict(recorder.state_dict())
+    ended = [resumed.observe(step) for step in list(spiking(range(10, 60)))[12:14]]
+    assert ended == [False, True] and resumed.result().iteration == 9
+
+
+def test_a_loss_of_ten_times_the_first_is_no_alarm_yet():
+    losses = [1.0, *[9.9] * 30]
+    steps = (Step(i, 31, torch.tensor(loss), TRUTH) for i, loss in enumerate(losses, start=1))
+    assert run(steps).why == "finished 31 iterations"
 
 
 @both
@@ -155,7 +204,8 @@ def test_used_up_generator_is_an_error(drain):
 
 @both
 @pytest.mark.parametrize("options, error", [
-    ({"truth": TRUTH[..., 1:]}, ValueError), ({"truth": 255 * TRUTH}, ValueError), ({"truth": TRUTH.numpy()}, TypeError),
+    ({"truth": TRUTH[..., 1:]}, ValueError), ({"truth": 255 * TRUTH}, ValueError),
+    ({"truth": TRUTH.numpy()}, TypeError),
     ({"average": 1}, ValueError), ({"average": -0.1}, ValueError), ({"average": "0.9"}, TypeError),
 ])  # fmt: skip
 def test_bad_arguments_are_refused(drain, options, error):

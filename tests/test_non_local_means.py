@@ -1,4 +1,4 @@
-"""Non-local means against its definition and scikit-image's, what it keeps, what it gains, what it refuses."""
+"""Non-local means against its definition and scikit-image's, what it gains, and what it refuses."""
 
 import numpy as np
 import pytest

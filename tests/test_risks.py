@@ -1,6 +1,4 @@
-"""Risks without truth: each is right in the mean, for a linear filter, a soft threshold and a network, and
-notices what breaks it.
-"""
+"""Risks without truth: each is right in the mean, for a filter, a threshold and a network."""
 
 import math
 
@@ -46,9 +44,7 @@ def differences(risk, error, observe, draws=200):
 
 
 def assert_unbiased(values, term):
-    """Mean zero within four standard errors, and these are small against `term`, so that a wrong factor would
-    be seen.
-    """
+    """Mean zero within four standard errors, so small against `term` that a wrong factor would be seen."""
     error = values.std() / math.sqrt(len(values))
     assert error < 0.03 * term, f"too few draws: {error:.2g} of {term:.2g}"
     assert values.mean().abs() < 4 * error, f"{values.mean():.3g} is more than four times {error:.2g}"
@@ -265,6 +261,7 @@ def test_extra_noise_is_fresh_and_never_reaches_the_target():
 
     def risk(f, y, b, output):
         seen.append((y, output))
+        assert torch.equal(f(y), output), "one iteration sees one draw of the extra noise"
         return (output - y).square().mean()
 
     list(dip_sure(y, SIGMA, extra_noise=0.1, iterations=3, risk=risk))

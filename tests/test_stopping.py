@@ -39,6 +39,15 @@ def test_windowed_variance_stops_where_the_outputs_rest(pair):
     assert f"iteration {result.iteration}" in result.why and "variance" in result.why
 
 
+def test_windowed_variance_is_that_of_the_outputs_not_of_their_average(pair):
+    steps, rule = list(fitting(*pair, total=30)), WindowedVariance(window=20)
+    run(steps, stop=rule)
+    outputs = np.stack([step.estimate.numpy() for step in steps])  # 32 x 32 pixels: copies are not smaller
+    variances = {i: outputs[i - 20 : i].var(axis=0).mean() for i in range(20, 31)}
+    assert rule.iteration == min(variances, key=variances.get)
+    assert rule.least == pytest.approx(min(variances.values()), rel=1e-4)
+
+
 def test_discrepancy_stops_at_the_first_average_that_the_noise_explains(pair):
     x, y = pair
     misfits = [float((average - y).square().mean().sqrt()) for average in averages(fitting(x, y))]
@@ -61,9 +70,9 @@ def test_held_out_pixels_choose_the_average_that_predicts_them_best(pair):
         held_out.bool(), x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)), y
     )
     errors = [float((held_out * (average - noise)).square().sum()) for average in averages(fitting(x, y))]
-    assert run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100)).iteration == 1 + errors.index(
-        min(errors)
-    )
+    result = run(fitting(x, y), stop=HeldOut(noise, held_out, patience=100))
+    assert result.iteration == 1 + errors.index(min(errors))
+    assert result.history["iteration"][-1] == result.iteration + 100
 
 
 @pytest.mark.parametrize(
@@ -157,6 +166,46 @@ def test_least_risk_refuses_steps_without_a_network(pair):
     x, y = pair
     with pytest.raises(TypeError, match="these have none: take WindowedVariance"):
         run(fitting(x, y), stop=LeastRisk(y, SIGMA))
+
+
+def judged(y, weights, every=5, patience=1000, seed=0, total=30):
+    """What LeastRisk does with networks that shrink their input by `weights[i]` from iteration i on."""
+    rule, calls = LeastRisk(y, SIGMA, every=every, patience=patience, seed=seed), []
+    for i in range(1, total + 1):
+        weight = weights[max(j for j in weights if j <= i)]
+
+        def network(x, sigma, weight=weight, i=i, calls=calls):
+            calls.append((i, x.clone(), sigma))
+            return weight * x
+
+        ended = rule.observe(Step(i, total, 1.0, network(y, SIGMA), network=network), None)
+        if ended:
+            break
+    return rule, [call for call in calls if not torch.equal(call[1], y)], i
+
+
+def test_least_risk_is_the_mean_of_sure_over_the_same_probes_at_each_look(pair):
+    x, y = pair
+    rule, calls, _ = judged(y, {1: 0.9})
+    looks = {}
+    for iteration, given, sigma in calls:
+        looks.setdefault(iteration, []).append(given)
+        assert sigma == SIGMA
+    assert list(looks) == [1, 5, 10, 15, 20, 25, 30]
+    assert all(torch.equal(a, b) for look in looks.values() for a, b in zip(looks[1], look, strict=True))
+    assert len(looks[1]) == 8 and len({tuple(given.flatten().tolist()) for given in looks[1]}) == 8
+    # SURE of 0.9 y is (0.1)^2 mean y^2 - sigma^2 + 2 sigma^2 0.9, for any probe.
+    expected = 0.01 * y.square().mean().item() - SIGMA**2 + 1.8 * SIGMA**2
+    assert rule.least == pytest.approx(expected, rel=1e-3) and rule.first == pytest.approx(expected, rel=1e-3)
+    others = [given for _, given, _ in judged(y, {1: 0.9}, seed=1)[1]]
+    assert not torch.equal(looks[1][0], others[0])
+
+
+def test_least_risk_keeps_the_estimate_of_the_best_network_and_waits(pair):
+    x, y = pair
+    rule, _, end = judged(y, {1: 0.5, 8: 0.95, 12: 0.7}, patience=10)
+    assert rule.iteration == 10 and torch.equal(rule.estimate, 0.95 * y) and end == 20
+    assert rule.first > rule.least and "iteration 10" in rule.why
 
 
 def test_small_whole_numbers_of_numpy_do_not_overflow(pair):

@@ -1,16 +1,28 @@
 """Zero-shot super-resolution: nothing shifts, its parts are what they say, and it beats interpolation."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from dil_course import runtime
-from dil_course.fitting import run
+from dil_course.fitting import Engine, run
 from dil_course.from_scratch import zero_shot_sr
-from dil_course.from_scratch.zero_shot_sr import _window, pair, restore, stalls, turn, turn_back, turns_of
+from dil_course.from_scratch.zero_shot_sr import (
+    _some,
+    _window,
+    pair,
+    restore,
+    stalls,
+    turn,
+    turn_back,
+    turns_of,
+)
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import BlurDownsample, Downsample, Identity, enlarge, gaussian_kernel, picture, psnr
 
+zssr = sys.modules[zero_shot_sr.__module__]  # the file, whose name is also that of its function
 SHORT = {"iterations": 40, "every": 10, "side": 24}
 
 
@@ -20,8 +32,7 @@ def small_network(channels=1, seed=0):
 
 
 def last(steps):
-    for step in steps:
-        pass
+    *_, step = steps
     return step
 
 
@@ -111,9 +122,8 @@ def test_the_rate_falls_when_the_errors_do_not():
 
 
 def test_a_run_that_stalls_ends_before_its_time():
-    y = torch.rand(
-        1, 1, 32, 32, generator=torch.Generator().manual_seed(0)
-    )  # noise: there is nothing to learn
+    # Noise: there is nothing to learn.
+    y = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     step = last(zero_shot_sr(y, network=small_network(), iterations=600, every=4, side=16))
     assert step.iteration < 600 and step.total == 600
 
@@ -165,6 +175,114 @@ def test_any_scale_and_size(scale, shape, channels):
     assert step.estimate.min() >= 0 and step.estimate.max() <= 1
 
 
+def test_the_first_father_is_the_newest_and_the_others_are_smaller_versions_of_any():
+    fathers = [torch.full((1, 1, side, side), float(side)) for side in (40, 60, 80)]
+    sides = []
+    for seed in range(20):
+        first, *others = _some(fathers, np.random.default_rng(seed))
+        assert first is fathers[-1] and len(others) == 7
+        for other in others:
+            father = fathers[round((other.mean().item() - 40) / 20)]
+            assert father.shape[-1] / 2 <= other.shape[-1] <= father.shape[-1]
+            sides.append((father.shape[-1], other.shape[-1] / father.shape[-1]))
+    assert {side for side, _ in sides} == {40, 60, 80}
+    assert np.mean([shrunk for _, shrunk in sides]) == pytest.approx(0.75, abs=0.05)
+
+
+def test_steps_of_the_scale_have_equal_ratios_and_each_result_is_a_father_of_the_next(monkeypatch):
+    seen, made = [], [torch.full((1, 1, 30, 30), value) for value in (0.2, 1.3, 1.4)]
+
+    def learn(y, fathers, A, engine, draw, **settings):
+        seen.append((list(fathers), A.scales, engine.learning_rate))
+        yield 1, torch.zeros(()), made[len(seen) - 1]
+
+    monkeypatch.setattr(zssr, "_learn", learn)
+    y, A = picture("camera", 64), Downsample((8, 2))
+    *_, last = zero_shot_sr(y, A, small_network(), gradual=3, iterations=5, learning_rate=0.02)
+    scales = [scale for _, pair, _ in seen for scale in pair]
+    assert scales == pytest.approx([2, 2 ** (1 / 3), 4, 2 ** (2 / 3), 8, 2])
+    assert [len(fathers) for fathers, _, _ in seen] == [1, 2, 3] and all(f[0] is y for f, _, _ in seen)
+    assert torch.equal(seen[2][0][1], made[0]) and torch.equal(seen[2][0][2], made[1].clamp(0, 1))
+    assert [rate for _, _, rate in seen] == [0.02] * 3 and last.total == 15
+    assert last.estimate.max() == 1, "clamped"
+
+
+def asymmetric():
+    """A convolution that no turn leaves as it is."""
+    network = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="replicate", bias=False)
+    torch.nn.init.normal_(network.weight, generator=torch.Generator().manual_seed(0))
+    return network.requires_grad_(False)
+
+
+@pytest.mark.parametrize("turns", [tuple(range(8)), (0, 2, 4, 6), (0,)], ids=len)
+def test_the_mean_over_turns_of_a_convolution_is_that_with_the_mean_of_its_turned_kernels(turns):
+    y, A, network = picture("camera", 24), Downsample(2), asymmetric()
+    made = restore(network, y, A, turns, corrected=False)
+    network.weight.copy_(torch.stack([turn_back(network.weight, number) for number in turns]).mean(0))
+    torch.testing.assert_close(made, network(enlarge(y, A)), atol=1e-5, rtol=1e-5)
+
+
+def test_half_of_the_windows_are_of_the_first_pair():
+    pairs = [(torch.full((1, 1, 20, 20), float(i)),) * 2 for i in range(5)]
+    draw = np.random.default_rng(0)
+    drawn = [int(_window(pairs, 9, (0,), draw)[0].mean()) for _ in range(1000)]
+    assert drawn.count(0) / 1000 == pytest.approx(0.5 + 0.5 / 5, abs=0.05)
+    assert all(drawn.count(i) / 1000 == pytest.approx(0.5 / 5, abs=0.03) for i in range(1, 5))
+
+
+@pytest.mark.parametrize("A", operators(2), ids=lambda A: type(A).__name__)
+def test_a_constant_father_has_a_constant_son_up_to_the_border(A):
+    son, _ = pair(torch.full((1, 1, 24, 30), 0.6), A)
+    torch.testing.assert_close(son, torch.full_like(son, 0.6))
+
+
+def test_the_correction_is_ten_steps_of_back_projection():
+    y, A, network = picture("camera", 24), Downsample(2), asymmetric()
+    x = restore(network, y, A, corrected=False)
+    for _ in range(10):
+        x = x + enlarge(y - A(x), A)
+    torch.testing.assert_close(restore(network, y, A), x)
+
+
+def test_pairs_are_drawn_anew_and_from_the_seed(monkeypatch):
+    drawn, some = [], zssr._some
+    monkeypatch.setattr(zssr, "_some", lambda *given: (drawn.append(1), some(*given))[1])
+    runs = []
+    for seed in (0, 0, 1):
+        steps = zero_shot_sr(
+            picture("camera", 32), network=small_network(), seed=seed, iterations=25, every=10, side=16
+        )
+        runs.append([step.loss.item() for step in steps])
+    assert len(drawn) == 3 * 3, "at iterations 1, 11 and 21"
+    assert runs[0] == runs[1] and runs[0][0] != runs[2][0], "the network is the same, the windows are not"
+
+
+def test_all_turns_are_used_at_the_end_and_one_before(monkeypatch):
+    calls = []
+
+    def restored(network, y, A, turns=(0,), corrected=True):
+        calls.append((turns, corrected))
+        return enlarge(y, A)
+
+    monkeypatch.setattr(zssr, "restore", restored)
+    list(zero_shot_sr(picture("camera", 32), network=small_network(), iterations=65, every=10, side=24))
+    assert calls == [((0,), True)] * 2 + [(tuple(range(8)), True)], "looks at every 28th, and at the last"
+
+
+def test_the_rate_rises_over_fifty_iterations_and_falls_by_one_and_a_half(monkeypatch):
+    rates, update = [], Engine.update
+    monkeypatch.setattr(
+        Engine, "update", lambda engine, loss: (rates.append(engine.learning_rate), update(engine, loss))
+    )
+    monkeypatch.setattr(zssr, "stalls", lambda errors: len(errors) >= 6)
+    settings = dict(iterations=200, every=10, side=16, learning_rate=3e-5)
+    steps = list(zero_shot_sr(picture("camera", 24), network=small_network(), **settings))
+    assert rates[:50] == pytest.approx([3e-5 * i / 50 for i in range(1, 51)])
+    assert rates[50:60] == pytest.approx([3e-5] * 10) and rates[60:70] == pytest.approx([2e-5] * 10)
+    # 3e-5 / 1.5^3 is the first below the least rate, 9e-6: the run ends with iteration 80.
+    assert len(steps) == 80 and rates[79] == pytest.approx(3e-5 / 1.5**2)
+
+
 def test_gradual_scales_make_fathers_and_keep_the_size():
     y = picture("camera", 32)
     steps = list(zero_shot_sr(y, Downsample(2), network=small_network(), gradual=3, **SHORT))
@@ -203,17 +321,25 @@ Y = torch.rand(1, 3, 24, 24)
     (lambda: zero_shot_sr(torch.rand(1, 3, 12, 40)), ValueError, "too few"),
     (lambda: zero_shot_sr(Y, Downsample(4)), ValueError, "its own smaller version"),
     (lambda: zero_shot_sr(torch.rand(1, 1, 1200, 20)), ValueError, "too many"),
-    (lambda: zero_shot_sr(255 * Y), ValueError, "divide 8-bit"), (lambda: zero_shot_sr(Y.numpy()), TypeError, "float tensor"),
-    (lambda: zero_shot_sr(Y, Identity()), TypeError, "Downsample"), (lambda: zero_shot_sr(Y, 2), TypeError, "Downsample"),
+    (lambda: zero_shot_sr(255 * Y), ValueError, "divide 8-bit"),
+    (lambda: zero_shot_sr(Y.numpy()), TypeError, "float tensor"),
+    (lambda: zero_shot_sr(Y, Identity()), TypeError, "Downsample"),
+    (lambda: zero_shot_sr(Y, 2), TypeError, "Downsample"),
     (lambda: zero_shot_sr(Y, network=small_network(1)), ValueError, "channels"),
-    (lambda: zero_shot_sr(Y, iterations=0), ValueError, "iterations"), (lambda: zero_shot_sr(Y, noise=-1), ValueError, "noise"),
-    (lambda: zero_shot_sr(Y, side=4), ValueError, "side"), (lambda: zero_shot_sr(Y, learning_rate="fast"), TypeError, "learning_rate"),
+    (lambda: zero_shot_sr(Y, iterations=0), ValueError, "iterations"),
+    (lambda: zero_shot_sr(Y, noise=-1), ValueError, "noise"),
+    (lambda: zero_shot_sr(Y, side=4), ValueError, "side"),
+    (lambda: zero_shot_sr(Y, learning_rate="fast"), TypeError, "learning_rate"),
     (lambda: zero_shot_sr(Y, BlurDownsample(gaussian_kernel(3, 1), 2), gradual=2), ValueError, "gradual"),
-    (lambda: ResidualNetwork(depth=1), ValueError, "depth"), (lambda: ResidualNetwork(width=2.5), TypeError, "width"),
+    (lambda: ResidualNetwork(depth=1), ValueError, "depth"),
+    (lambda: ResidualNetwork(width=2.5), TypeError, "width"),
 ])  # fmt: skip
 def test_bad_arguments_are_refused_before_any_compute(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+HALF = Downsample(2)
 
 
 class Model:
@@ -221,7 +347,7 @@ class Model:
 
     scales = (2, 2)
 
-    def __init__(self, forward=Downsample(2), adjoint=Downsample(2).adjoint):
+    def __init__(self, forward=HALF, adjoint=HALF.adjoint):
         self.forward, self.adjoint = forward, adjoint
 
     def __call__(self, x):
@@ -229,7 +355,8 @@ class Model:
 
 
 @pytest.mark.parametrize("A", [
-    Model(lambda x: None), Model(lambda x: x), Model(lambda x: Downsample(2)(x).numpy()), Model(adjoint=lambda y: None),
+    Model(lambda x: None), Model(lambda x: x), Model(lambda x: Downsample(2)(x).numpy()),
+    Model(adjoint=lambda y: None),
 ], ids=["None", "size", "numpy", "adjoint"])  # fmt: skip
 def test_a_forward_model_that_does_not_make_y_is_refused(A):
     with pytest.raises((TypeError, ValueError), match=r"A\(x\)|A\.adjoint"):

@@ -160,7 +160,7 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
     check_maps(
         network, (y.clone(), sigma), "denoiser"
     )  # of a copy, as everywhere here: a network may write into its input
-    return Engine(network, learning_rate)
+    return Engine(network, learning_rate, training=False)
 
 
 def tune(engine, objective, iterations):

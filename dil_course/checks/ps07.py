@@ -8,9 +8,9 @@ from dil_course import runtime
 from dil_course.checks.inputs import shared_noise, with_hints
 from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.fitting import Descent, run
+from dil_course.from_scratch.given import prepare
 from dil_course.from_scratch.self_supervised.blind_spot import hide, masked_mean, strangers
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
-from dil_course.from_scratch.self_supervised.start import prepare
 from dil_course.signals import picture
 
 __all__ = [

@@ -980,7 +980,7 @@ def _with_noise(x, draw):
 def _adapt(network, y, told, rate, iterations, draw, training=False, truth=None):
     """A copy of the network after some steps down SURE, and the history."""
     network = free(network, "all").train(training)
-    engine, kept = Engine(network, rate), {"said": [], "error": []}
+    engine, kept = Engine(network, rate, training=training), {"said": [], "error": []}
     for _ in range(iterations):
         output = network(y, told)
         risk = sure(lambda z: network(z, told), y, told, probe(y, draw), output=output)

@@ -54,10 +54,8 @@ class Checkpoint:
         anew = f"Delete {self.path} to begin anew, or name another file"
         with self._readable(anew):
             state = read(self.path)
-            changed, before = (
-                difference(state["settings"], self.settings),
-                float(state["recorder"]["own"]["history"]["loss"][0]),
-            )
+            changed = difference(state["settings"], self.settings)
+            before = float(state["recorder"]["own"]["history"]["loss"][0])
         if changed:
             raise ValueError(f"checkpoint: {self.path} is of another run, whose {changed}. {anew}")
         first = float(self.steps.objective(1)[0].detach())
@@ -110,9 +108,7 @@ class Checkpoint:
 
 
 def beside(path):
-    """The file that is written first, and then takes the place of this one. Refuses what cannot be a file
-    (ValueError).
-    """
+    """The file that is written first, and then takes this one's place; refused if it cannot be a file."""
     if os.path.isdir(path) or not os.path.isdir(path.parent):
         raise ValueError(f"checkpoint: {path} is no place for a file: name a file in a folder that exists")
     part = path.with_name(path.name + ".part")

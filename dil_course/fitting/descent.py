@@ -8,8 +8,7 @@ from dil_course.signals.validation import check_function, check_integer, describ
 
 
 class Descent:
-    """Steps of Adam down an objective that is drawn anew at each iteration. Unlike a generator, it can tell
-    its state.
+    """Steps of Adam down an objective that is drawn anew at each iteration; can be saved, and taken up again.
 
     Args:
         engine: whose network is fitted.

@@ -18,9 +18,8 @@ from dil_course.signals.validation import check_flag, check_module, check_number
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
-SHARE = Path(
-    "/sys/fs/cgroup/cpu.max"
-)  # "150000 100000": of each 0.1 s of each core, this container may use 0.15 s in all
+# "150000 100000" says: of each 0.1 s of each core, this container may use 0.15 s in all.
+SHARE = Path("/sys/fs/cgroup/cpu.max")
 
 
 @functools.cache
@@ -42,13 +41,13 @@ def keep_memory():
 
 @functools.cache
 def limit_threads():
-    """Leave a core to other programs, unless OMP_NUM_THREADS says how many threads to use, and keep to this
-    container's share.
+    """Leave a core to other programs, and keep to this container's share of the machine.
 
-    Threads wait for one another after each operation, and keep their cores busy meanwhile. So one that has to
-    share its core holds up all: beside one busy program, two threads on two cores took over 25 times as long
-    as a single one, which takes a quarter longer where nothing else runs. And torch counts the machine's
-    cores: on a shared server with 64, of which one student may use two, 64 threads would wait for each other.
+    Where OMP_NUM_THREADS says how many threads to use, no core is left. Threads wait for one another after
+    each operation, and keep their cores busy meanwhile. So one that has to share its core holds up all:
+    beside one busy program, two threads on two cores took over 25 times as long as a single one, which takes
+    a quarter longer where nothing else runs. And torch counts the machine's cores: on a shared server with
+    64, of which one student may use two, 64 threads would wait for each other.
     """
     room = [torch.get_num_threads()]
     if "OMP_NUM_THREADS" not in os.environ:
@@ -75,6 +74,9 @@ class Engine:
         network: module that maps (1,K,H,W) to (1,C,H,W); it is fitted in place.
         learning_rate: of Adam (Kingma and Ba, ICLR 2015).
         fast: False leaves everything as torch has it: float32, one operation after the other in Adam.
+        training: a fit belongs in training mode, where batch norm takes the statistics of the image at hand
+            and dropout is on. The network is put into it, whatever mode it came in, and left in it. False is
+            for trained networks, which keep the statistics of their training: evaluation mode.
 
     What the network returns is looked at: a picture of another shape would be stretched over the target
     without a word. A network that tells its `output_channels` is held to them, and to sides `reduction` times
@@ -86,7 +88,7 @@ class Engine:
             float32.
     """
 
-    def __init__(self, network, learning_rate, fast=True):
+    def __init__(self, network, learning_rate, fast=True, training=True):
         check_module(network, dtypes=(torch.float32, torch.float64))
         if not any(weights.requires_grad for weights in network.parameters()):
             raise ValueError(
@@ -94,7 +96,9 @@ class Engine:
                 "(network.requires_grad_() frees them)"
             )
         check_flag(fast, "fast")
-        self.network = network
+        check_flag(training, "training")
+        self.network, self.training = network, training
+        self._set_mode()
         device = next(network.parameters()).device
         if fast and device.type == "cpu":
             keep_memory()
@@ -104,12 +108,17 @@ class Engine:
         self.learning_rate = learning_rate
 
     def __call__(self, z):
+        self._set_mode()  # again, as the caller may have asked the network for an image in between
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bfloat16):
-            made = self.network(
-                z.clone()
-            )  # a network may work in place, and z may be the caller's own picture
+            # A clone, because a network may work in place, and z may be the caller's own image.
+            made = self.network(z.clone())
         self._check_made(made, z)
         return made.to(z.dtype)
+
+    def _set_mode(self):
+        # Only where the whole network is in the other mode: single layers may be frozen on purpose.
+        if self.network.training != self.training:
+            self.network.train(self.training)
 
     def _check_made(self, made, z):
         if not is_float(made):
@@ -117,11 +126,8 @@ class Engine:
         channels = getattr(self.network, "output_channels", None)
         if channels is None:
             return
-        expected = (
-            len(z),
-            channels,
-            *(side * getattr(self.network, "reduction", 1) for side in z.shape[-2:]),
-        )
+        reduction = getattr(self.network, "reduction", 1)
+        expected = (len(z), channels, *(side * reduction for side in z.shape[-2:]))
         if made.shape != expected:
             raise ValueError(
                 f"network: makes {tuple(made.shape)} of {tuple(z.shape)}, but it must be {expected}"

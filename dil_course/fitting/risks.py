@@ -17,13 +17,13 @@ from dil_course.signals.validation import (
     check_observation,
     check_returned,
     check_same_shape,
+    check_sigma,
     describe,
     is_float,
     pinv_of,
 )
 
-LARGEST_SIGMA = 1e6  # on the scale of pictures in [0,1]: sums of its square stay within 32-bit numbers
-EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large against the rounding of 32-bit numbers
+EPSILON = 1e-3  # of a probe's step, on [0,1]: small against what f bends, large against float32's rounding
 
 
 def probe(y, generator=None):
@@ -37,8 +37,7 @@ def probe(y, generator=None):
 
 
 def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
-    """Sum of the derivatives of each output pixel by the same input pixel, by random probes b: b.(f(y + eps
-    b) - f(y)) / eps.
+    """Sum of each output pixel's derivative by its own input pixel, by probes: b.(f(y + eps b) - f(y)) / eps.
 
     Ramani, Blu and Unser, "Monte-Carlo SURE" (IEEE Transactions on Image Processing 2008), equation 14, with
     signs for b.
@@ -118,8 +117,7 @@ def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
 
 
 def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
-    """Generalized SURE, for y = A(x) + Gaussian noise: the squared error in what A sees, the mean of (P f(y)
-    - P x)^2.
+    """Generalized SURE of what A sees of the error, the mean of (P f(y) - P x)^2, for y = A(x) + noise.
 
         mean |A^+ (A f(y) - y)|^2 + 2 sigma^2 <A^+ b, P J b> / n - sigma^2 |A^+ b|^2 / n ,   P = A^+ A ,
 
@@ -157,8 +155,7 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
 
 
 def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
-    """Unbiased risk estimate for photon counts, y = Poisson(peak x) / peak, with or without Gaussian noise on
-    top.
+    """Unbiased risk estimate for photon counts: y = Poisson(peak x) / peak, perhaps plus Gaussian noise.
 
         mean (f(y) - y)^2 - mean v + 2 <v b, J b> / n ,   v = y / peak + sigma^2 ,
 
@@ -184,14 +181,14 @@ def _probed(f, y, sigma, b, epsilon, output):
     """The probe and f(y), made here where the caller has none, after the checks that all risks share."""
     check_function(f, "f")
     _check_step(y, epsilon)
-    check_number(sigma, "sigma", high=LARGEST_SIGMA)
+    check_sigma(sigma)
     b = probe(y) if b is None else b
     check_returned(b, y, "b", "y")
     return b, f(y) if output is None else output
 
 
 def _check_step(y, epsilon):
-    """Refuse a picture, or a step from it, whose rounding would drown what f changes (TypeError, ValueError)."""
+    """Refuse an image, or a step from it, whose rounding would drown what f changes."""
     check_observation(y)
     if y.dtype not in (torch.float32, torch.float64):
         raise TypeError(
@@ -202,9 +199,7 @@ def _check_step(y, epsilon):
 
 
 def _stepped(f, y, epsilon, b):
-    """f one step of the probe away from y. Refuses a value that is not finite, as of a root where the step
-    leads below zero.
-    """
+    """f one step of the probe away from y; refused where it is not finite, as a root below zero is."""
     output = f(y + epsilon * b)
     check_returned(output, y, "f(y + epsilon b)", "y")
     return output

@@ -69,8 +69,9 @@ class Result:
 
 
 def check_step(step):
-    """Refuse what is no Step, or holds no picture and no loss (TypeError, ValueError). Asked of a run's first
-    one: a method makes them all alike.
+    """Refuse what is no Step, or holds no image and no loss (TypeError, ValueError).
+
+    Asked of a run's first one: a method makes them all alike.
     """
     if not isinstance(step, Step):
         raise TypeError(f"steps: expected Steps, as deep_image_prior(y) makes them, got {describe(step)}")
@@ -145,7 +146,8 @@ class Recorder:
         # One wild record can be a spike that the optimiser recovers from; five in a row are not.
         diverged = not finite or self.alarms == 5
         if diverged:
-            self.why = f"diverged: at iteration {self.step.iteration} the loss is {loss:.3g}. A smaller learning rate may help"
+            where = f"at iteration {self.step.iteration} the loss is {loss:.3g}"
+            self.why = f"diverged: {where}. A smaller learning rate may help"
         return diverged
 
     def _suspicious(self, loss):
@@ -167,9 +169,7 @@ class Recorder:
                 self.snapshots, self.snapshot_every = self.snapshots[::2], 2 * self.snapshot_every
 
     def settings(self):
-        """What a checkpoint compares before it goes on: asked before the run, so that the rule has seen
-        nothing yet.
-        """
+        """What a checkpoint compares before it goes on; asked when the rule has seen nothing yet."""
         rule = {f"stop.{name}": value for name, value in self._remembered().items()}
         return {
             "average": self.weight,
@@ -283,8 +283,7 @@ def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
             there, with the same numbers in the end; when the run has finished, it gives its Result again.
             Settings of a method that change nothing in its first loss, such as `weight_noise`, are not
             compared: take another file for them. Where the file cannot be written, the run says so and goes
-                on without. For methods that return a `Descent`: most,
-            and all long ones.
+            on without. For methods that return a `Descent`: most, and all long ones.
 
     Raises:
         TypeError, ValueError: of the method's own checks; truth is no picture or has another shape; stop is

@@ -1,5 +1,4 @@
-"""When to stop, without seeing the truth. A rule watches a run, keeps the estimate that it would choose, and
-says why.
+"""When to stop, without seeing the truth: a rule watches a run, keeps the best estimate, and says why.
 
 Hand one to `run` or `watch`: `run(deep_image_prior(y), stop=WindowedVariance())`. Taken apart in lesson 05.
 """
@@ -14,14 +13,14 @@ from dil_course.fitting.risks import probe, sure
 from dil_course.signals.operators import check_mask
 from dil_course.signals.validation import (
     check_integer,
-    check_number,
     check_observation,
     check_operator,
     check_same_shape,
+    check_sigma,
     check_target,
 )
 
-SIDE = 32  # pixels of the small copies whose variance is taken: averaging over pixels takes away jitter, and leaves drift
+SIDE = 32  # pixels of the small copies whose variance is taken: their averages keep drift, and lose jitter
 PROBES = 8  # of `LeastRisk`: two judge networks that differ by tenths of a decibel too roughly
 
 
@@ -45,9 +44,8 @@ class WindowedVariance:
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
         if self.iteration is None:
-            self.iteration = (
-                step.iteration
-            )  # before the window is full too, a rule that has watched is not a fresh one
+            # Before the window is full too, a rule that has watched is not a fresh one.
+            self.iteration = step.iteration
         height, width = step.estimate.shape[-2:]
         self.copies.append(adaptive_avg_pool2d(step.estimate, (min(SIDE, height), min(SIDE, width))))
         if len(self.copies) == self.copies.maxlen:
@@ -58,7 +56,10 @@ class WindowedVariance:
 
     @property
     def why(self):
-        return f"the outputs differ least at iteration {self.iteration}, by a variance of {self.least:.2g} over {len(self.copies)} iterations"
+        return (
+            f"the outputs differ least at iteration {self.iteration}, by a variance of {self.least:.2g} over "
+            f"{len(self.copies)} iterations"
+        )
 
 
 class Discrepancy:
@@ -75,7 +76,7 @@ class Discrepancy:
     def __init__(self, y, A, sigma):
         check_observation(y)
         check_operator(A)
-        check_number(sigma, "sigma", low=1e-12)
+        check_sigma(sigma, low=1e-12)
         self.y, self.A, self.sigma = y, A, sigma
         self.misfit = self.iteration = self.estimate = None
 
@@ -123,17 +124,19 @@ class HeldOut:
     @property
     def why(self):
         share = self.least / (self.held_out.sum().item() * self.y.shape[1])
-        return f"held-out pixels are predicted best at iteration {self.iteration}, with a mean squared error of {share:.3g}"
+        return (
+            f"held-out pixels are predicted best at iteration {self.iteration}, with a mean squared error of "
+            f"{share:.3g}"
+        )
 
 
 class LeastRisk:
-    """Stop where Stein's estimate of the error is least. For networks that are adapted by another loss: it
-    asks `step.network`, and refuses Steps that never had one (TypeError).
+    """Stop where Stein's estimate of the error is least, for networks that are adapted by another loss.
 
-    All networks are judged with the same probes, so that they are compared on one footing. The trained one is
-    judged first: where adapting only does harm, its own result is chosen. Of a network that was adapted by
-    SURE itself, SURE thinks too
-    well: it fell for the noise of this y. Shown in lesson 12.
+    It asks `step.network`, and refuses Steps that never had one (TypeError). All networks are judged with the
+    same probes, so that they are compared on one footing. The trained one is judged first: where adapting
+    only does harm, its own result is chosen. A network that was adapted by SURE itself cannot be judged by
+    it: SURE is too low there, because the network was fitted to the noise of this y. Shown in lesson 12.
 
     Args:
         y: noisy picture (1,C,H,W).
@@ -145,7 +148,7 @@ class LeastRisk:
 
     def __init__(self, y, sigma, every=5, patience=50, seed=0):
         check_target(y)
-        check_number(sigma, "sigma")
+        check_sigma(sigma)
         every, patience = check_integer(every, "every", 1), check_integer(patience, "patience", 1)
         check_integer(seed, "seed")
         self.y, self.sigma, self.every, self.patience = y, sigma, every, patience
@@ -155,7 +158,7 @@ class LeastRisk:
 
     @torch.no_grad()
     def observe(self, step, average):
-        """Take one Step and the run's average (1,C,H,W), which is not looked at. True when the run may end."""
+        """Take one Step, and the run's average, which is not looked at. True when the run may end."""
         if step.network is None and self.least is None:
             raise TypeError(
                 "stop: LeastRisk judges the network of each Step, and these have none: take "
@@ -163,10 +166,11 @@ class LeastRisk:
             )
         if step.network is None or step.iteration % self.every and step.iteration > 1:
             return False
-        risks = [
-            sure(lambda x: step.network(x, self.sigma), self.y, self.sigma, b, output=step.estimate)
-            for b in self.probes
-        ]
+
+        def f(y):
+            return step.network(y, self.sigma)
+
+        risks = [sure(f, self.y, self.sigma, b, output=step.estimate) for b in self.probes]
         risk = torch.stack(risks).mean().item()
         self.first = risk if self.first is None else self.first
         if self.least is None or risk < self.least:
@@ -175,4 +179,7 @@ class LeastRisk:
 
     @property
     def why(self):
-        return f"the estimated risk is least at iteration {self.iteration}: {self.least:.3g}, where it was {self.first:.3g} before"
+        return (
+            f"the estimated risk is least at iteration {self.iteration}: {self.least:.3g}, where it was "
+            f"{self.first:.3g} before"
+        )

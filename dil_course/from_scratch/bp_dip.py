@@ -5,7 +5,7 @@ from dil_course.signals.validation import check_returned, pinv_of
 
 
 def bp_dip(y, A, pinv=None, **settings):
-    """Minimise over theta the mean of (A^+ (A(f_theta(z)) - y))^2: the misfit as it looks in the picture.
+    """Minimise over theta the mean of (A^+ (A(f_theta(z)) - y))^2, the misfit as it looks in the image.
 
     Zukerman, Tirer and Giryes, "BP-DIP: A backprojection based deep image prior" (EUSIPCO 2020). Where A
     weakens some part of the picture, least squares hardly sees an error there, and learns it late; A^+ brings

@@ -4,17 +4,8 @@ import torch
 
 from dil_course import runtime
 from dil_course.fitting import Descent, Engine
-from dil_course.from_scratch.given import adjoint_of, check_sizes
-from dil_course.networks import SkipNetwork, small_skip_network
+from dil_course.from_scratch.given import prepare_prior
 from dil_course.signals import Identity
-from dil_course.signals.validation import (
-    check_batch,
-    check_function,
-    check_integer,
-    check_number,
-    check_side,
-    check_target,
-)
 
 
 def deep_image_prior(
@@ -29,8 +20,7 @@ def deep_image_prior(
     z=None,
     loss=None,
 ):
-    """Minimise over theta the mean of (A(f_theta(z + noise)) - y)^2 by Adam, from random theta and a fixed
-    random z.
+    """Minimise over theta the mean of (A(f_theta(z + noise)) - y)^2 by Adam, for a fixed random z.
 
     Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior" (CVPR 2018), equation 2, with the settings that their
     supplementary material gives for denoising: z uniform in [0, 0.1], fresh noise on z at each iteration.
@@ -40,9 +30,9 @@ def deep_image_prior(
         y: observation (1,C,h,w), computed on y's own device.
         A: forward model (see `signals.operators`); None is the identity, denoising.
         network: module that maps z (1,input_channels,h,w) to (1,C,H,W) in [0,1], with attributes
-            `input_channels`, `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place.
-            None makes a small skip network in the quick profile and the paper's in the full one, from the
-            seed.
+            `input_channels`, `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place,
+            and left in training mode. None makes a small skip network in the quick profile and the paper's in
+            the full one, from the seed.
         iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800
             in the full one.
         learning_rate: of Adam.
@@ -62,55 +52,22 @@ def deep_image_prior(
         TypeError, ValueError: before any compute, where an argument is not of this form, the picture has
             fewer than 2**(scales + 1) or more than 2048 pixels a side, or `reduction` does not divide them.
     """
-    check_target(y)
     A = Identity() if A is None else A
-    shape = adjoint_of(y, A).shape
     iterations = runtime.pick(quick=350, full=1800) if iterations is None else iterations
-    check_integer(iterations, "iterations", 1)
-    check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
-    check_number(input_noise, "input_noise")
-    check_integer(seed, "seed")
-    network = default_network(shape[1], seed) if network is None else network
-    check_sizes(network, "input_channels", "output_channels", "scales", "reduction")
-    if network.output_channels != shape[1]:
-        raise ValueError(
-            f"the network makes {network.output_channels} channels, but the picture to restore has {shape[1]}"
-        )
-    check_side(shape, 2 ** (network.scales + 1), "the picture to restore")
-    if any(side % network.reduction for side in shape[-2:]):
-        raise ValueError(
-            f"the network makes sides that are multiples of {network.reduction}, the picture has "
-            f"{shape[-2]}x{shape[-1]}"
-        )
+    network, z_shape = prepare_prior(y, A, network, iterations, learning_rate, input_noise, seed, z, loss)
+
     generator = runtime.generator(seed, "z", y.device)
-    z_shape = (1, network.input_channels, shape[-2] // network.reduction, shape[-1] // network.reduction)
     if z is None:
         z = 0.1 * torch.rand(z_shape, generator=generator, device=y.device)
-    check_batch(z, "z")
-    if z.shape != z_shape:
-        raise ValueError(f"z is {tuple(z.shape)}, but this network and this picture take {z_shape}")
-
-    if loss is not None:
-        check_function(loss, "loss")
+    z = z.detach().to(y)
+    engine = Engine(network, learning_rate, fast)
 
     def least_squares(estimate):
         return torch.mean((A(estimate) - y) ** 2)
 
-    loss, engine, z = (
-        loss or least_squares,
-        Engine(network.to(y.device), learning_rate, fast),
-        z.detach().to(y),
-    )
-
     def objective(iteration):
-        noise = torch.randn(z.shape, generator=generator, device=z.device)
+        noise = torch.randn(z.shape, generator=generator, device=y.device)
         estimate = engine(z + input_noise * noise)
-        return loss(estimate), estimate
+        return (loss or least_squares)(estimate), estimate
 
     return Descent(engine, objective, iterations, {"z": generator})
-
-
-def default_network(channels, seed):
-    """The small skip network in the quick profile, the paper's in the full one; its weights from the seed."""
-    with runtime.seeded(seed):
-        return runtime.pick(quick=small_skip_network, full=SkipNetwork)(channels)

@@ -4,7 +4,13 @@ import torch
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_function, check_integer, check_number, check_returned
+from dil_course.signals.validation import (
+    check_function,
+    check_integer,
+    check_number,
+    check_returned,
+    check_scale,
+)
 
 
 def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.008, **settings):
@@ -17,25 +23,27 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
 
         x <- (beta D(x) + mu (f + u)) / (beta + mu),   u <- u + f - x
 
+    The denoiser is given the last x, not f + u as in plug-and-play methods; at the first call x is f.
+
     Args:
         y: observation (1,C,h,w).
         denoiser: function D of a picture (1,C,H,W), such as non-local means.
         A: forward model; None is the identity.
-        mu: price of a difference between f and x.
+        mu: weight of the difference between f and x - u, relative to the misfit.
         beta: strength of the denoiser.
         every: iterations between two calls of the denoiser.
         learning_rate: of Adam.
         settings: of `deep_image_prior`.
 
-    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where mu, beta or every is out of
-        range.
+    Returns, Raises: as `deep_image_prior`; also where mu, beta or every is out of range.
     """
     check_function(denoiser, "denoiser")
     check_number(mu, "mu", low=1e-12)
     check_number(beta, "beta")
     every = check_integer(every, "every", 1)
     A = Identity() if A is None else A
-    split = {}
+
+    split = {}  # x and u, from the first call of the denoiser on
 
     def loss(estimate):
         misfit = (A(estimate) - y).square().mean()
@@ -47,6 +55,7 @@ def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.00
             x, u = (split["x"], split["u"]) if split else (f, torch.zeros_like(f))
             denoised = denoiser(x)
             check_returned(denoised, x, "the result of the denoiser")
+            check_scale(denoised, "the result of the denoiser")
             split["x"] = (beta * denoised + mu * (f + u)) / (beta + mu)
             split["u"] = u + f - split["x"]
 

@@ -5,11 +5,10 @@ import torch
 from dil_course import runtime
 from dil_course.fitting import Descent
 from dil_course.fitting.risks import gsure, probe
-from dil_course.from_scratch.given import adjoint_of
-from dil_course.from_scratch.self_supervised.start import prepare
+from dil_course.from_scratch.given import adjoint_of, prepare
 from dil_course.networks import small_skip_network
 from dil_course.signals import Identity
-from dil_course.signals.validation import check_function, check_number, check_observation, pinv_of
+from dil_course.signals.validation import check_function, check_observation, check_sigma, pinv_of
 
 
 def dip_sure(
@@ -25,11 +24,11 @@ def dip_sure(
     fast=True,
     risk=None,
 ):
-    """Minimise over theta the generalized SURE of f_theta(A^T y), one fresh probe at each iteration. No early
-    stop.
+    """Minimise over theta the generalized SURE of f_theta(A^T y), by one fresh probe at each iteration.
 
-    For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased Risk Estimator" (arXiv
-    1805.10531), and Jo, Chun and Choi, "Rethinking Deep Image Prior for Denoising" (ICCV 2021), section 3.
+    It needs no early stopping. For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased
+    Risk Estimator" (arXiv 1805.10531), and Jo, Chun and Choi, "Rethinking Deep Image Prior for Denoising"
+    (ICCV 2021), section 3.
     With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration by Deep Projected GSURE"
     (WACV 2022), section 3. The network must act on y, not on a fixed z: else its derivative by y is zero, and
     nothing holds it back from the noise. Built in lesson 06.
@@ -61,25 +60,21 @@ def dip_sure(
         TypeError, ValueError: before any compute, where an argument is not of this form, or the picture has
             fewer than 2**(scales + 1) or more than 2048 pixels a side.
     """
-    check_observation(y)
-    check_number(sigma, "sigma")
-    check_number(extra_noise, "extra_noise")
-    iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
     A = Identity() if A is None else A
-    start = adjoint_of(y, A)
-    if risk is None or pinv is not None:
-        pinv = pinv_of(A, pinv)
-    if risk is not None:
-        check_function(risk, "risk")
+    iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
+    start, pinv = _checked(y, sigma, A, pinv, extra_noise, risk)
     engine = prepare(start, network, iterations, learning_rate, seed, fast, make=_tiny_network)
     engine.bfloat16 = False
+
     generator = runtime.generator(seed, "probe", y.device)
 
     def estimated_error(f, y, b, output):
         return gsure(f, y, A, sigma, pinv, b, output=output)
 
     def objective(iteration):
-        w = extra_noise * torch.randn(y.shape, generator=generator, device=y.device) if extra_noise else 0.0
+        w = 0.0
+        if extra_noise:
+            w = extra_noise * torch.randn(y.shape, generator=generator, device=y.device)
         b = probe(y, generator)
 
         def f(y):
@@ -89,6 +84,17 @@ def dip_sure(
         return (risk or estimated_error)(f, y, b, output), output
 
     return Descent(engine, objective, iterations, {"probe": generator})
+
+
+def _checked(y, sigma, A, pinv, extra_noise, risk):
+    """A^T y, which the network is given, and the pseudo-inverse that the risk needs."""
+    check_observation(y)
+    check_sigma(sigma)
+    check_sigma(extra_noise, "extra_noise")
+    start = adjoint_of(y, A)
+    if risk is not None:
+        check_function(risk, "risk")
+    return start, pinv_of(A, pinv) if risk is None or pinv is not None else None
 
 
 def _tiny_network(channels):

@@ -1,4 +1,4 @@
-"""DIP + TV: the deep image prior with a price on the estimate's total variation."""
+"""DIP + TV: the deep image prior with a penalty on the estimate's total variation."""
 
 from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.signals import Identity
@@ -6,7 +6,7 @@ from dil_course.signals.validation import check_number, check_observation, check
 
 
 def total_variation(x):
-    """Mean absolute difference of neighbours, down and to the right, of x (1,C,H,W) with at least 2x2 pixels."""
+    """Mean absolute difference of neighbours, down and to the right, of x (1,C,H,W), at least 2x2 pixels."""
     check_observation(x, "x")
     check_side(x.shape, 2, "x")
     down = x[..., 1:, :] - x[..., :-1, :]
@@ -15,26 +15,24 @@ def total_variation(x):
 
 
 def dip_tv(y, A=None, weight=0.05, **settings):
-    """Minimise over theta the mean of (A(f_theta(z)) - y)^2 + weight TV(f_theta(z)), TV anisotropic and a
-    mean as well.
+    """Minimise over theta the mean of (A(f_theta(z)) - y)^2, plus weight times TV(f_theta(z)).
 
     Liu, Sun, Xu and Kamilov, "Image Restoration using Total Variation Regularized Deep Image Prior" (ICASSP
-    2019). Neighbours pay for differing, and noise differs everywhere: the run falls less after its peak.
+    2019). TV is anisotropic, and a mean as the misfit is (see `total_variation`). Noise makes neighbours
+    differ everywhere, so the penalty holds it back, and the PSNR falls less after its peak.
 
     Args:
         y: observation (1,C,h,w).
         A: forward model; None is the identity.
-        weight: price of the total variation.
+        weight: of the total variation, relative to the misfit.
         settings: of `deep_image_prior`.
 
-    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where the weight is negative or no
-        number.
+    Returns, Raises: as `deep_image_prior`; also where the weight is negative or no number.
     """
     check_number(weight, "weight")
     A = Identity() if A is None else A
-    return deep_image_prior(
-        y,
-        A,
-        loss=lambda estimate: (A(estimate) - y).square().mean() + weight * total_variation(estimate),
-        **settings,
-    )
+
+    def loss(estimate):
+        return (A(estimate) - y).square().mean() + weight * total_variation(estimate)
+
+    return deep_image_prior(y, A, loss=loss, **settings)

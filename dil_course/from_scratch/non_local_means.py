@@ -3,12 +3,11 @@
 import torch
 import torch.nn.functional as F
 
-from dil_course.signals.validation import check_integer, check_number, check_observation
+from dil_course.signals.validation import check_integer, check_number, check_observation, check_sigma
 
 
 def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
-    """Denoise y by itself: the mean over all shifts t of at most `reach`, weighted by how alike the patches
-    are.
+    """Denoise y by itself: a mean over all shifts t of at most `reach`, weighted by how alike patches are.
 
         x(p) = sum_t w(p,t) y(p+t) / sum_t w(p,t),   w(p,t) = exp(-max(d(p,t)^2 - 2 sigma^2, 0) / h^2),
 
@@ -32,34 +31,40 @@ def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
         TypeError, ValueError: y is no finite (1,C,H,W) tensor; a number is out of range; the picture is too
             small to be mirrored so far.
     """
+    patch, reach, margin = _checked(y, sigma, patch, reach, strength)
+
+    height, width = y.shape[-2:]
+    before, after = (patch - 1) // 2, patch // 2
+    mirrored = F.pad(y, (margin,) * 4, mode="reflect")
+
+    def moved(down, right, before=0, after=0):
+        top, left = margin + down, margin + right
+        return mirrored[..., top - before : top + height + after, left - before : left + width + after]
+
+    # One shift of the whole image at a time: a box filter gives the distances of all its patches at once.
+    total = votes = 0
+    here = moved(0, 0, before, after)
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            squared = (moved(down, right, before, after) - here).square().mean(1, keepdim=True)
+            distance = F.avg_pool2d(squared, patch, stride=1)
+            weight = torch.exp(-(distance - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2)
+            total, votes = total + weight * moved(down, right), votes + weight
+    return total / votes
+
+
+def _checked(y, sigma, patch, reach, strength):
+    """Patch and reach as Python's own numbers, and how many pixels are mirrored around y."""
     check_observation(y)
-    check_number(sigma, "sigma", low=1e-6, high=10)
+    check_sigma(sigma, low=1e-6)
     patch = check_integer(patch, "patch", 1, 64)
     reach = check_integer(reach, "reach", 1, 1024)
     check_number(strength, "strength", low=1e-3, high=1e3)
+    margin = reach + patch // 2
     height, width = y.shape[-2:]
-    before, after = (patch - 1) // 2, patch // 2
-    margin = reach + after
     if margin >= min(height, width):
         raise ValueError(
             f"{height}x{width} pixels are too few for patch={patch} and reach={reach}: at least {margin + 1} "
             "a side are needed"
         )
-    mirrored = F.pad(y, (margin,) * 4, mode="reflect")
-
-    def shifted(down, right, before=0, after=0):
-        top, left = margin + down, margin + right
-        return mirrored[..., top - before : top + height + after, left - before : left + width + after]
-
-    # One shift of the whole picture at a time. A box filter then sums the differences over every pixel's
-    # patch at once.
-    total, weights = torch.zeros_like(y), torch.zeros_like(y[:, :1])
-    here = shifted(0, 0, before, after)
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            difference = (shifted(down, right, before, after) - here).square().mean(1, keepdim=True)
-            distance = F.avg_pool2d(difference, patch, stride=1)
-            weight = torch.exp(-(distance - 2 * sigma**2).clamp(min=0) / (strength * sigma) ** 2)
-            total = total + weight * shifted(down, right)
-            weights = weights + weight
-    return total / weights
+    return patch, reach, margin

@@ -1,6 +1,4 @@
-"""SGLD-DIP: the deep image prior as a random walk through weights, whose pictures spread where they are
-unsure.
-"""
+"""SGLD-DIP: the deep image prior as a random walk through weights; its images spread where it is unsure."""
 
 import torch
 
@@ -10,8 +8,7 @@ from dil_course.signals.validation import check_integer, check_number
 
 
 def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed=0, **settings):
-    """After each update, add noise of standard deviation weight_noise * learning_rate to the convolutions'
-    weights.
+    """After each update, add noise to the convolutions' weights: weight_noise * learning_rate * N(0, 1).
 
     Cheng, Gadelha, Maji and Sheldon, "A Bayesian Perspective on the Deep Image Prior" (CVPR 2019), section 4,
     as in their code, without its weight decay of 5e-8. The noise keeps the run from settling in the noisy
@@ -24,23 +21,19 @@ def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed
         network, learning_rate, seed, settings: of `deep_image_prior`.
         weight_noise: in units of the learning rate.
 
-    Returns, Raises: as `deep_image_prior`; also TypeError, ValueError where weight_noise is negative or no
-        number.
+    Returns, Raises: as `deep_image_prior`; also where weight_noise is negative or no number.
     """
     check_number(weight_noise, "weight_noise")
+
     steps = deep_image_prior(y, A, network=network, learning_rate=learning_rate, seed=seed, **settings)
     generator = runtime.generator(seed, "weights", y.device)
-    weights = [
-        parameter.detach() for parameter in steps.engine.network.parameters() if parameter.ndim == 4
-    ]  # they share the memory
+    # Detached, they share their memory with the network's own: adding to them moves the network.
+    weights = [weight.detach() for weight in steps.engine.network.parameters() if weight.ndim == 4]
 
     def walk(step):
         for weight in weights:
-            weight += (
-                weight_noise
-                * learning_rate
-                * torch.randn(weight.shape, generator=generator, device=weight.device)
-            )
+            noise = torch.randn(weight.shape, generator=generator, device=weight.device)
+            weight += weight_noise * learning_rate * noise
 
     steps.memory["weights"], steps.after = generator, walk
     return steps

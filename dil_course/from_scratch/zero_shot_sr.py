@@ -1,6 +1,4 @@
-"""Zero-shot super-resolution: a small network learns from the picture itself how its details return after
-shrinking.
-"""
+"""Zero-shot super-resolution: a network learns from one image how its details return after shrinking."""
 
 import math
 
@@ -9,7 +7,7 @@ import torch
 
 from dil_course import runtime
 from dil_course.fitting import Engine, Step
-from dil_course.from_scratch.given import adjoint_of
+from dil_course.from_scratch.given import adjoint_of, check_fit, network_or
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import Downsample, enlarge
 from dil_course.signals.operators import fitting_sides
@@ -18,24 +16,31 @@ from dil_course.signals.validation import (
     check_integer,
     check_maps,
     check_module,
-    check_number,
     check_side,
-    check_target,
+    check_sigma,
 )
 
 MARGIN = 8  # of repeated edge pixels around a father, in pixels of its son: an operator may wrap around there
 WINDOW = 5  # how many reconstruction errors tell whether the run still gains
 LAST_RATE = 9e-6  # the run ends when the learning rate has come down to this
 TRIES = 3  # random windows, of which one is used
-WARM_UP = (
-    50  # iterations in which the learning rate rises: without it some seeds lose most of their ReLUs at once
-)
+WARM_UP = 50  # iterations in which the learning rate rises: else some seeds lose most of their ReLUs at once
 
 
 def zero_shot_sr(
-    y, A=None, network=None, iterations=None, learning_rate=None, side=None, every=None, noise=0.0, gradual=None, seed=0, fast=True,
+    y,
+    A=None,
+    network=None,
+    iterations=None,
+    learning_rate=None,
+    side=None,
+    every=None,
+    noise=0.0,
+    gradual=None,
+    seed=0,
+    fast=True,
     trained=False,
-):  # fmt: skip
+):
     """Learn to undo A from pairs of y and A(y), then undo A on y itself.
 
     Shocher, Cohen and Irani, "Zero-Shot Super-Resolution Using Deep Internal Learning" (CVPR 2018). Built in
@@ -60,13 +65,14 @@ def zero_shot_sr(
         every: iterations between two looks at the reconstruction error; None takes 40 or the paper's 50.
         noise: standard deviation of noise that is added to sons, for an y that has some itself (the paper
             takes 0.0125). Above 0 there is no correction at the end, which would put the noise of y back.
-        gradual: in how many steps to enlarge; each result is a father of the next. None takes one step in the
-            quick profile and three, for Downsample, in the full one (the paper has six). From scale 3 on
-            three gain a decibel or more.
+        gradual: in how many steps to enlarge, all by the same ratio: scale 2 in three steps passes through
+            2^(1/3) and 2^(2/3). Each result is a father of the next. None takes one step in the quick profile
+            and three, for Downsample, in the full one (the paper has six). From scale 3 on three gain a
+            decibel or more.
         seed: of the network that is made here, the windows, fathers and noise.
         fast: False computes as the textbook does (see `fitting.Engine`).
-        trained: the network has learned elsewhere: the first estimate is its own. Else it is bicubic
-            interpolation.
+        trained: the network has learned elsewhere. It stays in evaluation mode, and the first estimate is its
+            own; else that is bicubic interpolation.
 
     Returns:
         Generator of Steps. The estimate (1,C,H,W), in [0,1], is made anew now and then, and by all turns in
@@ -76,64 +82,28 @@ def zero_shot_sr(
         TypeError, ValueError: before any compute, where an argument is not of this form, or y is too small:
             its son must have at least 8 pixels a side, and y at least 18.
     """
-    check_target(y)
     A = Downsample(2) if A is None else A
-    if not hasattr(A, "scales"):
-        raise TypeError(
-            "A: expected an operator that makes pictures smaller, such as Downsample(2), got "
-            f"{type(A).__name__}"
-        )
-    smallest = max(18, math.ceil(8 * max(A.scales)))
-    if min(y.shape[-2:]) < smallest:
-        sizes = f"{y.shape[-2]}x{y.shape[-1]} pixels are too few, this needs at least {smallest}x{smallest}"
-        raise ValueError(
-            f"y: {sizes}: the network learns from y and its own smaller version, and too little would be "
-            "left of that"
-        )
-    check_side(adjoint_of(y, A).shape, smallest, "the enlarged picture")
+    steps = runtime.pick(quick=1, full=3) if isinstance(A, Downsample) else 1
     iterations = runtime.pick(quick=2000, full=1500) if iterations is None else iterations
     learning_rate = runtime.pick(quick=3e-3, full=1e-3) if learning_rate is None else learning_rate
     side = runtime.pick(quick=48, full=64) if side is None else side
     every = runtime.pick(quick=40, full=50) if every is None else every
-    gradual = (
-        (runtime.pick(quick=1, full=3) if isinstance(A, Downsample) else 1) if gradual is None else gradual
-    )
-    iterations = check_integer(iterations, "iterations", 1)
-    check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
-    side = check_integer(side, "side", 9)
-    every = check_integer(every, "every", 1)
-    check_number(noise, "noise", high=1)
-    gradual = check_integer(gradual, "gradual", 1, 100)
-    check_integer(seed, "seed")
-    check_flag(trained, "trained")
-    if gradual > 1 and not isinstance(A, Downsample):
-        raise ValueError(
-            "gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual "
-            "at 1"
-        )
-    if network is None:
-        with runtime.seeded(seed):
-            network = ResidualNetwork(y.shape[1], runtime.pick(quick=32, full=64))
-    check_module(network, attributes=("channels",))
-    if network.channels != y.shape[1]:
-        raise ValueError(f"the network is made for {network.channels} channels, but y has {y.shape[1]}")
-    network = network.to(y.device)
-    check_maps(network, (enlarge(y, A),), "network")
-    settings = {"iterations": iterations, "side": side, "every": every, "noise": noise, "trained": trained}
+    gradual = check_integer(steps if gradual is None else gradual, "gradual", 1, 100)
+    settings = _checked(y, A, iterations, learning_rate, side, every, noise, gradual, seed, trained)
+    network = _network(y, A, network, seed)
+
     draw = np.random.default_rng([seed, 8])
     return _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
 
 
 def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings):
-    """The whole run: for each intermediate scale, learn, enlarge y, and keep the result as a further father."""
+    """The whole run: for each intermediate scale, learn, enlarge y, and keep the result as a new father."""
     fathers, before, total = [y], 0, gradual * settings["iterations"]
     for number in range(1, gradual + 1):
-        part = (
-            A if number == gradual else Downsample(tuple(scale ** (number / gradual) for scale in A.scales))
-        )
-        for iteration, loss, estimate in _learn(
-            y, fathers, part, Engine(network, learning_rate, fast), draw, **settings
-        ):
+        scales = tuple(scale ** (number / gradual) for scale in A.scales)
+        part = A if number == gradual else Downsample(scales)
+        engine = Engine(network, learning_rate, fast, training=not settings["trained"])
+        for iteration, loss, estimate in _learn(y, fathers, part, engine, draw, **settings):
             shown = estimate if number == gradual else _resize(estimate, A.adjoint(y).shape[-2:])
             yield Step(before + iteration, total, loss, shown.clamp(0, 1), averaged=True)
         before += iteration
@@ -141,15 +111,12 @@ def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
 
 
 def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained):
-    """Fit the network to pairs for one A; yields (iteration, loss, estimate), the last one the mean over all
-    turns.
-    """
+    """Fit the network to pairs for one A. Yields (iteration, loss, estimate); the last uses all turns."""
     turns = turns_of(A)
     estimate = restore(engine, y, A, corrected=not noise) if trained else enlarge(y, A)
     errors, rate = [], engine.learning_rate
-    look = max(
-        every, 4 * estimate[0, 0].numel() // side**2
-    )  # iterations: so that looking takes about a tenth of the time
+    # Iterations between two estimates, so that making them takes about a tenth of the time.
+    look = max(every, 4 * estimate[0, 0].numel() // side**2)
     for iteration in range(1, iterations + 1):
         if iteration % every == 1 or every == 1:
             pairs = [pair(father, A, noise, draw) for father in _some(fathers, draw)]
@@ -169,9 +136,7 @@ def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained)
 
 
 def turns_of(A):
-    """The turns and flips, as `turn` counts them, that commute with A: all eight, four where the scales
-    differ, or none.
-    """
+    """The turns and flips, as `turn` counts them, that commute with A: all eight, four, or one."""
     if not isinstance(A, Downsample):
         return (0,)
     return tuple(range(8)) if A.scales[0] == A.scales[1] else (0, 2, 4, 6)
@@ -189,9 +154,7 @@ def turn_back(x, number):
 
 
 def _some(fathers, draw, count=8):
-    """The newest father as it is, without steps y itself; then smaller versions, down to half the size, of
-    any.
-    """
+    """The newest father as it is (without steps, y itself); then smaller versions of any, down to half."""
     yield fathers[-1]
     for _ in range(count - 1):
         father = fathers[draw.integers(len(fathers))]
@@ -245,11 +208,49 @@ def stalls(errors):
 
 @torch.no_grad()
 def restore(network, y, A, turns=(0,), corrected=True):
-    """y enlarged by the network: the mean over `turns`, then back-projected ten times, so that A of it is
-    close to y.
-    """
+    """y enlarged by the network: the mean over `turns`, then back-projected until A of it is close to y."""
     enlarged = enlarge(y, A)
     x = torch.stack([turn_back(network(turn(enlarged, number)), number) for number in turns]).mean(0)
     for _ in range(10 if corrected else 0):
         x = x + enlarge(y - A(x), A)
     return x
+
+
+def _checked(y, A, iterations, learning_rate, side, every, noise, gradual, seed, trained):
+    """Settings of `_learn`, where all arguments are in order and y is large enough for a father and a son."""
+    iterations = check_fit(y, iterations, learning_rate, seed)
+    if not hasattr(A, "scales"):
+        raise TypeError(
+            "A: expected an operator that makes images smaller, such as Downsample(2), got "
+            f"{type(A).__name__}"
+        )
+    smallest = max(18, math.ceil(8 * max(A.scales)))
+    height, width = y.shape[-2:]
+    if min(height, width) < smallest:
+        raise ValueError(
+            f"y: {height}x{width} pixels are too few, this needs at least {smallest}x{smallest}: the network "
+            "learns from y and its own smaller version, and too little would be left of that"
+        )
+    check_side(adjoint_of(y, A).shape, smallest, "the enlarged image")
+    side = check_integer(side, "side", 9)
+    every = check_integer(every, "every", 1)
+    check_sigma(noise, "noise")
+    check_flag(trained, "trained")
+    if gradual > 1 and not isinstance(A, Downsample):
+        raise ValueError(
+            "gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual "
+            "at 1"
+        )
+    return {"iterations": iterations, "side": side, "every": every, "noise": noise, "trained": trained}
+
+
+def _network(y, A, network, seed):
+    """The network on y's device, which maps the enlarged y to an image of its shape."""
+    width = runtime.pick(quick=32, full=64)
+    network = network_or(network, lambda: ResidualNetwork(y.shape[1], width), seed)
+    check_module(network, attributes=("channels",))
+    if network.channels != y.shape[1]:
+        raise ValueError(f"the network is made for {network.channels} channels, but y has {y.shape[1]}")
+    network = network.to(y.device)
+    check_maps(network, (enlarge(y, A),), "network")
+    return network

@@ -1,4 +1,4 @@
-"""Denoising without a clean picture: the target is made of the noisy picture itself. One file a family."""
+"""Denoising without a clean image: the target is made of the noisy one itself. One file a family."""
 
 from dil_course.from_scratch.self_supervised.blind_spot import (
     blind,
@@ -16,6 +16,6 @@ from dil_course.from_scratch.self_supervised.subsampling import (
 )
 
 __all__ = [
-    "blind", "calibrate", "held_out", "neighbor2neighbor", "noise2fast", "noise2noise", "noise2self", "noise2void",
-    "recorrupted2recorrupted", "self2self", "zero_shot_noise2noise",
+    "blind", "calibrate", "held_out", "neighbor2neighbor", "noise2fast", "noise2noise", "noise2self",
+    "noise2void", "recorrupted2recorrupted", "self2self", "zero_shot_noise2noise",
 ]  # fmt: skip

@@ -1,6 +1,4 @@
-"""Learn to predict pixels from their surroundings: Noise2Void, Noise2Self, and classical denoisers made
-blind.
-"""
+"""Learn to predict pixels from their surroundings: Noise2Void, Noise2Self, and any denoiser made blind."""
 
 from collections.abc import Collection
 
@@ -9,18 +7,19 @@ from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.fitting import Descent
-from dil_course.from_scratch.self_supervised.start import prepare
+from dil_course.from_scratch.given import prepare
 from dil_course.signals.validation import (
     check_function,
     check_integer,
     check_number,
     check_observation,
     check_returned,
+    check_scale,
     describe,
 )
 
 WIDTH = 4  # of the grid: one pixel of 16 is hidden at a time
-RADIUS = 5  # in pixels: from so near comes the stranger that takes a hidden pixel's place in Noise2Void
+RADIUS = 5  # pixels: as near is the stranger that takes a hidden pixel's place in Noise2Void
 
 
 def noise2void(y, share=0.015, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
@@ -42,6 +41,7 @@ def noise2void(y, share=0.015, network=None, iterations=None, learning_rate=0.01
     iterations = runtime.pick(quick=600, full=3000) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast)
     check_number(share, "share", low=1e-6, high=1 - 1e-6)
+
     generator = runtime.generator(seed, "hidden", y.device)
 
     def objective(iteration):
@@ -59,8 +59,9 @@ def hide(y, share, generator):
 
 
 def strangers(y, generator):
-    """For each pixel the colour of a random other one, at most RADIUS away in each direction, mirrored at the
-    border.
+    """For each pixel the colour of a random other one, at most RADIUS away in each direction.
+
+    Beyond the border the image is mirrored.
     """
     height, width = y.shape[-2:]
     side = 2 * RADIUS + 1
@@ -90,32 +91,27 @@ def grid(y, phase):
 
 
 def held_out(y):
-    """The mask (1,1,H,W) of the pixels that `noise2self` predicts, but never learns from, for the rule
-    `HeldOut`.
-    """
+    """Mask (1,1,H,W) of the pixels that `noise2self` predicts, but never learns from: for `HeldOut`."""
     check_observation(y)
     return grid(y, WIDTH**2 - 1)
 
 
 def neighbour_mean(y):
-    """Each pixel from its eight neighbours alone: those beside it count twice as much as those at its
-    corners.
-    """
+    """Each pixel from its eight neighbours alone; those beside it count twice as much as the corners."""
     kernel = torch.tensor([[1, 2, 1], [2, 0, 2], [1, 2, 1]], dtype=y.dtype, device=y.device) / 12
     mirrored = F.pad(y, (1, 1, 1, 1), mode="reflect")
     return F.conv2d(mirrored.transpose(0, 1), kernel[None, None]).transpose(0, 1)
 
 
 def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
-    """Hide a grid of pixels, and predict it from all others: minimise the mean of (f(y') - y)^2 over the
-    grid.
+    """Hide a grid of pixels, and predict it from all others: minimise the mean of (f(y') - y)^2 over it.
 
     Batson and Royer, "Noise2Self: Blind Denoising by Self-Supervision" (ICML 2019), section 3.1: 16 grids of
-    every fourth pixel in turn; in y' the hidden pixels show the mean of their neighbours. The estimate is
-    blind: each of its pixels was predicted without looking at that pixel, so it is J-invariant. One grid is
-        never learned from, only predicted, for the
-    rule `HeldOut(y, held_out(y))`. It assumes noise of mean zero that is independent from pixel to pixel.
-    Built in lesson 07.
+    every fourth pixel, of which one is drawn at each iteration; in y' the hidden pixels show the mean of
+    their neighbours. The estimate is blind: each of its pixels was predicted without looking at that pixel,
+    so it is J-invariant. One grid is never learned from, only predicted, for the rule
+    `HeldOut(y, held_out(y))`. It assumes noise of mean zero that is independent from pixel to pixel. Built
+    in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -126,6 +122,7 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
     """
     iterations = runtime.pick(quick=400, full=1500) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast)
+
     generator = runtime.generator(seed, "grids", y.device)
     grids = [grid(y, phase) for phase in range(WIDTH**2)]
     neighbours = neighbour_mean(y)
@@ -136,12 +133,12 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
         output = engine(torch.where(hidden, neighbours, y))
         estimate = torch.where(hidden, output.detach(), shown["estimate"])
         if iteration % WIDTH**2 == 1:
+            last = grids[-1]
             with torch.no_grad():
-                estimate = torch.where(grids[-1], engine(torch.where(grids[-1], neighbours, y)), estimate)
+                estimate = torch.where(last, engine(torch.where(last, neighbours, y)), estimate)
         shown["estimate"] = estimate
-        return masked_mean(
-            (output - y) ** 2, hidden
-        ), estimate.clone()  # the caller's to change: the next one is made of our own
+        # A clone is the caller's to change: the next estimate is made of our own.
+        return masked_mean((output - y) ** 2, hidden), estimate.clone()
 
     return Descent(engine, objective, iterations, {"grids": generator, "shown": shown})
 
@@ -155,7 +152,6 @@ def blind(denoiser):
     Args:
         denoiser: function of a picture (1,C,H,W) that returns one.
     """
-
     check_function(denoiser, "denoiser")
 
     def blinded(y):
@@ -166,6 +162,7 @@ def blind(denoiser):
             hidden = grid(y, phase)
             denoised = denoiser(torch.where(hidden, neighbours, y))
             check_returned(denoised, y, "the result of the denoiser", "y")
+            check_scale(denoised, "the result of the denoiser")
             result = torch.where(hidden, denoised, result)
         return result
 
@@ -196,8 +193,9 @@ def calibrate(denoiser, y, values):
         raise TypeError(f"values: expected some to try, such as [0.5, 1.0], got {describe(values)}")
     values = list(values)
     check_integer(len(values), "number of values", 1)
-    errors = [
-        (blind(lambda picture, value=value: denoiser(picture, value))(y) - y).square().mean().item()
-        for value in values
-    ]
+
+    errors = []
+    for value in values:
+        f = blind(lambda picture, value=value: denoiser(picture, value))
+        errors.append((f(y) - y).square().mean().item())
     return values[errors.index(min(errors))], errors

@@ -1,30 +1,28 @@
-"""Learn from pairs of noisy pictures: two that exist (Noise2Noise), or two made of one
-(Recorrupted-to-Recorrupted).
-"""
+"""Learn from pairs of noisy images: two that exist (Noise2Noise), or two that are made of one."""
 
 import torch
 
 from dil_course import runtime
 from dil_course.fitting import Descent
-from dil_course.from_scratch.self_supervised.start import prepare
-from dil_course.signals.validation import check_number, check_same_shape, check_target
+from dil_course.from_scratch.given import prepare
+from dil_course.signals.validation import check_number, check_same_shape, check_sigma, check_target
 
 
 def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
-    """Predict one noisy picture of a scene from another one: minimise the mean of (f(y) - other)^2, both ways
-    in turn.
+    """Predict one noisy image of a scene from another one: minimise the mean of (f(y) - other)^2.
 
-    Lehtinen et al., "Noise2Noise: Learning Image Restoration without Clean Data" (ICML 2018), section 2, on a
-    single pair. It assumes that the noise of `other` has mean zero and is independent of that of y. Built in
-    lesson 07.
+    Source and target change places at each iteration. Lehtinen et al., "Noise2Noise: Learning Image
+    Restoration without Clean Data" (ICML 2018), section 2, on a single pair. It assumes that the noise of
+    `other` has mean zero and is independent of that of y. Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
         other: second noisy picture (1,C,H,W) of the same scene, aligned to the pixel.
         network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels`
-            (both C) and `scales`; fitted in place. None makes `small_skip_network(C, C)` from the seed.
-        iterations: None takes 400 in the quick profile and 1500 in the full one. More are not better: in the
-            end the network knows the noise of this one pair by heart.
+            (both C) and `scales`; fitted in place, and left in training mode. None makes
+            `small_skip_network(C, C)` from the seed.
+        iterations: None takes 400 in the quick profile and 1500 in the full one. More are not better, because
+            the network then learns the noise of this one pair as well.
         learning_rate: of Adam.
         seed: of the network that is made here.
         fast: False computes as the textbook does (see `fitting.Engine`).
@@ -51,8 +49,7 @@ def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, see
 
 
 def recorrupt(y, z, alpha):
-    """Two noisy pictures of one: y + alpha z and y - z / alpha. Their noises are uncorrelated where z has
-    that of y.
+    """Two noisy images of one, uncorrelated where z is as noisy as y: y + alpha z and y - z / alpha.
 
     Cov(n + alpha z, n - z / alpha) = sigma^2 - sigma_z^2. Pang et al., equation 5, with D = alpha I.
     """
@@ -62,8 +59,7 @@ def recorrupt(y, z, alpha):
 def recorrupted2recorrupted(
     y, sigma, alpha=0.5, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True
 ):
-    """Make a pair out of one noisy picture by adding noise: minimise the mean of (f(y + alpha z) - (y - z /
-    alpha))^2.
+    """Make a pair out of one noisy image: minimise the mean of (f(y + alpha z) - (y - z / alpha))^2.
 
     Pang, Zheng, Quan and Ji, "Recorrupted-to-Recorrupted: Unsupervised Deep Learning for Image Denoising"
     (CVPR 2021). z is drawn anew at each iteration. The estimate is the output for one noisier input; the
@@ -81,8 +77,9 @@ def recorrupted2recorrupted(
     """
     iterations = runtime.pick(quick=400, full=1500) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast)
-    check_number(sigma, "sigma")
+    check_sigma(sigma)
     check_number(alpha, "alpha", low=1e-3, high=1e3)
+
     generator = runtime.generator(seed, "recorrupted", y.device)
 
     def objective(iteration):

@@ -11,26 +11,22 @@ from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.fitting import Descent, Engine
-from dil_course.from_scratch.self_supervised.start import prepare
+from dil_course.from_scratch.given import check_fit, network_or, prepare
 from dil_course.signals.images import quarters
 from dil_course.signals.validation import (
     check_finite,
-    check_integer,
     check_maps,
     check_module,
     check_number,
     check_range,
     check_side,
-    check_target,
 )
 
 PATIENCE = 100  # iterations without a better fit to y after which Noise2Fast ends
 
 
 def two_of_each_cell(y, pairs):
-    """Two pictures (1,C,H//2,W//2) from the cells of y. `pairs` (2,H//2,W//2) says which of the four pixels
-    each takes.
-    """
+    """Two images (1,C,H//2,W//2): of each cell of y the pixels, 0 to 3, that `pairs` (2,H//2,W//2) names."""
     cells = torch.stack(quarters(y))
     return [cells.gather(0, chosen.expand(1, *cells.shape[1:]))[0] for chosen in pairs]
 
@@ -41,13 +37,13 @@ def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate
         mean (f(g1 y) - g2 y)^2 + gamma mean (f(g1 y) - g2 y - (g1 f(y) - g2 f(y)))^2
 
     g1 and g2 choose two pixels of each cell that touch, at random. The second part takes off what the two
-    differ by already without noise; its price rises to gamma over the run. Huang et al., "Neighbor2Neighbor:
+    differ by already without noise; its weight rises to gamma over the run. Huang et al., "Neighbor2Neighbor:
     Self-Supervised Denoising from Single Noisy Images" (CVPR 2021), equation 11. The authors train on a data
-    set; here on one picture, so the run must be short: the network soon knows these pairs by heart.
+    set; here on one image, so the run must be short, before the network learns the noise of these pairs.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
-        gamma: price of the second part at the end.
+        gamma: weight of the second part at the end.
         network, learning_rate, fast: as in `noise2noise`.
         iterations: None takes 150 in the quick profile and 400 in the full one.
         seed: of the network that is made here, and of the chosen pixels.
@@ -57,21 +53,22 @@ def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate
     iterations = runtime.pick(quick=150, full=400) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast, smaller=2)
     check_number(gamma, "gamma")
+
     generator = runtime.generator(seed, "cells", y.device)
     touching = torch.tensor([(0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2)], device=y.device)
     shape = quarters(y)[0].shape[-2:]
 
     def objective(iteration):
-        pairs = touching[torch.randint(len(touching), shape, generator=generator, device=y.device)].permute(
-            2, 0, 1
-        )
+        drawn = torch.randint(len(touching), shape, generator=generator, device=y.device)
+        pairs = touching[drawn].permute(2, 0, 1)
         with torch.no_grad():
             estimate = engine(y)
         g1, g2 = two_of_each_cell(y, pairs)
         f1, f2 = two_of_each_cell(estimate, pairs)
         difference = engine(g1) - g2
         excess = difference - (f1 - f2)
-        return difference.square().mean() + gamma * iteration / iterations * excess.square().mean(), estimate
+        weight = gamma * iteration / iterations
+        return difference.square().mean() + weight * excess.square().mean(), estimate
 
     return Descent(engine, objective, iterations, {"cells": generator})
 
@@ -83,9 +80,7 @@ def diagonals(y):
 
 
 def noise_network(channels, width=48):
-    """The network of Zero-Shot Noise2Noise: it predicts the noise. Two 3x3 convolutions and one 1x1; 22,275
-    weights for colour.
-    """
+    """The network of Zero-Shot Noise2Noise, which predicts the noise: 22,275 weights for colour images."""
     return nn.Sequential(
         nn.Conv2d(channels, width, 3, padding=1),
         nn.LeakyReLU(0.2, inplace=True),
@@ -104,8 +99,8 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
         |f(D1 y) - D1 f(y)|^2 + |f(D2 y) - D2 f(y)|^2     (consistency)
 
     as means. Mansour and Heckel, "Zero-Shot Noise2Noise: Efficient Image Denoising without any Data" (CVPR
-    2023), section 3. The learning rate is halved in the middle of the run. No sigma, and a network too small
-    to overfit fast.
+    2023), section 3. The learning rate is halved in the middle of the run. It needs no sigma, and its network
+    is too small to overfit fast.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -117,18 +112,8 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
     Returns, Raises: as `noise2noise`; the picture must have at least 4 pixels a side.
     """
     iterations = runtime.pick(quick=500, full=2000) if iterations is None else iterations
-    check_target(y)
-    check_side(y.shape, 4, "y")
-    check_integer(iterations, "iterations", 1)
-    check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
-    check_integer(seed, "seed")
-    if network is None:
-        with runtime.seeded(seed):
-            network = noise_network(y.shape[1])
-    check_module(network)
-    network = network.to(y.device)
-    check_maps(network, (y.clone(),), "network")  # a network may work in place
-    engine = Engine(network, learning_rate, fast)
+    engine = _engine_of_noise(y, network, iterations, learning_rate, seed, fast)
+
     y1, y2 = diagonals(y)
 
     def squares(a, b):
@@ -136,17 +121,26 @@ def zero_shot_noise2noise(y, network=None, iterations=None, learning_rate=1e-3, 
 
     def objective(iteration):
         engine.learning_rate = learning_rate if iteration <= iterations / 2 else learning_rate / 2
-        estimate, f1, f2 = y - engine(y), y1 - engine(y1), y2 - engine(y2)
-        d1, d2 = diagonals(estimate)
-        return squares(f1, y2) + squares(f2, y1) + squares(f1, d1) + squares(f2, d2), estimate
+        f, f1, f2 = y - engine(y), y1 - engine(y1), y2 - engine(y2)
+        d1, d2 = diagonals(f)
+        return squares(f1, y2) + squares(f2, y1) + squares(f1, d1) + squares(f2, d2), f
 
     return Descent(engine, objective, iterations)
 
 
+def _engine_of_noise(y, network, iterations, learning_rate, seed, fast):
+    """The engine of a network that maps images to their noise; it need not tell its sizes."""
+    check_fit(y, iterations, learning_rate, seed)
+    check_side(y.shape, 4, "y")
+    network = network_or(network, lambda: noise_network(y.shape[1]), seed)
+    check_module(network)
+    network = network.to(y.device)
+    check_maps(network, (y.clone(),), "network")  # a network may work in place
+    return Engine(network, learning_rate, fast)
+
+
 def chequerboard(y):
-    """Two pictures (1,C,H,W//2): in each row every second pixel, as the black and the white fields of a
-    chequerboard.
-    """
+    """Two images (1,C,H,W//2) of every second pixel, the black and the white fields of a chequerboard."""
     height, width = (side // 2 * 2 for side in y.shape[-2:])
     even, odd = y[..., 0:height:2, :width], y[..., 1:height:2, :width]
 
@@ -157,12 +151,12 @@ def chequerboard(y):
 
 
 def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
-    """Predict the white fields of a chequerboard from the black ones, and the other way, squeezed along rows
-    or columns.
+    """Predict the white fields of a chequerboard from the black ones, and the other way round.
 
-    Lequyer, Philip, Sharma, Hsu and Pelletier, "A fast blind zero-shot denoiser" (Nature Machine Intelligence
-    2022). Of the four pairs one is drawn at each iteration; the loss is the binary cross-entropy of pictures
-    that are stretched to [0,1]. The run ends when f(y) has come no closer to y for 100 iterations. No sigma.
+    The fields of one colour are squeezed together along rows, or along columns. Lequyer, Philip, Sharma, Hsu
+    and Pelletier, "A fast blind zero-shot denoiser" (Nature Machine Intelligence 2022). Of the four pairs one
+    is drawn at each iteration; the loss is the binary cross-entropy of images that are stretched to [0,1].
+    The run ends when f(y) has come no closer to y for 100 iterations. It needs no sigma.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -178,6 +172,7 @@ def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
     darkest, range_ = y.min(), y.max() - y.min()
     if not range_:
         raise ValueError("y: all values are equal, so there is nothing to learn from")
+
     stretched = (y - darkest) / range_
     black, white = chequerboard(stretched)
     left, right = (half.mT for half in chequerboard(stretched.mT))
