@@ -198,7 +198,7 @@ def test_adapting_never_changes_the_callers_network(method, what):
 
 
 class Halving(torch.nn.Module):
-    """Half of its input, times one weight. The first factor is written over the input, where it is told to."""
+    """Half of its input, times one weight. In place, it writes the half over the input."""
 
     def __init__(self, in_place):
         super().__init__()
@@ -267,9 +267,7 @@ def test_a_failed_adaptation_returns_the_trained_networks_result(method):
 
 
 class breaks_after_some_updates(torch.nn.Module):
-    """A network that gives missing numbers as soon as one of its weights has moved by 0.025: at the third
-    step of 0.01.
-    """
+    """A network that gives NaN as soon as a weight has moved by 0.025: after the third step of 0.01."""
 
     def __init__(self, network):
         super().__init__()
@@ -527,9 +525,7 @@ def test_an_adapted_super_resolution_network_begins_as_the_trained_one():
 
 def test_a_failed_adaptation_of_super_resolution_returns_the_trained_networks_result():
     class breaks_at_the_46th_step(ResidualNetwork):
-        """Gives missing numbers then: a first result of the adapted network was shown before, at iteration
-        40.
-        """
+        """Gives NaN then: at iteration 40 it has shown a first result of the adapted network."""
 
         steps = 0
 

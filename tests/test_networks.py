@@ -40,7 +40,13 @@ def test_output_has_the_size_of_the_input_and_lies_in_0_1(size, channels):
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"skip": 0}, {"upsampling": "nearest"}, {"padding": "zeros"}, {"norm_of_joined": False}, {"scales": 1}, {"input_channels": 2, "output_channels": 1},
+    {},
+    {"skip": 0},
+    {"upsampling": "nearest"},
+    {"padding": "zeros"},
+    {"norm_of_joined": False},
+    {"scales": 1},
+    {"input_channels": 2, "output_channels": 1},
 ])  # fmt: skip
 def test_every_parameter_learns(options):
     with runtime.seeded(0):
@@ -63,10 +69,13 @@ def test_same_seed_makes_the_same_network():
 def test_numpys_small_whole_numbers_make_the_same_network():
     u = np.uint8
     pairs = [
-        (SkipNetwork(3, 4, 200, 1, 100), SkipNetwork(u(3), u(4), u(200), u(1), u(100))), (PartialUNet(3, 200, 1), PartialUNet(u(3), u(200), u(1))),
-        (Classifier(1, 10, 64), Classifier(u(1), u(10), u(64))), (deep_decoder(3, 4, 8), deep_decoder(u(3), u(4), u(8))),
-        (Denoiser(64, 4, 3), Denoiser(u(64), u(4), u(3))), (ResidualNetwork(3, 4, 2), ResidualNetwork(u(3), u(4), u(2))),
-    ]  # fmt: skip
+        (SkipNetwork(3, 4, 200, 1, 100), SkipNetwork(u(3), u(4), u(200), u(1), u(100))),
+        (PartialUNet(3, 200, 1), PartialUNet(u(3), u(200), u(1))),
+        (Classifier(1, 10, 64), Classifier(u(1), u(10), u(64))),
+        (deep_decoder(3, 4, 8), deep_decoder(u(3), u(4), u(8))),
+        (Denoiser(64, 4, 3), Denoiser(u(64), u(4), u(3))),
+        (ResidualNetwork(3, 4, 2), ResidualNetwork(u(3), u(4), u(2))),
+    ]
     for network, same in pairs:
         assert [value.shape for value in network.parameters()] == [value.shape for value in same.parameters()]
     assert pairs[3][1].reduction == 256

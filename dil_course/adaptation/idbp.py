@@ -1,6 +1,4 @@
-"""IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on
-the way.
-"""
+"""IDBP: restore by a denoiser and back-projections in turn; on the way, the denoiser may be adapted."""
 
 import math
 
@@ -36,8 +34,7 @@ def idbp(
     pinv=None,
     seed=0,
 ):
-    """Iterative denoising and backward projections: x = D(x'; s), then x' = x + A^+ (y - A x), for falling
-    levels s.
+    """Iterative denoising and backward projections: z = D(x; s), x = z + A^+ (y - A z), for falling levels s.
 
     Tirer and Giryes, "Image Restoration by Iterative Denoising and Backward Projections" (IEEE Transactions
     on Image Processing 2019), algorithm 1; with levels that fall geometrically, and a denoiser that is
@@ -70,7 +67,7 @@ def idbp(
     check_target(y)
     pinv = pinv_of(A, pinv)
     check_number(sigma, "sigma", high=10)
-    check_integer(iterations, "iterations", 1, 10**6)
+    iterations = check_integer(iterations, "iterations", 1, 10**6)
     check_number(strongest, "strongest", low=1e-6, high=1)
     check_number(weakest, "weakest", low=1e-6, high=strongest)
     check_integer(seed, "seed")
@@ -81,7 +78,7 @@ def idbp(
         check_module(denoiser, "denoiser")
         denoiser = copied(denoiser).eval().to(y.device)
         check_maps(denoiser, (A.adjoint(y).clone(), strongest), "denoiser")
-    return _rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
+    return rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
 
 
 def levels(strongest, weakest, iterations):
@@ -90,26 +87,33 @@ def levels(strongest, weakest, iterations):
     return steps.exp().tolist()
 
 
-def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
-    projected, network = (
-        pinv(y.clone()),
-        None,
-    )  # a denoiser may write into its input, which must not be the caller's y
-    check_returned(projected, A.adjoint(y), "the result of pinv", "what A sees")
+def rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
+    x = start(y, A, pinv)
     for iteration, level in enumerate(falling, 1):
         told = math.hypot(level, sigma)
-        if adapt and network is None and level < ADAPT_BELOW:
-            network = adapted(projected, denoiser, told, adapt, seed)
-        with torch.no_grad():
-            estimate = (network or denoiser)(projected, told)
-        check_same_shape(estimate, projected, "the result of the denoiser", "its input")
-        seen = A(estimate)
-        check_same_shape(seen, y, "A(estimate)", "y")
-        misfit = y - seen
-        projected = estimate + pinv(misfit)
-        last = iteration == len(falling)
-        shown = projected if last and not sigma else estimate
+        if adapt and level < ADAPT_BELOW:
+            denoiser, adapt = adapted(x, denoiser, told, adapt, seed), None
+        estimate = denoise(denoiser, x, told)
+        misfit = y - A(estimate)
+        x = estimate + pinv(misfit)
+        shown = x if iteration == len(falling) and not sigma else estimate
         yield Step(iteration, len(falling), misfit.square().mean(), shown.clamp(0, 1), averaged=True)
+
+
+def start(y, A, pinv):
+    """A^+ y, after a look at what A and pinv return. Of a clone: the denoiser may write into its input."""
+    x = pinv(y.clone())
+    check_returned(x, A.adjoint(y), "the result of pinv", "what A sees")
+    check_same_shape(A(x), y, "A(x)", "y")
+    return x
+
+
+@torch.no_grad()
+def denoise(denoiser, x, level):
+    """What the denoiser makes of x, refused where its shape is another: any function may be a denoiser."""
+    estimate = denoiser(x, level)
+    check_same_shape(estimate, x, "the result of the denoiser", "its input")
+    return estimate
 
 
 def adapted(x, denoiser, sigma, what, seed):

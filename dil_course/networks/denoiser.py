@@ -47,8 +47,11 @@ class Denoiser(nn.Module):
             self.body[-1].weight *= 0.1  # the first outputs are close to the input
 
     def forward(self, y, sigma):
-        """sigma: standard deviation of the noise on the scale of y; a number, or a tensor (N,1,1,1) for N
-        pictures.
+        """The clean picture, not limited to [0,1].
+
+        Args:
+            y: noisy pictures (N,C,H,W).
+            sigma: standard deviation of the noise on the scale of y: a number, or a tensor (N,1,1,1).
         """
         height, width = y.shape[-2:]
         even = F.pad(y, (0, width % 2, 0, height % 2), mode="replicate")
