@@ -33,7 +33,7 @@ from dil_course.fitting import run
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch import zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import restore
-from dil_course.networks.trained import trained
+from dil_course.networks import trained
 from dil_course.signals import (
     Blur,
     BlurDownsample,

@@ -22,7 +22,7 @@ from dil_course.adaptation.statistics import batch_statistics
 from dil_course.adaptation.tent import tent
 from dil_course.adaptation.test_time_training import test_time_training
 from dil_course.doctor import machine
-from dil_course.networks.trained import trained
+from dil_course.networks import trained
 from dil_course.signals.corruptions import CORRUPTIONS, corrupt
 from dil_course.signals.digits import digits
 

@@ -26,8 +26,8 @@ from dil_course.fitting.risks import probe, sure
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch.self_supervised.blind_spot import grid, neighbour_mean
 from dil_course.from_scratch.zero_shot_sr import restore
-from dil_course.networks import Denoiser, ResidualNetwork
-from dil_course.networks.trained import TRAINED, WEIGHTS, trained
+from dil_course.networks import Denoiser, ResidualNetwork, trained
+from dil_course.networks.trained import TRAINED, WEIGHTS
 from dil_course.signals import (
     Blur,
     BlurDownsample,

@@ -14,8 +14,7 @@ from dil_course.adaptation.memo import marginal_entropy, memo
 from dil_course.adaptation.statistics import MixedNorm, batch_statistics, mix_statistics
 from dil_course.adaptation.tent import entropy, tent
 from dil_course.adaptation.test_time_training import test_time_training as ttt
-from dil_course.networks.classifier import Classifier
-from dil_course.networks.trained import trained
+from dil_course.networks import Classifier, trained
 from dil_course.signals.corruptions import CORRUPTIONS, corrupt
 from dil_course.signals.digits import digits, jitter, quarter_turns
 

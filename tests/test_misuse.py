@@ -44,8 +44,7 @@ import dil_course
 from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
-from dil_course.networks.trained import trained
-from dil_course.signals import corruptions, digits
+from dil_course.signals import corruptions
 
 LIBRARY = str(pathlib.Path(dil_course.__file__).parent)
 CASES = 10_000  # at least so many in all
@@ -622,13 +621,13 @@ RECIPES = {
         lambda pictures, **a: like(pictures, corruptions.corrupt(pictures, **a)),
         {"pictures": picture(2, 1, 24, 24), "name": value("blur", *corruptions.CORRUPTIONS, "fog"), "severity": whole(1), "seed": SEED},
     ),
-    "digits.digits": (digits.digits, {"part": value("test", "Test", "all")}),
+    "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "digits.jitter": (
-        lambda pictures, generator: like(pictures, digits.jitter(pictures, generator)),
+        lambda pictures, generator: like(pictures, MODULES["digits"].jitter(pictures, generator)),
         {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},
     ),
     "digits.quarter_turns": (
-        lambda pictures, numbers: like(pictures, digits.quarter_turns(pictures, numbers)),
+        lambda pictures, numbers: like(pictures, MODULES["digits"].quarter_turns(pictures, numbers)),
         {"pictures": picture(2, 1, 24, 24), "numbers": made(lambda: torch.tensor([1, 3]), *(lambda n=n: torch.tensor(n) for n in (
             [0], [0, 4], [-1, 0], [1.0, 2.0], [True, False], [[1, 2]], [1j, 1]
         )))},
@@ -662,7 +661,7 @@ RECIPES = {
     "networks.Classifier.turn_logits": (
         lambda turns: like(torch.zeros(2, 4), networks.Classifier(1, 3, 4, turns).turn_logits(tensor((2, 1, 24, 24)))), {"turns": flag(True)}
     ),
-    "trained.trained": (trained, {"name": value("digits", "digit", "Digits", "../digits")}),
+    "networks.trained": (networks.trained, {"name": value("digits", "digit", "Digits", "../digits")}),
     # fitting
     "fitting.Engine": (engine_used, {"network": network(Upside), "learning_rate": number(0.01), "fast": flag(True)}),
     "fitting.Engine.learning_rate": (rate_set, {"value": number(0.01)}),
@@ -892,7 +891,6 @@ INFINITE = {"signals.psnr", "signals.nearest"}  # documented: equal pictures, an
 MODULES = {
     "signals": signals,
     "networks": networks,
-    "trained": importlib.import_module("dil_course.networks.trained"),
 }
 MODULES |= {
     "fitting": fitting,
@@ -903,7 +901,7 @@ MODULES |= {
 }
 MODULES |= {
     "corruptions": corruptions,
-    "digits": digits,
+    "digits": importlib.import_module("dil_course.signals.digits"),
     "adaptation": adaptation,
     "figures": figures,
     "checks": checks,
