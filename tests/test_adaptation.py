@@ -87,6 +87,22 @@ def test_the_denoiser_takes_one_level_for_each_picture():
     assert torch.allclose(together, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("sigma", [25, 2.0, torch.tensor(25), torch.tensor([0.1, 25]).view(2, 1, 1, 1)])
+def test_the_denoiser_refuses_a_noise_level_on_the_scale_0_to_255(sigma):
+    with pytest.raises(ValueError, match=r"sigma: .*write (25|2) / 255"):
+        small_denoiser()(torch.rand(2, 1, 24, 24), sigma)
+
+
+@pytest.mark.parametrize(
+    "sigma", [-0.1, float("nan"), torch.tensor([0.1, -0.1]).view(2, 1, 1, 1), torch.tensor(torch.nan)]
+)
+def test_the_denoiser_refuses_what_is_no_noise_level(sigma):
+    with pytest.raises(ValueError, match="sigma"):
+        small_denoiser()(torch.rand(2, 1, 24, 24), sigma)
+    with pytest.raises(TypeError, match="sigma"):
+        small_denoiser()(torch.rand(2, 1, 24, 24), "0.1")
+
+
 # Trained networks and their cards
 
 
@@ -363,6 +379,9 @@ def test_restored_patches_get_fresh_noise_of_the_right_strength():
         ({"y": torch.rand(1, 1, 8, 32)}, ValueError, "too few"),
         ({"sigma": -0.1}, ValueError, "sigma"),
         ({"sigma": "25"}, TypeError, "sigma"),
+        ({"sigma": 25}, ValueError, "sigma: .*write 25 / 255"),
+        ({"sigma": 2}, ValueError, "sigma: .*write 2 / 255"),
+        ({"sigma": float("nan")}, ValueError, "sigma"),
         ({"what": "everything"}, ValueError, "expected one of"),
         ({"iterations": 0}, ValueError, "iterations"),
         ({"learning_rate": 0}, ValueError, "learning_rate"),
@@ -489,6 +508,13 @@ def test_idbp_refuses_bad_input():
         ({"strongest": 0.01, "weakest": 0.1}, ValueError, "weakest"),
         ({"adapt": "everything"}, ValueError, "expected one of"),
         ({"sigma": -1}, ValueError, "sigma"),
+        ({"sigma": 25}, ValueError, "sigma: .*write 25 / 255"),
+        ({"sigma": 2}, ValueError, "sigma: .*write 2 / 255"),
+        ({"strongest": 49}, ValueError, "strongest: .*write 49 / 255"),
+        ({"strongest": 49, "weakest": 2}, ValueError, "strongest: .*write 49 / 255"),
+        ({"weakest": 2}, ValueError, "weakest: .*write 2 / 255"),
+        ({"weakest": 0}, ValueError, "weakest"),
+        ({"strongest": 0.9, "sigma": 0.8}, ValueError, "strongest and sigma together"),
     ):
         with pytest.raises(problem, match=text):
             idbp(y, Downsample(2), network, **change)

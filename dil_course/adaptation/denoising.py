@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_module,
     check_number,
     check_side,
+    check_sigma,
     check_target,
 )
 
@@ -33,7 +34,7 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
         y: noisy picture (1,C,H,W), computed on its own device.
         denoiser: trained network, called with y and sigma, such as `trained("denoiser_gray")`. It is copied,
             and never changed.
-        sigma: standard deviation of the noise, on the scale of y; `estimate_sigma(y)` where it is not known.
+        sigma: standard deviation of the noise, in [0,1]; `estimate_sigma(y)` where it is not known.
         what: may change: "all", "norm", "gain" or "low-rank" (see `free`).
         iterations: None takes 100 in the quick profile and 300 in the full one.
         learning_rate: of Adam; None takes 1e-4 for all weights, 1e-3 for a part of them.
@@ -92,7 +93,7 @@ def tune_on_restored(y, denoiser, sigma, what="all", iterations=None, learning_r
 
     Args:
         y, denoiser, what, seed: as in `tune_by_sure`.
-        sigma: standard deviation of the noise of y, and of the noise that is added.
+        sigma: standard deviation in [0,1] of the noise of y, and of the noise that is added.
         iterations: None takes 100 in the quick profile, and the 320 of Tirer and Giryes in the full one.
         learning_rate: None takes the 3e-4 of Tirer and Giryes for all weights, 1e-3 for a part of them.
 
@@ -144,7 +145,7 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
         sigma; and the number of iterations.
     """
     check_target(y)
-    check_number(sigma, "sigma", high=10)
+    check_sigma(sigma)
     check_integer(seed, "seed")
     check_side(y.shape, 16, "y")
     check_module(denoiser, "denoiser, a trained network")

@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_number,
     check_returned,
     check_same_shape,
+    check_sigma,
     check_target,
     pinv_of,
 )
@@ -48,11 +49,11 @@ def idbp(
         A: forward model with `pinv`.
         denoiser: trained network, called with a picture and a noise level. It is copied, and never changed.
             Where nothing is adapted, any function will do.
-        sigma: standard deviation of the noise of y. It is added to each level, as back-projection brings it
-            back.
+        sigma: standard deviation of the noise of y, in [0,1]. Its square is added to that of each level,
+            because back-projection brings this noise back.
         adapt: what may change in the denoiser: "all", "norm", "gain", "low-rank"; None leaves it as trained.
         iterations: rounds of denoising and back-projection.
-        strongest, weakest: first and last level.
+        strongest, weakest: first and last level, in [1e-6,1].
         pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)`
             for a blur.
         seed: of the adaptation.
@@ -66,10 +67,12 @@ def idbp(
     """
     check_target(y)
     pinv = pinv_of(A, pinv)
-    check_number(sigma, "sigma", high=10)
+    check_sigma(sigma)
     iterations = check_integer(iterations, "iterations", 1, 10**6)
-    check_number(strongest, "strongest", low=1e-6, high=1)
-    check_number(weakest, "weakest", low=1e-6, high=strongest)
+    check_sigma(strongest, "strongest", low=1e-6)
+    check_sigma(weakest, "weakest", low=1e-6)
+    check_number(weakest, "weakest", high=strongest)
+    check_number(math.hypot(strongest, sigma), "strongest and sigma together, as a root of squares", high=1)
     check_integer(seed, "seed")
     check_function(denoiser, "denoiser")
     if adapt is not None:

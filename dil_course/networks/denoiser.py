@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import LARGEST_WIDTH, check_integer
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_sigma
 
 
 class Denoiser(nn.Module):
@@ -51,8 +51,15 @@ class Denoiser(nn.Module):
 
         Args:
             y: noisy pictures (N,C,H,W).
-            sigma: standard deviation of the noise on the scale of y: a number, or a tensor (N,1,1,1).
+            sigma: standard deviation of the noise, in [0,1]: a number, or a tensor (N,1,1,1).
+
+        Raises:
+            TypeError, ValueError: sigma is neither, or not in [0,1].
         """
+        for value in (
+            (sigma.min().item(), sigma.max().item()) if isinstance(sigma, torch.Tensor) else (sigma,)
+        ):
+            check_sigma(value)
         height, width = y.shape[-2:]
         even = F.pad(y, (0, width % 2, 0, height % 2), mode="replicate")
         cells = F.pixel_unshuffle(even, 2)
