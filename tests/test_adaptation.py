@@ -213,6 +213,67 @@ def test_adapting_never_changes_the_callers_network(method, what):
     assert not torch.allclose(adapted(y, SIGMA), network(y, SIGMA), atol=1e-5)
 
 
+def mixed(network):
+    """In training mode, but for every second of its parts."""
+    network.train()
+    for part in list(network.modules())[1::2]:
+        part.training = False
+    return network
+
+
+class Normed(ResidualNetwork):
+    """A super-resolution network with batch norm, not trained."""
+
+    def __init__(self):
+        with runtime.seeded(0):
+            super().__init__(1, 6, 3)
+            self.body.insert(1, torch.nn.BatchNorm2d(6))
+            self(torch.rand(4, 1, 24, 24))  # for statistics of its own
+        self.eval()
+
+
+def adapt_small_super_resolution(y, network, sigma, **settings):
+    return adapt_super_resolution(y, Downsample(2), network, iterations=42)
+
+
+def idbp_of(adapt):
+    return lambda y, network, sigma, **settings: idbp(y, Downsample(2), network, sigma, adapt, iterations=3)
+
+
+@pytest.mark.parametrize("mode", [torch.nn.Module.train, mixed], ids=["train", "mixed"])
+@pytest.mark.parametrize(
+    ("method", "make"),
+    [*((method, small_denoiser) for method in METHODS), (idbp_of(None), small_denoiser),
+     (idbp_of("gain"), small_denoiser), (adapt_small_super_resolution, Normed)],
+    ids=[*(method.__name__ for method in METHODS), "idbp", "idbp adapted", "super-resolution"],
+)  # fmt: skip
+def test_the_mode_in_which_the_callers_network_was_left_changes_nothing_and_stays(method, make, mode):
+    _, y = noisy(24)
+    right, network = list(method(y, make(), SIGMA, iterations=3)), make()
+    mode(network)
+    before, modes = weights(network), [part.training for part in network.modules()]
+    found = list(method(y, network, SIGMA, iterations=3))
+    assert all(torch.equal(a.estimate, b.estimate) for a, b in zip(found, right, strict=True))
+    assert same(weights(network), before) and [part.training for part in network.modules()] == modes
+
+
+@each_method
+def test_an_adapted_denoiser_keeps_the_statistics_of_its_training(method):
+    network, (_, y) = small_denoiser(), noisy()
+    *_, last = method(y, network.train(), SIGMA, "all", iterations=4, learning_rate=0.01)
+    kept, found = network.state_dict(), last.network.state_dict()
+    statistics = [name for name in kept if "running" in name or "batches" in name]
+    assert len(statistics) == 6 and all(torch.equal(kept[name], found[name]) for name in statistics)
+    assert not any(part.training for part in last.network.modules())
+    assert not torch.equal(kept["body.0.weight"], found["body.0.weight"])
+
+
+def test_an_adapted_super_resolution_network_begins_in_evaluation_mode():
+    network, (_, y) = Normed(), noisy(24)
+    right = restore(network, y, Downsample(2)).detach().clamp(0, 1)
+    assert torch.equal(next(adapt_small_super_resolution(y, network.train(), SIGMA)).estimate, right)
+
+
 class Halving(torch.nn.Module):
     """Half of its input, times one weight. In place, it writes the half over the input."""
 
@@ -293,6 +354,60 @@ class breaks_after_some_updates(torch.nn.Module):
     def forward(self, y, sigma):
         moved = (self.network.body[0].weight - self.origin).abs().max() > 0.025
         return self.network(y, sigma) + (float("nan") if moved else 0.0)
+
+
+def objectives_by_hand(method, y, network, first, generator):
+    """The loss of one iteration, from formulas; `first` is the trained network's own result."""
+    if method is tune_by_sure:
+        b = 2.0 * torch.randint(0, 2, y.shape, generator=generator) - 1
+        estimate = network(y, SIGMA)
+        divergence = (b * (network(y + 1e-3 * b, SIGMA) - estimate)).sum() / 1e-3
+        return (estimate - y).square().mean() + 2 * SIGMA**2 * divergence / y.numel()
+    if method is tune_by_masking:
+        phase = int(torch.randint(16, (), generator=generator))
+        hidden = torch.zeros_like(y, dtype=torch.bool)
+        hidden[..., phase // 4 :: 4, phase % 4 :: 4] = True
+        blind = network(torch.where(hidden, neighbour_mean(y), y), SIGMA)
+        return (blind - y)[hidden].square().mean()
+    smaller = torch.nn.functional.interpolate(first, scale_factor=0.9, mode="bicubic", antialias=True)
+    patches = torch.cat([patch([first, smaller], generator) for _ in range(8)])
+    noise = torch.randn(patches.shape, generator=generator)
+    return (network(patches + SIGMA * noise, SIGMA) - patches).abs().mean()
+
+
+@pytest.mark.parametrize("seed", range(2))
+@each_method
+def test_adapting_is_adam_down_the_methods_objective(method, seed):
+    """Step after step against a loop by hand: patches, for one, come from the first result all the time."""
+    network, (_, y) = small_denoiser(seed), noisy(32, seed)
+    with torch.no_grad():
+        network.body[-1].weight *= 10  # a network that is not trained changes little
+    steps = list(method(y, network, SIGMA, "all", iterations=5, learning_rate=0.01, seed=seed))
+    stream = {tune_by_sure: "probe", tune_by_masking: "grids", tune_on_restored: "patches"}[method]
+    generator, first = runtime.generator(seed, stream), network(y, SIGMA).detach()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for step in steps:
+        assert torch.allclose(step.estimate, network(y, SIGMA), atol=1e-3)
+        loss = objectives_by_hand(method, y, network, first, generator)
+        assert step.loss == pytest.approx(loss.item(), rel=5e-3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (steps[-1].estimate - first).abs().max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("what", "rate"), [("all", {tune_on_restored: 3e-4}), ("gain", {}), ("norm", {}), ("low-rank", {})]
+)
+@each_method
+def test_the_default_learning_rate_depends_on_what_may_change(method, what, rate):
+    network, (_, y) = small_denoiser(), noisy(24)
+    expected = rate.get(method, 1e-4 if what == "all" else 1e-3)
+    found = [
+        list(method(y, network, SIGMA, what, iterations=2, **given))[-1].estimate
+        for given in ({}, {"learning_rate": expected})
+    ]
+    assert torch.equal(*found)
 
 
 def test_the_loss_of_sure_is_the_risk_plus_the_noise():
@@ -461,6 +576,26 @@ def test_idbp_is_denoising_and_back_projection_in_turn(sigma):
         projected = estimate + A.pinv(y - A(estimate))
     last = list(idbp(y, A, network, sigma, iterations=5, strongest=0.15, weakest=0.02))[-1].estimate
     assert torch.allclose(last, (estimate if sigma else projected).clamp(0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.03])
+def test_idbp_adapts_its_denoiser_once_to_the_estimate_as_it_stands_before_the_first_level_below_12(sigma):
+    network, (x, _) = small_denoiser(), noisy(24)
+    A = Downsample(2)
+    y, falling = A(x), levels(20 / 255, 6 / 255, 5)
+    assert falling[1] > 12 / 255 > falling[2]
+    projected = A.pinv(y)
+    for number, level in enumerate(falling):
+        told = (level**2 + sigma**2) ** 0.5
+        if number == 2:
+            *_, last = tune_on_restored(projected, network, told, "gain", seed=3)
+            network = last.network
+        estimate = network(projected, told).detach()
+        projected = estimate + A.pinv(y - A(estimate))
+    settings = dict(iterations=5, strongest=20 / 255, weakest=6 / 255, seed=3)
+    *_, last = idbp(y, A, small_denoiser(), sigma, "gain", **settings)
+    assert torch.allclose(last.estimate, (estimate if sigma else projected).clamp(0, 1), atol=1e-4)
+    assert last.loss == pytest.approx((y - A(estimate)).square().mean().item(), rel=1e-3)
 
 
 @pytest.mark.parametrize(

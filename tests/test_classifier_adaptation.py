@@ -160,6 +160,19 @@ def test_the_network_of_the_caller_is_never_touched(method):
 
 
 @each_method
+def test_the_mode_in_which_the_callers_network_was_left_changes_no_answer(method):
+    batches = [noisy(3), noisy(2, first=3)]
+    right = logits(method(network(), batches))
+    mixed = network().train()
+    for part in list(mixed.modules())[1::2]:
+        part.training = False
+    modes = [part.training for part in mixed.modules()]
+    for left in (network().train(), mixed):
+        assert torch.equal(logits(method(left, batches)), right)
+    assert [part.training for part in mixed.modules()] == modes
+
+
+@each_method
 def test_same_seed_gives_the_same_answers_one_a_batch_and_leaves_the_global_random_numbers_alone(method):
     made, state = network(), torch.get_rng_state()
     first, again = (list(method(made, [noisy(3), noisy(2)])) for _ in range(2))

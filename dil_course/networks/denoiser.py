@@ -56,9 +56,8 @@ class Denoiser(nn.Module):
         Raises:
             TypeError, ValueError: sigma is neither, or not in [0,1].
         """
-        for value in (
-            (sigma.min().item(), sigma.max().item()) if isinstance(sigma, torch.Tensor) else (sigma,)
-        ):
+        limits = [value.item() for value in sigma.aminmax()] if isinstance(sigma, torch.Tensor) else [sigma]
+        for value in limits:
             check_sigma(value)
         height, width = y.shape[-2:]
         even = F.pad(y, (0, width % 2, 0, height % 2), mode="replicate")
