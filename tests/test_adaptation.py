@@ -25,7 +25,7 @@ from dil_course.fitting import Step, run
 from dil_course.fitting.risks import probe, sure
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch.self_supervised.blind_spot import grid, neighbour_mean
-from dil_course.from_scratch.zero_shot_sr import restore
+from dil_course.from_scratch.zero_shot_sr import restore, zero_shot_sr
 from dil_course.networks import Denoiser, ResidualNetwork, trained
 from dil_course.networks.trained import TRAINED, WEIGHTS
 from dil_course.signals import (
@@ -183,6 +183,14 @@ def test_a_low_rank_update_has_a_low_rank():
         update = (freed.body[place].weight - network.body[place].weight).detach().flatten(1)
         assert update.abs().max() > 1e-4
         assert torch.linalg.svdvals(update.double())[4:].max() < 1e-5
+
+
+def test_a_low_rank_update_begins_at_zero_with_a_random_a_of_unit_gain():
+    """Kaiming's rule for a linear map: A x has the variance of x's mean square."""
+    freed = free(Denoiser(3, width=48, depth=3), "low-rank")
+    update = freed.body[2].parametrizations.weight[0]
+    assert update.A.shape == (4, 9 * 48) and update.B.shape == (48, 4) and not update.B.any()
+    assert update.A.std().item() == pytest.approx((9 * 48) ** -0.5, rel=0.1)
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
@@ -396,6 +404,24 @@ def test_adapting_is_adam_down_the_methods_objective(method, seed):
     assert (steps[-1].estimate - first).abs().max() > 0.05
 
 
+@each_method
+def test_the_network_of_a_step_is_the_one_that_made_its_estimate(method):
+    network, (_, y) = small_denoiser(), noisy(24)
+    for step in method(y, network, SIGMA, "all", iterations=4, learning_rate=0.02):
+        with torch.no_grad():
+            assert torch.equal(step.network(y, SIGMA), step.estimate)
+
+
+@pytest.mark.parametrize(("profile", "iterations"), [("quick", (100, 100, 150)), ("full", (300, 320, 500))])
+def test_the_default_number_of_iterations_is_that_of_the_profile(profile, iterations, monkeypatch):
+    monkeypatch.setenv("DIL_PROFILE", profile)
+    _, y = noisy(24)
+    found = [next(method(y, small_denoiser(), SIGMA)).total for method in (tune_by_sure, tune_on_restored)]
+    assert next(tune_by_masking(y, small_denoiser(), SIGMA)).total == found[0]
+    found.append(next(adapt_super_resolution(y, Downsample(2), ResidualNetwork(1, 4, 2))).total)
+    assert tuple(found) == iterations
+
+
 @pytest.mark.parametrize(
     ("what", "rate"), [("all", {tune_on_restored: 3e-4}), ("gain", {}), ("norm", {}), ("low-rank", {})]
 )
@@ -442,8 +468,8 @@ def test_masking_judges_hidden_pixels_that_it_does_not_see():
 
 def test_patches_are_windows_of_the_picture_turned_and_mirrored():
     x = torch.rand(1, 1, 40, 52)
-    seen = [patch([x], runtime.generator(seed, "patches")) for seed in range(40)]
-    ways = set()
+    seen = [patch([x], runtime.generator(seed, "patches")) for seed in range(80)]
+    ways, lefts = set(), set()
     for window in seen:
         assert window.shape == (1, 1, 40, 40)
         found = [
@@ -457,7 +483,8 @@ def test_patches_are_windows_of_the_picture_turned_and_mirrored():
         ]
         assert len(found) == 1
         ways.add(found[0][:2])
-    assert len(ways) == 8
+        lefts.add(found[0][2])
+    assert len(ways) == 8 and {0, 12} <= lefts, "windows at both borders"
 
 
 def test_patches_of_a_small_picture_fit_its_smaller_copy():
@@ -682,6 +709,17 @@ def test_an_adapted_super_resolution_network_begins_as_the_trained_one():
     assert torch.equal(steps[0].estimate, first)
     assert not torch.allclose(steps[-1].estimate, first, atol=1e-3)
     assert same(weights(network), before)
+
+
+def test_adapting_a_super_resolution_network_is_zero_shot_super_resolution_of_its_free_copy():
+    network, (_, y) = Normed(), noisy(24)
+    given = dict(iterations=42, noise=0.02, seed=3)
+    adapted = adapt_super_resolution(y, Downsample(2), network, "gain", **given)
+    settings = dict(learning_rate=3e-4, gradual=1, trained=True, **given)
+    expected = zero_shot_sr(y, Downsample(2), network=free(network, "gain"), **settings)
+    *_, found = adapted
+    *_, last = expected
+    assert torch.equal(found.estimate, last.estimate) and found.loss == last.loss
 
 
 def test_a_failed_adaptation_of_super_resolution_returns_the_trained_networks_result():

@@ -159,15 +159,22 @@ def test_the_network_of_the_caller_is_never_touched(method):
     assert all(weights.requires_grad and weights.grad is None for weights in made.parameters())
 
 
+def dropping():
+    """It drops half of its features at random, in training mode."""
+    made = network()
+    made.trunk.append(nn.Dropout(0.5))
+    return made.eval()
+
+
 @each_method
 def test_the_mode_in_which_the_callers_network_was_left_changes_no_answer(method):
     batches = [noisy(3), noisy(2, first=3)]
-    right = logits(method(network(), batches))
-    mixed = network().train()
+    right = logits(method(dropping(), batches))
+    mixed = dropping().train()
     for part in list(mixed.modules())[1::2]:
         part.training = False
     modes = [part.training for part in mixed.modules()]
-    for left in (network().train(), mixed):
+    for left in (dropping().train(), mixed):
         assert torch.equal(logits(method(left, batches)), right)
     assert [part.training for part in mixed.modules()] == modes
 
@@ -320,7 +327,7 @@ def test_bad_settings_are_refused_at_the_call(call, wrong):
 def test_an_adaptation_that_fails_gives_the_answers_of_the_trained_network_and_the_next_batch_starts_afresh(
     method,
 ):
-    made, clean = network(), noisy(2)
+    made, clean = network().train(), noisy(2)  # whose fallback answers in evaluation mode all the same
 
     class Spoiled(type(made)):
         """NaN while it learns from a picture that is white in its corner."""

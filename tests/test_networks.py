@@ -90,6 +90,35 @@ def test_a_classifier_without_the_second_head_says_so():
         Classifier(turns=False).turn_logits(torch.rand(1, 1, 24, 24))
 
 
+@pytest.mark.parametrize("kind", [Denoiser, ResidualNetwork])
+def test_a_network_that_adds_a_correction_begins_close_to_its_input(kind):
+    """He's rule for ReLU, with a tenth of that in the last layer."""
+    with runtime.seeded(0):
+        convolutions = [part for part in kind(3, 48, 5).modules() if isinstance(part, nn.Conv2d)]
+    for layer, factor in zip(convolutions, (1, 1, 1, 1, 0.1), strict=True):
+        expected = factor * (2 / layer.weight[0].numel()) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.08)
+        assert layer.bias is None or kind is Denoiser or not layer.bias.any()
+
+
+def test_the_partial_unet_begins_with_hes_rule_for_its_leaky_relu_and_without_biases():
+    with runtime.seeded(0):
+        layers = [part for part in PartialUNet(3, 24, 2).modules() if isinstance(part, nn.Conv2d)]
+    assert not any(layer.bias.any() for layer in layers)
+    for layer in layers:
+        expected = (2 / (1 + 0.1**2) / layer.weight[0].numel()) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.08)
+
+
+def test_the_small_skip_network_is_the_skip_network_with_the_settings_of_its_docstring():
+    z = torch.rand(1, 16, 32, 32)
+    settings = dict(width=24, scales=4, skip=8, upsampling="nearest", padding="zeros", norm_of_joined=False)
+    with runtime.seeded(0):
+        small = small_skip_network(2)
+    with runtime.seeded(0):
+        assert torch.equal(SkipNetwork(2, 16, **settings)(z), small(z))
+
+
 # Each network against its layers by hand. No bias or statistic is left at a value that hides what it does.
 
 
