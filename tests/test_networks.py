@@ -177,6 +177,8 @@ def test_a_decoder_is_convolution_doubling_relu_and_norm_and_ends_in_a_sigmoid(m
     x = layers.norm(layers.convolution(x, padding, "reflect" if padding else "constant").relu())
     expected = layers.convolution(x).sigmoid()
     assert not layers.left
+    inside = 3 * (6 * 6 * (1 + 2 * padding) ** 2 + 2 * 6)  # without biases, as a norm follows
+    assert parameters(network) == inside + 2 * 6 + 2
     torch.testing.assert_close(network(z), expected)
 
 
@@ -299,8 +301,9 @@ def test_a_partial_convolution_with_a_bias_makes_up_for_missing_numbers_by_hand(
 def test_the_partial_unet_by_hand(seed):
     network = shaken(PartialUNet(2, 3, 2, dropout=0.4), seed)
     generator = torch.Generator().manual_seed(seed)
-    x = torch.rand(1, 2, 9, 10, generator=generator)
-    known = (torch.rand(1, 2, 9, 10, generator=generator) < 0.6).float()
+    x = torch.rand(1, 2, 13, 12, generator=generator)
+    known = (torch.rand(1, 2, 13, 12, generator=generator) < 0.6).float()
+    known[..., :9, :8] = 0  # a hole that is still there at the second scale, and cuts its cells of 2 x 2
 
     def look(layer, x, known):
         x, known = partial_by_hand(layer, x, known)
