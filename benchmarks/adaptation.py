@@ -1,9 +1,8 @@
 """Trained networks adapted to one picture: what it gains and loses. Prints markdown tables.
 
 python benchmarks/adaptation.py denoising      every picture, all settings: PSNR before, and what each gains
-python benchmarks/adaptation.py restoration    IDBP with the trained and with the adapted denoiser,
-super-resolution and deblurring python benchmarks/adaptation.py kernel         a super-resolution network
-meets other kernels
+python benchmarks/adaptation.py restoration    IDBP, with the trained and with the adapted denoiser
+python benchmarks/adaptation.py kernel         a super-resolution network meets other kernels
 
 DIL_PROFILE=quick or full chooses the iterations.
 """
@@ -34,7 +33,7 @@ from dil_course.fitting import run
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch import zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import restore
-from dil_course.networks.trained import trained
+from dil_course.networks import trained
 from dil_course.signals import (
     Blur,
     BlurDownsample,

@@ -1,5 +1,4 @@
-"""Adapting a classifier to corrupted digits: lesson 13, measured. Prints markdown tables of errors in
-percent.
+"""Adapting a classifier to corrupted digits: lesson 13, measured. Prints tables of errors in percent.
 
 python benchmarks/classification.py corruptions   severity 5, by corruption; and the mean at every severity
 python benchmarks/classification.py single        one picture at a time
@@ -23,7 +22,7 @@ from dil_course.adaptation.statistics import batch_statistics
 from dil_course.adaptation.tent import tent
 from dil_course.adaptation.test_time_training import test_time_training
 from dil_course.doctor import machine
-from dil_course.networks.trained import trained
+from dil_course.networks import trained
 from dil_course.signals.corruptions import CORRUPTIONS, corrupt
 from dil_course.signals.digits import digits
 
@@ -61,9 +60,7 @@ def draw(count, seed):
 
 
 def mistakes(method, batches, labels):
-    """100 for each picture of a stream of batches that a method names wrongly, else 0: the mean is the error
-    in percent.
-    """
+    """100 for each picture that a method names wrongly, else 0: the mean is the error in percent."""
     name, adapt = (METHODS | MORE)[method]
     logits = torch.cat([answer.logits for answer in adapt(trained(name), batches)])
     return 100 * (logits.argmax(1) != labels).float()
@@ -105,13 +102,11 @@ def corruptions(options):
     print("\nMean over the corruptions, at each severity.\n")
     header("method", *range(1, 6))
     for method in [method for method in options.methods if method not in SLOW]:
-        say(
-            method,
-            *(
-                f"{mean([mean(over_seeds(method, name, severity, options, options.size)) for name in CORRUPTIONS]):.1f}"
-                for severity in range(1, 6)
-            ),
-        )
+        errors = [
+            mean([mean(over_seeds(method, name, severity, options, options.size)) for name in CORRUPTIONS])
+            for severity in range(1, 6)
+        ]
+        say(method, *(f"{error:.1f}" for error in errors))
 
 
 def single(options):

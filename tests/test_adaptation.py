@@ -25,9 +25,9 @@ from dil_course.fitting import Step, run
 from dil_course.fitting.risks import probe, sure
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch.self_supervised.blind_spot import grid, neighbour_mean
-from dil_course.from_scratch.zero_shot_sr import restore
-from dil_course.networks import Denoiser, ResidualNetwork
-from dil_course.networks.trained import TRAINED, WEIGHTS, trained
+from dil_course.from_scratch.zero_shot_sr import restore, zero_shot_sr
+from dil_course.networks import Denoiser, ResidualNetwork, trained
+from dil_course.networks.trained import TRAINED, WEIGHTS
 from dil_course.signals import (
     Blur,
     BlurDownsample,
@@ -85,6 +85,22 @@ def test_the_denoiser_takes_one_level_for_each_picture():
     together = network(y, torch.tensor([0.05, 0.2]).view(2, 1, 1, 1))
     alone = torch.cat([network(y[:1], 0.05), network(y[1:], 0.2)])
     assert torch.allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [25, 2.0, torch.tensor(25), torch.tensor([0.1, 25]).view(2, 1, 1, 1)])
+def test_the_denoiser_refuses_a_noise_level_on_the_scale_0_to_255(sigma):
+    with pytest.raises(ValueError, match=r"sigma: .*write (25|2) / 255"):
+        small_denoiser()(torch.rand(2, 1, 24, 24), sigma)
+
+
+@pytest.mark.parametrize(
+    "sigma", [-0.1, float("nan"), torch.tensor([0.1, -0.1]).view(2, 1, 1, 1), torch.tensor(torch.nan)]
+)
+def test_the_denoiser_refuses_what_is_no_noise_level(sigma):
+    with pytest.raises(ValueError, match="sigma"):
+        small_denoiser()(torch.rand(2, 1, 24, 24), sigma)
+    with pytest.raises(TypeError, match="sigma"):
+        small_denoiser()(torch.rand(2, 1, 24, 24), "0.1")
 
 
 # Trained networks and their cards
@@ -169,6 +185,14 @@ def test_a_low_rank_update_has_a_low_rank():
         assert torch.linalg.svdvals(update.double())[4:].max() < 1e-5
 
 
+def test_a_low_rank_update_begins_at_zero_with_a_random_a_of_unit_gain():
+    """Kaiming's rule for a linear map: A x has the variance of x's mean square."""
+    freed = free(Denoiser(3, width=48, depth=3), "low-rank")
+    update = freed.body[2].parametrizations.weight[0]
+    assert update.A.shape == (4, 9 * 48) and update.B.shape == (48, 4) and not update.B.any()
+    assert update.A.std().item() == pytest.approx((9 * 48) ** -0.5, rel=0.1)
+
+
 @pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 def test_free_refuses_what_it_cannot_free():
     with pytest.raises(ValueError, match="expected one of all"):
@@ -197,8 +221,69 @@ def test_adapting_never_changes_the_callers_network(method, what):
     assert not torch.allclose(adapted(y, SIGMA), network(y, SIGMA), atol=1e-5)
 
 
+def mixed(network):
+    """In training mode, but for every second of its parts."""
+    network.train()
+    for part in list(network.modules())[1::2]:
+        part.training = False
+    return network
+
+
+class Normed(ResidualNetwork):
+    """A super-resolution network with batch norm, not trained."""
+
+    def __init__(self):
+        with runtime.seeded(0):
+            super().__init__(1, 6, 3)
+            self.body.insert(1, torch.nn.BatchNorm2d(6))
+            self(torch.rand(4, 1, 24, 24))  # for statistics of its own
+        self.eval()
+
+
+def adapt_small_super_resolution(y, network, sigma, **settings):
+    return adapt_super_resolution(y, Downsample(2), network, iterations=42)
+
+
+def idbp_of(adapt):
+    return lambda y, network, sigma, **settings: idbp(y, Downsample(2), network, sigma, adapt, iterations=3)
+
+
+@pytest.mark.parametrize("mode", [torch.nn.Module.train, mixed], ids=["train", "mixed"])
+@pytest.mark.parametrize(
+    ("method", "make"),
+    [*((method, small_denoiser) for method in METHODS), (idbp_of(None), small_denoiser),
+     (idbp_of("gain"), small_denoiser), (adapt_small_super_resolution, Normed)],
+    ids=[*(method.__name__ for method in METHODS), "idbp", "idbp adapted", "super-resolution"],
+)  # fmt: skip
+def test_the_mode_in_which_the_callers_network_was_left_changes_nothing_and_stays(method, make, mode):
+    _, y = noisy(24)
+    right, network = list(method(y, make(), SIGMA, iterations=3)), make()
+    mode(network)
+    before, modes = weights(network), [part.training for part in network.modules()]
+    found = list(method(y, network, SIGMA, iterations=3))
+    assert all(torch.equal(a.estimate, b.estimate) for a, b in zip(found, right, strict=True))
+    assert same(weights(network), before) and [part.training for part in network.modules()] == modes
+
+
+@each_method
+def test_an_adapted_denoiser_keeps_the_statistics_of_its_training(method):
+    network, (_, y) = small_denoiser(), noisy()
+    *_, last = method(y, network.train(), SIGMA, "all", iterations=4, learning_rate=0.01)
+    kept, found = network.state_dict(), last.network.state_dict()
+    statistics = [name for name in kept if "running" in name or "batches" in name]
+    assert len(statistics) == 6 and all(torch.equal(kept[name], found[name]) for name in statistics)
+    assert not any(part.training for part in last.network.modules())
+    assert not torch.equal(kept["body.0.weight"], found["body.0.weight"])
+
+
+def test_an_adapted_super_resolution_network_begins_in_evaluation_mode():
+    network, (_, y) = Normed(), noisy(24)
+    right = restore(network, y, Downsample(2)).detach().clamp(0, 1)
+    assert torch.equal(next(adapt_small_super_resolution(y, network.train(), SIGMA)).estimate, right)
+
+
 class Halving(torch.nn.Module):
-    """Half of its input, times one weight. The first factor is written over the input, where it is told to."""
+    """Half of its input, times one weight. In place, it writes the half over the input."""
 
     def __init__(self, in_place):
         super().__init__()
@@ -267,9 +352,7 @@ def test_a_failed_adaptation_returns_the_trained_networks_result(method):
 
 
 class breaks_after_some_updates(torch.nn.Module):
-    """A network that gives missing numbers as soon as one of its weights has moved by 0.025: at the third
-    step of 0.01.
-    """
+    """A network that gives NaN as soon as a weight has moved by 0.025: after the third step of 0.01."""
 
     def __init__(self, network):
         super().__init__()
@@ -279,6 +362,78 @@ class breaks_after_some_updates(torch.nn.Module):
     def forward(self, y, sigma):
         moved = (self.network.body[0].weight - self.origin).abs().max() > 0.025
         return self.network(y, sigma) + (float("nan") if moved else 0.0)
+
+
+def objectives_by_hand(method, y, network, first, generator):
+    """The loss of one iteration, from formulas; `first` is the trained network's own result."""
+    if method is tune_by_sure:
+        b = 2.0 * torch.randint(0, 2, y.shape, generator=generator) - 1
+        estimate = network(y, SIGMA)
+        divergence = (b * (network(y + 1e-3 * b, SIGMA) - estimate)).sum() / 1e-3
+        return (estimate - y).square().mean() + 2 * SIGMA**2 * divergence / y.numel()
+    if method is tune_by_masking:
+        phase = int(torch.randint(16, (), generator=generator))
+        hidden = torch.zeros_like(y, dtype=torch.bool)
+        hidden[..., phase // 4 :: 4, phase % 4 :: 4] = True
+        blind = network(torch.where(hidden, neighbour_mean(y), y), SIGMA)
+        return (blind - y)[hidden].square().mean()
+    smaller = torch.nn.functional.interpolate(first, scale_factor=0.9, mode="bicubic", antialias=True)
+    patches = torch.cat([patch([first, smaller], generator) for _ in range(8)])
+    noise = torch.randn(patches.shape, generator=generator)
+    return (network(patches + SIGMA * noise, SIGMA) - patches).abs().mean()
+
+
+@pytest.mark.parametrize("seed", range(2))
+@each_method
+def test_adapting_is_adam_down_the_methods_objective(method, seed):
+    """Step after step against a loop by hand: patches, for one, come from the first result all the time."""
+    network, (_, y) = small_denoiser(seed), noisy(32, seed)
+    with torch.no_grad():
+        network.body[-1].weight *= 10  # a network that is not trained changes little
+    steps = list(method(y, network, SIGMA, "all", iterations=5, learning_rate=0.01, seed=seed))
+    stream = {tune_by_sure: "probe", tune_by_masking: "grids", tune_on_restored: "patches"}[method]
+    generator, first = runtime.generator(seed, stream), network(y, SIGMA).detach()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for step in steps:
+        assert torch.allclose(step.estimate, network(y, SIGMA), atol=1e-3)
+        loss = objectives_by_hand(method, y, network, first, generator)
+        assert step.loss == pytest.approx(loss.item(), rel=5e-3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (steps[-1].estimate - first).abs().max() > 0.05
+
+
+@each_method
+def test_the_network_of_a_step_is_the_one_that_made_its_estimate(method):
+    network, (_, y) = small_denoiser(), noisy(24)
+    for step in method(y, network, SIGMA, "all", iterations=4, learning_rate=0.02):
+        with torch.no_grad():
+            assert torch.equal(step.network(y, SIGMA), step.estimate)
+
+
+@pytest.mark.parametrize(("profile", "iterations"), [("quick", (100, 100, 150)), ("full", (300, 320, 500))])
+def test_the_default_number_of_iterations_is_that_of_the_profile(profile, iterations, monkeypatch):
+    monkeypatch.setenv("DIL_PROFILE", profile)
+    _, y = noisy(24)
+    found = [next(method(y, small_denoiser(), SIGMA)).total for method in (tune_by_sure, tune_on_restored)]
+    assert next(tune_by_masking(y, small_denoiser(), SIGMA)).total == found[0]
+    found.append(next(adapt_super_resolution(y, Downsample(2), ResidualNetwork(1, 4, 2))).total)
+    assert tuple(found) == iterations
+
+
+@pytest.mark.parametrize(
+    ("what", "rate"), [("all", {tune_on_restored: 3e-4}), ("gain", {}), ("norm", {}), ("low-rank", {})]
+)
+@each_method
+def test_the_default_learning_rate_depends_on_what_may_change(method, what, rate):
+    network, (_, y) = small_denoiser(), noisy(24)
+    expected = rate.get(method, 1e-4 if what == "all" else 1e-3)
+    found = [
+        list(method(y, network, SIGMA, what, iterations=2, **given))[-1].estimate
+        for given in ({}, {"learning_rate": expected})
+    ]
+    assert torch.equal(*found)
 
 
 def test_the_loss_of_sure_is_the_risk_plus_the_noise():
@@ -313,8 +468,8 @@ def test_masking_judges_hidden_pixels_that_it_does_not_see():
 
 def test_patches_are_windows_of_the_picture_turned_and_mirrored():
     x = torch.rand(1, 1, 40, 52)
-    seen = [patch([x], runtime.generator(seed, "patches")) for seed in range(40)]
-    ways = set()
+    seen = [patch([x], runtime.generator(seed, "patches")) for seed in range(80)]
+    ways, lefts = set(), set()
     for window in seen:
         assert window.shape == (1, 1, 40, 40)
         found = [
@@ -328,7 +483,8 @@ def test_patches_are_windows_of_the_picture_turned_and_mirrored():
         ]
         assert len(found) == 1
         ways.add(found[0][:2])
-    assert len(ways) == 8
+        lefts.add(found[0][2])
+    assert len(ways) == 8 and {0, 12} <= lefts, "windows at both borders"
 
 
 def test_patches_of_a_small_picture_fit_its_smaller_copy():
@@ -365,6 +521,9 @@ def test_restored_patches_get_fresh_noise_of_the_right_strength():
         ({"y": torch.rand(1, 1, 8, 32)}, ValueError, "too few"),
         ({"sigma": -0.1}, ValueError, "sigma"),
         ({"sigma": "25"}, TypeError, "sigma"),
+        ({"sigma": 25}, ValueError, "sigma: .*write 25 / 255"),
+        ({"sigma": 2}, ValueError, "sigma: .*write 2 / 255"),
+        ({"sigma": float("nan")}, ValueError, "sigma"),
         ({"what": "everything"}, ValueError, "expected one of"),
         ({"iterations": 0}, ValueError, "iterations"),
         ({"learning_rate": 0}, ValueError, "learning_rate"),
@@ -446,6 +605,26 @@ def test_idbp_is_denoising_and_back_projection_in_turn(sigma):
     assert torch.allclose(last, (estimate if sigma else projected).clamp(0, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.03])
+def test_idbp_adapts_its_denoiser_once_to_the_estimate_as_it_stands_before_the_first_level_below_12(sigma):
+    network, (x, _) = small_denoiser(), noisy(24)
+    A = Downsample(2)
+    y, falling = A(x), levels(20 / 255, 6 / 255, 5)
+    assert falling[1] > 12 / 255 > falling[2]
+    projected = A.pinv(y)
+    for number, level in enumerate(falling):
+        told = (level**2 + sigma**2) ** 0.5
+        if number == 2:
+            *_, last = tune_on_restored(projected, network, told, "gain", seed=3)
+            network = last.network
+        estimate = network(projected, told).detach()
+        projected = estimate + A.pinv(y - A(estimate))
+    settings = dict(iterations=5, strongest=20 / 255, weakest=6 / 255, seed=3)
+    *_, last = idbp(y, A, small_denoiser(), sigma, "gain", **settings)
+    assert torch.allclose(last.estimate, (estimate if sigma else projected).clamp(0, 1), atol=1e-4)
+    assert last.loss == pytest.approx((y - A(estimate)).square().mean().item(), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "A",
     [Downsample(2), Blur(gaussian_kernel(9, 1.2)), Mask((torch.rand(1, 1, 48, 48) < 0.6).float())],
@@ -491,6 +670,13 @@ def test_idbp_refuses_bad_input():
         ({"strongest": 0.01, "weakest": 0.1}, ValueError, "weakest"),
         ({"adapt": "everything"}, ValueError, "expected one of"),
         ({"sigma": -1}, ValueError, "sigma"),
+        ({"sigma": 25}, ValueError, "sigma: .*write 25 / 255"),
+        ({"sigma": 2}, ValueError, "sigma: .*write 2 / 255"),
+        ({"strongest": 49}, ValueError, "strongest: .*write 49 / 255"),
+        ({"strongest": 49, "weakest": 2}, ValueError, "strongest: .*write 49 / 255"),
+        ({"weakest": 2}, ValueError, "weakest: .*write 2 / 255"),
+        ({"weakest": 0}, ValueError, "weakest"),
+        ({"strongest": 0.9, "sigma": 0.8}, ValueError, "strongest and sigma together"),
     ):
         with pytest.raises(problem, match=text):
             idbp(y, Downsample(2), network, **change)
@@ -525,11 +711,23 @@ def test_an_adapted_super_resolution_network_begins_as_the_trained_one():
     assert same(weights(network), before)
 
 
+@pytest.mark.parametrize("what", ["gain", "low-rank"])
+def test_adapting_a_super_resolution_network_is_zero_shot_super_resolution_of_its_free_copy(what):
+    network, (_, y) = Normed(), noisy(24)
+    given = dict(iterations=42, noise=0.02, seed=3)
+    adapted = adapt_super_resolution(y, Downsample(2), network, what, **given)
+    settings = dict(learning_rate=3e-4, gradual=1, trained=True, **given)
+    with runtime.seeded(3):
+        copied = free(network, what)
+    expected = zero_shot_sr(y, Downsample(2), network=copied, **settings)
+    *_, found = adapted
+    *_, last = expected
+    assert torch.equal(found.estimate, last.estimate) and found.loss == last.loss
+
+
 def test_a_failed_adaptation_of_super_resolution_returns_the_trained_networks_result():
     class breaks_at_the_46th_step(ResidualNetwork):
-        """Gives missing numbers then: a first result of the adapted network was shown before, at iteration
-        40.
-        """
+        """Gives NaN then: at iteration 40 it has shown a first result of the adapted network."""
 
         steps = 0
 

@@ -1,5 +1,4 @@
-"""Train the two classifiers of lesson 13 on clean digits: one with the class head only, one with a head for
-turns as well.
+"""Train the two classifiers of lesson 13 on clean digits: one with, one without a second head for turns.
 
 python training/classifier.py            both, in about two minutes on one core
 
@@ -23,9 +22,7 @@ BATCH = 100
 
 
 def train(turns, epochs, seed):
-    """A classifier that names clean digits; with `turns` one that also tells how they were turned, both
-    losses added.
-    """
+    """A classifier that names clean digits; with `turns` also how they were turned, both losses added."""
     pictures, labels = digits("training")
     with runtime.seeded(seed):
         network = Classifier(turns=turns)
@@ -70,12 +67,19 @@ def main():
         started = time.perf_counter()
         network = train(turns, options.epochs, options.seed)
         ship(
-            name, network.eval(), {"turns": turns}, started,
-            about="A classifier for digits" + ", with a second head that tells how a picture was turned." * turns + "." * (not turns),
-            data="1000 of scikit-learn's 1797 handwritten digits, enlarged to 24 px; moved, turned by up to 15 degrees, scaled; never corrupted",
+            name,
+            network.eval(),
+            {"turns": turns},
+            started,
+            about="A classifier for digits"
+            + (", with a second head that tells how a picture was turned." if turns else "."),
+            data="1000 of scikit-learn's 1797 handwritten digits, enlarged to 24 px; moved, turned by up to "
+            "15 degrees, scaled; never corrupted",
             unseen='the other 797, `digits("test")`; no corruption of any kind',
-            command="python training/classifier.py", seed=options.seed, score=score(network),
-        )  # fmt: skip
+            command="python training/classifier.py",
+            seed=options.seed,
+            score=score(network),
+        )
 
 
 if __name__ == "__main__":

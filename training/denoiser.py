@@ -24,7 +24,10 @@ from dil_course.signals import add_gaussian, luma, picture, psnr, to_tensor
 
 STRONGEST = 60 / 255  # of the noise that is trained on: from none to this
 UNSEEN = ("astronaut", "coffee", "chelsea")
-DATA = "china and flower (scikit-learn), rocket and the left motorcycle (scikit-image), grace_hopper (matplotlib)"
+DATA = (
+    "china and flower (scikit-learn), rocket and the left motorcycle (scikit-image), grace_hopper "
+    "(matplotlib)"
+)
 SEEN_AS = "; full size, 3/4 and 1/2; turned, mirrored"
 
 
@@ -96,12 +99,19 @@ def main():
                 flush=True,
             )
     ship(
-        f"denoiser_{options.kind}", network.eval(), settings, started,
-        about=f"A denoiser for white Gaussian noise of any level up to 60/255, for {options.kind} photographs.",
+        f"denoiser_{options.kind}",
+        network.eval(),
+        settings,
+        started,
+        about="A denoiser for white Gaussian noise of any level up to 60/255, for "
+        f"{options.kind} photographs.",
         data=DATA + ", coins" * gray + SEEN_AS,
-        unseen="every other picture of the course; the score is taken on astronaut, coffee and chelsea, windows of 256 px",
-        command=f"python training/denoiser.py {options.kind}", seed=options.seed, score=scores(network, gray),
-    )  # fmt: skip
+        unseen="every other picture of the course; the score is taken on astronaut, coffee and chelsea, "
+        "windows of 256 px",
+        command=f"python training/denoiser.py {options.kind}",
+        seed=options.seed,
+        score=scores(network, gray),
+    )
 
 
 @torch.no_grad()

@@ -37,9 +37,8 @@ def ship(name, network, settings, started, **card):
         card: about, data, unseen, command, seed, score.
     """
     path = WEIGHTS / f"{name}.safetensors"
-    weights = {
-        key: value.contiguous() for key, value in network.state_dict().items()
-    }  # may have come in another order of the axes
+    # They may have come in another order of the axes.
+    weights = {key: value.contiguous() for key, value in network.state_dict().items()}
     save_file(weights, path, metadata={"settings": json.dumps(settings)})
     text = CARD.format(
         name=name,

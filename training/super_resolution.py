@@ -1,5 +1,4 @@
-"""Train the super-resolution network that lesson 12 starts from, on photographs shrunk by the field's bicubic
-filter.
+"""Train the super-resolution network of lesson 12, on photographs shrunk by the field's bicubic filter.
 
 python training/super_resolution.py
 """
@@ -30,9 +29,8 @@ def main():
     options = parser.parse_args()
     started, draw = time.perf_counter(), np.random.default_rng(options.seed)
     fathers = [x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2] for x in photographs(gray=False)]
-    pairs = [
-        torch.cat([enlarge(A(x), A), x], 1) for x in fathers
-    ]  # both in one tensor, so that they are cut and turned together
+    # Both in one tensor, so that they are cut and turned together.
+    pairs = [torch.cat([enlarge(A(x), A), x], 1) for x in fathers]
     with runtime.seeded(options.seed):
         network = ResidualNetwork(**SETTINGS)
     engine = Engine(network, learning_rate=2e-3)
@@ -45,12 +43,18 @@ def main():
                 f"iteration {iteration}: {time.perf_counter() - started:.0f} s, {scores(network)}", flush=True
             )
     ship(
-        "super_resolution", network.eval(), SETTINGS, started,
+        "super_resolution",
+        network.eval(),
+        SETTINGS,
+        started,
         about="Enlarges colour photographs twice, where the field's bicubic filter shrank them.",
         data=DATA + SEEN_AS,
-        unseen="every other picture of the course; the score is taken on astronaut, coffee and chelsea, windows of 256 px, all channels",
-        command="python training/super_resolution.py", seed=options.seed, score=scores(network),
-    )  # fmt: skip
+        unseen="every other picture of the course; the score is taken on astronaut, coffee and chelsea, "
+        "windows of 256 px, all channels",
+        command="python training/super_resolution.py",
+        seed=options.seed,
+        score=scores(network),
+    )
 
 
 @torch.no_grad()

@@ -1,4 +1,9 @@
-"""Adapt a trained network to the one input at hand. It is always copied, never changed."""
+"""Adapt a trained network to the one input at hand. It is always copied, never changed.
+
+The copy is adapted in evaluation mode, in whichever mode the network was left: dropout is off, and batch norm
+keeps the statistics of its training. `batch_statistics`, `tent`, `memo` and `cotta` take those of the batch,
+again whatever the mode.
+"""
 
 from dil_course.adaptation.cotta import cotta
 from dil_course.adaptation.denoising import tune_by_masking, tune_by_sure, tune_on_restored

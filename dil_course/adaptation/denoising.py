@@ -1,29 +1,26 @@
-"""Adapt a trained denoiser to the one noisy picture at hand: by SURE, by hidden pixels, or by its own
-restored picture.
-"""
+"""Adapt a trained denoiser to the one noisy picture at hand: by SURE, hidden pixels, or its own result."""
 
 import torch
 
 from dil_course import runtime
+from dil_course.adaptation.fallback import first_where_it_fails
 from dil_course.adaptation.freedom import free
 from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
 from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.signals.validation import (
-    NotFiniteError,
     check_integer,
     check_maps,
     check_module,
     check_number,
     check_side,
+    check_sigma,
     check_target,
 )
 
-SIDE, PATCHES = (
-    40,
-    8,
-)  # how large the patches are that a network is adapted on, and how many it sees at a time
+SIDE = 40  # of the patches that a network is adapted on, in pixels
+PATCHES = 8  # that it sees at a time
 SCALES = (1, 0.9)  # of the picture that they are cut from: structures recur at a slightly smaller size, too
 
 
@@ -37,7 +34,7 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
         y: noisy picture (1,C,H,W), computed on its own device.
         denoiser: trained network, called with y and sigma, such as `trained("denoiser_gray")`. It is copied,
             and never changed.
-        sigma: standard deviation of the noise, on the scale of y; `estimate_sigma(y)` where it is not known.
+        sigma: standard deviation of the noise, in [0,1]; `estimate_sigma(y)` where it is not known.
         what: may change: "all", "norm", "gain" or "low-rank" (see `free`).
         iterations: None takes 100 in the quick profile and 300 in the full one.
         learning_rate: of Adam; None takes 1e-4 for all weights, 1e-3 for a part of them.
@@ -53,50 +50,50 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
         TypeError, ValueError: before any compute, where an argument is not of this form, or y has fewer than
             16 or more than 2048 pixels a side.
     """
-    engine = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
+    engine, f, iterations = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
     generator = runtime.generator(seed, "probe", y.device)
 
-    def objective(iteration):
-        estimate = engine.network(y.clone(), sigma)
-        risk = sure(lambda x: engine.network(x, sigma), y, sigma, probe(y, generator), output=estimate)
-        return risk + sigma**2, estimate
+    def objective():
+        estimate = f(y)
+        loss = sure(f, y, sigma, probe(y, generator), output=estimate) + sigma**2
+        return loss, estimate
 
-    return tune(engine, objective, iterations)
+    return first_where_it_fails(descend(engine, objective, iterations))
 
 
 def tune_by_masking(y, denoiser, sigma, what="gain", iterations=None, learning_rate=None, seed=0):
-    """Adapt by hidden pixels: minimise the mean of (f(y') - y)^2 over a grid that y' does not show, as in
-    `noise2self`.
+    """Adapt by hidden pixels: minimise the mean of (f(y') - y)^2 over a grid that y' does not show.
 
-    Needs no true sigma: what is told here only goes to the denoiser. Arguments, Returns, Raises: as
-    `tune_by_sure`.
+    As in `noise2self`. Needs no true sigma: what is told here only goes to the denoiser. Arguments, Returns,
+    Raises: as `tune_by_sure`.
     """
-    engine = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
+    engine, f, iterations = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
     generator = runtime.generator(seed, "grids", y.device)
     neighbours = neighbour_mean(y)
 
-    def objective(iteration):
+    def objective():
         hidden = grid(y, int(torch.randint(WIDTH**2, (), generator=generator, device=y.device)))
-        blind = engine.network(torch.where(hidden, neighbours, y), sigma)
+        blind = f(torch.where(hidden, neighbours, y))
         with torch.no_grad():
-            estimate = engine.network(y.clone(), sigma)
+            estimate = f(y)
         return masked_mean((blind - y) ** 2, hidden), estimate
 
-    return tune(engine, objective, iterations)
+    return first_where_it_fails(descend(engine, objective, iterations))
 
 
 def tune_on_restored(y, denoiser, sigma, what="all", iterations=None, learning_rate=None, seed=0):
-    """Adapt on patches of the denoiser's own result on y, with fresh noise: minimise the mean of |f(patch +
-    noise) - patch|.
+    """Adapt on patches p of the denoiser's own result: minimise the mean of |f(p + fresh noise) - p|.
 
     Vaksman, Elad and Milanfar, "LIDIA: Lightweight Learned Image Denoising with Instance Adaptation" (CVPR
-    Workshops 2020); Lee and others, "Restore-from-Restored" (2020). Patches are cut at two sizes, turned and
-    mirrored, as in Tirer and Giryes, "Super-Resolution via Image-Adapted Denoising CNNs" (IEEE Signal
-    Processing Letters 2019); they take 32 at a time, here 8 do. Built in lesson 12.
+    Workshops 2020); Lee and others, "Restore-from-Restored" (2020). All patches are cut from the first
+    result, that of the network as trained; results of the adapted network never become targets. Patches are
+    cut at two sizes, turned and mirrored, as in Tirer and Giryes, "Super-Resolution via Image-Adapted
+    Denoising CNNs" (IEEE Signal Processing Letters 2019); they take 32 at a time, here 8 do. Built in lesson
+    12.
 
     Args:
         y, denoiser, what, seed: as in `tune_by_sure`.
-        sigma: standard deviation of the noise of y, and of the noise that is added.
+        sigma: standard deviation in [0,1] of the noise of y, and of the noise that is added.
         iterations: None takes 100 in the quick profile, and the 320 of Tirer and Giryes in the full one.
         learning_rate: None takes the 3e-4 of Tirer and Giryes for all weights, 1e-3 for a part of them.
 
@@ -104,20 +101,20 @@ def tune_on_restored(y, denoiser, sigma, what="all", iterations=None, learning_r
     """
     iterations = runtime.pick(quick=100, full=320) if iterations is None else iterations
     learning_rate = 3e-4 if learning_rate is None and what == "all" else learning_rate
-    engine = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
+    engine, f, iterations = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
     generator = runtime.generator(seed, "patches", y.device)
-    sources = None
+    sources = []
 
-    def objective(iteration):
-        nonlocal sources
+    def objective():
         with torch.no_grad():
-            estimate = engine.network(y.clone(), sigma)
-        sources = sources or sizes(estimate)
+            estimate = f(y)
+        if not sources:
+            sources.extend(sizes(estimate))
         patches = torch.cat([patch(sources, generator) for _ in range(PATCHES)])
         noisy = patches + sigma * torch.randn(patches.shape, generator=generator, device=y.device)
-        return (engine.network(noisy, sigma) - patches).abs().mean(), estimate
+        return (f(noisy) - patches).abs().mean(), estimate
 
-    return tune(engine, objective, iterations)
+    return first_where_it_fails(descend(engine, objective, iterations))
 
 
 def sizes(x):
@@ -141,44 +138,33 @@ def patch(sources, generator):
 
 
 def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
-    """Check what all methods share, and return the engine of a copy of the denoiser, in which `what` may
-    change.
+    """Check what all methods share.
+
+    Returns:
+        The engine of a copy of the denoiser, in which `what` may change; the function f(y), this copy at
+        sigma; and the number of iterations.
     """
     check_target(y)
-    check_number(sigma, "sigma", high=10)
+    check_sigma(sigma)
     check_integer(seed, "seed")
     check_side(y.shape, 16, "y")
     check_module(denoiser, "denoiser, a trained network")
     if getattr(denoiser, "channels", y.shape[1]) != y.shape[1]:
         raise ValueError(f"the denoiser is made for {denoiser.channels} channels, but y has {y.shape[1]}")
-    if iterations is not None:
-        check_integer(iterations, "iterations", 1)
+    iterations = runtime.pick(quick=100, full=300) if iterations is None else iterations
+    iterations = check_integer(iterations, "iterations", 1)
     learning_rate = (1e-4 if what == "all" else 1e-3) if learning_rate is None else learning_rate
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     with runtime.seeded(seed):
         network = free(denoiser, what).to(y.device)
-    check_maps(
-        network, (y.clone(), sigma), "denoiser"
-    )  # of a copy, as everywhere here: a network may write into its input
-    return Engine(network, learning_rate, training=False)
+    check_maps(network, (y.clone(), sigma), "denoiser")
+    # Of a clone: a network may write into its input.
+    return Engine(network, learning_rate, training=False), lambda y: network(y.clone(), sigma), iterations
 
 
-def tune(engine, objective, iterations):
-    """Steps down an objective. Unlike `Descent`, each Step comes before its update: the first one is the
-    trained network.
-    """
-    iterations = runtime.pick(quick=100, full=300) if iterations is None else int(iterations)
-    first = None
+def descend(engine, objective, iterations):
+    """Steps down an objective. Unlike in `Descent`, each comes before its update: the first is as trained."""
     for iteration in range(1, iterations + 1):
-        try:
-            loss, estimate = objective(iteration)
-        except NotFiniteError:  # a risk refuses estimates that are not finite
-            if first is None:
-                raise
-            loss = torch.tensor(torch.nan)
-        if first and not torch.isfinite(loss):
-            yield Step(iteration, iterations, *first, averaged=True)
-            return
-        first = first or (loss.detach(), estimate.detach())
+        loss, estimate = objective()
         yield Step(iteration, iterations, loss.detach(), estimate.detach(), network=engine.network)
         engine.update(loss)

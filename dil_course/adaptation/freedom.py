@@ -1,4 +1,4 @@
-"""How much of a trained network may change: everything, its norms, one gain a channel, or a low-rank update."""
+"""How much of a trained network may change: all of it, its norms, one gain a channel, a low-rank update."""
 
 import copy
 
@@ -13,8 +13,9 @@ RANK = 4
 
 
 class Gain(nn.Module):
-    """One factor for each output channel of a convolution. Mohan et al., "Adaptive Denoising via GainTuning"
-    (NeurIPS 2021).
+    """One factor for each output channel of a convolution.
+
+    Mohan et al., "Adaptive Denoising via GainTuning" (NeurIPS 2021), section 3.
     """
 
     def __init__(self, weight):
@@ -26,8 +27,9 @@ class Gain(nn.Module):
 
 
 class LowRank(nn.Module):
-    """An update B A of rank 4 at most, zero at first. Hu et al., "LoRA: Low-Rank Adaptation" (ICLR 2022),
-    section 4.1.
+    """An update B A of rank 4 at most, zero at first.
+
+    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (ICLR 2022), section 4.1.
     """
 
     def __init__(self, weight):
@@ -55,16 +57,14 @@ def free(network, what):
             it cannot be copied.
     """
     parts_of(network, what)  # refuses before anything is copied
-    network = copied(network)
-    parts = parts_of(network, what)
-    network.eval().requires_grad_(what == "all")
-    for part in parts:
+    network = copied(network).eval().requires_grad_(what == "all")
+    for part in parts_of(network, what):
         if what == "norm":
-            part.requires_grad_(True)
-        elif what in ("gain", "low-rank"):
-            parametrize.register_parametrization(
-                part, "weight", {"gain": Gain, "low-rank": LowRank}[what](part.weight)
-            )
+            part.requires_grad_()
+        elif what == "gain":
+            parametrize.register_parametrization(part, "weight", Gain(part.weight))
+        elif what == "low-rank":
+            parametrize.register_parametrization(part, "weight", LowRank(part.weight))
     return network
 
 
@@ -73,17 +73,15 @@ def copied(network):
     try:
         return copy.deepcopy(network)
     except Exception as problem:  # whatever it is that this network holds
-        mend = "where it has torch.nn.utils.weight_norm, take torch.nn.utils.parametrizations.weight_norm"
         raise ValueError(
-            f"network: this {type(network).__name__} cannot be copied: {mend}: {type(problem).__name__}: "
-            f"{problem}"
+            f"network: this {type(network).__name__} cannot be copied: where it has "
+            "torch.nn.utils.weight_norm, take torch.nn.utils.parametrizations.weight_norm: "
+            f"{type(problem).__name__}: {problem}"
         ) from problem
 
 
 def parts_of(network, what):
-    """The modules of a network that `what` is about: its batch norms, or its convolutions. Raises as `free`
-    does.
-    """
+    """The batch norms or convolutions of a network that `what` is about. Raises as `free` does."""
     check_module(network, "trained network")
     check_choice(what, FREEDOMS, "what")
     kind = nn.BatchNorm2d if what == "norm" else nn.Conv2d

@@ -1,6 +1,4 @@
-"""IDBP: restore by a denoiser and back-projections in turn; with a denoiser that is adapted to the picture on
-the way.
-"""
+"""IDBP: restore by a denoiser and back-projections in turn; on the way, the denoiser may be adapted."""
 
 import math
 
@@ -17,6 +15,7 @@ from dil_course.signals.validation import (
     check_number,
     check_returned,
     check_same_shape,
+    check_sigma,
     check_target,
     pinv_of,
 )
@@ -36,8 +35,7 @@ def idbp(
     pinv=None,
     seed=0,
 ):
-    """Iterative denoising and backward projections: x = D(x'; s), then x' = x + A^+ (y - A x), for falling
-    levels s.
+    """Iterative denoising and backward projections: z = D(x; s), x = z + A^+ (y - A z), for falling levels s.
 
     Tirer and Giryes, "Image Restoration by Iterative Denoising and Backward Projections" (IEEE Transactions
     on Image Processing 2019), algorithm 1; with levels that fall geometrically, and a denoiser that is
@@ -51,11 +49,11 @@ def idbp(
         A: forward model with `pinv`.
         denoiser: trained network, called with a picture and a noise level. It is copied, and never changed.
             Where nothing is adapted, any function will do.
-        sigma: standard deviation of the noise of y. It is added to each level, as back-projection brings it
-            back.
+        sigma: standard deviation of the noise of y, in [0,1]. Its square is added to that of each level,
+            because back-projection brings this noise back.
         adapt: what may change in the denoiser: "all", "norm", "gain", "low-rank"; None leaves it as trained.
         iterations: rounds of denoising and back-projection.
-        strongest, weakest: first and last level.
+        strongest, weakest: first and last level, in [1e-6,1].
         pinv: stands in for A.pinv where that amplifies noise too much: `lambda r: A.pinv(r, epsilon=1e-3)`
             for a blur.
         seed: of the adaptation.
@@ -69,10 +67,12 @@ def idbp(
     """
     check_target(y)
     pinv = pinv_of(A, pinv)
-    check_number(sigma, "sigma", high=10)
-    check_integer(iterations, "iterations", 1, 10**6)
-    check_number(strongest, "strongest", low=1e-6, high=1)
-    check_number(weakest, "weakest", low=1e-6, high=strongest)
+    check_sigma(sigma)
+    iterations = check_integer(iterations, "iterations", 1, 10**6)
+    check_sigma(strongest, "strongest", low=1e-6)
+    check_sigma(weakest, "weakest", low=1e-6)
+    check_number(weakest, "weakest", high=strongest)
+    check_number(math.hypot(strongest, sigma), "strongest and sigma together, as a root of squares", high=1)
     check_integer(seed, "seed")
     check_function(denoiser, "denoiser")
     if adapt is not None:
@@ -81,7 +81,7 @@ def idbp(
         check_module(denoiser, "denoiser")
         denoiser = copied(denoiser).eval().to(y.device)
         check_maps(denoiser, (A.adjoint(y).clone(), strongest), "denoiser")
-    return _rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
+    return rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
 
 
 def levels(strongest, weakest, iterations):
@@ -90,26 +90,33 @@ def levels(strongest, weakest, iterations):
     return steps.exp().tolist()
 
 
-def _rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
-    projected, network = (
-        pinv(y.clone()),
-        None,
-    )  # a denoiser may write into its input, which must not be the caller's y
-    check_returned(projected, A.adjoint(y), "the result of pinv", "what A sees")
+def rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
+    x = start(y, A, pinv)
     for iteration, level in enumerate(falling, 1):
         told = math.hypot(level, sigma)
-        if adapt and network is None and level < ADAPT_BELOW:
-            network = adapted(projected, denoiser, told, adapt, seed)
-        with torch.no_grad():
-            estimate = (network or denoiser)(projected, told)
-        check_same_shape(estimate, projected, "the result of the denoiser", "its input")
-        seen = A(estimate)
-        check_same_shape(seen, y, "A(estimate)", "y")
-        misfit = y - seen
-        projected = estimate + pinv(misfit)
-        last = iteration == len(falling)
-        shown = projected if last and not sigma else estimate
+        if adapt and level < ADAPT_BELOW:
+            denoiser, adapt = adapted(x, denoiser, told, adapt, seed), None
+        estimate = denoise(denoiser, x, told)
+        misfit = y - A(estimate)
+        x = estimate + pinv(misfit)
+        shown = x if iteration == len(falling) and not sigma else estimate
         yield Step(iteration, len(falling), misfit.square().mean(), shown.clamp(0, 1), averaged=True)
+
+
+def start(y, A, pinv):
+    """A^+ y, after a look at what A and pinv return. Of a clone: the denoiser may write into its input."""
+    x = pinv(y.clone())
+    check_returned(x, A.adjoint(y), "the result of pinv", "what A sees")
+    check_same_shape(A(x), y, "A(x)", "y")
+    return x
+
+
+@torch.no_grad()
+def denoise(denoiser, x, level):
+    """What the denoiser makes of x, refused where its shape is another: any function may be a denoiser."""
+    estimate = denoiser(x, level)
+    check_same_shape(estimate, x, "the result of the denoiser", "its input")
+    return estimate
 
 
 def adapted(x, denoiser, sigma, what, seed):

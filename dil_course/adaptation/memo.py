@@ -4,15 +4,12 @@ import torch
 
 from dil_course import runtime
 from dil_course.adaptation.statistics import mix_statistics
-from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
+from dil_course.adaptation.stream import answers, check_settings, descend_once
 from dil_course.signals.digits import jitter
-from dil_course.signals.validation import check_flag, check_integer, check_number
 
 
 def marginal_entropy(logits):
-    """Entropy in nats of the mean of the probabilities, of logits (N,classes): small where all answers agree
-    and are certain.
-    """
+    """Entropy in nats of the mean probabilities: small where all logits (N,classes) agree and are certain."""
     mean = logits.log_softmax(-1).logsumexp(0) - torch.tensor(len(logits)).log()
     return -(mean.exp() * mean).sum()
 
@@ -42,32 +39,21 @@ def memo(network, batches, iterations=1, copies=32, learning_rate=1e-2, trained=
     Raises:
         TypeError, ValueError: as `test_time_training`; no turn head is needed.
     """
-    check_network(network)
-    check_integer(iterations, "iterations", 1)
-    check_integer(copies, "copies", 2, 4096)
-    check_rate(learning_rate)
-    check_number(trained, "trained", high=1)
-    check_flag(reset, "reset")
-    check_integer(seed, "seed")
+    settings = dict(iterations=iterations, copies=copies, learning_rate=learning_rate, trained=trained)
+    check_settings(network, fewest=2, reset=reset, seed=seed, **settings)
     generator = runtime.generator(seed, "moved copies")
-    return answers(
-        network,
-        batches,
-        lambda: Memo(network, iterations, copies, learning_rate, trained, generator),
-        reset,
-        single=True,
-    )
 
+    def begin():
+        adapted = mix_statistics(network, trained).requires_grad_()
+        optimizer = torch.optim.SGD(adapted.parameters(), lr=learning_rate)
 
-class Memo:
-    def __init__(self, network, iterations, copies, learning_rate, trained, generator):
-        self.network = mix_statistics(network, trained).requires_grad_()
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=learning_rate)
-        self.iterations, self.copies, self.generator = iterations, copies, generator
+        def learn(picture):
+            for _ in range(iterations):
+                moved = jitter(picture.expand(copies, -1, -1, -1), generator)
+                descend_once(optimizer, marginal_entropy(adapted(moved)))
+            with torch.no_grad():
+                return adapted(picture)
 
-    def __call__(self, picture):
-        for _ in range(self.iterations):
-            moved = jitter(picture.expand(self.copies, -1, -1, -1), self.generator)
-            descend_once(self.optimizer, marginal_entropy(self.network(moved)))
-        with torch.no_grad():
-            return self.network(picture)
+        return adapted, learn
+
+    return answers(network, batches, begin, reset, single=True)

@@ -1,12 +1,10 @@
-"""Batch norm with the statistics of the pictures at hand: the simplest adaptation, and a part of most others."""
-
-import copy
+"""Batch norm with the statistics of the pictures at hand: the simplest adaptation, and a part of others."""
 
 import torch
 from torch import nn
 
-from dil_course.adaptation.stream import answers, check_network
-from dil_course.signals.validation import check_number
+from dil_course.adaptation.freedom import copied
+from dil_course.adaptation.stream import answers, check_settings
 
 
 class MixedNorm(nn.Module):
@@ -25,17 +23,16 @@ class MixedNorm(nn.Module):
 
     def forward(self, x):
         variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-        mean, variance = (
-            self.mean.lerp(mean, 1 - self.trained),
-            self.variance.lerp(variance, 1 - self.trained),
-        )
+        mean = self.mean.lerp(mean, 1 - self.trained)
+        variance = self.variance.lerp(variance, 1 - self.trained)
+        # scale (x - mean) + bias, in one multiplication and one addition a value
         scale = self.weight / (variance + self.eps).sqrt()
         return x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
 
 
 def mix_statistics(network, trained=0.0):
     """A copy of a network, in which each BatchNorm2d is a MixedNorm. The network itself is never touched."""
-    network = copy.deepcopy(network).eval()
+    network = copied(network).eval()
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
@@ -64,15 +61,15 @@ def batch_statistics(network, batches, trained=0.0):
         TypeError, ValueError: network is no classifier with batch norm, trained is not in [0,1]; or, when its
             turn comes, a batch holds no pictures in [0,1] that the network can name.
     """
-    check_network(network)
-    check_number(trained, "trained", high=1)
-    return answers(network, batches, lambda: Observer(network, trained))
+    check_settings(network, trained=trained)
 
+    def begin():
+        adapted = mix_statistics(network, trained)
 
-class Observer:
-    def __init__(self, network, trained):
-        self.network = mix_statistics(network, trained)
+        @torch.no_grad()
+        def learn(batch):
+            return adapted(batch)
 
-    @torch.no_grad()
-    def __call__(self, pictures):
-        return self.network(pictures)
+        return adapted, learn
+
+    return answers(network, batches, begin)

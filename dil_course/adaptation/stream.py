@@ -1,6 +1,4 @@
-"""What all methods that adapt a classifier share: pictures come in batches, each is answered in turn, and no
-truth is ever seen.
-"""
+"""What all methods that adapt a classifier share: batches of pictures, answered in turn without any truth."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -9,7 +7,15 @@ import torch
 from torch import nn
 
 from dil_course.adaptation.freedom import copied
-from dil_course.signals.validation import check_module, check_number, check_pictures, describe, is_finite
+from dil_course.signals.validation import (
+    check_flag,
+    check_integer,
+    check_module,
+    check_number,
+    check_pictures,
+    describe,
+    is_finite,
+)
 
 
 class Diverged(ArithmeticError):
@@ -34,10 +40,30 @@ class Answer:
     failed: int
 
 
-def check_network(network, turns=False):
-    """Refuse what is no classifier with batch norm, or, where a method turns pictures, has no head for it
-    (TypeError, ValueError).
+def check_settings(network, turns=False, fewest=1, **settings):
+    """Refuse a network or a setting that a method cannot work with (TypeError, ValueError).
+
+    Args:
+        network: as in `check_network`, with `turns`.
+        fewest: copies of a picture that the method needs.
+        settings: under the names that they have in the methods.
     """
+    check_network(network, turns)
+    for name, value in settings.items():
+        if name == "iterations":
+            check_integer(value, name, 1)
+        elif name == "copies":
+            check_integer(value, name, fewest, 4096)
+        elif name == "seed":
+            check_integer(value, name)
+        elif name == "reset":
+            check_flag(value, name)
+        else:  # a learning rate, or a share
+            check_number(value, name, high=10 if name == "learning_rate" else 1)
+
+
+def check_network(network, turns=False):
+    """Refuse what has no batch norm, or, where a method needs it, no turn head (TypeError, ValueError)."""
     check_module(network)
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d) and part is not network]
     if not norms:
@@ -47,16 +73,14 @@ def check_network(network, turns=False):
     if turns:
         check_turns(network)
     elif any(part is None for norm in norms for part in (norm.weight, norm.bias, norm.running_mean)):
-        missing = (
-            "scale, shift and trained statistics: it was made with affine=False or track_running_stats=False"
+        raise ValueError(
+            f"network: a BatchNorm2d of this {type(network).__name__} is without its scale, shift and "
+            "trained statistics: it was made with affine=False or track_running_stats=False"
         )
-        raise ValueError(f"network: a BatchNorm2d of this {type(network).__name__} is without its {missing}")
 
 
 def check_turns(network):
-    """Refuse what has no turn head beside its class head, or no trunk that could learn (TypeError,
-    ValueError).
-    """
+    """Refuse what has no turn head, or no trunk that could learn (TypeError, ValueError)."""
     if getattr(network, "turn_head", None) is None:
         raise ValueError(
             'network: it has no turn head: take trained("digits_rotation"), or train Classifier(turns=True)'
@@ -67,14 +91,11 @@ def check_turns(network):
         raise ValueError("network: its trunk has no weights that could learn")
 
 
-def check_rate(value):
-    """Refuse a learning rate below 0 or above 10."""
-    check_number(value, "learning_rate", high=10)
-
-
 def check_batch_of(network, batch, square):
-    """Refuse a batch that is not made of pictures in [0,1], float32, with the network's channels, and square
-    where that matters.
+    """Refuse a batch that is not made of pictures in [0,1], float32, with the network's channels.
+
+    Args:
+        square: refuse pictures that are not, too.
     """
     check_pictures(batch, "batch")
     if batch.dtype != torch.float32:
@@ -92,9 +113,7 @@ def check_batch_of(network, batch, square):
 
 
 def check_logits(network, batch):
-    """Refuse a network that does not make logits of pictures of such a shape (ValueError). It is tried on the
-    first two.
-    """
+    """Refuse a network that makes no logits of pictures of this shape (ValueError). It is tried on two."""
     few = batch[:2]
     try:
         with torch.no_grad():
@@ -117,10 +136,10 @@ def answers(network, batches, begin, reset=False, single=False, square=False):
     Args:
         network: trained; only copies of it are adapted.
         batches: iterable of pictures (N,C,H,W) in [0,1].
-        begin: function that returns a fresh learner: an object with a `network`, that is called with pictures
-            and returns their logits.
+        begin: function that returns a fresh adapted copy of the network, and a function that learns from
+            pictures and returns their logits.
         reset: begin anew before each batch, or each picture; else carry on with what was learned.
-        single: hand the learner one picture (1,C,H,W) at a time.
+        single: learn from one picture (1,C,H,W) at a time.
         square: refuse pictures that are not.
     """
     if not isinstance(batches, Iterable) or isinstance(batches, torch.Tensor):
@@ -128,31 +147,31 @@ def answers(network, batches, begin, reset=False, single=False, square=False):
             "batches: expected an iterable of pictures (N,C,H,W), such as [pictures], got "
             f"{describe(batches)}"
         )
-    source = copied(network).eval()
-    learner, tried = begin(), None
+    source, tried = copied(network).eval(), None
+    adapted, learn = begin()
     for batch in batches:
         check_batch_of(network, batch, square)
-        batch = (
-            batch.clone() if batch.is_inference() else batch.detach()
-        )  # no gradient passes through pictures of inference mode
+        # No gradient passes through pictures of inference mode.
+        batch = batch.clone() if batch.is_inference() else batch.detach()
         if batch.shape[1:] != tried:
             check_logits(source, batch)
             tried = batch.shape[1:]
         logits, failed = [], 0
         for pictures in batch.split(1) if single else [batch]:
-            learner = begin() if reset else learner
+            if reset:
+                adapted, learn = begin()
             try:
-                found = learner(pictures).detach()
+                found = learn(pictures).detach()
                 good = is_finite(found)
             except Diverged:
                 good = False
-            if not good:
-                # What diverged is of no use for the pictures to come either.
-                learner, failed = begin(), failed + len(pictures)
+            if not good:  # what diverged is of no use for the pictures to come either
+                adapted, learn = begin()
+                failed += len(pictures)
                 with torch.no_grad():
                     found = source(pictures)
             logits.append(found)
-        yield Answer(torch.cat(logits), learner.network, failed)
+        yield Answer(torch.cat(logits), adapted, failed)
 
 
 def descend_once(optimizer, loss):

@@ -1,17 +1,13 @@
 """Adapt a trained super-resolution network to the picture at hand, and to the kernel that made it small."""
 
-import dataclasses
-
-import torch
-
 from dil_course import runtime
+from dil_course.adaptation.fallback import first_where_it_fails
 from dil_course.adaptation.freedom import free
 from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
 
 def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_rate=3e-4, noise=0.0, seed=0):
-    """Zero-shot super-resolution that begins at a trained network: learn to undo A on y and its own smaller
-    version.
+    """Zero-shot super-resolution that begins at a trained network: learn to undo A on y's smaller version.
 
     A network that was trained on pictures shrunk in one way is lost where another kernel made y. Shocher,
     Cohen and Irani, "Zero-Shot Super-Resolution" (CVPR 2018), give the pairs; to begin at trained weights,
@@ -28,7 +24,7 @@ def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_
 
     Returns:
         Generator of Steps. The first estimate is the trained network's; where a loss is not finite, so is the
-        last.
+        last one.
 
     Raises:
         TypeError, ValueError: as `zero_shot_sr` and `free`.
@@ -37,15 +33,4 @@ def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_
     with runtime.seeded(seed):
         adapted = free(network, what)
     settings = dict(iterations=iterations, learning_rate=learning_rate, noise=noise, gradual=1, seed=seed)
-    return _unless_it_fails(zero_shot_sr(y, A, network=adapted, trained=True, **settings))
-
-
-def _unless_it_fails(steps):
-    """The steps; where a loss is not finite, the first estimate once more as the last one."""
-    first = None
-    for step in steps:
-        first = step.estimate if first is None else first
-        if not torch.isfinite(step.loss):
-            yield dataclasses.replace(step, loss=torch.zeros(()), estimate=first)
-            return
-        yield step
+    return first_where_it_fails(zero_shot_sr(y, A, network=adapted, trained=True, **settings))

@@ -3,21 +3,17 @@
 import torch
 
 from dil_course.adaptation.statistics import MixedNorm, mix_statistics
-from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
-from dil_course.signals.validation import check_flag
+from dil_course.adaptation.stream import answers, check_settings, descend_once
 
 
 def entropy(logits):
-    """Shannon's entropy (N,) in nats of the class probabilities whose logits (N,classes) are given: between 0
-    and log(classes).
-    """
+    """Shannon's entropy (N,) in nats, of class probabilities given by their logits (N,classes)."""
     log_probabilities = logits.log_softmax(-1)
     return -(log_probabilities.exp() * log_probabilities).sum(-1)
 
 
 def tent(network, batches, learning_rate=5e-3, reset=False):
-    """Entropy minimisation at test time: one step of Adam for each batch, down the mean entropy of its
-    answers.
+    """Entropy minimisation: one step of Adam for each batch, down the mean entropy of its answers.
 
     Wang et al., "Tent: Fully Test-Time Adaptation by Entropy Minimization" (ICLR 2021), section 3. Statistics
     are those of the batch; only scale and shift of the batch norms are learned. The answers to a batch come
@@ -39,21 +35,19 @@ def tent(network, batches, learning_rate=5e-3, reset=False):
         TypeError, ValueError: network is no classifier with batch norm, the learning rate is negative, reset
             is no bool; or, when its turn comes, a batch holds no pictures in [0,1] that the network can name.
     """
-    check_network(network)
-    check_rate(learning_rate)
-    check_flag(reset, "reset")
-    return answers(network, batches, lambda: Tent(network, learning_rate), reset)
+    check_settings(network, learning_rate=learning_rate, reset=reset)
 
+    def begin():
+        adapted = mix_statistics(network).requires_grad_(False)
+        norms = [part for part in adapted.modules() if isinstance(part, MixedNorm)]
+        weights = [w.requires_grad_() for norm in norms for w in (norm.weight, norm.bias)]
+        optimizer = torch.optim.Adam(weights, lr=learning_rate)
 
-class Tent:
-    def __init__(self, network, learning_rate):
-        self.network = mix_statistics(network).requires_grad_(False)
-        norms = [part for part in self.network.modules() if isinstance(part, MixedNorm)]
-        self.optimizer = torch.optim.Adam(
-            [weights.requires_grad_() for norm in norms for weights in norm.parameters()], lr=learning_rate
-        )
+        def learn(batch):
+            logits = adapted(batch)
+            descend_once(optimizer, entropy(logits).mean())
+            return logits
 
-    def __call__(self, pictures):
-        logits = self.network(pictures)
-        descend_once(self.optimizer, entropy(logits).mean())
-        return logits
+        return adapted, learn
+
+    return answers(network, batches, begin, reset)

@@ -1,16 +1,12 @@
-"""Test-time training: before it names a picture, the network practises to tell how copies of this picture
-were turned.
-"""
-
-import copy
+"""Test-time training: before it names a picture, the network learns to tell how copies of it were turned."""
 
 import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.adaptation.stream import answers, check_network, check_rate, descend_once
+from dil_course.adaptation.freedom import copied
+from dil_course.adaptation.stream import answers, check_settings, descend_once
 from dil_course.signals.digits import jitter, quarter_turns
-from dil_course.signals.validation import check_flag, check_integer
 
 
 def test_time_training(network, batches, iterations=10, copies=32, learning_rate=1e-3, reset=True, seed=0):
@@ -38,42 +34,26 @@ def test_time_training(network, batches, iterations=10, copies=32, learning_rate
         TypeError, ValueError: network has no turn head, a setting is not of this form; or, when its turn
             comes, a batch holds no pictures in [0,1] that the network can name.
     """
-    check_network(network, turns=True)
-    check_integer(iterations, "iterations", 1)
-    check_integer(copies, "copies", 4, 4096)
-    check_rate(learning_rate)
-    check_flag(reset, "reset")
-    check_integer(seed, "seed")
+    settings = dict(iterations=iterations, copies=copies, learning_rate=learning_rate)
+    check_settings(network, turns=True, fewest=4, reset=reset, seed=seed, **settings)
     generator = runtime.generator(seed, "turned copies")
-    return answers(
-        network,
-        batches,
-        lambda: Practice(network, iterations, copies, learning_rate, generator),
-        reset,
-        single=True,
-        square=True,
-    )
+
+    def begin():
+        adapted = copied(network).eval().requires_grad_(False)
+        optimizer = torch.optim.SGD(adapted.trunk.requires_grad_().parameters(), lr=learning_rate)
+        numbers = torch.arange(copies) % 4
+
+        def learn(picture):
+            for _ in range(iterations):
+                turned = quarter_turns(jitter(picture.expand(copies, -1, -1, -1), generator), numbers)
+                loss = F.cross_entropy(adapted.turn_logits(turned), numbers.to(picture.device))
+                descend_once(optimizer, loss)
+            with torch.no_grad():
+                return adapted(picture)
+
+        return adapted, learn
+
+    return answers(network, batches, begin, reset, single=True, square=True)
 
 
 test_time_training.__test__ = False  # by its name pytest would take it for a test
-
-
-class Practice:
-    def __init__(self, network, iterations, copies, learning_rate, generator):
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        trunk = self.network.trunk.requires_grad_().parameters()
-        self.optimizer = torch.optim.SGD(trunk, lr=learning_rate)
-        self.iterations, self.generator = iterations, generator
-        self.numbers = torch.arange(copies) % 4
-
-    def __call__(self, picture):
-        for _ in range(self.iterations):
-            turned = quarter_turns(
-                jitter(picture.expand(len(self.numbers), -1, -1, -1), self.generator), self.numbers
-            )
-            descend_once(
-                self.optimizer,
-                F.cross_entropy(self.network.turn_logits(turned), self.numbers.to(picture.device)),
-            )
-        with torch.no_grad():
-            return self.network(picture)

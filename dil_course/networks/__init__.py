@@ -6,6 +6,7 @@ from dil_course.networks.denoiser import Denoiser
 from dil_course.networks.partial import PartialUNet
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.networks.skip import SkipNetwork, small_skip_network
+from dil_course.networks.trained import trained
 
 __all__ = [
     "Classifier",
@@ -16,4 +17,5 @@ __all__ = [
     "conv_decoder",
     "deep_decoder",
     "small_skip_network",
+    "trained",
 ]

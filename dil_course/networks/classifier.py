@@ -1,6 +1,4 @@
-"""A small convolutional classifier with BatchNorm, and optionally a second head that tells how a picture was
-turned.
-"""
+"""A small convolutional classifier with batch norm, and on request a second head for turns of the picture."""
 
 from torch import nn
 
@@ -47,8 +45,7 @@ class Classifier(nn.Module):
         return self.class_head(self.trunk(x))
 
     def turn_logits(self, x):
-        """Logits (N,4) of the turn of each picture (N,C,H,W): number k stands for k quarter turns
-        anticlockwise.
+        """Logits (N,4) of the turn of each picture (N,C,H,W): k stands for k quarter turns anticlockwise.
 
         Raises:
             ValueError: the network was made without the second head.

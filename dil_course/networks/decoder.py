@@ -30,32 +30,16 @@ class Decoder(nn.Module):
         output_channels = check_integer(output_channels, "output_channels", 1, LARGEST_WIDTH)
         width = check_integer(width, "width", 1, LARGEST_WIDTH)
         scales = check_integer(scales, "scales", 1, 8)
-        self.input_channels, self.output_channels, self.scales, self.reduction = (
-            width,
-            output_channels,
-            scales,
-            2**scales,
-        )
-
-        def convolution():
-            return nn.Conv2d(
-                width,
-                width,
-                size,
-                padding=size // 2,
-                padding_mode="reflect" if size > 1 else "zeros",
-                bias=False,
-            )
-
+        self.input_channels, self.output_channels = width, output_channels
+        self.scales, self.reduction = scales, 2**scales
+        padding = dict(padding=size // 2, padding_mode="reflect" if size > 1 else "zeros")
         layers = []
         for _ in range(scales):
-            layers += [
-                convolution(),
-                nn.Upsample(scale_factor=2, mode=upsampling),
-                nn.ReLU(),
-                nn.BatchNorm2d(width),
-            ]
-        self.body = nn.Sequential(*layers, convolution(), nn.ReLU(), nn.BatchNorm2d(width))
+            convolution = nn.Conv2d(width, width, size, **padding, bias=False)
+            doubling = nn.Upsample(scale_factor=2, mode=upsampling)
+            layers += [convolution, doubling, nn.ReLU(), nn.BatchNorm2d(width)]
+        convolution = nn.Conv2d(width, width, size, **padding, bias=False)
+        self.body = nn.Sequential(*layers, convolution, nn.ReLU(), nn.BatchNorm2d(width))
         self.to_picture = nn.Conv2d(width, output_channels, 1)
 
     def forward(self, z):
@@ -76,9 +60,9 @@ def deep_decoder(output_channels=3, width=64, scales=5):
 
 
 def conv_decoder(output_channels=1, width=64, scales=4):
-    """ConvDecoder: 3x3 convolutions and doubling of pixels. Darestani and Heckel, 2021, for magnetic
-    resonance imaging.
+    """ConvDecoder: 3x3 convolutions and doubling of pixels.
 
-    The paper has 160 to 256 channels and 7 or 8 layers; this is a laptop's size.
+    Darestani and Heckel, "Accelerated MRI With Un-Trained Neural Networks" (IEEE Transactions on
+    Computational Imaging 2021). The paper has 160 to 256 channels and 7 or 8 layers; this is a laptop's size.
     """
     return Decoder(output_channels, width, scales, size=3, upsampling="nearest")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import LARGEST_WIDTH, check_integer
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_sigma
 
 
 class Denoiser(nn.Module):
@@ -47,9 +47,18 @@ class Denoiser(nn.Module):
             self.body[-1].weight *= 0.1  # the first outputs are close to the input
 
     def forward(self, y, sigma):
-        """sigma: standard deviation of the noise on the scale of y; a number, or a tensor (N,1,1,1) for N
-        pictures.
+        """The clean picture, not limited to [0,1].
+
+        Args:
+            y: noisy pictures (N,C,H,W).
+            sigma: standard deviation of the noise, in [0,1]: a number, or a tensor (N,1,1,1).
+
+        Raises:
+            TypeError, ValueError: sigma is neither, or not in [0,1].
         """
+        limits = [value.item() for value in sigma.aminmax()] if isinstance(sigma, torch.Tensor) else [sigma]
+        for value in limits:
+            check_sigma(value)
         height, width = y.shape[-2:]
         even = F.pad(y, (0, width % 2, 0, height % 2), mode="replicate")
         cells = F.pixel_unshuffle(even, 2)

@@ -1,4 +1,4 @@
-"""The network of Self2Self: a U-Net that knows which of its input numbers are missing, and forgets at random."""
+"""The network of Self2Self: a U-Net that knows which of its inputs are missing, and forgets at random."""
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ class PartialConvolution(nn.Module):
         self.convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1)
 
     def forward(self, x, known):
-        """x (1,C,H,W) and known, (1,C,H,W) or (1,1,H,W), to (1,C',H,W) and known (1,1,H,W); known is 1 or 0."""
+        """x (1,C,H,W) and known (1 or 0; (1,C,H,W) or (1,1,H,W)), to (1,C',H,W) and known (1,1,H,W)."""
         share = F.avg_pool2d(known.mean(1, keepdim=True), 3, 1, 1, count_include_pad=False)
         bias = self.convolution.bias[:, None, None]
         summed = self.convolution(x * known) - bias
@@ -30,8 +30,7 @@ class PartialConvolution(nn.Module):
 
 
 class PartialUNet(nn.Module):
-    """Maps a picture (1,C,H,W) and the mask of its known numbers to a picture (1,C,H,W) in [0,1], never twice
-    the same.
+    """Maps a picture (1,C,H,W) and the mask of its known numbers to a picture (1,C,H,W) in [0,1], at random.
 
     Quan, Chen, Pang and Ji, "Self2Self With Dropout" (CVPR 2020), section 3.2: an encoder of partial
     convolutions, a decoder with dropout before each of its convolutions. The paper has 48 channels and 5

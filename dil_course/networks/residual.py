@@ -1,4 +1,4 @@
-"""The network of zero-shot super-resolution: a stack of convolutions that adds detail to an enlarged picture."""
+"""The network of zero-shot super-resolution: convolutions that add detail to an enlarged picture."""
 
 import torch
 from torch import nn

@@ -41,8 +41,7 @@ class SkipScale(nn.Module):
 
 
 class SkipNetwork(nn.Module):
-    """Skip network f_theta of the deep image prior: maps z (1,input_channels,H,W) to a picture (1,C,H,W) in
-    [0,1].
+    """Skip network of the deep image prior: maps z (1,input_channels,H,W) to a picture (1,C,H,W) in [0,1].
 
     The defaults are the setting for denoising in Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior"
     (CVPR 2018, supplementary material): 5 scales of 128 channels, 4 skip channels, reflection padding,

@@ -1,6 +1,4 @@
-"""The networks that were trained beforehand, on other pictures: weights in `weights/`, each with a card that
-tells its origin.
-"""
+"""Networks that were trained beforehand, on other pictures: weights in `weights/`, each with its card."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,6 @@
 """What we observe: pictures, forward models, noise, and how close an estimate is."""
 
+from dil_course.signals.digits import digits
 from dil_course.signals.images import (
     PICTURES,
     benchmark,
@@ -34,7 +35,7 @@ from dil_course.signals.scanners import Fourier, Radon, line_mask
 
 __all__ = [
     "Blur", "BlurDownsample", "Downsample", "Fourier", "Identity", "Mask", "PICTURES", "Radon", "add_correlated",
-    "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark", "compress_jpeg", "consistent", "crop", "enlarge",
+    "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark", "compress_jpeg", "consistent", "crop", "digits", "enlarge",
     "estimate_sigma", "gaussian_kernel", "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places",
     "psnr", "save_image", "ssim", "to_array", "to_tensor",
 ]  # fmt: skip
