@@ -126,6 +126,36 @@ def test_what_is_no_picture_is_refused(source, error, words):
         load_image(source)
 
 
+@pytest.mark.parametrize("array, words", [
+    (GRAY.astype(np.uint16), "astype.np.uint8"), (GRAY.astype(np.uint32), "astype.np.uint8"),
+    (GRAY.astype(np.int64), "astype.np.uint8"), (GRAY.astype(np.int16), "astype.np.uint8"),
+    (GRAY.astype(np.float32), "divide 8-bit values by 255"), (GRAY / 127.5 - 1, r"\(x \+ 1\) / 2"),
+    (GRAY / 255 / 255, "by 255 twice"), ((GRAY > 127).astype(np.uint8), "astype.bool"),
+    (GRAY / 255 + 0.5, "clamp"),
+])  # fmt: skip
+def test_another_scale_is_refused_with_the_likely_fix(array, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        load_image(array)
+
+
+def test_a_black_picture_is_a_picture():
+    for kind in (np.uint8, np.uint16, np.float32, bool):
+        assert not load_image(np.zeros((4, 5), kind)).any()
+
+
+def test_crop_of_a_batch_is_that_of_its_images():
+    x = torch.rand(3, 2, 9, 7)
+    assert torch.equal(crop(x, 4, (8, 1)), torch.cat([crop(each, 4, (8, 1)) for each in x.split(1)]))
+
+
+@pytest.mark.parametrize("call", [to_array, lambda x: save_image(x, "x.png")])
+def test_what_is_made_for_one_picture_says_so(call):
+    with pytest.raises(
+        ValueError, match="expected one picture .1,C,H,W., got Tensor of float32 .2, 3, 4, 4.: take one"
+    ):
+        call(torch.rand(2, 3, 4, 4))
+
+
 def test_a_matrix_of_numpy_is_an_array():
     with pytest.warns(PendingDeprecationWarning):
         matrix = np.matrix(GRAY)

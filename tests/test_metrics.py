@@ -57,6 +57,32 @@ def test_ssim_of_equal_pictures_is_one_and_falls_with_noise():
     assert ssim(add_gaussian(CLEAN, 0.3), CLEAN) < ssim(NOISY, CLEAN) < 1
 
 
+@pytest.mark.parametrize("score", [psnr, ssim])
+@pytest.mark.parametrize("shave", [0, 3])
+def test_the_score_of_a_batch_is_the_mean_of_its_images_scores(score, shave):
+    clean = torch.cat([picture(name, 32) for name in ("astronaut", "coffee", "chelsea")])
+    noisy = torch.cat([add_gaussian(x, s) for x, s in zip(clean.split(1), (0.02, 0.1, 0.3), strict=True)])
+    each = [score(a, b, shave) for a, b in zip(noisy.split(1), clean.split(1), strict=True)]
+    assert score(noisy, clean, shave) == pytest.approx(sum(each) / 3, abs=1e-9)
+    assert score(noisy[:1], clean[:1], shave) == each[0]
+
+
+def test_one_equal_image_makes_the_psnr_of_a_batch_infinite():
+    assert psnr(torch.cat([CLEAN, NOISY]), torch.cat([CLEAN, CLEAN])) == math.inf
+
+
+def test_luma_of_a_batch_is_that_of_its_images():
+    x = torch.cat([CLEAN, NOISY])
+    torch.testing.assert_close(luma(x), torch.cat([luma(CLEAN), luma(NOISY)]))
+
+
+@pytest.mark.parametrize("call", [lambda x: psnr(NOISY, x), lambda x: ssim(NOISY, x), luma])
+def test_a_truth_on_the_scale_from_minus_one_is_refused(call):
+    with pytest.raises(ValueError, match=r"write \(x \+ 1\) / 2"):
+        call(2 * CLEAN - 1)
+    call(add_gaussian(0.1 * CLEAN, 0.1, seed=2))  # dark and noisy is no other scale
+
+
 def test_luma_equals_scikit_image():
     wanted = skimage.color.rgb2ycbcr(CLEAN[0].permute(1, 2, 0).double().numpy())[..., 0] / 255
     np.testing.assert_allclose(luma(CLEAN)[0, 0].numpy(), wanted, atol=1e-6)

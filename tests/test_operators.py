@@ -5,6 +5,7 @@ libraries.
 import math
 import os
 import statistics
+import warnings
 
 import numpy as np
 import pytest
@@ -21,10 +22,12 @@ from dil_course.signals import (
     Fourier,
     Identity,
     Mask,
+    Radon,
     benchmark,
     consistent,
     enlarge,
     gaussian_kernel,
+    line_mask,
     luma,
     picture,
     psnr,
@@ -124,9 +127,87 @@ def test_consistent_explains_the_data_and_moves_no_more_than_it_must(kind, data)
     assert (projected - truth).norm() <= (estimate - truth).norm() * 1.001
 
 
+def holes(*shape, seed=0):
+    seen = rand(*shape, seed=seed) > 0.4
+    seen[..., 0, 0] = True
+    return seen
+
+
+# Each operator with the shape of the batch that it is tried on, odd and even sides.
+BATCHED = {
+    "Identity": (Identity(), (3, 2, 5, 4)),
+    "Mask, one for all": (Mask(holes(1, 1, 5, 6)), (3, 2, 5, 6)),
+    "Mask, one for all, by channel": (Mask(holes(1, 2, 5, 6)), (3, 2, 5, 6)),
+    "Mask, one for each": (Mask(holes(3, 1, 5, 6)), (3, 2, 5, 6)),
+    "Blur": (Blur(gaussian_kernel(3, 0.8)), (3, 2, 5, 6)),
+    "Blur, a derivative": (Blur(torch.tensor([[1.0, -1.0]])), (3, 2, 5, 6)),
+    "Downsample": (Downsample((2, 3)), (3, 2, 8, 9)),
+    "Downsample, 1.5": (Downsample(1.5), (3, 1, 9, 6)),
+    "BlurDownsample": (BlurDownsample(gaussian_kernel(3, 0.8), 2), (3, 2, 6, 8)),
+    "Fourier, one for all": (Fourier(line_mask(5, 6, 2)), (3, 2, 5, 6)),
+    "Fourier, one for each": (Fourier(holes(3, 1, 5, 6)), (3, 2, 5, 6)),
+    "Radon": (Radon(8, [0, 33, -71]), (3, 2, 8, 8)),
+}
+each_batched = pytest.mark.parametrize("A, shape", BATCHED.values(), ids=BATCHED)
+
+
+def own(A, number):
+    """The operator of one image of a batch: only a mask of its own makes it another one."""
+    masks = getattr(A, "mask", torch.zeros(1))
+    return type(A)(masks[number : number + 1]) if len(masks) > 1 else A
+
+
+@each_batched
+def test_a_batch_gives_what_its_images_give(A, shape):
+    x, other = rand(*shape), rand(*shape, seed=1)
+    y = A(other) + 0.1
+    for call in (
+        lambda A, x, y: A(x),
+        lambda A, x, y: A.adjoint(y),
+        lambda A, x, y: A.pinv(y),
+        lambda A, x, y: consistent(x, y, A),
+        lambda A, x, y: enlarge(y, A),
+    ):
+        one_by_one = [call(own(A, i), x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
+        torch.testing.assert_close(call(A, x, y), torch.cat(one_by_one), atol=1e-5, rtol=1e-5)
+
+
+@each_batched
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_batch_passes_the_dot_product_test(A, shape, seed):
+    x = rand(*shape, seed=seed) - 0.5
+    y = rand(*A(x).shape, seed=seed + 10) - 0.5
+    assert (inner(A(x), y) - inner(x, A.adjoint(y))).abs() <= 1e-5 * A(x).norm() * y.norm()
+
+
+@each_batched
+def test_the_matrix_from_a_stack_of_basis_images(A, shape):
+    A, sides = own(A, 1), shape[1:]
+    units = torch.eye(math.prod(sides)).reshape(-1, *sides)
+    matrix = A(units).flatten(1).T  # column i is what A makes of the image that is one at pixel i
+    x = rand(1, *sides)
+    torch.testing.assert_close(matrix @ x.flatten(), A(x).flatten(), atol=1e-5, rtol=1e-5)
+    y_sides = A(x).shape[1:]
+    transposed = A.adjoint(torch.eye(math.prod(y_sides)).reshape(-1, *y_sides)).flatten(1)
+    torch.testing.assert_close(transposed, matrix, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [Mask, Fourier])
+def test_masks_that_do_not_fit_a_batch_are_refused(masked):
+    A = masked(holes(3, 1, 5, 6))
+    for images in (1, 2, 4):
+        with pytest.raises(ValueError, match="the mask is .3, 1, 5, 6. but x is"):
+            A(rand(images, 2, 5, 6))
+    empty = holes(3, 1, 5, 6).float()
+    empty[1] = 0
+    with pytest.raises(ValueError, match="no pixel is known"):
+        masked(empty)
+
+
 @pytest.mark.parametrize("rows, columns", [(3, 3), (5, 1), (4, 4), (2, 3), (1, 6)])
 def test_blur_is_convolution(rows, columns):
     x, kernel = rand(1, 2, 13, 10, dtype=torch.float64), rand(rows, columns, seed=1, dtype=torch.float64)
+    kernel = kernel / kernel.sum()
     wanted = [scipy.ndimage.convolve(channel, kernel.numpy(), mode="wrap") for channel in x[0].numpy()]
     # scipy centres an even kernel on the pixel after its middle, the library on the one before: a shift by
     # one.
@@ -215,10 +296,46 @@ def test_gaussian_kernel():
     assert slanted[3, 11] > slanted[11, 11], "angles turn counter-clockwise"
 
 
+@pytest.mark.parametrize("make", [Blur, lambda kernel: BlurDownsample(kernel, 2)])
+def test_kernels_on_another_scale(make):
+    kernel = gaussian_kernel(5, 1.0)
+    for scaled in (
+        255 * kernel,
+        (255 * kernel / kernel.max()).round(),
+        kernel / 255,
+        255 * (kernel - 1 / 25),
+    ):
+        with pytest.raises(ValueError, match="sum to one.*kernel / kernel.sum"):
+            make(scaled)
+    with pytest.warns(UserWarning, match="sum to 25, so A.x. has 25 times the brightness"):
+        make(torch.ones(5, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for usual in (
+            kernel,
+            torch.tensor([[1.0, -1.0]]),
+            torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+        ):
+            make(usual)
+
+
+@pytest.mark.parametrize(
+    "angle", [math.pi / 4, -math.pi / 2, math.radians(30), float(np.float32(math.pi / 3))]
+)
+def test_an_angle_in_radians_is_refused(angle):
+    with pytest.raises(ValueError, match="expected degrees.*math.degrees"):
+        gaussian_kernel(5, (2, 1), angle)
+
+
+@pytest.mark.parametrize("angle", [0, 1, 0.5, 3, 5.7, 45, 90.0, 137.3, -360])
+def test_an_angle_in_degrees_is_taken(angle):
+    gaussian_kernel(5, (2, 1), angle)
+
+
 X = torch.rand(1, 1, 8, 8)
 
 
-@pytest.mark.parametrize("make", [Mask, Fourier, lambda m: Blur(m[0, 0].double())])
+@pytest.mark.parametrize("make", [Mask, Fourier, lambda m: Blur(m[0, 0].double() / 64)])
 def test_an_operator_keeps_its_own_copy_outside_of_any_graph(make):
     given = torch.ones(1, 1, 8, 8, requires_grad=True)
     A = make(given * 1.0)
@@ -231,10 +348,10 @@ def test_an_operator_keeps_its_own_copy_outside_of_any_graph(make):
 
 
 def test_a_kernel_in_double_precision_is_copied_too():
-    kernel = torch.ones(3, 3, dtype=torch.float64)
+    kernel = torch.full((3, 3), 1 / 9, dtype=torch.float64)
     A = Blur(kernel)
     kernel[...] = 7
-    assert torch.equal(A.kernel, torch.ones(3, 3, dtype=torch.float64))
+    assert torch.equal(A.kernel, torch.full((3, 3), 1 / 9, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(
@@ -290,7 +407,7 @@ def test_what_an_own_operator_lacks_or_returns_is_checked(call, error, words):
     (lambda: Downsample(3.5)(X), ValueError), (lambda: Mask(X[0, 0] > 2), ValueError),
     (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError), (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
     (lambda: Mask(X), ValueError), (lambda: Mask(0 * X), ValueError), (lambda: Mask(np.ones((8, 8))), TypeError),
-    (lambda: Blur(torch.ones(9, 1))(X), ValueError), (lambda: Blur(X), ValueError), (lambda: Blur([[1.0]]), TypeError),
+    (lambda: Blur(torch.full((9, 1), 1 / 9))(X), ValueError), (lambda: Blur(X), ValueError), (lambda: Blur([[1.0]]), TypeError),
     (lambda: Blur(torch.full((3, 3), torch.nan)), ValueError), (lambda: Blur(torch.zeros(3, 3)), ValueError),
     (lambda: gaussian_kernel(5, -1), ValueError), (lambda: gaussian_kernel(5, float("nan")), ValueError),
     (lambda: gaussian_kernel(0, 1), ValueError), (lambda: gaussian_kernel(5, "1"), TypeError),

@@ -1,6 +1,6 @@
-"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions, each in
-five severities.
+"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions.
 
+Each comes in five severities.
 In the manner of CIFAR-10-C: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common
 Corruptions and Perturbations" (ICLR 2019), section 3. The strengths are our own, for digits of 24 x 24
 pixels.

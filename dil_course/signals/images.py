@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_image,
     check_integer,
     check_scale,
+    check_stack,
     describe,
 )
 
@@ -38,7 +39,7 @@ PICTURES = {
     "shepp_logan_phantom": (200, 200),
 }
 
-# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder that DIL_DATA names. Never
+# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder DIL_DATA names. Never
 # committed.
 _RAW = "https://raw.githubusercontent.com/"
 _SET5 = _RAW + "JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/"
@@ -84,18 +85,42 @@ def to_tensor(array):
 
     Args:
         array: numpy array; 8- or 16-bit integers are divided by their largest value, booleans become 0 and 1,
-            floats must be in [0,1] already. A fourth channel is opacity: the picture is laid on white.
+            floats must be in [0,1] already. A second or fourth channel is opacity: the picture is laid on
+            white.
 
     Raises:
-        TypeError, ValueError: no such array, an empty one, or floats outside [0,1].
+        TypeError, ValueError: no such array, an empty one, floats outside [0,1], or values that are nearly
+            black on their scale, as 8-bit values in 16-bit integers are.
     """
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buf":
-        raise TypeError(f"expected an array of unsigned integers, booleans or floats, got {describe(array)}")
+    x = scaled(array)
+    if 0 < x.max() <= 1 / 255:
+        raise ValueError(
+            f"expected values in [0,1], got nothing brighter than {x.max():.2g} from {describe(array)}: "
+            "8-bit values "
+            "in a wider type? Call array.astype(np.uint8). Divided by 255 twice? Leave one out. A mask of 0 "
+            "and 1? "
+            "Call array.astype(bool)"
+        )
+    return x
+
+
+def scaled(array):
+    """`to_tensor` without its doubts about pictures that are nearly black."""
+    if (
+        not isinstance(array, np.ndarray)
+        or array.dtype.kind not in "buf"
+        or array.dtype.str[1:] in ("u4", "u8")
+    ):
+        wider = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
+        fix = ": for 8-bit values, call array.astype(np.uint8)" if wider else ""
+        raise TypeError(
+            "expected an array of unsigned integers of 8 or 16 bits, booleans or floats, got "
+            f"{describe(array)}{fix}"
+        )
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError("expected an array without a mask, got a masked one: call array.filled(0)")
-    array = np.asarray(
-        array
-    )  # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that
+    # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that.
+    array = np.asarray(array)
     if array.ndim not in (2, 3) or array.size == 0 or array.ndim == 3 and array.shape[2] > 4:
         raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")
     array = array[..., None] if array.ndim == 2 else array
@@ -137,14 +162,13 @@ def picture(name, side=None):
 
 
 def crop(x, side, centre=None):
-    """A square window (1,C,side,side) of a picture, around `centre` (row, column) or the middle, moved
-    inside.
+    """A square window (N,C,side,side) of pictures, around `centre` (row, column) or the middle, moved inside.
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter
+        TypeError, ValueError: x is no finite (N,C,H,W) tensor; side is not from 1 to the picture's shorter
             side; centre is no pair of whole numbers.
     """
-    check_batch(x, "x")
+    check_stack(x, "x")
     side = check_integer(side, "side", 1)
     if centre is not None and not (isinstance(centre, tuple | list) and len(centre) == 2):
         raise TypeError(f"centre: expected a pair (row, column), got {describe(centre)}")
@@ -160,8 +184,8 @@ def crop(x, side, centre=None):
 
 
 def quarters(y):
-    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each
-    (1,C,H//2,W//2).
+    """The four pixels of each cell of 2 x 2: upper left and right, lower left and right; each
+    (N,C,H//2,W//2).
     """
     height, width = (side // 2 * 2 for side in y.shape[-2:])
     return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
