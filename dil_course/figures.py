@@ -73,13 +73,18 @@ def draw_boxes(axes, corners, size, index=0, width=1.2):
         axes.add_patch(box)
 
 
+def on_cpu(value):
+    """A tensor of any device, outside of any graph, as numpy can read it; anything else as it is."""
+    return value.detach().cpu() if hasattr(value, "detach") else value
+
+
 def numbers(values, name):
     """Values as an array of at least one dimension, refused where they are no real numbers (TypeError)."""
     try:
-        values = values.detach().cpu() if hasattr(values, "detach") else values
+        values = on_cpu(values) if hasattr(values, "shape") else [on_cpu(value) for value in values]
         if np.iscomplexobj(values):
             raise TypeError("numpy would drop the imaginary part")
-        return np.atleast_1d(np.asarray(values if hasattr(values, "shape") else list(values), dtype=float))
+        return np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         raise TypeError(f"{name}: expected real numbers, got {describe(values)}") from None
 
