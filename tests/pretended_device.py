@@ -59,6 +59,9 @@ class Tensor(torch.Tensor):
     def __repr__(self):
         return f"{self.inner!r} on the pretended device"
 
+    def __format__(self, form):
+        return self.inner.__format__(form)
+
     def numpy(self, **options):
         note("numpy() without cpu()")
         return self.inner.detach().numpy()

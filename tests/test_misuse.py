@@ -614,6 +614,14 @@ RECIPES = {
     "signals.crop": (signals.crop, {"x": PICTURE, "side": whole(4), "centre": value((3, 3), (-5, 99), (1.5, 2), (1,), [1, 2, 3], ("a", "b"), (math.nan, 1))}),
     "signals.picture": (signals.picture, {"name": value("text", "Text", "lena", "camera"), "side": whole(16)}),
     "signals.load_image": (signals.load_image, {"source": SOURCE, "max_side": value(4, None, 0, 1, 2.0, 10**9)}),
+    "signals.uploaded": (
+        lambda upload: signals.uploaded(upload),
+        {"upload": made(
+            lambda: types.SimpleNamespace(value=()), *(lambda v=v: types.SimpleNamespace(value=v) for v in (
+                {}, {"a.png": {"content": b"a"}}, ({"name": "a.png", "content": memoryview(b"a")},), None, (1,), {"a": 1}, [{}]
+            ))
+        )},
+    ),
     "signals.save_image": (saved, {"x": PICTURE, "path": PATH}),
     "signals.to_array": (signals.to_array, {"x": PICTURE}),
     "signals.to_tensor": (signals.to_tensor, {"array": SOURCE}),
@@ -934,7 +942,12 @@ def public():
 
 
 def test_every_public_name_has_a_recipe():
-    helpers = {"figures.check_kind", "figures.numbers", "figures.on_cpu", "checks.is_plain"}  # not called by readers
+    helpers = {
+        "figures.check_kind",
+        "figures.numbers",
+        "figures.on_cpu",
+        "checks.is_plain",
+    }  # not called by readers
     helpers |= {
         f"corruptions.{function.__name__}" for function, _ in corruptions.CORRUPTIONS.values()
     }  # `corrupt` calls them

@@ -3,11 +3,12 @@
 import io
 import os
 import pathlib
+import warnings
 
 import numpy as np
 import pooch
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from dil_course.signals.validation import (
     check_batch,
@@ -18,6 +19,18 @@ from dil_course.signals.validation import (
     check_stack,
     describe,
 )
+
+ORIENTATION = 0x0112  # of EXIF: how the camera was held, and what turns its picture upright
+TURNS = {
+    2: lambda x: x.flip(-1),
+    3: lambda x: x.flip(-2, -1),
+    4: lambda x: x.flip(-2),
+    5: lambda x: x.mT,
+    6: lambda x: x.mT.flip(-1),
+    7: lambda x: x.mT.flip(-2, -1),
+    8: lambda x: x.mT.flip(-2),
+}
+GAP = 2  # what is to be shrunk keeps twice the pixels a side until the antialiased interpolation at the end
 
 # Name: centre (row, column) of the window that `picture(name, side)` cuts. All ship with scikit-image.
 PICTURES = {
@@ -93,15 +106,18 @@ def to_tensor(array):
             black on their scale, as 8-bit values in 16-bit integers are.
     """
     x = scaled(array)
-    if 0 < x.max() <= 1 / 255:
-        raise ValueError(
-            f"expected values in [0,1], got nothing brighter than {x.max():.2g} from {describe(array)}: "
-            "8-bit values "
-            "in a wider type? Call array.astype(np.uint8). Divided by 255 twice? Leave one out. A mask of 0 "
-            "and 1? "
-            "Call array.astype(bool)"
-        )
+    check_brightness(x.max().item(), array)
     return x
+
+
+def check_brightness(largest, array):
+    """Refuse a picture that is black but for a trace, as on a scale that was mistaken (ValueError)."""
+    if 0 < largest < 1.001 / 255:
+        raise ValueError(
+            f"expected values in [0,1], got none above {largest:.2g} from {describe(array)}: are these 8-bit "
+            "values in a wider type? Call array.astype(np.uint8). Were they divided by 255 twice? Divide once. "
+            "Is it a mask of 0 and 1? Call array.astype(bool)"
+        )
 
 
 def scaled(array):
@@ -125,7 +141,8 @@ def scaled(array):
         raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")
     array = array[..., None] if array.ndim == 2 else array
     largest = np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1
-    x = torch.from_numpy(array.astype(np.float32) / largest).permute(2, 0, 1)[None].contiguous()
+    planes = np.ascontiguousarray(array.transpose(2, 0, 1))  # while the numbers are small
+    x = torch.from_numpy(planes.astype(np.float32))[None].div_(largest)
     check_image(x)
     if x.shape[1] in (2, 4):
         opacity = x[:, -1:]
@@ -198,8 +215,10 @@ def load_image(source, max_side=None):
     the camera turned (EXIF). Of an animation, the first frame.
 
     Args:
-        source: path, bytes of a file (as an upload gives them), or array (see `to_tensor`).
-        max_side: shrink to at most that many pixels a side, antialiased, proportions kept.
+        source: path, bytes of a file (as `uploaded` gives them), or array (see `to_tensor`).
+        max_side: shrink to at most that many pixels a side, antialiased, proportions kept. Large files are
+            reduced while they are read: a JPEG of 108 megapixels takes no more memory than one of 12. Of other
+            formats all pixels are unpacked first, 4 bytes for each.
 
     Raises:
         FileNotFoundError: no such file.
@@ -209,47 +228,119 @@ def load_image(source, max_side=None):
     if max_side is not None:
         max_side = check_integer(max_side, "max_side", 1)
     if isinstance(source, np.ndarray):
-        x = to_tensor(source)
+        array, sides, turn = source, source.shape[:2], None
     elif isinstance(source, str | os.PathLike):
         path = pathlib.Path(source)
         if path.is_dir():
             raise ValueError(f"{path} is a folder, not a picture")
-        x = _decode(path.read_bytes(), str(path))
+        array, sides, turn = _decode(path.read_bytes(), str(path), max_side)
     elif isinstance(source, bytes | bytearray | memoryview):
-        x = _decode(bytes(source), "the upload")
+        array, sides, turn = _decode(bytes(source), "the upload", max_side)
     else:
         raise TypeError(f"expected a path, the bytes of a file or an array, got {describe(source)}")
-    if max_side is not None and max(x.shape[-2:]) > max_side:
-        x = _shrink(x, max_side)
-    return x
+    if max_side is None or array.ndim not in (2, 3) or max(sides) <= max_side:
+        x = to_tensor(array)
+    else:
+        x = _shrunk(array, sides, max_side)
+    return turn(x).contiguous() if turn else x
 
 
-def _decode(content, name):
+def _shrunk(array, sides, max_side):
+    """As `to_tensor`, and shrunk."""
+    # Colour by colour, as floats take four times the memory of 8-bit values.
+    colours = np.split(array, 3, axis=2) if array.ndim == 3 and array.shape[2] == 3 else [array]
+    shrunk, largest = [], 0
+    for colour in colours:
+        x = scaled(colour)
+        largest = max(largest, x.max().item())
+        shrunk.append(_shrink(x, sides, max_side))
+    check_brightness(largest, array)
+    return torch.cat(shrunk, dim=1)
+
+
+def uploaded(upload):
+    """Name and content (bytes) of the file that was chosen in an upload widget, or None where none was.
+
+    Of several files the last. Knows the widget of ipywidgets 7, which Colab brings, and of ipywidgets 8.
+
+    Raises:
+        TypeError: no `ipywidgets.FileUpload`.
+    """
+    files = getattr(upload, "value", None)
+    if isinstance(files, dict):  # ipywidgets 7: by name
+        files = [{"name": name, **file} for name, file in files.items()]
+    if not isinstance(files, tuple | list) or not all(
+        isinstance(file, dict) and "content" in file for file in files
+    ):
+        raise TypeError(f"upload: expected a widget such as ipywidgets.FileUpload(), got {describe(upload)}")
+    return (files[-1]["name"], bytes(files[-1]["content"])) if files else None
+
+
+def _decode(content, name, max_side):
+    """The array of a picture in a file, reduced to GAP times `max_side` a side or a little more.
+
+    And the height and width of the picture in its pixels, as the last row and column may be cut blocks, and how to
+    turn it.
+    """
     if not content:
         raise ValueError(f"{name} is empty")
     try:
-        with Image.open(io.BytesIO(content)) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            upright.load()
+        with warnings.catch_warnings():
+            # Pillow warns of 89 megapixels, which telephones make today, and refuses twice as many.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as opened:
+                # Of a JPEG a part of the cosines is enough: this takes neither the time nor the memory of all.
+                wanted = tuple(side // _spare(opened, max_side) for side in opened.size)
+                _, box = opened.draft(None, wanted) or (None, (0, 0, *opened.size))
+                opened.load()
+                turn = TURNS.get(opened.getexif().get(ORIENTATION))
+                spare = _spare(opened, max_side)
+                plain = _plain(opened, content)
+                plain = plain if spare == 1 else plain.reduce(spare)
     except UnidentifiedImageError:
         kinds = "such as JPEG, PNG, WebP or TIFF; save a photograph in Apple's HEIC as JPEG first"
         raise ValueError(f"{name} is no picture that can be read, {kinds}") from None
     except (OSError, SyntaxError, EOFError, RuntimeError) as problem:  # AVIF's decoder raises the last
         raise ValueError(f"{name} is damaged: {problem}") from None
     except Image.DecompressionBombError as problem:
-        raise ValueError(f"{name} is too large to open: {problem}") from None
-    if upright.mode.startswith("I") or upright.mode == "F":
-        array = np.asarray(upright)
-        return to_tensor(array if upright.mode == "F" else array.astype(np.float32) / 65535)
-    if upright.has_transparency_data:
-        return to_tensor(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
-    return to_tensor(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))
+        raise ValueError(
+            f"{name} is too large to open: {problem}: shrink it with another program first"
+        ) from None
+    return np.asarray(plain), [side / spare for side in box[:1:-1]], turn
 
 
-def _shrink(x, max_side):
-    factor = max_side / max(x.shape[-2:])
-    size = [max(1, round(side * factor)) for side in x.shape[-2:]]
-    shrunk = torch.nn.functional.interpolate(x, size=size, mode="bicubic", antialias=True)
+def _spare(image, max_side):
+    """By which whole factor a picture can be made smaller beforehand."""
+    return 1 if max_side is None else max(1, max(image.size) // (GAP * max_side))
+
+
+def _plain(image, content):
+    """The picture with values in [0,1] (mode F), or 8-bit gray or colour, with opacity (LA, RGBA) or without."""
+    if image.mode.startswith("I") or image.mode == "F":
+        scale = 1 if image.mode == "F" else 65535
+        deep = Image.fromarray(np.asarray(image, dtype=np.float32) / np.float32(scale))
+        if "transparency" in image.info:  # one gray value that stands for nothing: it becomes white
+            clear = np.asarray(image) == image.info["transparency"]
+            deep.paste(1.0, mask=Image.fromarray(clear))
+        return deep
+    # The colour type in a PNG's header tells gray, where Pillow opens 16-bit gray with opacity as colour.
+    gray = image.mode in ("1", "L", "LA", "La") or image.format == "PNG" and content[25] in (0, 4)
+    mode = ("LA" if gray else "RGBA") if image.has_transparency_data else ("L" if gray else "RGB")
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _shrink(x, sides, max_side):
+    """x (1,C,H,W), whose picture is `sides` = height and width of its pixels, at most `max_side` a side."""
+    factor = max_side / max(sides)
+    height, width = (max(1, round(side * factor)) for side in sides)
+    if list(sides) == list(x.shape[-2:]):
+        shrunk = torch.nn.functional.interpolate(x, size=(height, width), mode="bicubic", antialias=True)
+    else:  # the same in Pillow, which takes a part of a pixel
+        box = (0, 0, *reversed(sides))
+        planes = [
+            Image.fromarray(plane.numpy()).resize((width, height), Image.BICUBIC, box) for plane in x[0]
+        ]
+        shrunk = torch.from_numpy(np.stack([np.asarray(plane) for plane in planes]))[None]
     return shrunk.clamp(0, 1)
 
 
