@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from dil_course.signals import to_array
 from dil_course.signals.validation import check_flag, check_integer, check_number, describe
 
-TALLEST = 4  # height of a picture's place over its width: the figure of a strip of pixels would take minutes to draw
+TALLEST = 4  # height of a picture's place over its width: a strip of pixels would take minutes to draw
 # Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on
 # white; line styles say the same in gray.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]

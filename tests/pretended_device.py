@@ -1,8 +1,9 @@
 """A device that is pretended: it computes on the CPU, and notes what a GPU, Apple's above all, would refuse.
 
-Its tensors are real to PyTorch, of a device type of their own, with autograd. So a mistake shows here without a GPU:
-double precision, which Apple's GPUs do not have; tensors of the CPU among those of the device; random numbers from a
-generator of the CPU; conversion to numpy without `cpu()`; and the few operations that Apple's GPUs lack.
+Its tensors are real to PyTorch, of a device type of their own, with autograd. So a mistake shows here without
+a GPU: double precision, which Apple's GPUs do not have; tensors of the CPU among those of the device; random
+numbers from a generator of the CPU; conversion to numpy without `cpu()`; and the few operations that Apple's
+GPUs lack.
 """
 
 import contextlib

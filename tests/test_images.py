@@ -1,7 +1,6 @@
 """Pictures in: every mode and size that a reader may bring, and clear errors for what is no picture."""
 
 import io
-import re
 import struct
 import subprocess
 import sys
@@ -63,7 +62,7 @@ TURNED = Image.Exif()
 TURNED[0x0112] = 6  # The camera was turned by a quarter: the picture must be turned clockwise.
 FRAMES = [Image.fromarray(np.full((4, 5), value, np.uint8)) for value in (80, 200)]
 
-CLEARED = np.where(GRAY == GRAY[0, 0], 255, GRAY)
+CLEARED = np.where(GRAY[0, 0] == GRAY, 255, GRAY)
 DEEP = GRAY.astype(np.uint16) * 257
 
 
@@ -124,10 +123,16 @@ def test_path_text_bytes_and_array_agree(tmp_path):
     assert all(torch.equal(x, loaded[0]) for x in loaded)
 
 
-@pytest.mark.parametrize("array, values", [
-    (GRAY.astype(np.uint16) * 257, GRAY), (COLOURS / 255, COLOURS), ((COLOURS / 255).astype(np.float32), COLOURS),
-    (GRAY > 127, np.where(GRAY > 127, 255, 0)), (COLOURS[:, ::-1], COLOURS[:, ::-1].copy()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "array, values",
+    [
+        (GRAY.astype(np.uint16) * 257, GRAY),
+        (COLOURS / 255, COLOURS),
+        ((COLOURS / 255).astype(np.float32), COLOURS),
+        (GRAY > 127, np.where(GRAY > 127, 255, 0)),
+        (COLOURS[:, ::-1], COLOURS[:, ::-1].copy()),
+    ],
+)
 def test_load_arrays_of_every_type(array, values):
     torch.testing.assert_close(load_image(array), expected(values), atol=1e-6, rtol=0)
 
@@ -168,7 +173,7 @@ def test_a_large_photograph_takes_little_memory(megapixels, tmp_path):
     if not sys.platform.startswith("linux"):
         pytest.skip("the peak of one process alone is known on Linux only")
     sides = (4 * round((megapixels * 1e6 / 12) ** 0.5), 3 * round((megapixels * 1e6 / 12) ** 0.5))
-    # Gray, so that making the file takes little memory as well; of colours each step takes three times as much.
+    # Gray, so that making the file takes little memory too: of colours each step takes three times as much.
     Image.linear_gradient("L").resize(sides).save(tmp_path / "x.jpg")
     code = """
 import pathlib, re, sys, warnings
@@ -242,27 +247,47 @@ def test_save_and_load_give_the_picture_back(tmp_path, x):
     )
 
 
-@pytest.mark.parametrize("source, error, words", [
-    (b"", ValueError, "empty"), (b"no picture", ValueError, "no picture"), (FILES["colour"][0][:90], ValueError, "damaged"),
-    (None, TypeError, "expected a path"), (torch.rand(3, 4, 4), TypeError, "expected a path"),
-    (COLOURS.astype(np.int64), TypeError, "unsigned"), (COLOURS.astype(np.float32), ValueError, "divide 8-bit"),
-    (encode(Image.fromarray(np.full((4, 4), 70000, np.int32)), "TIFF"), ValueError, "expected values"),  # Beyond 16 bits.
-    (np.full((4, 4), np.nan), ValueError, "NaN"), (np.zeros((0, 4)), ValueError, "expected a picture"),
-    (np.zeros((2, 3, 4, 4)), ValueError, "expected a picture"), (np.zeros((4, 4, 5)), ValueError, "expected a picture"),
-    (np.ma.masked_array(GRAY, GRAY > 9), TypeError, "without a mask"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source, error, words",
+    [
+        (b"", ValueError, "empty"),
+        (b"no picture", ValueError, "no picture"),
+        (FILES["colour"][0][:90], ValueError, "damaged"),
+        (None, TypeError, "expected a path"),
+        (torch.rand(3, 4, 4), TypeError, "expected a path"),
+        (COLOURS.astype(np.int64), TypeError, "unsigned"),
+        (COLOURS.astype(np.float32), ValueError, "divide 8-bit"),
+        (
+            encode(Image.fromarray(np.full((4, 4), 70000, np.int32)), "TIFF"),
+            ValueError,
+            "expected values",
+        ),  # Beyond 16 bits.
+        (np.full((4, 4), np.nan), ValueError, "NaN"),
+        (np.zeros((0, 4)), ValueError, "expected a picture"),
+        (np.zeros((2, 3, 4, 4)), ValueError, "expected a picture"),
+        (np.zeros((4, 4, 5)), ValueError, "expected a picture"),
+        (np.ma.masked_array(GRAY, GRAY > 9), TypeError, "without a mask"),
+    ],
+)
 def test_what_is_no_picture_is_refused(source, error, words):
     with pytest.raises(error, match=words):
         load_image(source)
 
 
-@pytest.mark.parametrize("array, words", [
-    (GRAY.astype(np.uint16), "astype.np.uint8"), (GRAY.astype(np.uint32), "astype.np.uint8"),
-    (GRAY.astype(np.int64), "astype.np.uint8"), (GRAY.astype(np.int16), "astype.np.uint8"),
-    (GRAY.astype(np.float32), "divide 8-bit values by 255"), (GRAY / 127.5 - 1, r"\(x \+ 1\) / 2"),
-    (GRAY / 255 / 255, "by 255 twice"), ((GRAY > 127).astype(np.uint8), "astype.bool"),
-    (GRAY / 255 + 0.5, "clamp"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "array, words",
+    [
+        (GRAY.astype(np.uint16), "astype.np.uint8"),
+        (GRAY.astype(np.uint32), "astype.np.uint8"),
+        (GRAY.astype(np.int64), "astype.np.uint8"),
+        (GRAY.astype(np.int16), "astype.np.uint8"),
+        (GRAY.astype(np.float32), "divide 8-bit values by 255"),
+        (GRAY / 127.5 - 1, r"\(x \+ 1\) / 2"),
+        (GRAY / 255 / 255, "by 255 twice"),
+        ((GRAY > 127).astype(np.uint8), "astype.bool"),
+        (GRAY / 255 + 0.5, "clamp"),
+    ],
+)
 def test_another_scale_is_refused_with_the_likely_fix(array, words):
     with pytest.raises((TypeError, ValueError), match=words):
         load_image(array)
@@ -325,12 +350,19 @@ def test_a_damaged_file_gives_a_value_error_or_a_picture(data, format):
     assert x.ndim == 4 and x.min() >= 0 and x.max() <= 1
 
 
-@pytest.mark.parametrize("call", [
-    lambda: picture("lena"), lambda: picture("camera", 513), lambda: load_image(COLOURS, max_side=0),
-    lambda: crop(torch.rand(1, 1, 4, 4), 5), lambda: to_array(torch.rand(1, 2, 4, 4)),
-    lambda: save_image(torch.rand(1, 1, 4, 4), "x.nonsense"), lambda: save_image(torch.rand(1, 1, 4, 4), "x.psd"),
-    lambda: save_image(255 * torch.rand(1, 1, 9, 9), "x.png"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: picture("lena"),
+        lambda: picture("camera", 513),
+        lambda: load_image(COLOURS, max_side=0),
+        lambda: crop(torch.rand(1, 1, 4, 4), 5),
+        lambda: to_array(torch.rand(1, 2, 4, 4)),
+        lambda: save_image(torch.rand(1, 1, 4, 4), "x.nonsense"),
+        lambda: save_image(torch.rand(1, 1, 4, 4), "x.psd"),
+        lambda: save_image(255 * torch.rand(1, 1, 9, 9), "x.png"),
+    ],
+)
 def test_bad_arguments_are_refused(call):
     with pytest.raises(ValueError):
         call()

@@ -124,13 +124,21 @@ def test_noise_may_leave_the_scale_but_not_the_truth(score):
         luma(255 * CLEAN)
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda: psnr(CLEAN, CLEAN[:, :1]), ValueError), (lambda: psnr(CLEAN[0], CLEAN[0]), ValueError),
-    (lambda: psnr(CLEAN, CLEAN.numpy()), TypeError), (lambda: psnr(CLEAN / 0, CLEAN), ValueError),
-    (lambda: psnr(CLEAN, CLEAN, shave=32), ValueError), (lambda: psnr(CLEAN, CLEAN, shave=-1), ValueError),
-    (lambda: psnr((255 * CLEAN).byte(), CLEAN), TypeError), (lambda: luma(CLEAN[:, :2]), ValueError),
-    (lambda: ssim(CLEAN[..., :10], CLEAN[..., :10]), ValueError), (lambda: ssim(CLEAN, CLEAN, shave=27), ValueError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: psnr(CLEAN, CLEAN[:, :1]), ValueError),
+        (lambda: psnr(CLEAN[0], CLEAN[0]), ValueError),
+        (lambda: psnr(CLEAN, CLEAN.numpy()), TypeError),
+        (lambda: psnr(CLEAN / 0, CLEAN), ValueError),
+        (lambda: psnr(CLEAN, CLEAN, shave=32), ValueError),
+        (lambda: psnr(CLEAN, CLEAN, shave=-1), ValueError),
+        (lambda: psnr((255 * CLEAN).byte(), CLEAN), TypeError),
+        (lambda: luma(CLEAN[:, :2]), ValueError),
+        (lambda: ssim(CLEAN[..., :10], CLEAN[..., :10]), ValueError),
+        (lambda: ssim(CLEAN, CLEAN, shave=27), ValueError),
+    ],
+)
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()

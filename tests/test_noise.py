@@ -16,7 +16,7 @@ from dil_course.signals import (
     gaussian_kernel,
     picture,
     psnr,
-)  # fmt: skip
+)
 from dil_course.signals.corruptions import corrupt
 
 GRAY = torch.full((1, 3, 200, 200), 0.4)
@@ -117,29 +117,45 @@ def test_jpeg_of_a_batch_is_that_of_its_images():
     assert torch.equal(compress_jpeg(x, 20), torch.cat([compress_jpeg(each, 20) for each in x.split(1)]))
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: add_gaussian(GRAY, 25), "25 / 255"), (lambda: add_gaussian(GRAY, 1.5), "1.5 / 255"),
-    (lambda: add_correlated(GRAY, 5, gaussian_kernel(3, 1.0)), "5 / 255"),
-    (lambda: add_salt_and_pepper(GRAY, 10), "10 / 100"), (lambda: add_poisson(GRAY - 1, 10), r"\(x \+ 1\) / 2"),
-    (lambda: compress_jpeg(GRAY - 1, 10), r"\(x \+ 1\) / 2"), (lambda: add_poisson(255 * GRAY, 10), "divide 8-bit"),
-    (lambda: add_poisson(GRAY + 0.7, 10), "clamp"),
-    (lambda: compress_jpeg(GRAY, 0.5), "1 to 95"),
-    (lambda: add_gaussian(torch.cat([GRAY, 255 * GRAY]), 0.1), "divide 8-bit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: add_gaussian(GRAY, 25), "25 / 255"),
+        (lambda: add_gaussian(GRAY, 1.5), "1.5 / 255"),
+        (lambda: add_correlated(GRAY, 5, gaussian_kernel(3, 1.0)), "5 / 255"),
+        (lambda: add_salt_and_pepper(GRAY, 10), "10 / 100"),
+        (lambda: add_poisson(GRAY - 1, 10), r"\(x \+ 1\) / 2"),
+        (lambda: compress_jpeg(GRAY - 1, 10), r"\(x \+ 1\) / 2"),
+        (lambda: add_poisson(255 * GRAY, 10), "divide 8-bit"),
+        (lambda: add_poisson(GRAY + 0.7, 10), "clamp"),
+        (lambda: compress_jpeg(GRAY, 0.5), "1 to 95"),
+        (lambda: add_gaussian(torch.cat([GRAY, 255 * GRAY]), 0.1), "divide 8-bit"),
+    ],
+)
 def test_another_scale_is_refused_with_the_likely_fix(call, words):
     with pytest.raises((TypeError, ValueError), match=words):
         call()
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda: add_gaussian(GRAY, -0.1), ValueError), (lambda: add_gaussian(GRAY, math.nan), ValueError),
-    (lambda: add_gaussian(GRAY, 25), ValueError), (lambda: add_gaussian(GRAY, "0.1"), TypeError),
-    (lambda: add_gaussian(GRAY[0], 0.1), ValueError), (lambda: add_gaussian((255 * GRAY).byte(), 0.1), TypeError),
-    (lambda: add_gaussian(255 * GRAY, 0.1), ValueError), (lambda: add_gaussian(GRAY / 0, 0.1), ValueError),
-    (lambda: add_gaussian(GRAY, 0.1, seed=-1), ValueError), (lambda: add_gaussian(GRAY, 0.1, seed=0.5), TypeError),
-    (lambda: add_poisson(GRAY, 0), ValueError), (lambda: add_poisson(GRAY, math.inf), ValueError),
-    (lambda: add_poisson(GRAY - 1, 10), ValueError), (lambda: add_poisson(3 * GRAY, 10), ValueError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: add_gaussian(GRAY, -0.1), ValueError),
+        (lambda: add_gaussian(GRAY, math.nan), ValueError),
+        (lambda: add_gaussian(GRAY, 25), ValueError),
+        (lambda: add_gaussian(GRAY, "0.1"), TypeError),
+        (lambda: add_gaussian(GRAY[0], 0.1), ValueError),
+        (lambda: add_gaussian((255 * GRAY).byte(), 0.1), TypeError),
+        (lambda: add_gaussian(255 * GRAY, 0.1), ValueError),
+        (lambda: add_gaussian(GRAY / 0, 0.1), ValueError),
+        (lambda: add_gaussian(GRAY, 0.1, seed=-1), ValueError),
+        (lambda: add_gaussian(GRAY, 0.1, seed=0.5), TypeError),
+        (lambda: add_poisson(GRAY, 0), ValueError),
+        (lambda: add_poisson(GRAY, math.inf), ValueError),
+        (lambda: add_poisson(GRAY - 1, 10), ValueError),
+        (lambda: add_poisson(3 * GRAY, 10), ValueError),
+    ],
+)
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()
@@ -212,12 +228,15 @@ def test_dots_in_a_few_cells_hardly_move_the_estimate_of_sigma():
     assert estimate_sigma(y) == pytest.approx(0.05 * 0.707 / 0.6745, rel=0.03)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: estimate_sigma(torch.zeros(1, 1, 1, 8)),
-    lambda: estimate_sigma(torch.zeros(3, 8, 8)),
-    lambda: add_correlated(torch.zeros(1, 1, 4, 4), 0.1, gaussian_kernel(5, 1.0)),
-    lambda: add_correlated(torch.zeros(1, 1, 8, 8), -0.1, gaussian_kernel(3, 1.0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: estimate_sigma(torch.zeros(1, 1, 1, 8)),
+        lambda: estimate_sigma(torch.zeros(3, 8, 8)),
+        lambda: add_correlated(torch.zeros(1, 1, 4, 4), 0.1, gaussian_kernel(5, 1.0)),
+        lambda: add_correlated(torch.zeros(1, 1, 8, 8), -0.1, gaussian_kernel(3, 1.0)),
+    ],
+)
 def test_wrong_arguments_of_the_two_are_refused(call):
     with pytest.raises(ValueError):
         call()

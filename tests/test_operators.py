@@ -43,7 +43,7 @@ def rand(*shape, seed=0, dtype=torch.float32):
 
 @st.composite
 def problems(draw, kind, well_posed=False):
-    """An operator and the shape of its picture: odd and even, non-square, 1 to 3 channels, any kernel size."""
+    """An operator and the shape of its picture: odd and even, not square, 1 to 3 channels, any kernel."""
     scale = draw(st.integers(1, 4)) if kind in SCALED else 1
     scale = draw(st.sampled_from([scale, 1.5, 2.7, (1, 3)])) if kind == "Downsample" else scale
     scales = scale if isinstance(scale, tuple) else (scale, scale)
@@ -59,8 +59,13 @@ def problems(draw, kind, well_posed=False):
         kernel = gaussian_kernel(draw(st.integers(1, 3)), 0.5) if kind == "BlurDownsample" else kernel
     mask = rand(1, draw(st.sampled_from([1, channels])), height, width, seed=seed) > 0.5
     mask[..., 0, 0] = True
-    make = {"Identity": Identity, "Mask": lambda: Mask(mask), "Blur": lambda: Blur(kernel),
-            "Downsample": lambda: Downsample(scale), "BlurDownsample": lambda: BlurDownsample(kernel, scale)}  # fmt: skip
+    make = {
+        "Identity": Identity,
+        "Mask": lambda: Mask(mask),
+        "Blur": lambda: Blur(kernel),
+        "Downsample": lambda: Downsample(scale),
+        "BlurDownsample": lambda: BlurDownsample(kernel, scale),
+    }
     return make[kind](), (1, channels, height, width)
 
 
@@ -296,6 +301,40 @@ def test_gaussian_kernel():
     assert slanted[3, 11] > slanted[11, 11], "angles turn counter-clockwise"
 
 
+@pytest.mark.parametrize("weak, kept", [(0.9e-3, False), (1.1e-3, True), (0.1, True), (1e-5, False)])
+def test_the_floor_of_the_pinv_of_a_blur_is_a_thousandth_of_the_strongest_frequency(weak, kept):
+    # The kernel a + b at its centre and b / 2 at both sides has the spectrum a + b + b cos(frequency): of a
+    # constant it is a + 2 b = 1, of the alternating image a, which is set to `weak`.
+    b = (1 - weak) / 2
+    A = Blur(torch.tensor([[b / 2, weak + b, b / 2]], dtype=torch.float64))
+    alternating = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(4).expand(1, 1, 3, 8).clone()
+    torch.testing.assert_close(A(alternating), weak * alternating)
+    wanted = alternating / weak if kept else torch.zeros_like(alternating)
+    torch.testing.assert_close(A.pinv(alternating), wanted, rtol=1e-6, atol=1e-6)
+    constant = torch.ones(1, 1, 3, 8, dtype=torch.float64)
+    torch.testing.assert_close(A.pinv(constant), constant)
+
+
+@pytest.mark.parametrize("weak, kept", [(0.9e-3, False), (1.1e-3, True)])
+def test_the_floor_of_the_pinv_of_blur_and_downsample(weak, kept):
+    # At scale 1 it is the blur's own.
+    b = (1 - weak) / 2
+    A = BlurDownsample(torch.tensor([[b / 2, weak + b, b / 2]], dtype=torch.float64), 1)
+    alternating = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(4).expand(1, 1, 3, 8).clone()
+    wanted = alternating / weak if kept else torch.zeros_like(alternating)
+    torch.testing.assert_close(A.pinv(alternating), wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_the_tame_pinv_of_a_blur_is_its_formula():
+    kernel, y = gaussian_kernel(3, 1.0).double(), rand(1, 1, 8, 9, dtype=torch.float64)
+    A, epsilon = Blur(kernel), 0.05
+    units = torch.eye(72, dtype=torch.float64).reshape(-1, 1, 8, 9)
+    matrix = A(units).flatten(1).T
+    inverse = torch.linalg.inv(matrix @ matrix.T + epsilon * torch.eye(72, dtype=torch.float64))
+    wanted = matrix.T @ inverse @ y.flatten()
+    torch.testing.assert_close(A.pinv(y, epsilon).flatten(), wanted)
+
+
 @pytest.mark.parametrize("make", [Blur, lambda kernel: BlurDownsample(kernel, 2)])
 def test_kernels_on_another_scale(make):
     kernel = gaussian_kernel(5, 1.0)
@@ -387,33 +426,53 @@ class Own:
         return y
 
 
-@pytest.mark.parametrize("call, error, words", [
-    (lambda: consistent(X, X, Own()), TypeError, "this Own has no pinv"),
-    (lambda: consistent(X, X, Own(pinv=X * math.nan)), ValueError, "A.pinv.*NaN"),
-    (lambda: consistent(X, X, Own(pinv=X[..., :1])), ValueError, "A.pinv.*must be equal"),
-    (lambda: consistent(X.half(), X, Own(pinv=X)), TypeError, "x: expected float32"),
-    (lambda: consistent(X, X.bfloat16(), Own(pinv=X)), TypeError, "y: expected float32"),
-    (lambda: enlarge(X, Own(adjoint=None)), TypeError, "A.adjoint"),
-    (lambda: enlarge(X, Own(adjoint=X * math.nan)), ValueError, "A.adjoint.*NaN"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda: consistent(X, X, Own()), TypeError, "this Own has no pinv"),
+        (lambda: consistent(X, X, Own(pinv=X * math.nan)), ValueError, "A.pinv.*NaN"),
+        (lambda: consistent(X, X, Own(pinv=X[..., :1])), ValueError, "A.pinv.*must be equal"),
+        (lambda: consistent(X.half(), X, Own(pinv=X)), TypeError, "x: expected float32"),
+        (lambda: consistent(X, X.bfloat16(), Own(pinv=X)), TypeError, "y: expected float32"),
+        (lambda: enlarge(X, Own(adjoint=None)), TypeError, "A.adjoint"),
+        (lambda: enlarge(X, Own(adjoint=X * math.nan)), ValueError, "A.adjoint.*NaN"),
+    ],
+)
 def test_what_an_own_operator_lacks_or_returns_is_checked(call, error, words):
     with pytest.raises(error, match=words):
         call()
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda: Downsample(3)(X), ValueError), (lambda: BlurDownsample(gaussian_kernel(3, 1), 3)(X), ValueError),
-    (lambda: Downsample(0), ValueError), (lambda: Downsample("2"), TypeError), (lambda: Downsample((2, 3, 2)), TypeError),
-    (lambda: Downsample(3.5)(X), ValueError), (lambda: Mask(X[0, 0] > 2), ValueError),
-    (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError), (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
-    (lambda: Mask(X), ValueError), (lambda: Mask(0 * X), ValueError), (lambda: Mask(np.ones((8, 8))), TypeError),
-    (lambda: Blur(torch.full((9, 1), 1 / 9))(X), ValueError), (lambda: Blur(X), ValueError), (lambda: Blur([[1.0]]), TypeError),
-    (lambda: Blur(torch.full((3, 3), torch.nan)), ValueError), (lambda: Blur(torch.zeros(3, 3)), ValueError),
-    (lambda: gaussian_kernel(5, -1), ValueError), (lambda: gaussian_kernel(5, float("nan")), ValueError),
-    (lambda: gaussian_kernel(0, 1), ValueError), (lambda: gaussian_kernel(5, "1"), TypeError),
-    (lambda: Identity()(X[0]), ValueError), (lambda: Identity()((255 * X).byte()), TypeError),
-    (lambda: Downsample(2).adjoint(X / 0), ValueError), (lambda: Blur(torch.ones(1, 1)).pinv(X.numpy()), TypeError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: Downsample(3)(X), ValueError),
+        (lambda: BlurDownsample(gaussian_kernel(3, 1), 3)(X), ValueError),
+        (lambda: Downsample(0), ValueError),
+        (lambda: Downsample("2"), TypeError),
+        (lambda: Downsample((2, 3, 2)), TypeError),
+        (lambda: Downsample(3.5)(X), ValueError),
+        (lambda: Mask(X[0, 0] > 2), ValueError),
+        (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError),
+        (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
+        (lambda: Mask(X), ValueError),
+        (lambda: Mask(0 * X), ValueError),
+        (lambda: Mask(np.ones((8, 8))), TypeError),
+        (lambda: Blur(torch.full((9, 1), 1 / 9))(X), ValueError),
+        (lambda: Blur(X), ValueError),
+        (lambda: Blur([[1.0]]), TypeError),
+        (lambda: Blur(torch.full((3, 3), torch.nan)), ValueError),
+        (lambda: Blur(torch.zeros(3, 3)), ValueError),
+        (lambda: gaussian_kernel(5, -1), ValueError),
+        (lambda: gaussian_kernel(5, float("nan")), ValueError),
+        (lambda: gaussian_kernel(0, 1), ValueError),
+        (lambda: gaussian_kernel(5, "1"), TypeError),
+        (lambda: Identity()(X[0]), ValueError),
+        (lambda: Identity()((255 * X).byte()), TypeError),
+        (lambda: Downsample(2).adjoint(X / 0), ValueError),
+        (lambda: Blur(torch.ones(1, 1)).pinv(X.numpy()), TypeError),
+    ],
+)
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()

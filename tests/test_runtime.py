@@ -89,7 +89,9 @@ def test_seeded_restores_after_an_error():
 
 def test_import_pulls_in_neither_jupyter_nor_pyplot():
     # Scripts and servers must start fast and without a screen.
-    rooms = "dil_course, dil_course.signals, dil_course.fitting, dil_course.from_scratch, dil_course.checks, dil_course.figures"
+    rooms = ", ".join(
+        f"dil_course.{room}" for room in ("signals", "fitting", "from_scratch", "checks", "figures")
+    )
     heavy = "{'jupyter', 'jupyterlab', 'ipywidgets', 'ipykernel', 'IPython', 'matplotlib.pyplot'}"
     code = f"import sys, {rooms}; print(sorted({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Small pictures with labels: handwritten digits, split once and for all into those to train and to test on."""
+"""Small pictures with labels: handwritten digits, split once for all into those to train and to test on."""
 
 import math
 
@@ -40,7 +40,8 @@ def digits(part):
 def jitter(pictures, generator):
     """Each picture (N,1,H,W) turned, moved and scaled a little at random.
 
-    By up to 15 degrees, a tenth of the side and a tenth in size, so a digit may change and stay what it is. What comes in from outside repeats the border.
+    By up to 15 degrees, a tenth of the side and a tenth in size, so a digit may change and stay what it
+    is. What comes in from outside repeats the border.
 
     Raises:
         TypeError, ValueError: no finite float tensor (N,C,H,W), or no generator of random numbers.

@@ -115,8 +115,8 @@ def check_brightness(largest, array):
     if 0 < largest < 1.001 / 255:
         raise ValueError(
             f"expected values in [0,1], got none above {largest:.2g} from {describe(array)}: are these 8-bit "
-            "values in a wider type? Call array.astype(np.uint8). Were they divided by 255 twice? Divide once. "
-            "Is it a mask of 0 and 1? Call array.astype(bool)"
+            "values in a wider type? Call array.astype(np.uint8). Were they divided by 255 twice? "
+            "Divide once. Is it a mask of 0 and 1? Call array.astype(bool)"
         )
 
 
@@ -217,8 +217,8 @@ def load_image(source, max_side=None):
     Args:
         source: path, bytes of a file (as `uploaded` gives them), or array (see `to_tensor`).
         max_side: shrink to at most that many pixels a side, antialiased, proportions kept. Large files are
-            reduced while they are read: a JPEG of 108 megapixels takes no more memory than one of 12. Of other
-            formats all pixels are unpacked first, 4 bytes for each.
+            reduced while they are read: a JPEG of 108 megapixels takes no more memory than one of 12. Of
+            other formats all pixels are unpacked first, 4 bytes for each.
 
     Raises:
         FileNotFoundError: no such file.
@@ -246,7 +246,7 @@ def load_image(source, max_side=None):
 
 
 def _shrunk(array, sides, max_side):
-    """As `to_tensor`, and shrunk."""
+    """As `to_tensor`, and at most `max_side` a side; the picture is `sides` (height, width) of its pixels."""
     # Colour by colour, as floats take four times the memory of 8-bit values.
     colours = np.split(array, 3, axis=2) if array.ndim == 3 and array.shape[2] == 3 else [array]
     shrunk, largest = [], 0
@@ -268,7 +268,7 @@ def uploaded(upload):
     """
     files = getattr(upload, "value", None)
     if isinstance(files, dict):  # ipywidgets 7: by name
-        files = [{"name": name, **file} for name, file in files.items()]
+        files = [isinstance(file, dict) and {"name": name, **file} for name, file in files.items()]
     if not isinstance(files, tuple | list) or not all(
         isinstance(file, dict) and "content" in file for file in files
     ):
@@ -279,8 +279,8 @@ def uploaded(upload):
 def _decode(content, name, max_side):
     """The array of a picture in a file, reduced to GAP times `max_side` a side or a little more.
 
-    And the height and width of the picture in its pixels, as the last row and column may be cut blocks, and how to
-    turn it.
+    And the height and width of the picture in its pixels, as the last row and column may be cut blocks, and
+    the function that turns it upright, or None.
     """
     if not content:
         raise ValueError(f"{name} is empty")
@@ -289,7 +289,7 @@ def _decode(content, name, max_side):
             # Pillow warns of 89 megapixels, which telephones make today, and refuses twice as many.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content)) as opened:
-                # Of a JPEG a part of the cosines is enough: this takes neither the time nor the memory of all.
+                # Of a JPEG a part of the cosines is enough, which takes less time and memory than all.
                 wanted = tuple(side // _spare(opened, max_side) for side in opened.size)
                 _, box = opened.draft(None, wanted) or (None, (0, 0, *opened.size))
                 opened.load()
@@ -315,7 +315,7 @@ def _spare(image, max_side):
 
 
 def _plain(image, content):
-    """The picture with values in [0,1] (mode F), or 8-bit gray or colour, with opacity (LA, RGBA) or without."""
+    """The picture as floats in [0,1] (mode F), or as 8-bit gray or colour, with opacity (LA, RGBA) or not."""
     if image.mode.startswith("I") or image.mode == "F":
         scale = 1 if image.mode == "F" else 65535
         deep = Image.fromarray(np.asarray(image, dtype=np.float32) / np.float32(scale))
@@ -330,7 +330,7 @@ def _plain(image, content):
 
 
 def _shrink(x, sides, max_side):
-    """x (1,C,H,W), whose picture is `sides` = height and width of its pixels, at most `max_side` a side."""
+    """x (1,C,H,W) by antialiased bicubic interpolation."""
     factor = max_side / max(sides)
     height, width = (max(1, round(side * factor)) for side in sides)
     if list(sides) == list(x.shape[-2:]):

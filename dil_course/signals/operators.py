@@ -92,7 +92,7 @@ def check_mask_fits(mask, x, name):
 
 
 def check_kernel(kernel):
-    """Refuse what is not a finite float tensor (height,width), neither zero nor beyond float32 (both errors)."""
+    """Refuse what is no finite float tensor (height,width), or all zero or beyond float32 (both errors)."""
     if not is_float(kernel):
         raise TypeError(f"kernel: expected a float tensor (height,width), got {describe(kernel)}")
     if kernel.ndim != 2 or kernel.numel() == 0:
@@ -335,7 +335,7 @@ class BlurDownsample:
 
 
 def fitting_sides(shape, scales):
-    """Height and width of the largest picture within `shape` that is `scales` times larger than some other."""
+    """Height and width of the largest picture within `shape` that is `scales` times as large as another."""
     smaller = (math.floor((side + 0.5) / scale) for side, scale in zip(shape[-2:], scales, strict=True))
     # Rounding half to even may come out one pixel too large, then one pixel less of the smaller picture will
     # do.

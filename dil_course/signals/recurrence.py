@@ -1,4 +1,4 @@
-"""Patches: a picture as a set of small windows, and the nearest ones to a given window. Shown in lesson 02."""
+"""Patches: a picture as a set of small windows, and the nearest to a given one. Shown in lesson 02."""
 
 import torch
 

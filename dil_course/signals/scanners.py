@@ -96,7 +96,7 @@ class Radon:
 
 
 def radon_matrix(side, angles):
-    """The nonzero entries of `Radon`'s matrix: numbers of their rays and of their pixels, and their weights."""
+    """The nonzero entries of `Radon`'s matrix: the numbers of their rays and pixels, and their weights."""
     entries = []
     centre, steps = side // 2, torch.arange(side, dtype=torch.float64)
     along, across = torch.meshgrid(steps - centre, steps - centre, indexing="ij")

@@ -12,7 +12,7 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class NotFiniteError(ValueError):
-    """Values are NaN or infinite: in the middle of a run, a sign that it has diverged, not of a wrong input."""
+    """Values are NaN or infinite: in the middle of a run a sign that it diverged, not of a wrong input."""
 
 
 def describe(value):
@@ -20,7 +20,8 @@ def describe(value):
     if isinstance(value, torch.Tensor) or type(value).__module__ == "numpy" and hasattr(value, "shape"):
         sparse = ", sparse" if getattr(value, "layout", torch.strided) != torch.strided else ""
         empty = ", without values (meta)" if getattr(value, "is_meta", False) else ""
-        return f"{type(value).__name__} of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{sparse}{empty}"
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"{type(value).__name__} of {dtype} {tuple(value.shape)}{sparse}{empty}"
     return f"{type(value).__name__} {value!r:.60}"
 
 
@@ -28,12 +29,12 @@ def describe(value):
 
 
 def is_float(x):
-    """Is it a tensor of real floating-point numbers to compute with, neither sparse nor on the meta device?"""
+    """Is it a tensor of real floating-point numbers to compute with: neither sparse nor an empty shell?"""
     return isinstance(x, torch.Tensor) and x.dtype in FLOATS and x.layout == torch.strided and not x.is_meta
 
 
 def is_finite(x):
-    """Is there no NaN and no infinity in a tensor? Both survive a sum, which is ten times faster to ask for."""
+    """Is there no NaN and no infinity in a tensor? Both survive a sum, which is ten times faster."""
     return math.isfinite(x.detach().sum(dtype=torch.float32))
 
 
@@ -46,7 +47,7 @@ def check_finite(x, name):
 
 
 def check_range(x, name, fix=None):
-    """Refuse values outside [0,1] (ValueError). None guesses the fix from the scale on which the values lie."""
+    """Refuse values outside [0,1] (ValueError). None guesses the fix from the scale of the values."""
     low, high = x.min().item(), x.max().item()
     if low < 0 or high > 1:
         raise ValueError(
@@ -156,7 +157,7 @@ def check_strength(y, name):
 
 
 def check_target(y, name="y"):
-    """Refuse what no network can be fitted to: as `check_observation`; also not float32, or with gradients."""
+    """Refuse what no network can be fitted to: as `check_observation`, not float32, or with gradients."""
     check_observation(y, name)
     if y.dtype != torch.float32:
         raise TypeError(
@@ -178,7 +179,7 @@ def check_same_shape(a, b, name_a, name_b):
 
 
 def check_returned(value, like, name, like_name="its input"):
-    """Refuse what a function of the caller's returned unless it is finite and shaped as `like` (both errors)."""
+    """Refuse what a caller's function returned unless it is finite and shaped as `like` (both errors)."""
     check_stack(value, name)
     check_same_shape(value, like, name, like_name)
 
@@ -308,7 +309,7 @@ def check_module(network, name="network", attributes=(), dtypes=(torch.float32,)
 
 
 def check_maps(network, inputs, name):
-    """Refuse a network that makes no image of such a one (ValueError): tried once, on 64 x 64 pixels at most."""
+    """Refuse a network that makes no image of one (ValueError): tried once, on 64 x 64 pixels at most."""
     x, *others = inputs
     corner = x[..., :64, :64]
     try:
