@@ -52,6 +52,14 @@ def test_shave_leaves_the_border_out():
     assert psnr(spoiled, CLEAN) < psnr(spoiled, CLEAN, shave=1) < psnr(spoiled, CLEAN, shave=2) == math.inf
 
 
+@pytest.mark.parametrize("score", [psnr, ssim])
+@pytest.mark.parametrize("shape", [(20, 33), (33, 20)])
+def test_shave_cuts_each_side_of_pictures_that_are_not_square(score, shape):
+    clean, noisy = (x[..., : shape[0], : shape[1]] for x in (CLEAN, NOISY))
+    inside = (..., slice(4, shape[0] - 4), slice(4, shape[1] - 4))
+    assert score(noisy, clean, shave=4) == pytest.approx(score(noisy[inside], clean[inside]), abs=1e-9)
+
+
 def test_ssim_of_equal_pictures_is_one_and_falls_with_noise():
     assert ssim(CLEAN, CLEAN) == pytest.approx(1)
     assert ssim(add_gaussian(CLEAN, 0.3), CLEAN) < ssim(NOISY, CLEAN) < 1
