@@ -16,8 +16,7 @@ from PIL import Image
 from dil_course.signals import to_array
 from dil_course.signals.validation import check_flag, check_integer, check_number, describe
 
-# Height of a picture's place over its width: the figure of a strip of pixels would take minutes to draw
-TALLEST = 4
+TALLEST = 4  # height of a picture's place over its width: a strip of pixels would take minutes to draw
 # Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on
 # white; line styles say the same in gray.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]
@@ -85,13 +84,18 @@ def draw_boxes(axes, corners, size, index=0, width=1.2):
         axes.add_patch(box)
 
 
+def on_cpu(value):
+    """A tensor of any device, outside of any graph, as numpy can read it; anything else as it is."""
+    return value.detach().cpu() if hasattr(value, "detach") else value
+
+
 def numbers(values, name):
     """Values as an array of at least one dimension, refused where they are no real numbers (TypeError)."""
     try:
-        values = values.detach().cpu() if hasattr(values, "detach") else values
+        values = on_cpu(values) if hasattr(values, "shape") else [on_cpu(value) for value in values]
         if np.iscomplexobj(values):
             raise TypeError("numpy would drop the imaginary part")
-        return np.atleast_1d(np.asarray(values if hasattr(values, "shape") else list(values), dtype=float))
+        return np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         raise TypeError(f"{name}: expected real numbers, got {describe(values)}") from None
 

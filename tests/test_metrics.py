@@ -52,9 +52,43 @@ def test_shave_leaves_the_border_out():
     assert psnr(spoiled, CLEAN) < psnr(spoiled, CLEAN, shave=1) < psnr(spoiled, CLEAN, shave=2) == math.inf
 
 
+@pytest.mark.parametrize("score", [psnr, ssim])
+@pytest.mark.parametrize("shape", [(20, 33), (33, 20)])
+def test_shave_cuts_each_side_of_pictures_that_are_not_square(score, shape):
+    clean, noisy = (x[..., : shape[0], : shape[1]] for x in (CLEAN, NOISY))
+    inside = (..., slice(4, shape[0] - 4), slice(4, shape[1] - 4))
+    assert score(noisy, clean, shave=4) == pytest.approx(score(noisy[inside], clean[inside]), abs=1e-9)
+
+
 def test_ssim_of_equal_pictures_is_one_and_falls_with_noise():
     assert ssim(CLEAN, CLEAN) == pytest.approx(1)
     assert ssim(add_gaussian(CLEAN, 0.3), CLEAN) < ssim(NOISY, CLEAN) < 1
+
+
+@pytest.mark.parametrize("score", [psnr, ssim])
+@pytest.mark.parametrize("shave", [0, 3])
+def test_the_score_of_a_batch_is_the_mean_of_its_images_scores(score, shave):
+    clean = torch.cat([picture(name, 32) for name in ("astronaut", "coffee", "chelsea")])
+    noisy = torch.cat([add_gaussian(x, s) for x, s in zip(clean.split(1), (0.02, 0.1, 0.3), strict=True)])
+    each = [score(a, b, shave) for a, b in zip(noisy.split(1), clean.split(1), strict=True)]
+    assert score(noisy, clean, shave) == pytest.approx(sum(each) / 3, abs=1e-9)
+    assert score(noisy[:1], clean[:1], shave) == each[0]
+
+
+def test_one_equal_image_makes_the_psnr_of_a_batch_infinite():
+    assert psnr(torch.cat([CLEAN, NOISY]), torch.cat([CLEAN, CLEAN])) == math.inf
+
+
+def test_luma_of_a_batch_is_that_of_its_images():
+    x = torch.cat([CLEAN, NOISY])
+    torch.testing.assert_close(luma(x), torch.cat([luma(CLEAN), luma(NOISY)]))
+
+
+@pytest.mark.parametrize("call", [lambda x: psnr(NOISY, x), lambda x: ssim(NOISY, x), luma])
+def test_a_truth_on_the_scale_from_minus_one_is_refused(call):
+    with pytest.raises(ValueError, match=r"write \(x \+ 1\) / 2"):
+        call(2 * CLEAN - 1)
+    call(add_gaussian(0.1 * CLEAN, 0.1, seed=2))  # dark and noisy is no other scale
 
 
 def test_luma_equals_scikit_image():
@@ -98,13 +132,21 @@ def test_noise_may_leave_the_scale_but_not_the_truth(score):
         luma(255 * CLEAN)
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda: psnr(CLEAN, CLEAN[:, :1]), ValueError), (lambda: psnr(CLEAN[0], CLEAN[0]), ValueError),
-    (lambda: psnr(CLEAN, CLEAN.numpy()), TypeError), (lambda: psnr(CLEAN / 0, CLEAN), ValueError),
-    (lambda: psnr(CLEAN, CLEAN, shave=32), ValueError), (lambda: psnr(CLEAN, CLEAN, shave=-1), ValueError),
-    (lambda: psnr((255 * CLEAN).byte(), CLEAN), TypeError), (lambda: luma(CLEAN[:, :2]), ValueError),
-    (lambda: ssim(CLEAN[..., :10], CLEAN[..., :10]), ValueError), (lambda: ssim(CLEAN, CLEAN, shave=27), ValueError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: psnr(CLEAN, CLEAN[:, :1]), ValueError),
+        (lambda: psnr(CLEAN[0], CLEAN[0]), ValueError),
+        (lambda: psnr(CLEAN, CLEAN.numpy()), TypeError),
+        (lambda: psnr(CLEAN / 0, CLEAN), ValueError),
+        (lambda: psnr(CLEAN, CLEAN, shave=32), ValueError),
+        (lambda: psnr(CLEAN, CLEAN, shave=-1), ValueError),
+        (lambda: psnr((255 * CLEAN).byte(), CLEAN), TypeError),
+        (lambda: luma(CLEAN[:, :2]), ValueError),
+        (lambda: ssim(CLEAN[..., :10], CLEAN[..., :10]), ValueError),
+        (lambda: ssim(CLEAN, CLEAN, shave=27), ValueError),
+    ],
+)
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()

@@ -16,7 +16,7 @@ from dil_course.signals import (
     gaussian_kernel,
     picture,
     psnr,
-)  # fmt: skip
+)
 from dil_course.signals.corruptions import corrupt
 
 GRAY = torch.full((1, 3, 200, 200), 0.4)
@@ -67,15 +67,95 @@ def test_black_stays_black_in_poisson_noise():
     assert not add_poisson(torch.zeros(1, 1, 8, 8), 10).any()
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda: add_gaussian(GRAY, -0.1), ValueError), (lambda: add_gaussian(GRAY, math.nan), ValueError),
-    (lambda: add_gaussian(GRAY, 25), ValueError), (lambda: add_gaussian(GRAY, "0.1"), TypeError),
-    (lambda: add_gaussian(GRAY[0], 0.1), ValueError), (lambda: add_gaussian((255 * GRAY).byte(), 0.1), TypeError),
-    (lambda: add_gaussian(255 * GRAY, 0.1), ValueError), (lambda: add_gaussian(GRAY / 0, 0.1), ValueError),
-    (lambda: add_gaussian(GRAY, 0.1, seed=-1), ValueError), (lambda: add_gaussian(GRAY, 0.1, seed=0.5), TypeError),
-    (lambda: add_poisson(GRAY, 0), ValueError), (lambda: add_poisson(GRAY, math.inf), ValueError),
-    (lambda: add_poisson(GRAY - 1, 10), ValueError), (lambda: add_poisson(3 * GRAY, 10), ValueError),
-])  # fmt: skip
+NOISES = {
+    "gaussian": lambda x: add_gaussian(x, 0.1, seed=3),
+    "correlated": lambda x: add_correlated(x, 0.1, gaussian_kernel(3, 0.7), seed=3),
+    "poisson": lambda x: add_poisson(x, 30, seed=3),
+    "salt and pepper": lambda x: add_salt_and_pepper(x, 0.5, seed=3),
+}
+
+
+@pytest.mark.parametrize("noisy", NOISES.values(), ids=NOISES)
+def test_each_image_of_a_batch_gets_noise_of_its_own(noisy):
+    x = GRAY.repeat(3, 1, 1, 1)
+    noise = noisy(x) - x
+    assert noise.shape == x.shape
+    parts = noise.flatten(1) - noise.flatten(1).mean(1, keepdim=True)
+    spread = parts.square().mean(1).sqrt()
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        correlation = (parts[i] * parts[j]).mean() / (spread[i] * spread[j])
+        assert abs(correlation) < 6 / math.sqrt(GRAY[0, 0].numel())
+    torch.testing.assert_close(spread, spread.mean().expand(3), rtol=0.02, atol=0)
+
+
+# Of seed 3 on a gray image of 3 x 4 pixels, before batches were allowed.
+BEFORE = {
+    "gaussian": [0.2526723, 0.4389282, 0.5342606, 0.4598356, 0.4017632, 0.34627],
+    "correlated": [0.3000083, 0.3813367, 0.5202649, 0.4497626, 0.3528815, 0.3473677],
+    "poisson": [0.3666667, 0.5, 0.2, 0.5, 0.4, 0.2],
+    "salt and pepper": [1.0, 1.0, 0.4, 0.4, 0.4, 1.0],
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_the_numbers_of_one_image_stay(name):
+    small = torch.full((1, 1, 3, 4), 0.4)
+    torch.testing.assert_close(
+        NOISES[name](small).flatten()[:6], torch.tensor(BEFORE[name]), atol=1e-6, rtol=0
+    )
+
+
+def test_sigma_of_a_batch_is_of_all_images_together():
+    y = torch.cat([add_gaussian(GRAY, sigma, seed) for seed, sigma in ((1, 0.05), (2, 0.05), (3, 0.05))])
+    assert estimate_sigma(y) == pytest.approx(0.05, rel=0.02)
+    first, second = add_gaussian(GRAY, 0.02, 4), add_gaussian(GRAY, 0.08, 5)
+    assert estimate_sigma(first) < estimate_sigma(torch.cat([first, second])) < estimate_sigma(second)
+
+
+def test_jpeg_of_a_batch_is_that_of_its_images():
+    x = torch.cat([picture(name, 40) for name in ("coffee", "astronaut")])
+    assert torch.equal(compress_jpeg(x, 20), torch.cat([compress_jpeg(each, 20) for each in x.split(1)]))
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: add_gaussian(GRAY, 25), "25 / 255"),
+        (lambda: add_gaussian(GRAY, 1.5), "1.5 / 255"),
+        (lambda: add_correlated(GRAY, 5, gaussian_kernel(3, 1.0)), "5 / 255"),
+        (lambda: add_salt_and_pepper(GRAY, 10), "10 / 100"),
+        (lambda: add_poisson(GRAY - 1, 10), r"\(x \+ 1\) / 2"),
+        (lambda: compress_jpeg(GRAY - 1, 10), r"\(x \+ 1\) / 2"),
+        (lambda: add_poisson(255 * GRAY, 10), "divide 8-bit"),
+        (lambda: add_poisson(GRAY + 0.7, 10), "clamp"),
+        (lambda: compress_jpeg(GRAY, 0.5), "1 to 95"),
+        (lambda: add_gaussian(torch.cat([GRAY, 255 * GRAY]), 0.1), "divide 8-bit"),
+    ],
+)
+def test_another_scale_is_refused_with_the_likely_fix(call, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: add_gaussian(GRAY, -0.1), ValueError),
+        (lambda: add_gaussian(GRAY, math.nan), ValueError),
+        (lambda: add_gaussian(GRAY, 25), ValueError),
+        (lambda: add_gaussian(GRAY, "0.1"), TypeError),
+        (lambda: add_gaussian(GRAY[0], 0.1), ValueError),
+        (lambda: add_gaussian((255 * GRAY).byte(), 0.1), TypeError),
+        (lambda: add_gaussian(255 * GRAY, 0.1), ValueError),
+        (lambda: add_gaussian(GRAY / 0, 0.1), ValueError),
+        (lambda: add_gaussian(GRAY, 0.1, seed=-1), ValueError),
+        (lambda: add_gaussian(GRAY, 0.1, seed=0.5), TypeError),
+        (lambda: add_poisson(GRAY, 0), ValueError),
+        (lambda: add_poisson(GRAY, math.inf), ValueError),
+        (lambda: add_poisson(GRAY - 1, 10), ValueError),
+        (lambda: add_poisson(3 * GRAY, 10), ValueError),
+    ],
+)
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()
@@ -148,12 +228,15 @@ def test_dots_in_a_few_cells_hardly_move_the_estimate_of_sigma():
     assert estimate_sigma(y) == pytest.approx(0.05 * 0.707 / 0.6745, rel=0.03)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: estimate_sigma(torch.zeros(1, 1, 1, 8)),
-    lambda: estimate_sigma(torch.zeros(3, 8, 8)),
-    lambda: add_correlated(torch.zeros(1, 1, 4, 4), 0.1, gaussian_kernel(5, 1.0)),
-    lambda: add_correlated(torch.zeros(1, 1, 8, 8), -0.1, gaussian_kernel(3, 1.0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: estimate_sigma(torch.zeros(1, 1, 1, 8)),
+        lambda: estimate_sigma(torch.zeros(3, 8, 8)),
+        lambda: add_correlated(torch.zeros(1, 1, 4, 4), 0.1, gaussian_kernel(5, 1.0)),
+        lambda: add_correlated(torch.zeros(1, 1, 8, 8), -0.1, gaussian_kernel(3, 1.0)),
+    ],
+)
 def test_wrong_arguments_of_the_two_are_refused(call):
     with pytest.raises(ValueError):
         call()

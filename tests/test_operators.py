@@ -5,6 +5,7 @@ libraries.
 import math
 import os
 import statistics
+import warnings
 
 import numpy as np
 import pytest
@@ -21,10 +22,12 @@ from dil_course.signals import (
     Fourier,
     Identity,
     Mask,
+    Radon,
     benchmark,
     consistent,
     enlarge,
     gaussian_kernel,
+    line_mask,
     luma,
     picture,
     psnr,
@@ -40,7 +43,7 @@ def rand(*shape, seed=0, dtype=torch.float32):
 
 @st.composite
 def problems(draw, kind, well_posed=False):
-    """An operator and the shape of its picture: odd and even, non-square, 1 to 3 channels, any kernel size."""
+    """An operator and the shape of its picture: odd and even, not square, 1 to 3 channels, any kernel."""
     scale = draw(st.integers(1, 4)) if kind in SCALED else 1
     scale = draw(st.sampled_from([scale, 1.5, 2.7, (1, 3)])) if kind == "Downsample" else scale
     scales = scale if isinstance(scale, tuple) else (scale, scale)
@@ -56,8 +59,13 @@ def problems(draw, kind, well_posed=False):
         kernel = gaussian_kernel(draw(st.integers(1, 3)), 0.5) if kind == "BlurDownsample" else kernel
     mask = rand(1, draw(st.sampled_from([1, channels])), height, width, seed=seed) > 0.5
     mask[..., 0, 0] = True
-    make = {"Identity": Identity, "Mask": lambda: Mask(mask), "Blur": lambda: Blur(kernel),
-            "Downsample": lambda: Downsample(scale), "BlurDownsample": lambda: BlurDownsample(kernel, scale)}  # fmt: skip
+    make = {
+        "Identity": Identity,
+        "Mask": lambda: Mask(mask),
+        "Blur": lambda: Blur(kernel),
+        "Downsample": lambda: Downsample(scale),
+        "BlurDownsample": lambda: BlurDownsample(kernel, scale),
+    }
     return make[kind](), (1, channels, height, width)
 
 
@@ -124,9 +132,87 @@ def test_consistent_explains_the_data_and_moves_no_more_than_it_must(kind, data)
     assert (projected - truth).norm() <= (estimate - truth).norm() * 1.001
 
 
+def holes(*shape, seed=0):
+    seen = rand(*shape, seed=seed) > 0.4
+    seen[..., 0, 0] = True
+    return seen
+
+
+# Each operator with the shape of the batch that it is tried on, odd and even sides.
+BATCHED = {
+    "Identity": (Identity(), (3, 2, 5, 4)),
+    "Mask, one for all": (Mask(holes(1, 1, 5, 6)), (3, 2, 5, 6)),
+    "Mask, one for all, by channel": (Mask(holes(1, 2, 5, 6)), (3, 2, 5, 6)),
+    "Mask, one for each": (Mask(holes(3, 1, 5, 6)), (3, 2, 5, 6)),
+    "Blur": (Blur(gaussian_kernel(3, 0.8)), (3, 2, 5, 6)),
+    "Blur, a derivative": (Blur(torch.tensor([[1.0, -1.0]])), (3, 2, 5, 6)),
+    "Downsample": (Downsample((2, 3)), (3, 2, 8, 9)),
+    "Downsample, 1.5": (Downsample(1.5), (3, 1, 9, 6)),
+    "BlurDownsample": (BlurDownsample(gaussian_kernel(3, 0.8), 2), (3, 2, 6, 8)),
+    "Fourier, one for all": (Fourier(line_mask(5, 6, 2)), (3, 2, 5, 6)),
+    "Fourier, one for each": (Fourier(holes(3, 1, 5, 6)), (3, 2, 5, 6)),
+    "Radon": (Radon(8, [0, 33, -71]), (3, 2, 8, 8)),
+}
+each_batched = pytest.mark.parametrize("A, shape", BATCHED.values(), ids=BATCHED)
+
+
+def own(A, number):
+    """The operator of one image of a batch: only a mask of its own makes it another one."""
+    masks = getattr(A, "mask", torch.zeros(1))
+    return type(A)(masks[number : number + 1]) if len(masks) > 1 else A
+
+
+@each_batched
+def test_a_batch_gives_what_its_images_give(A, shape):
+    x, other = rand(*shape), rand(*shape, seed=1)
+    y = A(other) + 0.1
+    for call in (
+        lambda A, x, y: A(x),
+        lambda A, x, y: A.adjoint(y),
+        lambda A, x, y: A.pinv(y),
+        lambda A, x, y: consistent(x, y, A),
+        lambda A, x, y: enlarge(y, A),
+    ):
+        one_by_one = [call(own(A, i), x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
+        torch.testing.assert_close(call(A, x, y), torch.cat(one_by_one), atol=1e-5, rtol=1e-5)
+
+
+@each_batched
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_batch_passes_the_dot_product_test(A, shape, seed):
+    x = rand(*shape, seed=seed) - 0.5
+    y = rand(*A(x).shape, seed=seed + 10) - 0.5
+    assert (inner(A(x), y) - inner(x, A.adjoint(y))).abs() <= 1e-5 * A(x).norm() * y.norm()
+
+
+@each_batched
+def test_the_matrix_from_a_stack_of_basis_images(A, shape):
+    A, sides = own(A, 1), shape[1:]
+    units = torch.eye(math.prod(sides)).reshape(-1, *sides)
+    matrix = A(units).flatten(1).T  # column i is what A makes of the image that is one at pixel i
+    x = rand(1, *sides)
+    torch.testing.assert_close(matrix @ x.flatten(), A(x).flatten(), atol=1e-5, rtol=1e-5)
+    y_sides = A(x).shape[1:]
+    transposed = A.adjoint(torch.eye(math.prod(y_sides)).reshape(-1, *y_sides)).flatten(1)
+    torch.testing.assert_close(transposed, matrix, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [Mask, Fourier])
+def test_masks_that_do_not_fit_a_batch_are_refused(masked):
+    A = masked(holes(3, 1, 5, 6))
+    for images in (1, 2, 4):
+        with pytest.raises(ValueError, match="the mask is .3, 1, 5, 6. but x is"):
+            A(rand(images, 2, 5, 6))
+    empty = holes(3, 1, 5, 6).float()
+    empty[1] = 0
+    with pytest.raises(ValueError, match="no pixel is known"):
+        masked(empty)
+
+
 @pytest.mark.parametrize("rows, columns", [(3, 3), (5, 1), (4, 4), (2, 3), (1, 6)])
 def test_blur_is_convolution(rows, columns):
     x, kernel = rand(1, 2, 13, 10, dtype=torch.float64), rand(rows, columns, seed=1, dtype=torch.float64)
+    kernel = kernel / kernel.sum()
     wanted = [scipy.ndimage.convolve(channel, kernel.numpy(), mode="wrap") for channel in x[0].numpy()]
     # scipy centres an even kernel on the pixel after its middle, the library on the one before: a shift by
     # one.
@@ -215,10 +301,80 @@ def test_gaussian_kernel():
     assert slanted[3, 11] > slanted[11, 11], "angles turn counter-clockwise"
 
 
+@pytest.mark.parametrize("weak, kept", [(0.9e-3, False), (1.1e-3, True), (0.1, True), (1e-5, False)])
+def test_the_floor_of_the_pinv_of_a_blur_is_a_thousandth_of_the_strongest_frequency(weak, kept):
+    # The kernel a + b at its centre and b / 2 at both sides has the spectrum a + b + b cos(frequency): of a
+    # constant it is a + 2 b = 1, of the alternating image a, which is set to `weak`.
+    b = (1 - weak) / 2
+    A = Blur(torch.tensor([[b / 2, weak + b, b / 2]], dtype=torch.float64))
+    alternating = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(4).expand(1, 1, 3, 8).clone()
+    torch.testing.assert_close(A(alternating), weak * alternating)
+    wanted = alternating / weak if kept else torch.zeros_like(alternating)
+    torch.testing.assert_close(A.pinv(alternating), wanted, rtol=1e-6, atol=1e-6)
+    constant = torch.ones(1, 1, 3, 8, dtype=torch.float64)
+    torch.testing.assert_close(A.pinv(constant), constant)
+
+
+@pytest.mark.parametrize("weak, kept", [(0.9e-3, False), (1.1e-3, True)])
+def test_the_floor_of_the_pinv_of_blur_and_downsample(weak, kept):
+    # At scale 1 it is the blur's own.
+    b = (1 - weak) / 2
+    A = BlurDownsample(torch.tensor([[b / 2, weak + b, b / 2]], dtype=torch.float64), 1)
+    alternating = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(4).expand(1, 1, 3, 8).clone()
+    wanted = alternating / weak if kept else torch.zeros_like(alternating)
+    torch.testing.assert_close(A.pinv(alternating), wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_the_tame_pinv_of_a_blur_is_its_formula():
+    kernel, y = gaussian_kernel(3, 1.0).double(), rand(1, 1, 8, 9, dtype=torch.float64)
+    A, epsilon = Blur(kernel), 0.05
+    units = torch.eye(72, dtype=torch.float64).reshape(-1, 1, 8, 9)
+    matrix = A(units).flatten(1).T
+    inverse = torch.linalg.inv(matrix @ matrix.T + epsilon * torch.eye(72, dtype=torch.float64))
+    wanted = matrix.T @ inverse @ y.flatten()
+    torch.testing.assert_close(A.pinv(y, epsilon).flatten(), wanted)
+
+
+@pytest.mark.parametrize("make", [Blur, lambda kernel: BlurDownsample(kernel, 2)])
+def test_kernels_on_another_scale(make):
+    kernel = gaussian_kernel(5, 1.0)
+    for scaled in (
+        255 * kernel,
+        (255 * kernel / kernel.max()).round(),
+        kernel / 255,
+        255 * (kernel - 1 / 25),
+    ):
+        with pytest.raises(ValueError, match="sum to one.*kernel / kernel.sum"):
+            make(scaled)
+    with pytest.warns(UserWarning, match="sum to 25, so A.x. has 25 times the brightness"):
+        make(torch.ones(5, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for usual in (
+            kernel,
+            torch.tensor([[1.0, -1.0]]),
+            torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+        ):
+            make(usual)
+
+
+@pytest.mark.parametrize(
+    "angle", [math.pi / 4, -math.pi / 2, math.radians(30), float(np.float32(math.pi / 3))]
+)
+def test_an_angle_in_radians_is_refused(angle):
+    with pytest.raises(ValueError, match="expected degrees.*math.degrees"):
+        gaussian_kernel(5, (2, 1), angle)
+
+
+@pytest.mark.parametrize("angle", [0, 1, 0.5, 3, 5.7, 45, 90.0, 137.3, -360])
+def test_an_angle_in_degrees_is_taken(angle):
+    gaussian_kernel(5, (2, 1), angle)
+
+
 X = torch.rand(1, 1, 8, 8)
 
 
-@pytest.mark.parametrize("make", [Mask, Fourier, lambda m: Blur(m[0, 0].double())])
+@pytest.mark.parametrize("make", [Mask, Fourier, lambda m: Blur(m[0, 0].double() / 64)])
 def test_an_operator_keeps_its_own_copy_outside_of_any_graph(make):
     given = torch.ones(1, 1, 8, 8, requires_grad=True)
     A = make(given * 1.0)
@@ -231,10 +387,10 @@ def test_an_operator_keeps_its_own_copy_outside_of_any_graph(make):
 
 
 def test_a_kernel_in_double_precision_is_copied_too():
-    kernel = torch.ones(3, 3, dtype=torch.float64)
+    kernel = torch.full((3, 3), 1 / 9, dtype=torch.float64)
     A = Blur(kernel)
     kernel[...] = 7
-    assert torch.equal(A.kernel, torch.ones(3, 3, dtype=torch.float64))
+    assert torch.equal(A.kernel, torch.full((3, 3), 1 / 9, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(
@@ -270,33 +426,53 @@ class Own:
         return y
 
 
-@pytest.mark.parametrize("call, error, words", [
-    (lambda: consistent(X, X, Own()), TypeError, "this Own has no pinv"),
-    (lambda: consistent(X, X, Own(pinv=X * math.nan)), ValueError, "A.pinv.*NaN"),
-    (lambda: consistent(X, X, Own(pinv=X[..., :1])), ValueError, "A.pinv.*must be equal"),
-    (lambda: consistent(X.half(), X, Own(pinv=X)), TypeError, "x: expected float32"),
-    (lambda: consistent(X, X.bfloat16(), Own(pinv=X)), TypeError, "y: expected float32"),
-    (lambda: enlarge(X, Own(adjoint=None)), TypeError, "A.adjoint"),
-    (lambda: enlarge(X, Own(adjoint=X * math.nan)), ValueError, "A.adjoint.*NaN"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda: consistent(X, X, Own()), TypeError, "this Own has no pinv"),
+        (lambda: consistent(X, X, Own(pinv=X * math.nan)), ValueError, "A.pinv.*NaN"),
+        (lambda: consistent(X, X, Own(pinv=X[..., :1])), ValueError, "A.pinv.*must be equal"),
+        (lambda: consistent(X.half(), X, Own(pinv=X)), TypeError, "x: expected float32"),
+        (lambda: consistent(X, X.bfloat16(), Own(pinv=X)), TypeError, "y: expected float32"),
+        (lambda: enlarge(X, Own(adjoint=None)), TypeError, "A.adjoint"),
+        (lambda: enlarge(X, Own(adjoint=X * math.nan)), ValueError, "A.adjoint.*NaN"),
+    ],
+)
 def test_what_an_own_operator_lacks_or_returns_is_checked(call, error, words):
     with pytest.raises(error, match=words):
         call()
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda: Downsample(3)(X), ValueError), (lambda: BlurDownsample(gaussian_kernel(3, 1), 3)(X), ValueError),
-    (lambda: Downsample(0), ValueError), (lambda: Downsample("2"), TypeError), (lambda: Downsample((2, 3, 2)), TypeError),
-    (lambda: Downsample(3.5)(X), ValueError), (lambda: Mask(X[0, 0] > 2), ValueError),
-    (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError), (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
-    (lambda: Mask(X), ValueError), (lambda: Mask(0 * X), ValueError), (lambda: Mask(np.ones((8, 8))), TypeError),
-    (lambda: Blur(torch.ones(9, 1))(X), ValueError), (lambda: Blur(X), ValueError), (lambda: Blur([[1.0]]), TypeError),
-    (lambda: Blur(torch.full((3, 3), torch.nan)), ValueError), (lambda: Blur(torch.zeros(3, 3)), ValueError),
-    (lambda: gaussian_kernel(5, -1), ValueError), (lambda: gaussian_kernel(5, float("nan")), ValueError),
-    (lambda: gaussian_kernel(0, 1), ValueError), (lambda: gaussian_kernel(5, "1"), TypeError),
-    (lambda: Identity()(X[0]), ValueError), (lambda: Identity()((255 * X).byte()), TypeError),
-    (lambda: Downsample(2).adjoint(X / 0), ValueError), (lambda: Blur(torch.ones(1, 1)).pinv(X.numpy()), TypeError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: Downsample(3)(X), ValueError),
+        (lambda: BlurDownsample(gaussian_kernel(3, 1), 3)(X), ValueError),
+        (lambda: Downsample(0), ValueError),
+        (lambda: Downsample("2"), TypeError),
+        (lambda: Downsample((2, 3, 2)), TypeError),
+        (lambda: Downsample(3.5)(X), ValueError),
+        (lambda: Mask(X[0, 0] > 2), ValueError),
+        (lambda: Mask(torch.ones(1, 1, 8, 7))(X), ValueError),
+        (lambda: Mask(torch.ones(1, 3, 8, 8))(X), ValueError),
+        (lambda: Mask(X), ValueError),
+        (lambda: Mask(0 * X), ValueError),
+        (lambda: Mask(np.ones((8, 8))), TypeError),
+        (lambda: Blur(torch.full((9, 1), 1 / 9))(X), ValueError),
+        (lambda: Blur(X), ValueError),
+        (lambda: Blur([[1.0]]), TypeError),
+        (lambda: Blur(torch.full((3, 3), torch.nan)), ValueError),
+        (lambda: Blur(torch.zeros(3, 3)), ValueError),
+        (lambda: gaussian_kernel(5, -1), ValueError),
+        (lambda: gaussian_kernel(5, float("nan")), ValueError),
+        (lambda: gaussian_kernel(0, 1), ValueError),
+        (lambda: gaussian_kernel(5, "1"), TypeError),
+        (lambda: Identity()(X[0]), ValueError),
+        (lambda: Identity()((255 * X).byte()), TypeError),
+        (lambda: Downsample(2).adjoint(X / 0), ValueError),
+        (lambda: Blur(torch.ones(1, 1)).pinv(X.numpy()), TypeError),
+    ],
+)
 def test_bad_arguments_are_refused(call, error):
     with pytest.raises(error):
         call()

@@ -109,7 +109,24 @@ def test_a_small_integer_of_numpy_is_a_side_like_any_other():
     assert torch.equal(Radon(np.uint8(200), [0])(x), Radon(200, [0])(x))
 
 
+@pytest.mark.parametrize("angles", [
+    np.linspace(0, np.pi, 30), np.linspace(0, np.pi, 7, endpoint=False), [0, np.pi / 2], [np.radians(7)],
+    torch.rand(5) * np.pi,
+])  # fmt: skip
+def test_angles_in_radians_are_refused(angles):
+    with pytest.raises(ValueError, match="angles: expected degrees.*math.degrees"):
+        Radon(16, angles)
+
+
+@pytest.mark.parametrize(
+    "angles", [[0], [0, 1], range(6), [0.5, 1.5], [0, 0.25, 0.5], np.linspace(0, 180, 7), [3.3]]
+)
+def test_angles_in_degrees_are_taken(angles):
+    assert Radon(16, angles).angles == [float(angle) for angle in angles]
+
+
 @pytest.mark.parametrize("call, message", [
+    (lambda: line_mask(8, 32, 4, centre=8), "write 8 / 100 for 8 percent"),
     (lambda: Radon(16, []), "at least one"),
     (lambda: Radon(16, iter([0])), "at least one"),
     (lambda: Radon(1024, range(180)), "15 GB"),

@@ -250,7 +250,8 @@ def fit(answer, seed):
         "estimate = network(z + noise / 30); loss = mean of (A(estimate) - y)^2; zero_grad, backward, step",
         "make the optimizer before the loop; return the last estimate, as it was before its update",
     )
-    loud_blur = Blur(20 * kernel / kernel.sum())  # so that gradients are not faint
+    loud_blur = Blur(kernel / kernel.sum())
+    loud_blur.kernel *= 20  # so that gradients are not faint
     for name, A, channels in (("holes", Mask(mask), 1), ("blur", loud_blur, 2)):
         y, z, noises, right = _fit_inputs(A, channels)
         given, again, others = (

@@ -47,7 +47,8 @@ class WindowedVariance:
             # Before the window is full too, a rule that has watched is not a fresh one.
             self.iteration = step.iteration
         height, width = step.estimate.shape[-2:]
-        self.copies.append(adaptive_avg_pool2d(step.estimate, (min(SIDE, height), min(SIDE, width))))
+        # On the CPU: Apple's GPUs take the means only where the sides are multiples of those of the copy.
+        self.copies.append(adaptive_avg_pool2d(step.estimate.cpu(), (min(SIDE, height), min(SIDE, width))))
         if len(self.copies) == self.copies.maxlen:
             variance = torch.cat(tuple(self.copies)).var(dim=0, correction=0).mean().item()
             if self.least is None or variance < self.least:

@@ -1,6 +1,6 @@
-"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions, each in
-five severities.
+"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions.
 
+Each comes in five severities.
 In the manner of CIFAR-10-C: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common
 Corruptions and Perturbations" (ICLR 2019), section 3. The strengths are our own, for digits of 24 x 24
 pixels.
@@ -43,7 +43,9 @@ def brightness(x, added, generator):
 
 def pixelate(x, side, generator):
     """Means over side x side blocks, enlarged again as squares."""
-    return F.interpolate(F.interpolate(x, size=(side, side), mode="area"), size=x.shape[-2:], mode="nearest")
+    # On the CPU: Apple's GPUs take the means only where the sides are multiples of those of the blocks.
+    small = F.interpolate(x.cpu(), size=(side, side), mode="area")
+    return F.interpolate(small, size=x.shape[-2:], mode="nearest").to(x)
 
 
 def jpeg(x, quality, generator):

@@ -1,6 +1,4 @@
-"""Small pictures with labels: handwritten digits, always split in the same way into those to train on and
-those to test on.
-"""
+"""Small pictures with labels: handwritten digits, split once for all into those to train and to test on."""
 
 import math
 
@@ -10,13 +8,14 @@ from torch.nn import functional as F
 from dil_course import runtime
 from dil_course.signals.validation import check_choice, check_stack, describe
 
-SIDE = 24  # the digits come with 8 pixels a side; at three times that, blur and blocks of JPEG have something to destroy
+SIDE = (
+    24  # the digits come with 8 pixels a side: at three times that, blur and JPEG have something to destroy
+)
 TRAINING = 1000  # of the 1797; the others are for tests
 
 
 def digits(part):
-    """Handwritten digits, from white strokes on black: pictures (N,1,24,24) in [0,1], and labels (N,) from 0
-    to 9.
+    """Handwritten digits, white on black: pictures (N,1,24,24) in [0,1], and labels (N,) from 0 to 9.
 
     The data set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998), as scikit-learn
     bundles it.
@@ -28,9 +27,7 @@ def digits(part):
         TypeError, ValueError: part is neither.
     """
     check_choice(part, ("training", "test"), "part")
-    from sklearn.datasets import (
-        load_digits,
-    )  # Here, because it takes a second to import, and only these pictures need it.
+    from sklearn.datasets import load_digits  # here, as it takes a second to import
 
     data = load_digits()
     small = torch.from_numpy(data.images).float()[:, None] / 16
@@ -41,10 +38,10 @@ def digits(part):
 
 
 def jitter(pictures, generator):
-    """Each picture (N,1,H,W) turned, moved and scaled a little at random: by 15 degrees, a tenth of the side,
-    a tenth in size.
+    """Each picture (N,1,H,W) turned, moved and scaled a little at random.
 
-    So a digit may change and stay what it is. What comes in from outside repeats the border.
+    By up to 15 degrees, a tenth of the side and a tenth in size, so a digit may change and stay what it
+    is. What comes in from outside repeats the border.
 
     Raises:
         TypeError, ValueError: no finite float tensor (N,C,H,W), or no generator of random numbers.
@@ -52,7 +49,8 @@ def jitter(pictures, generator):
     check_stack(pictures)
     if not isinstance(generator, torch.Generator):
         raise TypeError(
-            f'generator: expected a torch.Generator, such as runtime.generator(0, "jitter"), got {describe(generator)}'
+            'generator: expected a torch.Generator, such as runtime.generator(0, "jitter"), '
+            f"got {describe(generator)}"
         )
     angle, scale, right, down = (2 * torch.rand(4, len(pictures), generator=generator) - 1).to(pictures)
     angle, scale = math.radians(15) * angle, 1 + 0.1 * scale
@@ -61,7 +59,9 @@ def jitter(pictures, generator):
         [torch.stack([cosine, -sine, 0.2 * right], 1), torch.stack([sine, cosine, 0.2 * down], 1)], 1
     )
     places = F.affine_grid(rows, pictures.shape, align_corners=False)
-    return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
+    # On the CPU: Apple's GPUs cannot repeat the border before torch 2.13.
+    moved = F.grid_sample(pictures.cpu(), places.cpu(), padding_mode="border", align_corners=False)
+    return moved.to(pictures)
 
 
 def quarter_turns(pictures, numbers):

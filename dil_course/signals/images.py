@@ -3,11 +3,12 @@
 import io
 import os
 import pathlib
+import warnings
 
 import numpy as np
 import pooch
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from dil_course.signals.validation import (
     check_batch,
@@ -15,8 +16,21 @@ from dil_course.signals.validation import (
     check_image,
     check_integer,
     check_scale,
+    check_stack,
     describe,
 )
+
+ORIENTATION = 0x0112  # of EXIF: how the camera was held, and what turns its picture upright
+TURNS = {
+    2: lambda x: x.flip(-1),
+    3: lambda x: x.flip(-2, -1),
+    4: lambda x: x.flip(-2),
+    5: lambda x: x.mT,
+    6: lambda x: x.mT.flip(-1),
+    7: lambda x: x.mT.flip(-2, -1),
+    8: lambda x: x.mT.flip(-2),
+}
+GAP = 2  # what is to be shrunk keeps twice the pixels a side until the antialiased interpolation at the end
 
 # Name: centre (row, column) of the window that `picture(name, side)` cuts. All ship with scikit-image.
 PICTURES = {
@@ -38,7 +52,7 @@ PICTURES = {
     "shepp_logan_phantom": (200, 200),
 }
 
-# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder that DIL_DATA names. Never
+# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder DIL_DATA names. Never
 # committed.
 _RAW = "https://raw.githubusercontent.com/"
 _SET5 = _RAW + "JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/"
@@ -84,23 +98,51 @@ def to_tensor(array):
 
     Args:
         array: numpy array; 8- or 16-bit integers are divided by their largest value, booleans become 0 and 1,
-            floats must be in [0,1] already. A fourth channel is opacity: the picture is laid on white.
+            floats must be in [0,1] already. A second or fourth channel is opacity: the picture is laid on
+            white.
 
     Raises:
-        TypeError, ValueError: no such array, an empty one, or floats outside [0,1].
+        TypeError, ValueError: no such array, an empty one, floats outside [0,1], or values that are nearly
+            black on their scale, as 8-bit values in 16-bit integers are.
     """
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buf":
-        raise TypeError(f"expected an array of unsigned integers, booleans or floats, got {describe(array)}")
+    x = scaled(array)
+    check_brightness(x.max().item(), array)
+    return x
+
+
+def check_brightness(largest, array):
+    """Refuse a picture that is black but for a trace, as on a scale that was mistaken (ValueError)."""
+    if 0 < largest < 1.001 / 255:
+        raise ValueError(
+            f"expected values in [0,1], got none above {largest:.2g} from {describe(array)}: are these 8-bit "
+            "values in a wider type? Call array.astype(np.uint8). Were they divided by 255 twice? "
+            "Divide once. Is it a mask of 0 and 1? Call array.astype(bool)"
+        )
+
+
+def scaled(array):
+    """`to_tensor` without its doubts about pictures that are nearly black."""
+    if (
+        not isinstance(array, np.ndarray)
+        or array.dtype.kind not in "buf"
+        or array.dtype.str[1:] in ("u4", "u8")
+    ):
+        wider = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
+        fix = ": for 8-bit values, call array.astype(np.uint8)" if wider else ""
+        raise TypeError(
+            "expected an array of unsigned integers of 8 or 16 bits, booleans or floats, got "
+            f"{describe(array)}{fix}"
+        )
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError("expected an array without a mask, got a masked one: call array.filled(0)")
-    array = np.asarray(
-        array
-    )  # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that
+    # numpy's matrix stays of two dimensions whatever is done to it, and torch crashes on that.
+    array = np.asarray(array)
     if array.ndim not in (2, 3) or array.size == 0 or array.ndim == 3 and array.shape[2] > 4:
         raise ValueError(f"expected a picture (H,W) or (H,W,1..4), got {describe(array)}")
     array = array[..., None] if array.ndim == 2 else array
     largest = np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1
-    x = torch.from_numpy(array.astype(np.float32) / largest).permute(2, 0, 1)[None].contiguous()
+    planes = np.ascontiguousarray(array.transpose(2, 0, 1))  # while the numbers are small
+    x = torch.from_numpy(planes.astype(np.float32))[None].div_(largest)
     check_image(x)
     if x.shape[1] in (2, 4):
         opacity = x[:, -1:]
@@ -137,14 +179,13 @@ def picture(name, side=None):
 
 
 def crop(x, side, centre=None):
-    """A square window (1,C,side,side) of a picture, around `centre` (row, column) or the middle, moved
-    inside.
+    """A square window (N,C,side,side) of pictures, around `centre` (row, column) or the middle, moved inside.
 
     Raises:
-        TypeError, ValueError: x is no finite (1,C,H,W) tensor; side is not from 1 to the picture's shorter
+        TypeError, ValueError: x is no finite (N,C,H,W) tensor; side is not from 1 to the picture's shorter
             side; centre is no pair of whole numbers.
     """
-    check_batch(x, "x")
+    check_stack(x, "x")
     side = check_integer(side, "side", 1)
     if centre is not None and not (isinstance(centre, tuple | list) and len(centre) == 2):
         raise TypeError(f"centre: expected a pair (row, column), got {describe(centre)}")
@@ -160,8 +201,8 @@ def crop(x, side, centre=None):
 
 
 def quarters(y):
-    """The four pixels of each cell of 2 x 2: upper left, upper right, lower left, lower right; each
-    (1,C,H//2,W//2).
+    """The four pixels of each cell of 2 x 2: upper left and right, lower left and right; each
+    (N,C,H//2,W//2).
     """
     height, width = (side // 2 * 2 for side in y.shape[-2:])
     return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
@@ -174,8 +215,10 @@ def load_image(source, max_side=None):
     the camera turned (EXIF). Of an animation, the first frame.
 
     Args:
-        source: path, bytes of a file (as an upload gives them), or array (see `to_tensor`).
-        max_side: shrink to at most that many pixels a side, antialiased, proportions kept.
+        source: path, bytes of a file (as `uploaded` gives them), or array (see `to_tensor`).
+        max_side: shrink to at most that many pixels a side, antialiased, proportions kept. Large files are
+            reduced while they are read: a JPEG of 108 megapixels takes no more memory than one of 12. Of
+            other formats all pixels are unpacked first, 4 bytes for each.
 
     Raises:
         FileNotFoundError: no such file.
@@ -185,47 +228,119 @@ def load_image(source, max_side=None):
     if max_side is not None:
         max_side = check_integer(max_side, "max_side", 1)
     if isinstance(source, np.ndarray):
-        x = to_tensor(source)
+        array, sides, turn = source, source.shape[:2], None
     elif isinstance(source, str | os.PathLike):
         path = pathlib.Path(source)
         if path.is_dir():
             raise ValueError(f"{path} is a folder, not a picture")
-        x = _decode(path.read_bytes(), str(path))
+        array, sides, turn = _decode(path.read_bytes(), str(path), max_side)
     elif isinstance(source, bytes | bytearray | memoryview):
-        x = _decode(bytes(source), "the upload")
+        array, sides, turn = _decode(bytes(source), "the upload", max_side)
     else:
         raise TypeError(f"expected a path, the bytes of a file or an array, got {describe(source)}")
-    if max_side is not None and max(x.shape[-2:]) > max_side:
-        x = _shrink(x, max_side)
-    return x
+    if max_side is None or array.ndim not in (2, 3) or max(sides) <= max_side:
+        x = to_tensor(array)
+    else:
+        x = _shrunk(array, sides, max_side)
+    return turn(x).contiguous() if turn else x
 
 
-def _decode(content, name):
+def _shrunk(array, sides, max_side):
+    """As `to_tensor`, and at most `max_side` a side; the picture is `sides` (height, width) of its pixels."""
+    # Colour by colour, as floats take four times the memory of 8-bit values.
+    colours = np.split(array, 3, axis=2) if array.ndim == 3 and array.shape[2] == 3 else [array]
+    shrunk, largest = [], 0
+    for colour in colours:
+        x = scaled(colour)
+        largest = max(largest, x.max().item())
+        shrunk.append(_shrink(x, sides, max_side))
+    check_brightness(largest, array)
+    return torch.cat(shrunk, dim=1)
+
+
+def uploaded(upload):
+    """Name and content (bytes) of the file that was chosen in an upload widget, or None where none was.
+
+    Of several files the last. Knows the widget of ipywidgets 7, which Colab brings, and of ipywidgets 8.
+
+    Raises:
+        TypeError: no `ipywidgets.FileUpload`.
+    """
+    files = getattr(upload, "value", None)
+    if isinstance(files, dict):  # ipywidgets 7: by name
+        files = [isinstance(file, dict) and {"name": name, **file} for name, file in files.items()]
+    if not isinstance(files, tuple | list) or not all(
+        isinstance(file, dict) and "content" in file for file in files
+    ):
+        raise TypeError(f"upload: expected a widget such as ipywidgets.FileUpload(), got {describe(upload)}")
+    return (files[-1]["name"], bytes(files[-1]["content"])) if files else None
+
+
+def _decode(content, name, max_side):
+    """The array of a picture in a file, reduced to GAP times `max_side` a side or a little more.
+
+    And the height and width of the picture in its pixels, as the last row and column may be cut blocks, and
+    the function that turns it upright, or None.
+    """
     if not content:
         raise ValueError(f"{name} is empty")
     try:
-        with Image.open(io.BytesIO(content)) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            upright.load()
+        with warnings.catch_warnings():
+            # Pillow warns of 89 megapixels, which telephones make today, and refuses twice as many.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as opened:
+                # Of a JPEG a part of the cosines is enough, which takes less time and memory than all.
+                wanted = tuple(side // _spare(opened, max_side) for side in opened.size)
+                _, box = opened.draft(None, wanted) or (None, (0, 0, *opened.size))
+                opened.load()
+                turn = TURNS.get(opened.getexif().get(ORIENTATION))
+                spare = _spare(opened, max_side)
+                plain = _plain(opened, content)
+                plain = plain if spare == 1 else plain.reduce(spare)
     except UnidentifiedImageError:
         kinds = "such as JPEG, PNG, WebP or TIFF; save a photograph in Apple's HEIC as JPEG first"
         raise ValueError(f"{name} is no picture that can be read, {kinds}") from None
     except (OSError, SyntaxError, EOFError, RuntimeError) as problem:  # AVIF's decoder raises the last
         raise ValueError(f"{name} is damaged: {problem}") from None
     except Image.DecompressionBombError as problem:
-        raise ValueError(f"{name} is too large to open: {problem}") from None
-    if upright.mode.startswith("I") or upright.mode == "F":
-        array = np.asarray(upright)
-        return to_tensor(array if upright.mode == "F" else array.astype(np.float32) / 65535)
-    if upright.has_transparency_data:
-        return to_tensor(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
-    return to_tensor(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))
+        raise ValueError(
+            f"{name} is too large to open: {problem}: shrink it with another program first"
+        ) from None
+    return np.asarray(plain), [side / spare for side in box[:1:-1]], turn
 
 
-def _shrink(x, max_side):
-    factor = max_side / max(x.shape[-2:])
-    size = [max(1, round(side * factor)) for side in x.shape[-2:]]
-    shrunk = torch.nn.functional.interpolate(x, size=size, mode="bicubic", antialias=True)
+def _spare(image, max_side):
+    """By which whole factor a picture can be made smaller beforehand."""
+    return 1 if max_side is None else max(1, max(image.size) // (GAP * max_side))
+
+
+def _plain(image, content):
+    """The picture as floats in [0,1] (mode F), or as 8-bit gray or colour, with opacity (LA, RGBA) or not."""
+    if image.mode.startswith("I") or image.mode == "F":
+        scale = 1 if image.mode == "F" else 65535
+        deep = Image.fromarray(np.asarray(image, dtype=np.float32) / np.float32(scale))
+        if "transparency" in image.info:  # one gray value that stands for nothing: it becomes white
+            clear = np.asarray(image) == image.info["transparency"]
+            deep.paste(1.0, mask=Image.fromarray(clear))
+        return deep
+    # The colour type in a PNG's header tells gray, where Pillow opens 16-bit gray with opacity as colour.
+    gray = image.mode in ("1", "L", "LA", "La") or image.format == "PNG" and content[25] in (0, 4)
+    mode = ("LA" if gray else "RGBA") if image.has_transparency_data else ("L" if gray else "RGB")
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _shrink(x, sides, max_side):
+    """x (1,C,H,W) by antialiased bicubic interpolation."""
+    factor = max_side / max(sides)
+    height, width = (max(1, round(side * factor)) for side in sides)
+    if list(sides) == list(x.shape[-2:]):
+        shrunk = torch.nn.functional.interpolate(x, size=(height, width), mode="bicubic", antialias=True)
+    else:  # the same in Pillow, which takes a part of a pixel
+        box = (0, 0, *reversed(sides))
+        planes = [
+            Image.fromarray(plane.numpy()).resize((width, height), Image.BICUBIC, box) for plane in x[0]
+        ]
+        shrunk = torch.from_numpy(np.stack([np.asarray(plane) for plane in planes]))[None]
     return shrunk.clamp(0, 1)
 
 

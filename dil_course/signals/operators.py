@@ -1,20 +1,23 @@
 """Forward models A of y = A(x) + n: `A(x)`, `A.adjoint(y)` = A^T y, `A.pinv(y)` = A^+ y. Built in lesson 01.
 
-All are linear, act on each channel alone, and can be differentiated by autograd.
+All are linear, act on each image of a batch (N,C,H,W) and on each channel alone, and can be differentiated by
+autograd.
 """
 
 import math
+import warnings
 
 import torch
 
 from dil_course.signals.validation import (
-    check_batch,
+    check_angles,
     check_finite,
     check_integer,
     check_number,
     check_operator,
     check_returned,
     check_same_shape,
+    check_stack,
     describe,
     is_float,
     pinv_of,
@@ -25,7 +28,7 @@ class Identity:
     """A(x) = x: denoising."""
 
     def __call__(self, x):
-        check_batch(x, "x")
+        check_stack(x, "x")
         return x
 
     def adjoint(self, y):
@@ -36,21 +39,20 @@ class Identity:
 
 
 def check_mask(mask, name="mask", marked="known"):
-    """The mask as floats, a copy that nobody else can change, if it is a tensor (1,C,H,W) of 0 and 1 with at
-    least one 1.
+    """The mask as floats, a copy that nobody else can change.
 
     Raises:
-        TypeError, ValueError: says what came instead.
+        TypeError, ValueError: it is no tensor (N,C,H,W) of 0 and 1, or one of its N masks holds no 1.
     """
     if not isinstance(mask, torch.Tensor) or mask.is_complex():
         raise TypeError(f"{name}: expected a tensor (1,C,H,W) of 0 and 1, got {describe(mask)}")
     mask = mask.detach().to(torch.float32, copy=True)
-    check_batch(mask, name)
+    check_stack(mask, name)
     if not ((mask == 0) | (mask == 1)).all():
         raise ValueError(
             f"{name}: expected 0 and 1 only, got values like {mask.max():.3g}: compare, `mask > 0.5`"
         )
-    if not mask.any():
+    if not mask.flatten(1).any(1).all():
         raise ValueError(f"{name}: no pixel is {marked} (all zeros); 1 marks those that are")
     return mask
 
@@ -59,20 +61,19 @@ class Mask:
     """A(x) = mask * x: inpainting. Unknown pixels are zero in y.
 
     Args:
-        mask: (1,1,H,W) or (1,C,H,W), boolean or 0/1; 1 where the pixel is seen.
+        mask: (1,1,H,W) or (1,C,H,W), boolean or 0/1; 1 where the pixel is seen. With N masks in place of one,
+            each image of a batch of N has its own.
 
     Raises:
-        TypeError, ValueError: the mask is no tensor (1,C,H,W), holds something else than 0 and 1, or sees no
-            pixel.
+        TypeError, ValueError: the mask is no tensor (N,C,H,W), holds something else than 0 and 1, or sees no
+            pixel; when used, it does not fit x.
     """
 
     def __init__(self, mask):
         self.mask = check_mask(mask)
 
     def __call__(self, x):
-        check_batch(x, "x")
-        if x.shape[-2:] != self.mask.shape[-2:] or self.mask.shape[1] not in (1, x.shape[1]):
-            raise ValueError(f"the mask is {tuple(self.mask.shape)} but the picture is {tuple(x.shape)}")
+        check_mask_fits(self.mask, x, "x")
         return self.mask.to(x) * x
 
     def adjoint(self, y):
@@ -82,19 +83,39 @@ class Mask:
         return self(y)
 
 
-def check_kernel(kernel):
-    """Refuse what is not a finite float tensor (height, width) that is neither zero nor beyond what float32
-    can divide by.
+def check_mask_fits(mask, x, name):
+    """Refuse an x (N,C,H,W) that a mask (1 or N, 1 or C, H, W) does not fit (TypeError, ValueError)."""
+    check_stack(x, name)
+    images, channels, *sides = mask.shape
+    if list(x.shape[-2:]) != sides or images not in (1, x.shape[0]) or channels not in (1, x.shape[1]):
+        raise ValueError(f"the mask is {tuple(mask.shape)} but {name} is {tuple(x.shape)}")
 
-    Raises:
-        TypeError, ValueError: says what came instead.
-    """
+
+def check_kernel(kernel):
+    """Refuse what is no finite float tensor (height,width), or all zero or beyond float32 (both errors)."""
     if not is_float(kernel):
         raise TypeError(f"kernel: expected a float tensor (height,width), got {describe(kernel)}")
     if kernel.ndim != 2 or kernel.numel() == 0:
         raise ValueError(f"kernel: expected (height,width), got {describe(kernel)}")
-    if not torch.isfinite(kernel).all() or not 1e-9 <= kernel.abs().sum(dtype=torch.float64) <= 1e9:
+    if not torch.isfinite(kernel).all() or not 1e-9 <= kernel.cpu().double().abs().sum() <= 1e9:
         raise ValueError("kernel: all values must be finite, and not all zero; their sum is usually one")
+
+
+def check_weights(kernel):
+    """Refuse a kernel on the scale 0..255 (ValueError), and warn of a blur that does not keep the mean.
+
+    Weights of a blur are not negative and sum to one. Derivatives and other filters have negative weights,
+    and may sum to anything.
+    """
+    total, size = kernel.sum().item(), kernel.abs().sum().item()
+    blur = total == size
+    if size > 100 or blur and total < 0.01:
+        raise ValueError(
+            f"kernel: expected weights that sum to one, got {total:.3g}: write kernel / kernel.sum()"
+        )
+    if blur and not 0.5 < total < 2:
+        text = f"kernel: the weights sum to {total:.3g}, so A(x) has {total:.3g} times the brightness of x"
+        warnings.warn(f"{text}: write kernel / kernel.sum() for a blur that keeps it", stacklevel=3)
 
 
 def gaussian_kernel(size, sigma, angle=0.0):
@@ -107,13 +128,14 @@ def gaussian_kernel(size, sigma, angle=0.0):
         angle: direction in degrees, counter-clockwise from the horizontal.
 
     Raises:
-        TypeError, ValueError: size is no whole number from 1 to 1001, or a sigma is not above 0.
+        TypeError, ValueError: size is no whole number from 1 to 1001, a sigma is not above 0, or the angle is
+            in radians.
     """
     size = check_integer(size, "size", 1, 1001)
     along, across = sigma if isinstance(sigma, tuple | list) and len(sigma) == 2 else (sigma, sigma)
     for value in (along, across):
         check_number(value, "sigma", low=1e-2, high=1e6)
-    check_number(angle, "angle", low=-360, high=360)
+    check_angles([angle], "angle")
     steps = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     up, right = -steps[:, None], steps[None, :]
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -123,8 +145,7 @@ def gaussian_kernel(size, sigma, angle=0.0):
 
 
 def spectrum(kernel, height, width):
-    """Fourier transform (height, width//2+1) of the kernel, its centre pixel at the origin, on a circular
-    grid.
+    """Fourier transform (height, width//2+1) of the kernel on a circular grid, its centre at the origin.
 
     The centre is (size - 1) // 2: the middle pixel of an odd kernel, the one before the middle of an even
     kernel.
@@ -153,7 +174,7 @@ def exact(x):
 
 
 def filter_spectrum(x, factor):
-    """Multiply the Fourier transform of x (1,C,H,W) by factor (H,W//2+1)."""
+    """Multiply the Fourier transform of x (N,C,H,W) by factor (H,W//2+1)."""
     transformed = torch.fft.rfft2(exact(x))
     filtered = transformed * factor.to(transformed.device, transformed.dtype)
     result = torch.fft.irfft2(filtered, s=x.shape[-2:])
@@ -171,18 +192,23 @@ class Blur:
     elsewhere.
 
     Args:
-        kernel: float tensor (height,width); usually sums to one. Its centre is `(size - 1) // 2`.
+        kernel: float tensor (height,width) that sums to one; a derivative filter, with negative weights, may
+            sum to anything. Its centre is `(size - 1) // 2`.
+
+    Warns where a kernel without negative weights sums to less than 1/2 or more than 2.
 
     Raises:
-        TypeError, ValueError: the kernel is not such a tensor, or, when used, larger than the picture.
+        TypeError, ValueError: the kernel is not such a tensor, its values are on the scale 0..255, or, when
+            used, it is larger than the picture.
     """
 
     def __init__(self, kernel):
         check_kernel(kernel)
-        self.kernel = kernel.detach().to("cpu", torch.float64, copy=True)
+        check_weights(kernel)
+        self.kernel = kernel.detach().cpu().to(torch.float64, copy=True)
 
     def spectrum(self, x):
-        check_batch(x, "x")
+        check_stack(x, "x")
         return spectrum(self.kernel, *x.shape[-2:])
 
     def __call__(self, x):
@@ -192,9 +218,7 @@ class Blur:
         return filter_spectrum(y, self.spectrum(y).conj())
 
     def pinv(self, y, epsilon=0.0):
-        """A^+ y; with epsilon above 0 its tame relative A^T (A A^T + epsilon)^-1 y, which amplifies noise
-        less.
-        """
+        """A^+ y; with epsilon above 0 it is A^T (A A^T + epsilon)^-1 y, which amplifies noise less."""
         check_number(epsilon, "epsilon")
         K = self.spectrum(y)
         return filter_spectrum(y, K.conj() * invert_spectrum(K.abs() ** 2 + epsilon))
@@ -273,7 +297,7 @@ class BlurDownsample:
     positions.
 
     Args:
-        kernel: float tensor (height,width), usually summing to one.
+        kernel: float tensor (height,width), as of `Blur`.
         scale: whole factor of at least 1; it must divide both sides of the picture.
 
     Raises:
@@ -311,9 +335,7 @@ class BlurDownsample:
 
 
 def fitting_sides(shape, scales):
-    """Height and width of the largest picture that fits into `shape` and is `scales` times larger than some
-    other.
-    """
+    """Height and width of the largest picture within `shape` that is `scales` times as large as another."""
     smaller = (math.floor((side + 0.5) / scale) for side, scale in zip(shape[-2:], scales, strict=True))
     # Rounding half to even may come out one pixel too large, then one pixel less of the smaller picture will
     # do.
@@ -325,8 +347,8 @@ def fitting_sides(shape, scales):
 
 
 def check_divides(scales, x):
-    """Refuse a picture (1,C,H,W) whose sides are no multiples of the scales (TypeError, ValueError)."""
-    check_batch(x, "x")
+    """Refuse pictures (N,C,H,W) whose sides are no multiples of the scales (TypeError, ValueError)."""
+    check_stack(x, "x")
     height, width = fitting_sides(x.shape, scales)
     if (height, width) != x.shape[-2:]:
         scale = f"{scales[0]:g}" if scales[0] == scales[1] else f"{scales[0]:g}x{scales[1]:g}"
@@ -339,16 +361,16 @@ def check_divides(scales, x):
 
 
 def enlarged(y, scales):
-    """Height and width of the picture of which y (1,C,h,w) is the version `scales` times smaller."""
-    check_batch(y, "y")
+    """Height and width of the picture of which y (N,C,h,w) is the version `scales` times smaller."""
+    check_stack(y, "y")
     return tuple(round(side * scale) for side, scale in zip(y.shape[-2:], scales, strict=True))
 
 
 def enlarge(y, A):
-    """y (1,C,h,w) by bicubic interpolation at the size of the picture of which A makes y. Not clipped."""
+    """y (N,C,h,w) by bicubic interpolation at the size of the picture of which A makes y. Not clipped."""
     check_operator(A)
     larger = A.adjoint(y)
-    check_batch(larger, "the result of A.adjoint")
+    check_stack(larger, "the result of A.adjoint")
     size = tuple(larger.shape[-2:])
     # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field
     # does.
@@ -362,8 +384,8 @@ def consistent(x, y, A):
     is.
 
     Args:
-        x: estimate (1,C,H,W).
-        y: observation of A's shape.
+        x: estimate (N,C,H,W).
+        y: observation of the shape of A(x).
         A: forward model.
 
     Raises:
@@ -371,14 +393,14 @@ def consistent(x, y, A):
     """
     pinv = pinv_of(A)
     for value, name in ((x, "x"), (y, "y")):
-        check_batch(value, name)
+        check_stack(value, name)
         if value.dtype not in (torch.float32, torch.float64):
             raise TypeError(
                 f"{name}: expected float32, as A.pinv enlarges rounding errors, got {describe(value)}: call "
                 f"{name}.float()"
             )
     seen = A(x)
-    check_batch(seen, "A(x)")
+    check_stack(seen, "A(x)")
     check_same_shape(y, seen, "y", "A(x)")
     correction = pinv(y - seen)
     check_returned(correction, x, "the result of A.pinv", "x")

@@ -1,4 +1,4 @@
-"""Patches: a picture as a set of small windows, and the nearest ones to a given window. Shown in lesson 02."""
+"""Patches: a picture as a set of small windows, and the nearest to a given one. Shown in lesson 02."""
 
 import torch
 
@@ -73,8 +73,7 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
 
     Returns:
         distances (Q,k): root mean square differences, the smallest first, on the scale of the values.
-        Infinite where
-            `apart` leaves fewer than k rows.
+            Infinite where `apart` leaves fewer than k rows.
         indices (Q,k): which rows of the database.
 
     Raises:
@@ -96,10 +95,12 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
     if apart:
         check_places(query_places, len(queries), "query_places")
         check_places(database_places, len(database), "database_places")
+        some_places, all_places = query_places.cpu().float(), database_places.cpu().float()
 
     # |q - p|^2 = |q|^2 - 2 q p + |p|^2 is a product of matrices, which is fast. It loses digits where patches
     # are nearly equal: hence double precision, values about a common centre, and distances that are computed
-    # once more at the end.
+    # once more at the end. On the CPU, as Apple's GPUs have no double precision.
+    device, queries, database = queries.device, queries.cpu(), database.cpu()
     centre = database.double().mean(0)
     centred = database.double() - centre
     lengths = centred.square().sum(1)
@@ -109,21 +110,17 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
         some = queries[start : start + chunk]
         scores = torch.addmm(lengths, some.double() - centre, centred.T, alpha=-2)
         if apart:
-            gaps = torch.cdist(
-                query_places[start : start + chunk].float(), database_places.float(), p=torch.inf
-            )
+            gaps = torch.cdist(some_places[start : start + chunk], all_places, p=torch.inf)
             scores[gaps < apart] = torch.inf
         least, found = scores.topk(k, largest=False)
         distance = (some[:, None] - database[found]).square().mean(-1).sqrt()
         distances.append(distance.masked_fill(least.isinf(), torch.inf))
         indices.append(found)
-    return torch.cat(distances), torch.cat(indices)
+    return torch.cat(distances).to(device), torch.cat(indices).to(device)
 
 
 def check_rows(rows, name):
-    """Refuse what is not a float tensor (N,D) with at least one row and one column, all finite, their squares
-    too (TypeError, ValueError).
-    """
+    """Refuse what is no float tensor (N,D) of finite values with finite squares (TypeError, ValueError)."""
     if not is_float(rows):
         raise TypeError(f"{name}: expected a float tensor (N,D), got {describe(rows)}: call patches(x, size)")
     if rows.ndim != 2 or rows.numel() == 0:

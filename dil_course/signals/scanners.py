@@ -1,7 +1,6 @@
-"""Forward models of scanners: tomography (`Radon`) and magnetic resonance imaging (`Fourier`). Shown in
-lesson 04.
+"""Forward models of scanners: tomography (`Radon`) and magnetic resonance imaging (`Fourier`).
 
-The same three calls as in `operators`: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`.
+Shown in lesson 04. The same three calls as in `operators`: `A(x)`, `A.adjoint(y)`, `A.pinv(y)`.
 """
 
 import math
@@ -10,13 +9,15 @@ from collections.abc import Collection
 import torch
 
 from dil_course import runtime
-from dil_course.signals.operators import check_mask, exact
+from dil_course.signals.operators import check_mask, check_mask_fits, exact
 from dil_course.signals.validation import (
     LARGEST_SIDE,
-    check_batch,
+    check_angles,
     check_integer,
     check_memory,
     check_number,
+    check_share,
+    check_stack,
     describe,
 )
 
@@ -26,15 +27,14 @@ class Radon:
     sinogram.
 
     The picture is turned about the pixel (side // 2, side // 2) by bilinear interpolation, then its columns
-    are
-    added: the numbers of scikit-image's `radon`, divided by the side. Only the largest inscribed disk is
+    are added: the numbers of scikit-image's `radon`, divided by the side. Only the largest inscribed disk is
     seen from every angle.
 
     Args:
         side: of the square picture, in pixels.
         angles: of the rays, in degrees; a list, a range, an array or a tensor of at least one.
 
-    y is (1,C,side,angles): a column for each angle, a row for each place on the detector.
+    y is (N,C,side,angles): a column for each angle, a row for each place on the detector.
 
     Raises:
         TypeError, ValueError: of the side or the angles; when used, a picture or a sinogram of another shape.
@@ -49,22 +49,19 @@ class Radon:
             )
         # 20 bytes for each entry of the matrix, of which each pixel has four at an angle.
         check_memory(80 * side**2 * len(angles), "side and angles", "take fewer angles, or a smaller picture")
-        self.side, self.angles = (
-            side,
-            [float(check_number(angle, "angles", low=-360, high=360)) for angle in angles],
-        )
+        self.side, self.angles = side, [float(angle) for angle in check_angles(angles, "angles")]
         self.rays, self.pixels, self.weights = radon_matrix(side, self.angles)
 
     def _multiply(self, x, taken, given, shape):
         # Not torch's sparse matrices, which take six times as long here.
         taken, given, weights = taken.to(x.device), given.to(x.device), self.weights.to(x)
-        summed = x.new_zeros(1, x.shape[1], math.prod(shape)).index_add(
+        summed = x.new_zeros(*x.shape[:2], math.prod(shape)).index_add(
             2, given, x.flatten(2)[..., taken] * weights
         )
-        return summed.reshape(1, x.shape[1], *shape)
+        return summed.reshape(*x.shape[:2], *shape)
 
     def __call__(self, x):
-        check_batch(x, "x")
+        check_stack(x, "x")
         if x.shape[-2:] != (self.side, self.side):
             raise ValueError(
                 f"this scanner takes pictures of {self.side}x{self.side} pixels, got {tuple(x.shape)}"
@@ -72,18 +69,20 @@ class Radon:
         return self._multiply(x, self.pixels, self.rays, (self.side, len(self.angles)))
 
     def adjoint(self, y):
-        check_batch(y, "y")
+        check_stack(y, "y")
         if y.shape[-2:] != (self.side, len(self.angles)):
             raise ValueError(
-                f"expected a sinogram (1,C,{self.side},{len(self.angles)}), got {tuple(y.shape)}"
+                f"expected a sinogram (N,C,{self.side},{len(self.angles)}), got {tuple(y.shape)}"
             )
         return self._multiply(y, self.rays, self.pixels, (self.side, self.side))
 
     def pinv(self, y, iterations=500):
         """The shortest x that comes nearest to A x = y, by conjugate gradients on A^T A x = A^T y."""
         check_integer(iterations, "iterations", 1)
-        x = torch.zeros_like(self.adjoint(y))
         residual = direction = self.adjoint(y)
+        if len(y) > 1:  # each image takes steps of its own length
+            return torch.cat([self.pinv(each, iterations) for each in y.split(1)])
+        x = torch.zeros_like(residual)
         first = size = residual.square().sum()
         for _ in range(iterations):
             if size <= 1e-12 * first:
@@ -97,7 +96,7 @@ class Radon:
 
 
 def radon_matrix(side, angles):
-    """The nonzero entries of `Radon`'s matrix: numbers of their rays and of their pixels, and their weights."""
+    """The nonzero entries of `Radon`'s matrix: the numbers of their rays and pixels, and their weights."""
     entries = []
     centre, steps = side // 2, torch.arange(side, dtype=torch.float64)
     along, across = torch.meshgrid(steps - centre, steps - centre, indexing="ij")
@@ -123,12 +122,13 @@ def radon_matrix(side, angles):
 class Fourier:
     """A(x): some of the picture's Fourier coefficients: magnetic resonance imaging with one coil.
 
-    y (1,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The constant
+    y (N,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The constant
     wave stands in the middle, at (H // 2, W // 2), as textbooks draw it. The transform keeps lengths, so A
     A^T y = y would hold for complex pictures; ours are real, which ties opposite waves together.
 
     Args:
-        mask: (1,1,H,W), boolean or 0/1; 1 where a coefficient is measured.
+        mask: (1,1,H,W), boolean or 0/1; 1 where a coefficient is measured. With N masks in place of one, each
+            image of a batch of N has its own.
 
     Raises:
         TypeError, ValueError: as `Mask`.
@@ -141,20 +141,15 @@ class Fourier:
                 f"mask: expected (1,1,H,W), the same for all channels, got {tuple(self.mask.shape)}"
             )
 
-    def _check(self, x, name):
-        check_batch(x, name)
-        if x.shape[-2:] != self.mask.shape[-2:]:
-            raise ValueError(f"the mask is {tuple(self.mask.shape)} but {name} is {tuple(x.shape)}")
-
     def __call__(self, x):
-        self._check(x, "x")
+        check_mask_fits(self.mask, x, "x")
         waves = torch.fft.fftshift(torch.fft.fft2(exact(x), norm="ortho"), dim=(-2, -1))
         return self.mask.to(x) * torch.cat([waves.real, waves.imag], dim=1).to(x.dtype)
 
     def adjoint(self, y):
-        self._check(y, "y")
+        check_mask_fits(self.mask, y, "y")
         if y.shape[1] % 2:
-            raise ValueError(f"expected real and imaginary parts (1,2C,H,W), got {tuple(y.shape)}")
+            raise ValueError(f"expected real and imaginary parts (N,2C,H,W), got {tuple(y.shape)}")
         return self._back(self.mask.to(y) * exact(y)).to(y.dtype)
 
     def _back(self, y):
@@ -190,8 +185,7 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
         check_integer(width, "width", 2, LARGEST_SIDE),
     )
     check_number(acceleration, "acceleration", low=1, high=width)
-    check_number(centre, "centre", high=1)
-    acceleration, centre = float(acceleration), float(centre)
+    acceleration, centre = float(acceleration), float(check_share(centre, "centre"))
     wanted, inner = round(width / acceleration), round(centre * width)
     if inner > wanted:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Errors that say what came, what is wanted and the likely mend, raised before any compute."""
+"""Errors that say what came, what is wanted and the likely fix, raised before any compute."""
 
 import math
 
@@ -12,9 +12,7 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class NotFiniteError(ValueError):
-    """Values are NaN or infinite. In the middle of a run it means that the run has diverged, and not that its
-    input is wrong.
-    """
+    """Values are NaN or infinite: in the middle of a run a sign that it diverged, not of a wrong input."""
 
 
 def describe(value):
@@ -22,21 +20,21 @@ def describe(value):
     if isinstance(value, torch.Tensor) or type(value).__module__ == "numpy" and hasattr(value, "shape"):
         sparse = ", sparse" if getattr(value, "layout", torch.strided) != torch.strided else ""
         empty = ", without values (meta)" if getattr(value, "is_meta", False) else ""
-        return f"{type(value).__name__} of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{sparse}{empty}"
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"{type(value).__name__} of {dtype} {tuple(value.shape)}{sparse}{empty}"
     return f"{type(value).__name__} {value!r:.60}"
 
 
+# Tensors: form and values.
+
+
 def is_float(x):
-    """Is it a tensor of real floating-point numbers to compute with: not sparse, not the empty shell that
-    torch calls meta?
-    """
+    """Is it a tensor of real floating-point numbers to compute with: neither sparse nor an empty shell?"""
     return isinstance(x, torch.Tensor) and x.dtype in FLOATS and x.layout == torch.strided and not x.is_meta
 
 
 def is_finite(x):
-    """No NaN and no infinity in a tensor. Both survive a sum, and a sum is ten times faster than asking every
-    value.
-    """
+    """Is there no NaN and no infinity in a tensor? Both survive a sum, which is ten times faster."""
     return math.isfinite(x.detach().sum(dtype=torch.float32))
 
 
@@ -48,82 +46,110 @@ def check_finite(x, name):
         raise NotFiniteError(f"{name}: {bad} values are NaN or infinite" if bad else f"{name}: {large}")
 
 
-def check_range(x, name, mend):
-    """Refuse values outside [0,1] (ValueError)."""
-    if x.min() < 0 or x.max() > 1:
-        low, high = x.min().item(), x.max().item()
-        raise ValueError(f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: {mend}")
-
-
-def check_scale(x, name):
-    """Refuse a picture on the scale 0..255 (ValueError). Noise may leave [0,1], but no value by so far."""
-    largest = x.detach().abs().max().item()
-    if largest > 16:
+def check_range(x, name, fix=None):
+    """Refuse values outside [0,1] (ValueError). None guesses the fix from the scale of the values."""
+    low, high = x.min().item(), x.max().item()
+    if low < 0 or high > 1:
         raise ValueError(
-            f"{name}: expected a picture in [0,1], this looks like values up to 255 (got {largest:.0f}): "
-            "divide by 255"
+            f"{name}: expected values in [0,1], got [{low:.3g}, {high:.3g}]: {fix or likely_scale(low, high)}"
         )
 
 
-def check_batch(x, name):
-    """Refuse what is not a finite float tensor (1,C,H,W) with 1, 3 or any other positive number of channels.
+def likely_scale(low, high):
+    """How to bring values of this range into [0,1]."""
+    if max(-low, high) > 16:
+        return "divide 8-bit values by 255"
+    if -1.05 < low < -0.25 and high < 1.05:
+        return "for images on the scale [-1,1] write (x + 1) / 2"
+    return "clip them with x.clamp(0, 1)"
 
-    Raises:
-        TypeError: not a floating-point torch tensor.
-        ValueError: wrong shape, an empty tensor, NaN or infinity.
+
+def check_scale(x, name):
+    """Refuse a clean image on the scale 0..255 or [-1,1] (ValueError). Values may leave [0,1], but not by
+    far.
+
+    Observations are not asked: those of scanners and of derivative filters have as many negative values.
     """
-    if not is_float(x):
-        raise TypeError(f"{name}: expected a float tensor (1,C,H,W), got {describe(x)}: call load_image(...)")
-    if x.ndim != 4 or x.shape[0] != 1 or x.numel() == 0:
-        raise ValueError(f"{name}: expected one picture (1,C,H,W), got {describe(x)}: call load_image(...)")
-    check_finite(x, name)
+    largest = x.detach().abs().max().item()
+    if largest > 16:
+        raise ValueError(
+            f"{name}: expected an image in [0,1], this looks like values up to 255 (got {largest:.0f}): "
+            "divide by 255"
+        )
+    negative = (x.detach() < -0.4).float().mean().item()
+    if negative > 0.02:
+        raise ValueError(
+            f"{name}: expected an image in [0,1], got {negative:.0%} of its values below -0.4, as on the "
+            "scale "
+            "[-1,1]: write (x + 1) / 2"
+        )
 
 
-def check_image(x, name="image"):
-    """Refuse what is not a clean picture: float (1,C,H,W) in [0,1].
-
-    Raises:
-        TypeError, ValueError: as `check_batch`; ValueError also for values outside [0,1].
-    """
-    check_batch(x, name)
-    check_range(x, name, "divide 8-bit values by 255")
-
-
-def check_stack(pictures, name="pictures"):
+def check_stack(x, name="pictures"):
     """Refuse what is not a finite float tensor (N,C,H,W), N of at least 1.
 
     Raises:
         TypeError: not a floating-point torch tensor.
         ValueError: wrong shape, an empty tensor, NaN or infinity.
     """
-    if not is_float(pictures):
-        raise TypeError(f"{name}: expected a float tensor (N,C,H,W) in [0,1], got {describe(pictures)}")
-    if pictures.ndim != 4 or pictures.numel() == 0:
+    if not is_float(x):
+        raise TypeError(f"{name}: expected a float tensor (N,C,H,W), got {describe(x)}: call load_image(...)")
+    if x.ndim != 4 or x.numel() == 0:
         raise ValueError(
-            f"{name}: expected pictures (N,C,H,W), got {describe(pictures)}: for a single one, write x[None]"
+            f"{name}: expected images (N,C,H,W), got {describe(x)}: for a single one, write x[None]"
         )
-    check_finite(pictures, name)
+    check_finite(x, name)
+
+
+def check_batch(x, name):
+    """Refuse what is not a finite float tensor (1,C,H,W): for all that is made for one image.
+
+    Raises:
+        TypeError: not a floating-point torch tensor.
+        ValueError: wrong shape, more than one image, an empty tensor, NaN or infinity.
+    """
+    if not is_float(x):
+        raise TypeError(f"{name}: expected a float tensor (1,C,H,W), got {describe(x)}: call load_image(...)")
+    if x.ndim != 4 or x.shape[0] != 1 or x.numel() == 0:
+        several = x.ndim == 4 and x.shape[0] > 1
+        fix = "take one after the other, x[:1], x[1:2], ..." if several else "call load_image(...)"
+        raise ValueError(f"{name}: expected one picture (1,C,H,W), got {describe(x)}: {fix}")
+    check_finite(x, name)
+
+
+def check_image(x, name="image"):
+    """Refuse what is not one clean image: float (1,C,H,W) in [0,1] (TypeError, ValueError)."""
+    check_batch(x, name)
+    check_range(x, name)
 
 
 def check_pictures(pictures, name="pictures"):
-    """Refuse what is not a batch of pictures: float (N,C,H,W) in [0,1], N of at least 1.
-
-    Raises:
-        TypeError, ValueError: as `check_stack`; ValueError also for values outside [0,1].
-    """
+    """Refuse what is not a batch of clean images: float (N,C,H,W) in [0,1] (TypeError, ValueError)."""
     check_stack(pictures, name)
-    check_range(pictures, name, "divide 8-bit values by 255, or clip")
+    check_range(pictures, name)
 
 
 def check_observation(y, name="y"):
-    """Refuse what cannot be an observation of a picture in [0,1]. Noise may leave [0,1], but not by far.
+    """Refuse what cannot be an observation (1,C,H,W) of an image in [0,1]. Noise may leave [0,1], but not by
+    far.
 
     Raises:
         TypeError, ValueError: as `check_batch`; ValueError also where the root mean square is above 10.
             Single values may be larger: the constant wave of a Fourier transform is.
     """
     check_batch(y, name)
-    size = y.square().mean().sqrt()
+    check_strength(y, name)
+
+
+def check_observations(y, name="y"):
+    """As `check_observation`, for a batch (N,C,H,W): the root mean square is asked of each."""
+    check_stack(y, name)
+    check_strength(y, name)
+
+
+def check_strength(y, name):
+    """Refuse observations whose root mean square is above 10, as on the scale 0..255 (ValueError)."""
+    size = y.detach().square().mean((1, 2, 3)).max().sqrt()
     if size > 10:
         raise ValueError(
             f"{name}: values of about {size:.0f} are far outside [0,1]: divide 8-bit values by 255"
@@ -131,9 +157,7 @@ def check_observation(y, name="y"):
 
 
 def check_target(y, name="y"):
-    """Refuse what a network cannot be fitted to: as `check_observation`, and what is not float32 or is part
-    of a graph of gradients.
-    """
+    """Refuse what no network can be fitted to: as `check_observation`, not float32, or with gradients."""
     check_observation(y, name)
     if y.dtype != torch.float32:
         raise TypeError(
@@ -146,7 +170,7 @@ def check_target(y, name="y"):
 
 
 def check_same_shape(a, b, name_a, name_b):
-    """Refuse two pictures of different shapes (ValueError), and what is no tensor at all (TypeError)."""
+    """Refuse two tensors of different shapes (ValueError), and what is no tensor at all (TypeError)."""
     for value, name in ((a, name_a), (b, name_b)):
         if not isinstance(value, torch.Tensor):
             raise TypeError(f"{name}: expected a tensor, got {describe(value)}")
@@ -155,18 +179,16 @@ def check_same_shape(a, b, name_a, name_b):
 
 
 def check_returned(value, like, name, like_name="its input"):
-    """Refuse what a function of the caller's returned, where it is no finite picture of the shape of `like`
-    (TypeError, ValueError).
-    """
-    check_batch(value, name)
+    """Refuse what a caller's function returned unless it is finite and shaped as `like` (both errors)."""
+    check_stack(value, name)
     check_same_shape(value, like, name, like_name)
 
 
-def check_number(value, name, low=0.0, high=1e18):
-    """The number as Python's own, whose sums do not overflow; refused is what is not a finite real number in
-    [low, high].
+# Numbers, words and switches.
 
-    Beyond 1e18 torch takes no whole numbers.
+
+def check_number(value, name, low=0.0, high=1e18):
+    """The number as Python's own, whose sums do not overflow; beyond 1e18 torch takes no whole numbers.
 
     Raises:
         TypeError: not a number.
@@ -180,8 +202,7 @@ def check_number(value, name, low=0.0, high=1e18):
 
 
 def check_sigma(value, name="sigma", low=0.0):
-    """The noise level as Python's own number, on the scale of pictures in [0,1]; refused is what is not in
-    [low, 1].
+    """The noise level as Python's own number, on the scale of images in [0,1].
 
     Raises:
         TypeError: not a number.
@@ -196,10 +217,45 @@ def check_sigma(value, name="sigma", low=0.0):
     return value
 
 
-def check_integer(value, name, low=0, high=2**63 - 1):
-    """The number as Python's own, whose sums do not overflow; refused is what is no whole number in [low,
-    high] (TypeError, ValueError).
+def check_share(value, name):
+    """The share or probability as Python's own number.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: NaN, negative, or above 1, as in percent.
     """
+    value = check_number(value, name)
+    if value > 1:
+        raise ValueError(
+            f"{name}: expected a share in [0,1], got {value:g}: write {value:g} / 100 for {value:g} percent"
+        )
+    return value
+
+
+def check_angles(values, name):
+    """The angles as Python's own numbers, in degrees from -360 to 360.
+
+    Radians are recognised where all angles lie in [-2 pi, 2 pi] and one is a fraction of pi, such as pi / 4,
+    or three or more are given and one is no multiple of 1/4: together they would span a few degrees only.
+
+    Raises:
+        TypeError: not numbers.
+        ValueError: NaN, out of range, or in radians.
+    """
+    values = [check_number(value, name, low=-360, high=360) for value in values]
+    odd = [value for value in values if 4 * value % 1]
+    turned = [math.degrees(value) * len(values) for value in odd]
+    fraction_of_pi = any(abs(value - round(value)) < 1e-5 * abs(value) for value in turned)
+    if all(abs(value) < 6.2832 for value in values) and (fraction_of_pi or len(values) > 2 and odd):
+        raise ValueError(
+            f"{name}: expected degrees, got {odd[0]:g}, which looks like radians: write "
+            f"math.degrees({odd[0]:g})"
+        )
+    return values
+
+
+def check_integer(value, name, low=0, high=2**63 - 1):
+    """The whole number as Python's own, whose sums do not overflow (else TypeError, ValueError)."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}: expected a whole number, got {describe(value)}")
     if not low <= value <= high:
@@ -209,9 +265,7 @@ def check_integer(value, name, low=0, high=2**63 - 1):
 
 
 def check_flag(value, name):
-    """Refuse what is neither True nor False (TypeError): a number in place of a switch is mostly a setting
-    that slipped.
-    """
+    """Refuse what is neither True nor False (TypeError): a number there is mostly a setting that slipped."""
     if not isinstance(value, bool):
         raise TypeError(f"{name}: expected True or False, got {describe(value)}")
 
@@ -224,8 +278,17 @@ def check_choice(value, choices, name):
         raise ValueError(f"{name}: there is no {value!r}, expected one of {', '.join(choices)}")
 
 
+# Functions, networks and forward models.
+
+
+def check_function(value, name):
+    """Refuse what cannot be called (TypeError)."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name}: expected a function, got {describe(value)}")
+
+
 def check_module(network, name="network", attributes=(), dtypes=(torch.float32,)):
-    """Refuse what is no torch module with weights of these types, or has not these attributes (TypeError,
+    """Refuse what is no torch module with these attributes and weights of these types (TypeError,
     ValueError).
     """
     if not isinstance(network, torch.nn.Module):
@@ -246,9 +309,7 @@ def check_module(network, name="network", attributes=(), dtypes=(torch.float32,)
 
 
 def check_maps(network, inputs, name):
-    """Refuse a network that does not make a picture of such a one (ValueError). It is tried once, on 64 x 64
-    pixels at most.
-    """
+    """Refuse a network that makes no image of one (ValueError): tried once, on 64 x 64 pixels at most."""
     x, *others = inputs
     corner = x[..., :64, :64]
     try:
@@ -265,12 +326,6 @@ def check_maps(network, inputs, name):
         )
 
 
-def check_function(value, name):
-    """Refuse what cannot be called (TypeError)."""
-    if not callable(value) or isinstance(value, type):
-        raise TypeError(f"{name}: expected a function, got {describe(value)}")
-
-
 def check_operator(A):
     """Refuse what is no forward model (TypeError)."""
     if not callable(A) or isinstance(A, type) or not callable(getattr(A, "adjoint", None)):
@@ -280,9 +335,7 @@ def check_operator(A):
 
 
 def pinv_of(A, pinv=None):
-    """The pseudo-inverse of a forward model, or the function that stands in for it (TypeError where there is
-    neither).
-    """
+    """The pseudo-inverse of a forward model, or the function that stands in for it (TypeError if neither)."""
     check_operator(A)
     if pinv is None and not callable(getattr(A, "pinv", None)):
         raise TypeError(
@@ -294,26 +347,27 @@ def pinv_of(A, pinv=None):
     return pinv
 
 
-def check_memory(needed, name, mend):
+# What would take too long or too much memory.
+
+
+def check_memory(needed, name, fix):
     """Refuse to make what takes more bytes than any lesson needs by far (ValueError)."""
     if needed > LARGEST_MEMORY:
         raise ValueError(
             f"{name}: this would need {needed / 1e9:.0f} GB of memory, the most is "
-            f"{LARGEST_MEMORY / 1e9:.0f} GB: {mend}"
+            f"{LARGEST_MEMORY / 1e9:.0f} GB: {fix}"
         )
 
 
 def check_side(shape, smallest, name):
-    """Refuse pictures that are too small for a network, or too large to fit in minutes or memory
-    (ValueError).
-    """
+    """Refuse images too small for a network, or too large to fit in minutes or memory (ValueError)."""
     height, width = shape[-2:]
     if min(height, width) < smallest:
         raise ValueError(
             f"{name}: {height}x{width} pixels are too few, this needs at least {smallest}x{smallest}"
         )
     if max(height, width) > LARGEST_SIDE:
-        mend = "shrink it with load_image(..., max_side=512) or cut a part with crop(x, 512)"
+        fix = "shrink it with load_image(..., max_side=512) or cut a part with crop(x, 512)"
         raise ValueError(
-            f"{name}: {height}x{width} pixels are too many, the most is {LARGEST_SIDE} a side: {mend}"
+            f"{name}: {height}x{width} pixels are too many, the most is {LARGEST_SIDE} a side: {fix}"
         )

@@ -30,7 +30,14 @@ from dil_course import runtime
 from dil_course.figures import show_images
 from dil_course.fitting import run, watch
 from dil_course.from_scratch import deep_image_prior
-from dil_course.signals import add_gaussian, load_image, picture, psnr, save_image
+from dil_course.signals import (
+    add_gaussian,
+    load_image,
+    picture,
+    psnr,
+    save_image,
+    uploaded,
+)
 
 device = runtime.device()
 print(f"PyTorch {torch.__version__} on {device}, profile: {runtime.profile()}")
@@ -160,9 +167,11 @@ upload = ipywidgets.FileUpload(
 upload
 
 # %%
-if upload.value:
-    print("your picture:", upload.value[0].name)
-    own = load_image(bytes(upload.value[0].content), max_side=192).to(device)
+chosen = uploaded(upload)
+if chosen:
+    name, content = chosen
+    print("your picture:", name)
+    own = load_image(content, max_side=192).to(device)
 else:
     print("no picture was chosen: here is a cat")
     own = picture("chelsea", side=128).to(device)

@@ -447,7 +447,7 @@ print("on the brick wall bicubic is better:", loss > 0)
 # %%
 import ipywidgets
 
-from dil_course.signals import load_image, save_image
+from dil_course.signals import load_image, save_image, uploaded
 
 upload = ipywidgets.FileUpload(
     accept="image/*", multiple=False, description="Choose a picture"
@@ -458,10 +458,9 @@ upload
 # Is it a photograph from a telephone, or a JPEG? Then it has noise: keep `noise=0.0125`, as the authors do. Is it a clean drawing? Then put 0.
 
 # %%
+chosen = uploaded(upload)
 own = (
-    load_image(bytes(upload.value[0].content), max_side=256)
-    if upload.value
-    else picture("rocket", side=96)
+    load_image(chosen[1], max_side=256) if chosen else picture("rocket", side=96)
 ).to(device)
 large = await watch(
     zero_shot_sr(own, Downsample(2), noise=0.0125, iterations=iterations, gradual=1),
