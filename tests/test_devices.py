@@ -18,7 +18,8 @@ from dil_course import adaptation, checks, figures, fitting, from_scratch, netwo
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.networks.trained import trained
-from dil_course.signals import corruptions, digits
+from dil_course.signals import corruptions
+from dil_course.signals.digits import jitter, quarter_turns
 
 if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
     pytest.skip("this version of torch cannot pretend a device", allow_module_level=True)
@@ -188,8 +189,8 @@ CALLS = {
     "corrupt": lambda d: [
         corruptions.corrupt(d(drawn_digits()), name, 3) for name in corruptions.CORRUPTIONS
     ],
-    "jitter": lambda d: digits.jitter(d(drawn_digits()), torch.Generator().manual_seed(0)),
-    "quarter_turns": lambda d: digits.quarter_turns(d(drawn_digits()), d(torch.arange(4))),
+    "jitter": lambda d: jitter(d(drawn_digits()), torch.Generator().manual_seed(0)),
+    "quarter_turns": lambda d: quarter_turns(d(drawn_digits()), d(torch.arange(4))),
     # fitting
     "run": lambda d: run(from_scratch.deep_image_prior(d(X), iterations=ITERATIONS), truth=d(X)),
     "run with a truth of the CPU": lambda d: run(

@@ -16,7 +16,7 @@ from dil_course.from_scratch import blind, deep_image_prior, deep_red
 from dil_course.networks import small_skip_network
 from dil_course.signals import picture
 
-ROOMS = ("from_scratch", "risks", "stopping")  # to come: signals, corruptions, adaptation
+ROOMS = ("signals", "from_scratch", "risks", "stopping", "adaptation")
 NAMES = re.compile(r"sigma|noise(?!r)|tau|strongest|weakest")
 WORDS = re.compile(r"^(standard deviation|noise level)")
 OTHERS = {  # what looks like a noise level, and has another unit
