@@ -198,7 +198,8 @@ for weight in (1e-4, 1e-2, 1.0):
     shown[f"weight {weight:g}, {psnr(restored, x):.1f} dB"] = restored
 show_images(
     shown,
-    alt="A blurred, noisy photograph; restorations with grain, with firm edges, and too smooth.",
+    alt="A blurred, noisy photograph; restorations with grain, with firm edges, "
+    "and too smooth.",
 )
 ### END SOLUTION
 
@@ -275,10 +276,19 @@ for letter, run in runs.items():
         f"{letter}: last misfit {run['misfit'][-1]:.3g}, sigma {run['sigma']}, "
         f"adjoint passes: {fits}"
     )
-show_curves({f"run {letter}": run["misfit"] for letter, run in runs.items()}, "iteration", "misfit", log_y=True,
-            alt="Misfit of four runs: A and D grow without end, B and C fall to a floor.")  # fmt: skip
-show_curves({f"run {letter}": runs[letter]["psnr"] for letter in "BC"}, "iteration", "PSNR (dB)",
-            alt="PSNR of runs B and C: both rise for a few iterations, then fall.")  # fmt: skip
+show_curves(
+    {f"run {letter}": run["misfit"] for letter, run in runs.items()},
+    "iteration",
+    "misfit",
+    log_y=True,
+    alt="Misfit of four runs: A and D grow without end, B and C fall to a floor.",
+)
+show_curves(
+    {f"run {letter}": runs[letter]["psnr"] for letter in "BC"},
+    "iteration",
+    "PSNR (dB)",
+    alt="PSNR of runs B and C: both rise for a few iterations, then fall.",
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}

@@ -48,7 +48,10 @@ denoiser = trained("denoiser_gray")
 sigma = 25 / 255
 # One picture like those that it was trained on, and one unlike them.
 photograph, cloth = luma(picture("camera", 48)), ps12.cloth()
-alt = "A part of a photograph, a face; a cloth with narrow slanted stripes; the same with noise."
+alt = (
+    "A part of a photograph, a face; a cloth with narrow slanted stripes; "
+    "the same with noise."
+)
 show_images(
     {
         "photograph": photograph,
@@ -151,7 +154,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "best_gains_answer"}
 def best_gains(parts, divergences, sigma):
     ### BEGIN SOLUTION
-    # n SURE = |sum g r|^2 - 2 sigma^2 sum g div r + n sigma^2. Its slope by g_k is zero where sum_l (r_k, r_l) g_l = sigma^2 div r_k.
+    # n SURE = |sum g r|^2 - 2 sigma^2 sum g div r + n sigma^2.
+    # Its slope by g_k is zero where sum_l (r_k, r_l) g_l = sigma^2 div r_k.
     rows = parts.flatten(1)
     return torch.linalg.solve(rows @ rows.T, sigma**2 * divergences)
     ### END SOLUTION
@@ -465,7 +469,8 @@ def moved(a, b):
 
 show_images(
     {letter: run["estimate"] for letter, run in runs.items()},
-    alt="Four estimates of a page: A, B and C are grainy, D is smooth, and its letters are pale.",
+    alt="Four estimates of a page: A, B and C are grainy, D is smooth, "
+    "and its letters are pale.",
 )
 for letter, r in runs.items():
     with torch.no_grad():
