@@ -12,6 +12,7 @@ else (docs/teaching.md).
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import re
@@ -127,10 +128,8 @@ def end(pid):
     """End a process and its kernel, which has left its process group."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     for process in family:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            pass
 
 
 def grades(course, name, student, failed):

@@ -310,7 +310,7 @@ BROKEN = {
     "floods": (
         lambda: broken(
             with_cell(
-                "for i in range(10**6): print('all work and no play', i)", before="interlaced_adjoint_answer"
+                "for i in range(10**5): print('all work and no play', i)", before="interlaced_adjoint_answer"
             ),
             with_cell("print('x' * 10**8)", before="interlaced_adjoint_answer"),
             with_cell(

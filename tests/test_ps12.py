@@ -276,6 +276,13 @@ def all_windows_at_once(x, sigma, windows, side, generator):
 
 
 @right("adaptation_pairs")
+def one_batch_after_the_other(x, sigma, windows, side, generator):
+    targets = windows_of(x, windows, side)
+    yield np.stack([*(targets + torch.empty_like(targets).normal_(0, sigma, generator=generator))])
+    yield targets
+
+
+@right("adaptation_pairs")
 def window_after_window(x, sigma, windows, side, generator):
     """Noise before the turn is as good as noise after it."""
     sources, targets = [], []
@@ -328,7 +335,42 @@ def still(z, number):
     return z
 
 
+def one_number_for_four_pixels(z, sigma, generator):
+    noise = torch.randn(*z.shape[:2], z.shape[2] // 2, z.shape[3] // 2, generator=generator)
+    return sigma * noise.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+def mirrored_noise(z, sigma, generator):
+    half = noise_like(z, generator)[..., : z.shape[-1] // 2]
+    return sigma * torch.cat([half, half.flip(-1)], -1)
+
+
+def laplacian(z, sigma, generator):
+    share = torch.rand(z.shape, generator=generator) - 0.5
+    return -sigma / math.sqrt(2) * share.sign() * torch.log1p(-2 * share.abs() + 1e-7)
+
+
+def partly_of_all_windows(z, sigma, generator):
+    return sigma * (0.8 * noise_like(z, generator) + 0.6 * noise_like(z[0], generator))
+
+
+def partly_of_all_channels(z, sigma, generator):
+    if z.shape[1] == 1:
+        return sigma * noise_like(z, generator)
+    return sigma * (0.8 * noise_like(z, generator) + 0.6 * noise_like(z[:, :1], generator))
+
+
+def brighter_is_louder(z, sigma, generator):
+    return sigma * noise_like(z, generator) * (0.45 + z)
+
+
 WRONG["adaptation_pairs"] = {
+    "the noise of neighbours is alike": with_noise(one_number_for_four_pixels),
+    "it repeats mirrored or turned": with_noise(mirrored_noise),
+    "two windows have noise that is alike": with_noise(partly_of_all_windows),
+    "the noise of the channels is alike": with_noise(partly_of_all_channels),
+    "it depends on the picture": with_noise(brighter_is_louder),
+    "your sources are turned twice": unturned(lambda z, n: turn(turn(z, n), n)),
     "sources and targets are exchanged": lambda *given: all_windows_at_once(*given)[::-1],
     "your targets are your sources": lambda *given: [all_windows_at_once(*given)[0]] * 2,
     "your targets are noisy, too": noisy_targets,
@@ -365,7 +407,7 @@ WRONG["adaptation_pairs"] = {
         lambda z, s, g: s * noise_like(z, torch.Generator().manual_seed(5))
     ),
     "generators of the same seed give other noise": with_noise(lambda z, s, g: s * torch.randn(z.shape)),
-    "expected two batches of windows": lambda x, s, w, side, g: windows_of(x, w, side),
+    "expected 2 things, (sources, targets)": lambda x, s, w, side, g: windows_of(x, w, side),
     "your batches have the shapes": lambda x, s, w, side, g: [
         part[:3] for part in all_windows_at_once(x, s, w, side, g)
     ],
@@ -435,8 +477,8 @@ WRONG["idbp_round"] = {
         the_round(*given)[0],
         the_round(*given)[1].clamp(0, 1),
     ),
-    "expected two pictures, got one": lambda *given: the_round(*given)[1],
-    "expected two pictures, got 3": lambda *given: [*the_round(*given), 0],
+    "(estimate, projected), got 1 things": lambda *given: the_round(*given)[1],
+    "(estimate, projected), got 3 things": lambda *given: [*the_round(*given), 0],
     "your pictures have the shapes": lambda x, y, A, D, level, sigma: (D(x, level), A(D(x, level))),
     "your function returns None": lambda *given: None,
     "your function stops with": lambda x, y, A, D, level, sigma: D(x, level) + (y - A(D(x, level))),
@@ -549,7 +591,7 @@ WRONG["worth_it"] = {
         lambda d, e: int(torch.where(d < -2 * e, d / e.clamp(min=1e-12), 0.0).argmin())
     ),
     "the choice is one number": judge(lambda d, e, c: (d, e, [0, 1])),
-    "expected three things": judge(lambda d, e, c: (d, e)),
+    "expected 3 things, (differences, errors, chosen)": judge(lambda d, e, c: (d, e)),
     "your function returns None": lambda *given: None,
     "your function stops with": lambda networks, y, sigma, probes, epsilon: networks(y),
 }
@@ -712,3 +754,84 @@ def test_who_changes_a_run_gets_it_whole_again(runs):
 def test_failing_runs_leave_the_trained_network_as_it_is():
     ps12.failing_run("A")
     assert moved(ps12.failing_run("B")["given"], trained("denoiser_gray")) == 0
+
+
+@right("idbp_round")
+def named_as_in_the_library(x, y, A, denoiser, level, sigma):
+    yield (estimate := denoiser(x, sigma=math.hypot(level, sigma)))
+    yield estimate + A.pinv(y) - A.pinv(A(estimate))
+
+
+def judged_by(slope, number=lambda probes: len(probes), limit=2):
+    def answer(networks, y, sigma, probes, epsilon):
+        risks = torch.stack(
+            [
+                (f(y) - y).square().mean()
+                - sigma**2
+                + 2 * sigma**2 * torch.stack([slope(f, y, b[None], epsilon) for b in probes])
+                for f in networks
+            ]
+        )
+        each = risks - risks[0]
+        differences, errors = each.mean(1), each.std(1) / math.sqrt(number(probes))
+        return differences, errors, int(torch.where(differences < -limit * errors, differences, 0).argmin())
+
+    return answer
+
+
+def forward(f, y, b, epsilon):
+    return (b * (f(y + epsilon * b) - f(y))).mean() / epsilon
+
+
+def solved(parts, divergences, sigma):
+    rows = parts.flatten(1)
+    return torch.linalg.solve(rows @ rows.T, sigma**2 * divergences)
+
+
+def padded_by_one(network, gains):
+    def f(x):
+        rest = iter(gains)
+        for module in network:
+            if isinstance(module, nn.Conv2d):
+                weight = module.weight * next(rest)[:, None, None, None]
+                x = nn.functional.conv2d(x, weight, module.bias, padding=1)
+            elif isinstance(module, nn.BatchNorm2d):
+                x = nn.functional.batch_norm(
+                    x, module.running_mean, module.running_var, module.weight, module.bias
+                )
+            else:
+                x = module(x)
+        return x
+
+    return f
+
+
+right("worth_it")(judged_by(lambda f, y, b, e: (b * (f(y + e * b) - f(y - e * b))).mean() / (2 * e)))
+
+# Wrong answers that get no diagnosis of their own, or one that another has as well.
+ALSO_WRONG = {
+    "padding of one everywhere": ("with_gains", padded_by_one),
+    "gains not below zero": ("best_gains", lambda *given: solved(*given).clamp(min=0)),
+    "gains not above one": ("best_gains", lambda *given: solved(*given).clamp(max=1)),
+    "Laplacian noise": ("adaptation_pairs", with_noise(laplacian)),
+    "a step of its own": ("worth_it", judged_by(lambda f, y, b, e: forward(f, y, b, 1e-3))),
+    "five probes": ("worth_it", judged_by(forward, number=lambda probes: 5)),
+    "one error": ("worth_it", judged_by(forward, limit=1)),
+    "three errors": ("worth_it", judged_by(forward, limit=3)),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 77, 2357])
+@pytest.mark.parametrize("name", ALSO_WRONG)
+def test_wrong_answer_is_refused_with_any_seed(name, seed):
+    task, answer = ALSO_WRONG[name]
+    assert getattr(ps12, task)(answer, seed=seed) == 0
+
+
+def test_sources_that_show_something_else_are_not_told_to_be_loud(capsys):
+    def shifted(x, sigma, windows, side, generator):
+        sources, targets = all_windows_at_once(x, sigma, windows, side, generator)
+        return sources.roll(1, 0), targets
+
+    assert ps12.adaptation_pairs(shifted) == 0
+    assert "show something else than your targets" in capsys.readouterr().out

@@ -86,9 +86,38 @@ def by_the_formula(z):
 
 
 @right("entropy_gradient")
-def by_autograd(z):
+def by_the_softmax_matrix(z):
+    p = z.softmax(1)
+    slopes = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    return -(slopes @ (p.log() + 1)[..., None])[..., 0]
+
+
+def of_all(z):
+    return torch.distributions.Categorical(logits=z, validate_args=False).entropy().sum()
+
+
+def backward(z):
     z.requires_grad_()
-    return torch.autograd.grad(torch.distributions.Categorical(logits=z).entropy().sum(), z)[0]
+    of_all(z).backward()
+    return z.grad
+
+
+early = torch.autograd.grad  # as `from torch.autograd import grad` brings it
+AUTOGRAD = {
+    "backward": backward,
+    "grad": lambda z: early(of_all(z.requires_grad_()), z)[0],
+    "functional": lambda z: torch.autograd.functional.jacobian(of_all, z),
+    "func": lambda z: torch.func.grad(of_all)(z),
+    "forward mode": lambda z: torch.func.jacfwd(of_all)(z),
+}
+
+
+@pytest.mark.parametrize("way", AUTOGRAD)
+def test_no_way_of_autograd_passes_and_it_works_afterwards(way, capsys):
+    assert ps13.entropy_gradient(AUTOGRAD[way]) == 0
+    assert "no autograd, please" in capsys.readouterr().out
+    z = torch.randn(2, 3, dtype=torch.float64)
+    assert torch.allclose(AUTOGRAD[way](z.clone()), by_the_formula(z))
 
 
 @right("entropy_gradient")
@@ -193,7 +222,7 @@ WRONG["turned_batch"] = {
     "your numbers begin with one": lambda x: (turned(x)[0], turned(x)[1] + 1),
     "your numbers are degrees": lambda x: (turned(x)[0], turned(x)[1] * 90),
     "your numbers run against the turns": lambda x: (turned(x)[0], (4 - turned(x)[1]) % 4),
-    "expected two things": lambda x: turned(x)[0],
+    "expected 2 things, (turned, numbers)": lambda x: turned(x)[0],
     "your function stops with": lambda x: x.rot90(1, (-1, -1)),
 }
 
@@ -312,3 +341,69 @@ def test_only_run_b_has_the_trained_statistics_and_no_convolution_moves(runs):
         assert {name for name, value in run["moved"].items() if value > 0} <= {
             f"trunk.{k}.{part}" for k in (1, 4, 7, 11) for part in ("weight", "bias")
         }
+
+
+@right("drift")
+def geometric_sums(push, restore, momentum, steps):
+    keep, limit = 1 - restore, push / restore
+    rest = keep * (keep**steps - momentum**steps) / (keep - momentum)
+    return np.array([limit * keep * (1 - keep**steps), limit * (1 - momentum**steps - (1 - momentum) * rest)])
+
+
+@right("turned_batch")
+def by_transposing(x):
+    views = [x]
+    for _ in range(3):
+        views.append(views[-1].mT.flip(-2))
+    return np.concatenate(views), [number for number in range(4) for _ in x]
+
+
+WRONG["mixed_norm"] |= {
+    "the 1e-5 is missing": lambda h, m, v, t, *rest: numbers_known(h, m, v, t, *rest, eps=lambda v: v.sqrt()),
+    "the 1e-5 stands outside": lambda h, m, v, t, *rest: numbers_known(
+        h, m, v, t, *rest, eps=lambda v: v.sqrt() + 1e-5
+    ),
+}
+
+
+def numbers_known(h, mean, variance, trained, scale, shift, eps=lambda v: (v + 1e-5).sqrt(), channels=None):
+    mean = trained * mean + (1 - trained) * h.mean((0, 2, 3))
+    variance = trained * variance + (1 - trained) * h.var((0, 2, 3), correction=0)
+    mean, variance, scale, shift = (v[:, None, None] for v in (mean, variance, scale, shift))
+    normed = scale * (h - mean) / eps(variance) + shift
+    return torch.cat([normed[:, :channels], h[:, channels:]], 1) if channels else normed
+
+
+def of_six(z):
+    p = z.softmax(1)
+    mean = p.sum(0) / 6
+    return (p * p.log()).sum() / 6 - (mean * mean.log()).sum()
+
+
+def turned_with_numbers(x, count=None, gray=False):
+    turned = torch.cat([(x[:, :1] if gray else x).rot90(k, (-2, -1)) for k in range(4)])
+    return turned.expand(-1, x.shape[1], -1, -1), torch.arange(4).repeat_interleave(count or len(x))
+
+
+# Wrong answers that get no diagnosis of their own.
+ALSO_WRONG = {
+    "two channels": ("mixed_norm", lambda *given: numbers_known(*given, channels=2)),
+    "another small number": (
+        "mixed_norm",
+        lambda *given: numbers_known(*given, eps=lambda v: (v + 1e-3).sqrt()),
+    ),
+    "five classes": (
+        "entropy_gradient",
+        lambda z: -z.softmax(1) * (z.log_softmax(1) - 5 * (z.softmax(1) * z.log_softmax(1)).mean(1)[:, None]),
+    ),
+    "six copies": ("disagreement", of_six),
+    "three pictures": ("turned_batch", lambda x: turned_with_numbers(x, count=3)),
+    "gray pictures": ("turned_batch", lambda x: turned_with_numbers(x, gray=True)),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 77, 2357])
+@pytest.mark.parametrize("name", ALSO_WRONG)
+def test_wrong_answer_is_refused_with_any_seed(name, seed):
+    task, answer = ALSO_WRONG[name]
+    assert getattr(ps13, task)(answer, seed=seed) == 0

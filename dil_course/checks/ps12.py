@@ -1,6 +1,5 @@
 """Checks of problem set 12: adapting a trained denoiser to one picture."""
 
-import copy
 import functools
 import math
 
@@ -10,7 +9,7 @@ from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.adaptation import free
-from dil_course.checks.tasks import Wrong, call, choose, failing, close, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, parts, task, tensor
 from dil_course.fitting import Engine
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.zero_shot_sr import turn, turn_back
@@ -45,9 +44,7 @@ def _small_networks(draw):
                 *(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU()),
                 nn.Conv2d(4, 2, 3, padding=1),
             ),
-            nn.Sequential(
-                *(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()), nn.Conv2d(3, 3, 3, padding=1)
-            ),
+            nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()), nn.Conv2d(3, 3, 1)),
         )
         for network in stacks:
             for module in network:
@@ -77,7 +74,9 @@ def _gained(
         if isinstance(module, nn.Conv2d):
             waiting = next(gains)
             weight = module.weight if behind else weighted(module.weight, waiting)
-            x = F.conv2d(x, weight, None if module.bias is None else bias(module.bias, waiting), padding=1)
+            x = F.conv2d(
+                x, weight, None if module.bias is None else bias(module.bias, waiting), padding=module.padding
+            )
         elif isinstance(module, nn.BatchNorm2d):
             x = F.batch_norm(
                 x,
@@ -261,10 +260,12 @@ def best_gains(answer, seed):
             0.7 * shared + 0.5 * torch.randn(count, channels, 9, 8, generator=draw, dtype=torch.float64)
         )
         numbers = parts[0].numel()
-        divergences = numbers * (0.3 + 0.5 * torch.rand(count, generator=draw, dtype=torch.float64))
         rows = parts.flatten(1)
         inner, power = rows @ rows.T, sigma**2
-        right = torch.linalg.solve(inner, power * divergences)
+        # One gain above one and one below zero: who keeps them between is not right.
+        right = torch.tensor([1.4, -0.3, 0.5], dtype=torch.float64)[:count]
+        right = right + 0.2 * torch.rand(count, generator=draw, dtype=torch.float64)
+        divergences = inner @ right / power
         derive = (
             "write SURE of f as a function of g. It is a parabola: where is its derivative zero?",
             "|sum g_k r_k|^2 - 2 sigma^2 sum g_k div r_k, up to a constant. The derivative by g_k mixes r_k "
@@ -374,6 +375,7 @@ def adaptation_pairs(answer, seed):
         elsewhere = {
             "your targets are turned, your sources are not": _cut(x, windows, side, lambda z, number: z),
             "sources and targets are turned in different directions": _cut(x, windows, side, turn_back),
+            "your sources are turned twice": _cut(x, windows, side, lambda z, n: turn(turn(z, n), n)),
         }
         _look_at_noise(sources, right, sigma, windows, elsewhere)
         if torch.equal(later, sources):
@@ -399,20 +401,10 @@ def _cut(x, windows, side, turning=turn):
 
 
 def _two_batches(given, count):
-    if isinstance(given, torch.Tensor) and given.ndim == 5 and len(given) == 2:
-        given = tuple(given)
-    if given is None:
-        raise Wrong("your function returns None", "is there a `return` at its end?")
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise Wrong(
-            "expected two batches of windows",
-            "what does the network get, and what should it make of that?",
-            "return sources, targets",
-        )
     # A list of windows (1,C,side,side) will do as well.
     batches = [
         _joined([tensor(one) for one in part]) if isinstance(part, list) and part else tensor(part)
-        for part in given
+        for part in parts(given, "sources, targets")
     ]
     if batches[0].shape != batches[1].shape or batches[0].ndim != 4 or len(batches[0]) != count:
         shapes = " and ".join(str(tuple(part.shape)) for part in batches)
@@ -502,6 +494,8 @@ def _look_at_noise(sources, right, sigma, windows, elsewhere):
         for says, wrong in elsewhere.items():
             if (sources - wrong).std() < 1.7 * sigma:
                 raise Wrong(says, *together)
+        if _correlation(noise, right).abs() > 0.3:
+            raise Wrong("your sources show something else than your targets", *together)
     strengths = {
         "sigma is squared in your noise": (
             sigma**2,
@@ -561,8 +555,46 @@ def _look_at_noise(sources, right, sigma, windows, elsewhere):
             "its standard deviation should be sigma",
             "sigma * torch.randn(...)",
         )
-    if (noise / noise.std()).pow(4).mean() < 2.4:  # 3 for a Gaussian, 1.8 for a uniform distribution
+    noise = noise / noise.std()
+    _look_at_what_noise_shares(noise, right, fresh)
+    if abs(noise.pow(4).mean() - 3) > 0.6:  # 1.8 for a uniform distribution, 6 for a Laplacian
         raise Wrong("your noise is not Gaussian", "the denoiser was trained on Gaussian noise", "torch.randn")
+
+
+def _look_at_what_noise_shares(noise, right, fresh):
+    """Raise Wrong where numbers of the noise (N,C,H,W) know of one another, or of the windows."""
+    one_each = ("one fresh random number for each number of the windows", fresh[-1])
+    if _correlation(noise.abs(), right).abs() > 0.15:
+        says = "your noise is stronger in some places than in others: it depends on the picture"
+        raise Wrong(says, "its standard deviation is sigma in dark and in bright places", fresh[-1])
+    shifted = [(down, across) for down in range(4) for across in range(-3, 4) if down or across > 0]
+    for shift in shifted:
+        rest = noise[..., shift[0] :, max(shift[1], 0) : noise.shape[-1] + min(shift[1], 0)]
+        first = noise[
+            ..., : noise.shape[-2] - shift[0], max(-shift[1], 0) : noise.shape[-1] - max(shift[1], 0)
+        ]
+        if _correlation(first, rest).abs() > 0.12:
+            raise Wrong(
+                "the noise of neighbours is alike", "is one random number used in several pixels?", *one_each
+            )
+    for says, other in {
+        "your noise is symmetric: it repeats mirrored or turned": (
+            noise.flip(-1),
+            noise.flip(-2),
+            noise.flip(-1, -2),
+        ),
+        "the noise of the channels is alike": tuple(noise.roll(k, 1) for k in range(1, noise.shape[1])),
+    }.items():
+        if any(_correlation(noise, again).abs() > 0.12 for again in other):
+            raise Wrong(says, *one_each)
+    pairs = noise.flatten(1) @ noise.flatten(1).T / noise[0].numel()
+    if pairs.fill_diagonal_(0).abs().max() > 0.35:
+        raise Wrong("two windows have noise that is alike", *fresh)
+
+
+def _correlation(a, b):
+    a, b = a - a.mean(), b - b.mean()
+    return (a * b).mean() / (a.std() * b.std())
 
 
 @task(points=2)
@@ -576,11 +608,11 @@ def idbp_round(answer, seed):
         ("kernel and scale 2", BlurDownsample(gaussian_kernel(5, (1.1, 0.6), angle=30), 2), 0.04),
     ):
         level = 0.05 + 0.04 * torch.rand((), generator=draw).item()
-        x = torch.rand(1, 1, 16, 18, generator=draw, dtype=torch.float64)
+        x = 1.6 * torch.rand(1, 1, 16, 18, generator=draw, dtype=torch.float64) - 0.3
         y = A(torch.rand(1, 1, 16, 18, generator=draw, dtype=torch.float64)) + 0.2
 
-        def denoiser(z, told):
-            return z - 8 * told * torch.tanh(z - 0.5 * z.roll(1, -1) - 0.4 * z.roll(1, -2))
+        def denoiser(y, sigma):  # named as those of the library
+            return y - 8 * sigma * torch.tanh(y - 0.5 * y.roll(1, -1) - 0.4 * y.roll(1, -2))
 
         right = _round(x, y, A, denoiser, math.hypot(level, sigma))
         tell = (
@@ -633,6 +665,17 @@ def idbp_round(answer, seed):
                 project[2],
             ),
             "the second picture is not back-projected": ((estimate, estimate), *project),
+            "both are the back-projected picture": (
+                right[1:] * 2,
+                "does something change the denoised one in place?",
+                "`+=` changes the tensor that it is applied to, under all of its names",
+                project[2],
+            ),
+            "the denoised picture is clipped to [0,1]": (
+                _projected(estimate.clamp(0, 1), y, A),
+                "the noise of y was not clipped, and x may leave [0,1]",
+                "leave out the clamp",
+            ),
             "the two pictures are exchanged": (
                 right[::-1],
                 "first the denoised one, then the back-projected one",
@@ -651,28 +694,23 @@ def idbp_round(answer, seed):
         }
         mistakes = {says: (torch.cat(pictures), *hints) for says, (pictures, *hints) in mistakes.items()}
         given = call(answer, x, y, A, denoiser, level, sigma)
-        if given is None:
-            raise Wrong("your function returns None", "is there a `return` at its end?")
-        both = ("the denoised one, and the same after the back-projection", "return estimate, projected")
-        if isinstance(given, tuple | list):
-            if len(given) != 2:
-                raise Wrong(f"expected two pictures, got {len(given)}", *both)
-            pictures = [tensor(picture) for picture in given]
-            if any(picture.numel() != x.numel() for picture in pictures):
-                shapes = " and ".join(str(tuple(picture.shape)) for picture in pictures)
-                raise Wrong(
-                    f"your pictures have the shapes {shapes}",
-                    f"both are as large as x: {tuple(x.shape)}",
-                    "return estimate, projected",
-                )
-            given = torch.stack([picture.reshape(x.shape[1:]) for picture in pictures])
-        elif tensor(given).numel() == x.numel():
-            raise Wrong("expected two pictures, got one", *both)
+        pictures = [tensor(picture) for picture in parts(given, "estimate, projected")]
+        if any(picture.numel() != x.numel() for picture in pictures):
+            shapes = " and ".join(str(tuple(picture.shape)) for picture in pictures)
+            raise Wrong(
+                f"your pictures have the shapes {shapes}",
+                f"both are as large as x: {tuple(x.shape)}",
+                "return estimate, projected",
+            )
+        given = torch.stack([picture.reshape(x.shape[1:]) for picture in pictures])
         match(name, given, torch.cat(right), mistakes, project)
 
 
 def _round(x, y, A, denoiser, told):
-    estimate = denoiser(x, told)
+    return _projected(denoiser(x, told), y, A)
+
+
+def _projected(estimate, y, A):
     return estimate, estimate + A.pinv(y - A(estimate))
 
 
@@ -691,14 +729,11 @@ def worth_it(answer, seed):
         risks = _risks_of(networks, y, sigma, probes, epsilon)
         right = _judged(risks)
         given = call(answer, networks, y, sigma, probes, epsilon)
-        if not isinstance(given, tuple | list) or len(given) != 3:
-            says = (
-                "your function returns None"
-                if given is None
-                else "expected three things: differences, errors, choice"
-            )
-            raise Wrong(says, "is there a `return` at its end?", "return differences, errors, chosen")
-        differences, errors, chosen = given
+        differences, errors, chosen = parts(given, "differences, errors, chosen")
+        # A difference to both sides of y measures the same derivative, with a smaller error.
+        central = _judged(_risks_of(networks, y, sigma, probes, epsilon, both_sides=True))
+        if close(tensor(differences), central[0]) and close(tensor(errors), central[1]):
+            right = central
         match(
             f"{kind}: differences",
             differences,
@@ -741,9 +776,10 @@ _CHOICE_HINTS = (
 def _candidates(kind, seed):
     """The trained network and three adapted ones, drawn until the probes judge them as `kind` says."""
     draw = runtime.generator(seed, f"candidates: {kind}")
+    count, channels, epsilon = {"clear": (5, 1, 1e-3), "chance": (8, 1, 1e-3)}.get(kind, (6, 2, 3e-2))
     for _ in range(4000):
-        y = torch.rand(1, 1, 7, 8, generator=draw, dtype=torch.float64)
-        probes = probe(torch.zeros(5, 1, 7, 8, dtype=torch.float64), draw)
+        y = torch.rand(1, channels, 7, 8 // channels, generator=draw, dtype=torch.float64)
+        probes = probe(torch.zeros(count, *y.shape[1:], dtype=torch.float64), draw)
         own = (0.3 + 0.5 * torch.rand(4, generator=draw, dtype=torch.float64)).tolist()
         other = (0.5 * torch.randn(4, generator=draw, dtype=torch.float64)).tolist()
         orders = [torch.randperm(56, generator=draw) for _ in own]
@@ -751,14 +787,17 @@ def _candidates(kind, seed):
             functools.partial(_mixed, a=a, c=c, order=order)
             for a, c, order in zip(own, other, orders, strict=True)
         ]
-        risks = _risks_of(networks, y, 0.4, probes, 1e-3)
+        risks = _risks_of(networks, y, 0.4, probes, epsilon)
         differences, errors, chosen = _judged(risks)
         least = int(differences.argmin())
         first = int((differences < -2 * errors).int().argmax())
         surest = int((differences[1:] / errors[1:]).argmin()) + 1
         found = {
             "clear": chosen == least == surest and first != least and differences.argmax() > 0,
-            "a surer one is worse": 0 < chosen == least == first != surest,
+            # between two and three errors: who asks for three takes the surer one
+            "a surer one is worse": 0 < chosen == least == first != surest
+            and differences[least] > -3 * errors[least]
+            and differences[surest] < -3 * errors[surest],
             "a less clear one looks better": chosen not in (0, least),
             "chance": chosen == 0 and least > 0 and differences[least] < -errors[least],
         }[kind]
@@ -766,7 +805,7 @@ def _candidates(kind, seed):
             differences[1:] / errors[1:] + 2
         ).abs()  # no candidate so near to the limit that rounding decides
         if found and sizes.min() > 0.05 and differences.sort().values.diff().min() > 1e-3:
-            return networks, y, 0.4, probes, 1e-3
+            return networks, y, 0.4, probes, epsilon
     raise RuntimeError(f"no candidates of the kind {kind!r}")
 
 
@@ -775,12 +814,18 @@ def _mixed(z, a, c, order):
     return a * z + 0.1 + c * torch.tanh(z.flatten(1)[:, order].view(z.shape) - 0.4)
 
 
-def _risks_of(networks, y, sigma, probes, epsilon, price=2.0, power=2):
+def _risks_of(networks, y, sigma, probes, epsilon, price=2.0, power=2, both_sides=False):
     """SURE (networks, probes)."""
     rows = []
     for f in networks:
         output = f(y)
-        slopes = torch.stack([(b * (f(y + epsilon * b) - output)).mean() / epsilon for b in probes[:, None]])
+        slopes = torch.stack(
+            [
+                (b * (f(y + epsilon * b) - (f(y - epsilon * b) if both_sides else output))).mean()
+                / (epsilon * (1 + both_sides))
+                for b in probes[:, None]
+            ]
+        )
         rows.append((output - y).square().mean() - sigma**2 + price * sigma**power * slopes)
     return torch.stack(rows)
 
@@ -994,7 +1039,10 @@ def _adapt(network, y, told, rate, iterations, draw, training=False, truth=None)
 @task(points=4)
 def causes(answer, seed):
     """Task 6: `answer` is a dictionary that names the cause of each failing run."""
-    weights = "compare the weights in run['given'] with those of trained('denoiser_gray'), and with those in run['adapted']"
+    weights = (
+        "compare the weights in run['given'] with those of trained('denoiser_gray'), "
+        "and with those in run['adapted']"
+    )
     statistics = "look at run['adapted'].training, and at the running_mean of its batch norms"
     noise = "compute the standard deviation of y - truth, or estimate_sigma(y)"
     refutations = {

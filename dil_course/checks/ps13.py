@@ -1,11 +1,13 @@
 """Checks of problem set 13: adapting a classifier to its input."""
 
+import contextlib
+
 import torch
 
 from dil_course import runtime
 from dil_course.adaptation.statistics import MixedNorm, mix_statistics
 from dil_course.adaptation.tent import entropy
-from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
+from dil_course.checks.tasks import call, choose, failing, match, parts, task, tensor
 from dil_course.networks.trained import trained
 from dil_course.signals.corruptions import corrupt
 from dil_course.signals.digits import digits
@@ -37,12 +39,20 @@ def mixed_norm(answer, seed):
     present statistics.
     """
     draw = runtime.generator(seed, "activations")
-    h = 1 + 2 * torch.rand(3, 2, 3, 4, generator=draw, dtype=torch.float64)
-    h[:, 1] += torch.arange(3.0)[:, None, None]
-    mean, variance, scale, shift = (
-        0.3 + torch.rand(2, generator=draw, dtype=torch.float64) for _ in range(4)
-    )
-    weight = 0.6 + 0.3 * torch.rand((), generator=draw).item()
+    for shape in ((3, 2, 3, 4), (1, 3, 5, 2)):
+        h = 1 + 2 * torch.rand(shape, generator=draw, dtype=torch.float64)
+        h[:, 1] += torch.arange(float(shape[2]))[:, None]
+        mean, variance, scale, shift = (
+            0.3 + torch.rand(shape[1], generator=draw, dtype=torch.float64) for _ in range(4)
+        )
+        weight = 0.6 + 0.3 * torch.rand((), generator=draw).item()
+        _look_at_mixed_norm(answer, h, mean, variance, weight, scale, shift)
+    # A channel that says next to nothing: here it shows where the 1e-5 stands.
+    h[:, 0], variance[0] = mean[0] + 0.1, 2e-5
+    _look_at_mixed_norm(answer, h, mean, variance, weight, scale, shift)
+
+
+def _look_at_mixed_norm(answer, h, mean, variance, weight, scale, shift):
     old, spread, wide, added = (values[:, None, None] for values in (mean, variance, scale, shift))
 
     def mixed(over=(0, 2, 3), weight=weight, correction=0):
@@ -88,6 +98,16 @@ def mixed_norm(answer, seed):
             "a standard deviation has the unit of h",
             "take the root of the variance",
         ),
+        "the 1e-5 stands outside of the root": (
+            (h - both[0]) / (both[1].sqrt() + 1e-5) * wide + added,
+            "what becomes of a channel that hardly varies?",
+            "sqrt(v + 1e-5): first add, then take the root",
+        ),
+        "the 1e-5 is missing": (
+            _norm(h, *both, wide, added, eps=0),
+            "what becomes of a channel that hardly varies?",
+            "sqrt(v + 1e-5): first add, then take the root",
+        ),
         "scale and shift are missing": (
             _norm(h, *both, 1, 0),
             "a norm has two learned numbers a channel",
@@ -111,7 +131,7 @@ def mixed_norm(answer, seed):
         "subtract, divide by the root, scale, shift",
     )
     match(
-        "mixed norm",
+        f"mixed norm, {tuple(h.shape)}",
         call(answer, h, mean, variance, weight, scale, shift),
         _norm(h, *both, wide, added),
         mistakes,
@@ -123,7 +143,35 @@ def mixed_norm(answer, seed):
 @task(points=3)
 def entropy_gradient(answer, seed):
     """Task 2: `answer(logits)` is the gradient (N,K) of each picture's entropy with respect to its logits."""
-    logits = 2 * torch.randn(4, 5, generator=runtime.generator(seed, "logits"), dtype=torch.float64)
+    draw = runtime.generator(seed, "logits")
+    for shape in ((4, 5), (3, 7)):
+        logits = 2 * torch.randn(shape, generator=draw, dtype=torch.float64)
+        with _no_autograd():
+            given = call(answer, logits)
+        _look_at_gradient(given, logits)
+
+
+@contextlib.contextmanager
+def _no_autograd():
+    """Refuse backward, grad, and what is made of them: all end in one function of torch. Forward mode has
+    another.
+    """
+
+    def refuse(*given, **named):
+        raise RuntimeError("no autograd, please: the task is to derive the gradient by hand")
+
+    places = [(torch.autograd, "_engine_run_backward"), (torch.autograd.forward_ad, "make_dual")]
+    before = [getattr(*place) for place in places]
+    for place in places:
+        setattr(*place, refuse)
+    try:
+        yield
+    finally:
+        for place, function in zip(places, before, strict=True):
+            setattr(*place, function)
+
+
+def _look_at_gradient(given, logits):
     p = logits.softmax(1)
     total = entropy(logits)[:, None]
     right = -p * (p.log() + total)
@@ -149,7 +197,7 @@ def entropy_gradient(answer, seed):
             *chain,
         ),
         "this is the gradient of the mean over the pictures": (
-            right / 4,
+            right / len(logits),
             "one entropy a picture, and its own gradient",
             "do not divide by N",
         ),
@@ -159,19 +207,24 @@ def entropy_gradient(answer, seed):
             "torch.log",
         ),
         "this pulls towards the most likely class: cross-entropy, not entropy": (
-            p - torch.nn.functional.one_hot(p.argmax(1), 5),
+            p - torch.nn.functional.one_hot(p.argmax(1), p.shape[1]),
             "no label is chosen in an entropy",
             *chain,
         ),
     }
     hints = ("H = - sum_j p_j log p_j, and p = softmax(z)", *chain)
-    match("gradient", call(answer, logits), right, mistakes, hints)
+    match(f"gradient, {len(logits)} pictures", given, right, mistakes, hints)
 
 
 @task(points=2)
 def disagreement(answer, seed):
     """Task 3: `answer(logits)` is the entropy of the mean of B answers, less the mean of their entropies."""
-    logits = 2 * torch.randn(6, 4, generator=runtime.generator(seed, "answers"), dtype=torch.float64)
+    draw = runtime.generator(seed, "answers")
+    for shape in ((6, 4), (3, 7)):
+        _look_at_disagreement(answer, 2 * torch.randn(shape, generator=draw, dtype=torch.float64))
+
+
+def _look_at_disagreement(answer, logits):
     p = logits.softmax(1)
     of_mean = -(p.mean(0) * p.mean(0).log()).sum()
     mean_of = entropy(logits).mean()
@@ -212,22 +265,19 @@ def turned_batch(answer, seed):
     """Task 4: `answer(pictures)` is (turned, numbers): all pictures unturned, then all by one quarter turn,
     and so on; and their numbers.
     """
-    x = torch.rand(3, 1, 4, 4, generator=runtime.generator(seed, "pictures"), dtype=torch.float64)
-    numbers = torch.arange(4).repeat_interleave(3)
+    draw = runtime.generator(seed, "pictures")
+    for shape in ((3, 1, 4, 4), (2, 3, 5, 5)):
+        _look_at_turned(answer, torch.rand(shape, generator=draw, dtype=torch.float64))
+
+
+def _look_at_turned(answer, x):
+    numbers = torch.arange(4).repeat_interleave(len(x))
 
     def all_of(turn):
         return torch.cat([turn(k) for k in range(4)])
 
     right = all_of(lambda k: x.rot90(k, (-2, -1)))
-    given = call(answer, x)
-    given = list(given) if isinstance(given, tuple | list) else [given]
-    if len(given) != 2:
-        raise Wrong(
-            "expected two things: the pictures, and their numbers",
-            "a question without its answer teaches nothing",
-            "return turned, numbers",
-        )
-    pictures, labels = (tensor(part) for part in given)
+    pictures, labels = (tensor(part) for part in parts(call(answer, x), "turned, numbers"))
     look = ("show what you return", "rot90(k, (-2, -1)) turns anticlockwise")
     mistakes = {
         "you turn clockwise": (all_of(lambda k: x.rot90(-k, (-2, -1))), *look),
@@ -247,7 +297,7 @@ def turned_batch(answer, seed):
     match("turned", pictures, right, mistakes, look)
     wrong = {
         "your numbers repeat 0, 1, 2, 3 along the batch, and the pictures do not": (
-            torch.arange(4).repeat(3),
+            torch.arange(4).repeat(len(x)),
             "which pictures come first?",
             "repeat_interleave",
         ),
@@ -269,7 +319,7 @@ def turned_batch(answer, seed):
 
 
 def _drifts(push, restore, momentum, steps, keep=None, follow_first=True, exchange=False):
-    """The mean ways of student and teacher from the trained weight, as in task 5; each change is a mistake."""
+    """How far student and teacher go in the mean, as in task 5; each change is a mistake."""
     student = teacher = 0.0
     keep = 1 - restore if keep is None else keep
     share = momentum if exchange else 1 - momentum
@@ -287,7 +337,7 @@ def drift(answer, seed):
     the mean.
     """
     draw = runtime.generator(seed, "drifts")
-    for restore, momentum, steps in ((0.1, 0.9, 7), (0.03, 0.97, 40)):
+    for restore, momentum, steps in ((0.1, 0.8, 7), (0.03, 0.95, 40), (0.2, 0.6, 1)):
         push = 0.01 + 0.02 * torch.rand((), generator=draw).item()
         right = _drifts(push, restore, momentum, steps)
         order = (

@@ -185,6 +185,8 @@ def parts(given, names):
     Raises:
         Wrong: it is nothing of the kind, or another number of parts.
     """
+    if given is None:
+        raise Wrong("your function returns None", "is there a `return` at its end?", f"return {names}")
     count = len(names.split(", "))
     if isinstance(given, torch.Tensor | np.ndarray):
         given = list(given) if given.ndim else given
@@ -345,8 +347,8 @@ def _factor(given, right, tolerance):
                     "your logarithm has another base",
                     f"log, log2, log10: which one is asked for, base {base} or e?",
                 )
-    if right.numel() < 4:
-        return None  # any number is some multiple of any other
+    if right.numel() < 4 or abs(factor - 1) < 0.01:
+        return None  # any number is some multiple of any other, and 1.0001 times tells nothing
     says = f"your result is {factor:.4g} times what is asked for, in all its numbers"
     return says, "which factor is the same for all of them? a mean in place of a sum, a norm, a sigma?"
 

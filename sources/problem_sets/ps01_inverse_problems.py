@@ -25,9 +25,8 @@ from dil_course.checks import ps01
 from dil_course.figures import show_curves, show_images
 from dil_course.signals import Blur, add_gaussian, gaussian_kernel, picture, psnr
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings.
+torch.set_num_threads(1)
 x = picture("camera", side=64)
 
 # %% [markdown]
@@ -64,6 +63,7 @@ def interlaced_adjoint(y, kernel):
 
 
 # %% nbgrader={"grade": true, "grade_id": "interlaced_adjoint", "points": 3}
+from dil_course.checks import ps01
 
 ps01.interlaced_adjoint(interlaced_adjoint)
 ### BEGIN HIDDEN TESTS
@@ -143,7 +143,8 @@ ps01.psnr_of_noise(psnr_of_noise, seed=2357)
 for sigma in (5, 25, 80):
     measured = psnr(add_gaussian(x, sigma / 255), x)
     print(
-        f"sigma {sigma}: formula {float(psnr_of_noise(sigma)):.2f} dB, measured {measured:.2f} dB"
+        f"sigma {sigma}: formula {float(psnr_of_noise(sigma)):.2f} dB, measured "
+        f"{measured:.2f} dB"
     )
 ### END SOLUTION
 
@@ -197,7 +198,8 @@ for weight in (1e-4, 1e-2, 1.0):
     shown[f"weight {weight:g}, {psnr(restored, x):.1f} dB"] = restored
 show_images(
     shown,
-    alt="A blurred, noisy photograph; restorations with grain, with firm edges, and too smooth.",
+    alt="A blurred, noisy photograph; restorations with grain, with firm edges, "
+    "and too smooth.",
 )
 ### END SOLUTION
 
@@ -271,12 +273,22 @@ for cause, meaning in ps01.CAUSES.items():
 for letter, run in runs.items():
     fits = passes_dot_product_test(run["A"], run["adjoint"], run["y"].shape)
     print(
-        f"{letter}: last misfit {run['misfit'][-1]:.3g}, sigma {run['sigma']}, adjoint passes: {fits}"
+        f"{letter}: last misfit {run['misfit'][-1]:.3g}, sigma {run['sigma']}, "
+        f"adjoint passes: {fits}"
     )
-show_curves({f"run {letter}": run["misfit"] for letter, run in runs.items()}, "iteration", "misfit", log_y=True,
-            alt="Misfit of four runs: A and D grow without end, B and C fall to a floor.")  # fmt: skip
-show_curves({f"run {letter}": runs[letter]["psnr"] for letter in "BC"}, "iteration", "PSNR (dB)",
-            alt="PSNR of runs B and C: both rise for a few iterations, then fall.")  # fmt: skip
+show_curves(
+    {f"run {letter}": run["misfit"] for letter, run in runs.items()},
+    "iteration",
+    "misfit",
+    log_y=True,
+    alt="Misfit of four runs: A and D grow without end, B and C fall to a floor.",
+)
+show_curves(
+    {f"run {letter}": runs[letter]["psnr"] for letter in "BC"},
+    "iteration",
+    "PSNR (dB)",
+    alt="PSNR of runs B and C: both rise for a few iterations, then fall.",
+)
 ### END SOLUTION
 
 # %% nbgrader={"solution": true, "grade_id": "causes_answer"}

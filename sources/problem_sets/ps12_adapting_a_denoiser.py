@@ -41,18 +41,17 @@ from dil_course.signals import (
     psnr,
 )
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
-denoiser = trained(
-    "denoiser_gray"
-)  # called with a picture and its noise level: denoiser(y, sigma)
+# For such small pictures a second thread costs more than it brings.
+torch.set_num_threads(1)
+# Called with a picture and its noise level: denoiser(y, sigma)
+denoiser = trained("denoiser_gray")
 sigma = 25 / 255
-photograph, cloth = (
-    luma(picture("camera", 48)),
-    ps12.cloth(),
-)  # like the pictures that it was trained on, and unlike them
-alt = "A part of a photograph, a face; a cloth with narrow slanted stripes; the same with noise."
+# One picture like those that it was trained on, and one unlike them.
+photograph, cloth = luma(picture("camera", 48)), ps12.cloth()
+alt = (
+    "A part of a photograph, a face; a cloth with narrow slanted stripes; "
+    "the same with noise."
+)
 show_images(
     {
         "photograph": photograph,
@@ -99,6 +98,7 @@ def with_gains(network, gains):
 
 
 # %% nbgrader={"grade": true, "grade_id": "with_gains", "points": 3}
+from dil_course.checks import ps12
 
 ps12.with_gains(with_gains)
 ### BEGIN HIDDEN TESTS
@@ -117,7 +117,8 @@ ps12.with_gains(with_gains, seed=2357)
 ### BEGIN SOLUTION
 for what in ("all", "norm", "gain", "low-rank"):
     print(
-        f"{what:9} {count(free(denoiser, what)):7} numbers learn; the picture has {cloth.numel()} pixels"
+        f"{what:9} {count(free(denoiser, what)):7} numbers learn; the picture has "
+        f"{cloth.numel()} pixels"
     )
 noisy, louder = add_gaussian(cloth, sigma), free(denoiser, "gain")
 for conv, follower in zip(louder.body, louder.body[1:]):
@@ -129,10 +130,12 @@ with torch.no_grad():
             noisy, sigma
         )
         print(
-            f"{'training' if mode else 'evaluation'} mode: the result changes by {255 * change.square().mean().sqrt():.3f} gray levels"
+            f"{'training' if mode else 'evaluation'} mode: the result changes by "
+            f"{255 * change.square().mean().sqrt():.3f} gray levels"
         )
 print(
-    "In training mode the batch norm divides each channel by its own spread, and so by the gain. Nothing is left of it."
+    "In training mode the batch norm divides each channel by its own spread, and so "
+    "by the gain. Nothing is left of it."
 )
 ### END SOLUTION
 
@@ -151,7 +154,8 @@ print(
 # %% nbgrader={"solution": true, "grade_id": "best_gains_answer"}
 def best_gains(parts, divergences, sigma):
     ### BEGIN SOLUTION
-    # n SURE = |sum g r|^2 - 2 sigma^2 sum g div r + n sigma^2. Its slope by g_k is zero where sum_l (r_k, r_l) g_l = sigma^2 div r_k.
+    # n SURE = |sum g r|^2 - 2 sigma^2 sum g div r + n sigma^2.
+    # Its slope by g_k is zero where sum_l (r_k, r_l) g_l = sigma^2 div r_k.
     rows = parts.flatten(1)
     return torch.linalg.solve(rows @ rows.T, sigma**2 * divergences)
     ### END SOLUTION
@@ -183,7 +187,8 @@ for name, x in {"photograph": photograph, "cloth": cloth}.items():
         parts = torch.cat([guess(y) for guess in guesses])
         divergences = torch.stack([divergence(guess, y, probes=4) for guess in guesses])
         print(
-            f"{name}: y {psnr(y, x):.2f} dB, denoiser {psnr(denoiser(y, sigma), x):.2f} dB"
+            f"{name}: y {psnr(y, x):.2f} dB, denoiser "
+            f"{psnr(denoiser(y, sigma), x):.2f} dB"
         )
     for told in (sigma / 2, sigma, 2 * sigma):
         gains = best_gains(parts, divergences, told)
@@ -194,7 +199,8 @@ for name, x in {"photograph": photograph, "cloth": cloth}.items():
             f"  PSNR {psnr(mixture, x):.2f} dB",
         )
 print(
-    "The gains grow with the square of what SURE was told: a quarter and four times. Half leaves most of the noise in; twice takes four times the noise off."
+    "The gains grow with the square of what SURE was told: a quarter and four times. "
+    "Half leaves most of the noise in; twice takes four times the noise off."
 )
 ### END SOLUTION
 
@@ -246,7 +252,8 @@ with torch.no_grad():
     restored = denoiser(y, sigma)
     share = ((restored - cloth) * (y - cloth)).mean() / (y - cloth).square().mean()
     print(
-        f"y {psnr(y, cloth):.2f} dB; trained network {psnr(restored, cloth):.2f} dB, share of the noise left in: {share:.2f}"
+        f"y {psnr(y, cloth):.2f} dB; trained network {psnr(restored, cloth):.2f} dB, "
+        f"share of the noise left in: {share:.2f}"
     )
 for name, source in {
     "its own result": restored,
@@ -271,10 +278,13 @@ for name, source in {
         rest = adapted(y, sigma) - cloth
         share = (rest * (y - cloth)).mean() / (y - cloth).square().mean()
         print(
-            f"pairs from {name:14}: {psnr(cloth + rest, cloth):.2f} dB, share of the noise left in: {share:.2f}"
+            f"pairs from {name:14}: {psnr(cloth + rest, cloth):.2f} dB, share of the "
+            f"noise left in: {share:.2f}"
         )
 print(
-    "With y as the target the fresh noise is to go, and the other one to stay. Nobody can tell them apart in the sum, so it learns to take off half of what it sees."
+    "With y as the target the fresh noise is to go, and the other one to stay. "
+    "Nobody can tell them apart in the sum, so it learns to take off half of what it "
+    "sees."
 )
 ### END SOLUTION
 
@@ -335,10 +345,12 @@ for A in (Downsample(2), ByAdjoint(2)):
         print(f"{type(A).__name__:10} sigma {255 * strength:2.0f} / 255: start {start:.2f} dB, denoised {psnr(estimate, photograph):.2f} dB,",
               f"back-projected {psnr(x, photograph):.2f} dB, A x - y at most {(A(x) - y).abs().max():.1g}")  # fmt: skip
 print(
-    "Without noise the back-projection is right by definition. With noise it puts the noise of y in, and the denoised picture is the better one."
+    "Without noise the back-projection is right by definition. With noise it puts "
+    "the noise of y in, and the denoised picture is the better one."
 )
 print(
-    "The adjoint points the right way, and goes a quarter of it: it spreads each number over four pixels. A descent takes many steps; here is one a round."
+    "The adjoint points the right way, and goes a quarter of it: it spreads each "
+    "number over four pixels. A descent takes many steps; here is one a round."
 )
 ### END SOLUTION
 
@@ -415,11 +427,14 @@ with torch.no_grad():
         print(f"{name}: iteration {list(kept)[chosen]} is chosen")
         for iteration, difference, error, truth in zip(kept, differences, errors, true):
             print(
-                f"   iteration {iteration:2}: difference {1e4 * difference:6.2f} with error {1e4 * error:.2f}, truth {1e4 * truth:6.2f}   (all times 10^-4)"
+                f"   iteration {iteration:2}: difference {1e4 * difference:6.2f} with "
+                f"error {1e4 * error:.2f}, truth {1e4 * truth:6.2f}   (all times "
+                "10^-4)"
             )
 print("Without a copy all four would be one network: the last one.")
 print(
-    "On the picture that the networks learned from, the judge praises what is worse, and is sure of it. On the second picture he is right."
+    "On the picture that the networks learned from, the judge praises what is worse, "
+    "and is sure of it. On the second picture he is right."
 )
 ### END SOLUTION
 
@@ -454,19 +469,25 @@ def moved(a, b):
 
 show_images(
     {letter: run["estimate"] for letter, run in runs.items()},
-    alt="Four estimates of a page: A, B and C are grainy, D is smooth, and its letters are pale.",
+    alt="Four estimates of a page: A, B and C are grainy, D is smooth, "
+    "and its letters are pale.",
 )
 for letter, r in runs.items():
     with torch.no_grad():
         before = psnr(denoiser(r["y"], sigma), r["truth"])
     print(f"{letter}: PSNR {psnr(r['estimate'], r['truth']) - before:+.2f} dB; SURE {1e4 * r['said'][-1]:.0f} x 10^-4; told {255 * r['told']:.0f}, measured {255 * (r['y'] - r['truth']).std():.0f},",
-          f"estimated from y {255 * estimate_sigma(r['y']):.0f}; weights: given to trained {moved(r['given'], denoiser):.3f}, adapted to given {moved(r['adapted'], r['given']):.3f};",
+          f"estimated from y {255 * estimate_sigma(r['y']):.0f}; weights: given to "
+          f"trained {moved(r['given'], denoiser):.3f}, adapted to given "
+          f"{moved(r['adapted'], r['given']):.3f};",
           f"training mode: {r['adapted'].training}")  # fmt: skip
 print(
-    "A, C and D can be found in the networks, without the truth. For B there is a hint: a squared error below zero, by far. The noise level from y alone is no proof here:"
+    "A, C and D can be found in the networks, without the truth. For B there is a "
+    "hint: a squared error below zero, by far. The noise level from y alone is no "
+    "proof here:"
 )
 print(
-    "the letters make it too large. It says that 40 is too much, and that 25 is too little."
+    "the letters make it too large. It says that 40 is too much, and that 25 is too "
+    "little."
 )
 ### END SOLUTION
 

@@ -29,9 +29,8 @@ from dil_course.networks.trained import trained
 from dil_course.signals.corruptions import corrupt
 from dil_course.signals.digits import digits, jitter
 
-torch.set_num_threads(
-    1
-)  # for such small pictures a second thread costs more than it brings
+# For such small pictures a second thread costs more than it brings.
+torch.set_num_threads(1)
 pictures, labels = digits("test")
 network = trained("digits")
 
@@ -68,6 +67,7 @@ def mixed_norm(h, mean, variance, trained, scale, shift):
 
 
 # %% nbgrader={"grade": true, "grade_id": "mixed_norm", "points": 3}
+from dil_course.checks import ps13
 
 ps13.mixed_norm(mixed_norm)
 ### BEGIN HIDDEN TESTS
@@ -100,10 +100,13 @@ show_curves(
     curves,
     "weight of the trained statistics",
     "wrong (%)",
-    "One curve that rises from the left; one that is highest at the left end, and has its valley inside.",
+    "One curve that rises from the left; one that is highest at the left end, and "
+    "has its valley inside.",
 )
 print(
-    "A batch of 64 knows its own statistics: no trained ones are wanted. A single picture has no variance in the last norm, which then says nothing. A little of the trained statistics is enough, and far better than either alone."
+    "A batch of 64 knows its own statistics: no trained ones are wanted. A single "
+    "picture has no variance in the last norm, which then says nothing. A little of "
+    "the trained statistics is enough, and far better than either alone."
 )
 ### END SOLUTION
 
@@ -144,13 +147,17 @@ show_curves(
     {"push on z": (z.tolist(), push.tolist())},
     "z",
     "minus the gradient",
-    "A curve that is zero in the middle and at both ends, with a valley at minus one and a half and a hill at one and a half.",
+    "A curve that is zero in the middle and at both ends, with a valley at minus one "
+    "and a half and a hill at one and a half.",
 )
 print(
-    f"strongest at z = {z[push.argmax()]:.1f}, where p = {z[push.argmax()].sigmoid():.2f}"
+    f"strongest at z = {z[push.argmax()]:.1f}, where p = "
+    f"{z[push.argmax()].sigmoid():.2f}"
 )
 print(
-    "The undecided are not pushed at all, the half certain most, towards what they believe already. The certain are left alone, right or wrong: TENT never corrects a certain mistake."
+    "The undecided are not pushed at all, the half certain most, towards what they "
+    "believe already. The certain are left alone, right or wrong: TENT never "
+    "corrects a certain mistake."
 )
 ### END SOLUTION
 
@@ -202,10 +209,12 @@ with torch.no_grad():
     )
     right = network(spoiled).argmax(1) == labels[:100]
 print(
-    f"named rightly: {disagreements[right].mean():.2f}, named wrongly: {disagreements[~right].mean():.2f}"
+    f"named rightly: {disagreements[right].mean():.2f}, named wrongly: "
+    f"{disagreements[~right].mean():.2f}"
 )
 print(
-    "Disagreement is a warning that needs no label, and what MEMO makes smaller, besides the entropy of each answer."
+    "Disagreement is a warning that needs no label, and what MEMO makes smaller, "
+    "besides the entropy of each answer."
 )
 ### END SOLUTION
 
@@ -245,10 +254,12 @@ with torch.no_grad():
     wrong = trained("digits_rotation").turn_logits(turned).argmax(1) != numbers
 for digit in range(10):
     print(
-        f"digit {digit}: {100 * wrong[labels.repeat(4) == digit].float().mean():4.1f} % of its turns are named wrongly"
+        f"digit {digit}: {100 * wrong[labels.repeat(4) == digit].float().mean():4.1f} "
+        "% of its turns are named wrongly"
     )
 print(
-    "The 0 and the 8 look alike upside down, so half of their answers are luck. (The 5 is a surprise.) There the steps push at random: the practice can do harm."
+    "The 0 and the 8 look alike upside down, so half of their answers are luck. (The "
+    "5 is a surprise.) There the steps push at random: the practice can do harm."
 )
 ### END SOLUTION
 
@@ -295,16 +306,20 @@ for restore in (0.01, 0.1):
         f"teacher, restore {restore}": (steps, [way[1] for way in ways]),
     }
     print(
-        f"restore {restore}: after 5000 steps {drift(0.01, restore, 0.99, 5000)[0]:.4f}, formula push (1 - r) / r = {0.01 * (1 - restore) / restore:.4f}"
+        f"restore {restore}: after 5000 steps "
+        f"{drift(0.01, restore, 0.99, 5000)[0]:.4f}, formula push (1 - r) / r = "
+        f"{0.01 * (1 - restore) / restore:.4f}"
     )
 show_curves(
     curves,
     "step",
     "way from the trained value",
-    "Four curves that rise and level off: two at about one, later for the teacher, two at about a tenth.",
+    "Four curves that rise and level off: two at about one, later for the teacher, "
+    "two at about a tenth.",
 )
 print(
-    "At rest d = (1 - r)(d + push). So the way is bounded by about push / r: ten times the push is held by ten times the share."
+    "At rest d = (1 - r)(d + push). So the way is bounded by about push / r: ten "
+    "times the push is held by ten times the share."
 )
 ### END SOLUTION
 
@@ -327,7 +342,8 @@ for cause, meaning in ps13.CAUSES.items():
 for letter, r in runs.items():
     late = error(torch.cat(r["logits"])[-100:], torch.cat(r["labels"])[-100:])
     print(f"{letter}: {late:.0f} % of the last 100 wrong; {len(r['batches'][0])} to a batch, of the classes {sorted(set(r['labels'][0].tolist()))};",
-          f"entropy {r['entropy'][0]:.2f}, at last {r['entropy'][-1]:.2f}; largest mean of a normed channel {r['normed'][0].mean((0, 2, 3)).abs().max():.2f};",
+          f"entropy {r['entropy'][0]:.2f}, at last {r['entropy'][-1]:.2f}; largest "
+          f"mean of a normed channel {r['normed'][0].mean((0, 2, 3)).abs().max():.2f};",
           f"convolutions moved by {max(value for name, value in r['moved'].items() if name == 'trunk.0.weight'):.2f}")  # fmt: skip
 show_curves(
     {letter: r["entropy"] for letter, r in runs.items() if len(r["entropy"]) < 50},
