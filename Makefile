@@ -1,6 +1,7 @@
 # make lab        open the course in JupyterLab (the first time: install it into .venv, nothing outside this folder)
 # make test       run every test: the library, the lessons, the repository itself; two at a time, each on one thread
 # make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
+# make sources    put what was edited in notebooks/ or solutions/ into sources/, then build those (LESSONS as above)
 # make book       make the web book of lessons, problem sets and pages: book/_build/html/index.html
 # make doctor     say what this machine has, and how to mend what is missing
 
@@ -16,7 +17,7 @@ INSTALL = $(RUN) -m pip install --quiet $(PIP_EXTRA) --constraint constraints.tx
 # JupyterLab refuses to run as root, as in a container, unless told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test notebooks book doctor
+.PHONY: lab test notebooks sources book doctor
 
 lab: $(VENV)/lab-installed
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
@@ -28,6 +29,9 @@ test: $(VENV)/test-installed
 
 notebooks: $(VENV)/test-installed
 	$(RUN) sources/build.py $(LESSONS)
+
+sources: $(VENV)/test-installed
+	$(RUN) sources/build.py --from-notebooks $(LESSONS)
 
 book: $(VENV)/book-installed
 	$(RUN) -m sphinx -E -W --keep-going -q -c book -d book/_build/doctrees . book/_build/html

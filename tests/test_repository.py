@@ -11,7 +11,6 @@ import build
 import nbformat
 import pytest
 import yaml
-from jupytext import TextFileContentsManager
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -70,27 +69,6 @@ def test_converting_twice_gives_the_same_ids_and_equal_cells_get_different_ones(
     source.write_text("# %%\n1\n\n# %%\n1\n\n# %% [markdown]\n# 1\n", encoding="utf-8")
     first, second = ([cell.id for cell in build.convert(source).cells] for _ in range(2))
     assert first == second and len(set(first)) == 3
-
-
-def test_saving_a_notebook_in_jupyterlab_writes_its_source(tmp_path):
-    (tmp_path / "jupytext.toml").write_bytes((build.ROOT / "jupytext.toml").read_bytes())
-    source = tmp_path / "sources" / "lessons" / "00_a.py"
-    source.parent.mkdir(parents=True)
-    source.write_bytes(SOURCES[0].read_bytes())
-    notebook = build.convert(source)
-    path = tmp_path / "notebooks" / "00_a.ipynb"
-    path.parent.mkdir()
-    build.write(notebook, path)
-
-    manager = TextFileContentsManager(root_dir=str(tmp_path))
-    model = manager.get("notebooks/00_a.ipynb")
-    assert [cell.source for cell in model["content"].cells] == [cell.source for cell in notebook.cells]
-    model["content"].cells[0].source += "\n\nAn edit."
-    manager.save(model, "notebooks/00_a.ipynb")
-
-    edited = SOURCES[0].read_text(encoding="utf-8")
-    last_line = "# " + notebook.cells[0].source.splitlines()[-1] + "\n"
-    assert source.read_text(encoding="utf-8") == edited.replace(last_line, last_line + "#\n# An edit.\n", 1)
 
 
 @pytest.mark.parametrize("fault", ["error", "size"])
