@@ -2,7 +2,9 @@
 versions agree.
 """
 
+import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -11,12 +13,17 @@ import build
 import nbformat
 import pytest
 import yaml
+from conftest import COLLECTED, SLOW
+from copies import make
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 SOURCES = sorted(build.SOURCES.glob("*.py"))
+SETS = sorted(build.PROBLEM_SETS.glob("ps*.py"))
+TESTS = build.ROOT / "tests"
 NOTEBOOKS = sorted(build.NOTEBOOKS.glob("*.ipynb"))
 CHECK = "nbval-check-output"
+WORKERS = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -232,6 +239,75 @@ def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
     ]:
         assert not due - found, f"add a {kind} for: {sorted(due - found)}"
         assert not found - due, f"without its lesson, remove the {kind} for: {sorted(found - due)}"
+
+
+# Style
+
+
+@pytest.mark.parametrize("command", ["check", "format --diff"])
+def test_style_is_what_ruff_makes_of_it(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command.split(), "--quiet", "."],
+        cwd=build.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"run: ruff {command.split()[0]} .\n{done.stdout[:5000]}{done.stderr}"
+
+
+@pytest.mark.parametrize("source", [*SOURCES, *SETS], ids=lambda path: path.stem)
+def test_lines_of_code_in_cells_fit_beside_a_list_of_files(source):
+    # Ruff does not look: the text of a lesson stands in comments, of any length.
+    limit = tomllib.loads((source.parent / "ruff.toml").read_text(encoding="utf-8"))["line-length"]
+    assert limit == 88
+    wide = [
+        line
+        for cell in code_cells(build.convert(source))
+        for line in cell.source.splitlines()
+        if len(line) > limit
+    ]
+    assert not wide, f"{source.name}: split these lines, at most {limit} characters:\n" + "\n".join(wide)
+
+
+# What the two test commands run
+
+
+def command_of(target):
+    """The words of the command that `make` would run last for this target."""
+    done = make(build.ROOT, "--dry-run", target)
+    return shlex.split(done.stdout.replace("\\\n", " ").splitlines()[-1])
+
+
+def test_make_test_runs_everything_and_make_check_all_but_what_is_slow():
+    (program, *test), (_, *check) = (command_of(target)[4:] for target in ("test", "check"))
+    assert program.endswith("python") and test[:2] == check[:2] == ["-m", "pytest"]
+    assert test[2:] == [*WORKERS, "--nbval-lax", "--nbval-current-env", "tests", "notebooks"]
+    assert check[2:] == [*WORKERS, "-m", "not slow", "tests"]
+    options = tomllib.loads((build.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    assert options["ini_options"]["addopts"] == "-ra --strict-markers"
+
+
+def test_every_test_that_is_written_is_collected(pytestconfig):
+    collected = pytestconfig.stash[COLLECTED]
+    names = {name for path, name in collected if path.name == "test_repository.py"}
+    assert {"test_every_test_that_is_written_is_collected"} <= names
+    modules = {path for path, _ in collected if path.suffix == ".py"}
+    whole = len(modules) > 1 and not any(argument.endswith(".py") for argument in pytestconfig.args)
+    for path in sorted(TESTS.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        written = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+        }
+        assert not written or path.name.startswith("test_"), f"{path.name}: pytest does not look here"
+        if whole or path in modules:
+            missing = written - {name for where, name in collected if where == path}
+            assert not missing, f"{path.name}: pytest does not collect {sorted(missing)}"
+
+
+def test_what_make_check_leaves_out_exists():
+    assert not [name for name in SLOW if not (TESTS / name).is_file()]
 
 
 # Versions and imports
