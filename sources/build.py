@@ -114,19 +114,10 @@ def generate(name, course, release):
         course: folder that holds solutions/NAME/NAME.ipynb.
         release: folder to write to.
     """
-    path = os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ["PATH"]]
-    )  # nbgrader calls alembic by its name
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--force", "--create"]
-        command += [
-            f"--course-dir={course}",
-            f"--CourseDirectory.release_directory={scratch}",
-            f"--db=sqlite:///{scratch}/gradebook.db",
-        ]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True
-        )
+        command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--force", "--no-db"]
+        command += [f"--course-dir={course}", f"--CourseDirectory.release_directory={scratch}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise ValueError(f"nbgrader could not make {name}:\n{done.stderr}")
         notebook = nbformat.read(Path(scratch) / name / f"{name}.ipynb", as_version=4)
