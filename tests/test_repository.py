@@ -13,7 +13,7 @@ import build
 import nbformat
 import pytest
 import yaml
-from conftest import COLLECTED, SLOW
+from conftest import COLLECTED, LONG, SLOW, SLOW_TESTS
 from copies import make
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -306,8 +306,10 @@ def test_every_test_that_is_written_is_collected(pytestconfig):
             assert not missing, f"{path.name}: pytest does not collect {sorted(missing)}"
 
 
-def test_what_make_check_leaves_out_exists():
-    assert not [name for name in SLOW if not (TESTS / name).is_file()]
+def test_the_names_of_what_make_check_leaves_out_exist():
+    written = "\n".join(path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py"))
+    assert not [name for name in [*SLOW, *LONG] if not (TESTS / name).is_file()]
+    assert not [name for name in SLOW_TESTS if f"\ndef {name}(" not in written]
 
 
 # Versions and imports
