@@ -39,8 +39,8 @@ SLOW_TESTS = [
     "test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error",
     "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
 ]
-# The order of `make test`: what takes long goes first, so that both workers end together. Marking, which starts
-# two processes of its own, runs beside the notebooks and not beside tests of how soon a page answers.
+# The order of `make test`: what takes long goes first, so that both workers end together. Marking, which
+# starts two processes of its own, runs beside the notebooks and not beside tests of how soon a page answers.
 LONG = [
     "test_problem_sets.py",
     "test_adaptation.py",
