@@ -109,7 +109,6 @@ def test_check_cells_store_true_verdicts_and_no_raw_numbers(path):
 @each_notebook
 def test_stored_outputs_are_clean(path):
     notebook = read(path)
-    assert path.stat().st_size < build.LARGEST
     assert notebook.metadata.kernelspec.name == "python3"
     assert "widgets" not in notebook.metadata
     for cell in code_cells(notebook):
@@ -122,6 +121,17 @@ def test_stored_outputs_are_clean(path):
                 r"/(home|root|Users|tmp)/|" + re.escape(str(build.ROOT)), str(output.get("text", ""))
             )
             assert not own_folder, f"an output names a folder of the author's machine:\n{output.text}"
+
+
+def test_notebooks_are_small_enough_to_open_quickly():
+    assert build.LARGEST == 1_500_000
+    paths = [
+        path
+        for folder in (build.NOTEBOOKS, build.SOLUTIONS, build.EXERCISES)
+        for path in folder.glob("**/*.ipynb")
+    ]
+    large = {path.name: path.stat().st_size for path in paths if path.stat().st_size > build.LARGEST}
+    assert len(paths) > 30 and not large, f"make the figures smaller: {large}"
 
 
 @each_notebook
@@ -253,6 +263,16 @@ def test_style_is_what_ruff_makes_of_it(command):
         text=True,
     )
     assert done.returncode == 0, f"run: ruff {command.split()[0]} .\n{done.stdout[:5000]}{done.stderr}"
+
+
+def test_ruff_is_asked_for_what_the_readme_promises():
+    ruff = tomllib.loads((build.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
+    assert ruff["line-length"] == 110 and ruff["extend-exclude"] == ["*.ipynb"]
+    assert {"E", "F", "W", "I", "B"} <= set(ruff["lint"]["select"])
+    for files, rules in {"": ruff["lint"]["ignore"], **ruff["lint"]["per-file-ignores"]}.items():
+        assert not {"E", "E501", "F", "F401", "F811"} & set(rules) - {
+            "E501" if "sources" in files else None
+        }, files
 
 
 @pytest.mark.parametrize("source", [*SOURCES, *SETS], ids=lambda path: path.stem)
