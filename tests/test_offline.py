@@ -18,7 +18,9 @@ OFFLINE = build.ROOT / "tests" / "offline"
 ATTEMPTS = {
     "an address": "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)",
     "an IPv6 address": "import socket; socket.socket(socket.AF_INET6).connect(('2001:db8::1', 80))",
-    "a datagram": "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
+    "a datagram": (
+        "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))"
+    ),
     "a name": "import socket; socket.getaddrinfo('example.org', 443)",
     "an old call for a name": "import socket; socket.gethostbyname('example.org')",
     "the web": "import urllib.request; urllib.request.urlopen('https://example.org', timeout=5)",

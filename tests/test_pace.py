@@ -25,7 +25,7 @@ def clock(monkeypatch):
 
 
 def pauses(clock, costs, share=0.01, delay=0.0):
-    """Seconds between the end of one drawing and the start of the next; each takes as long as `costs` says."""
+    """Seconds between the end of a drawing and the start of the next; each takes as long as `costs` says."""
     drawn, ended, found = pace.Pace(share, delay), clock.now, []
     for cost in costs:
         began = []
