@@ -1,13 +1,16 @@
 # make lab        open the course in JupyterLab (the first time: install it into .venv, nothing outside this folder)
+# make check      the quick tests, while you work: library, style, sources; no notebook runs, no browser, no marking
 # make test       run every test: the library, the lessons, the repository itself; two at a time, each on one thread
 # make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
+# make sources    put what was edited in notebooks/ or solutions/ into sources/, then build those (LESSONS as above)
 # make book       make the web book of lessons, problem sets and pages: book/_build/html/index.html
 # make doctor     say what this machine has, and how to mend what is missing
 
-PYTHON    ?= python3
-PIP_EXTRA ?=
-LAB_FLAGS ?=
-LESSONS   ?=
+PYTHON     ?= python3
+PIP_EXTRA  ?=
+LAB_FLAGS  ?=
+TEST_FLAGS ?=
+LESSONS    ?=
 
 VENV   := .venv
 RUN    := $(VENV)/bin/python
@@ -16,18 +19,28 @@ INSTALL = $(RUN) -m pip install --quiet $(PIP_EXTRA) --constraint constraints.tx
 # JupyterLab refuses to run as root, as in a container, unless told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test notebooks book doctor
+.PHONY: lab check test notebooks sources book doctor
 
 lab: $(VENV)/lab-installed
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
 
 # A processor with wider registers sums in another order, and short runs drift to other pictures: tests use AVX2 everywhere.
 # The folder on PYTHONPATH shuts the network off in every Python process: the whole course works offline.
+# Modules run in the order of tests/conftest.py, longest first, so that no core idles at the end.
+PYTEST = PYTHONPATH="$(CURDIR)/tests/offline" DIL_PROFILE=quick OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 \
+  $(RUN) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+check: $(VENV)/test-installed
+	$(PYTEST) -m "not slow" $(TEST_FLAGS) tests
+
 test: $(VENV)/test-installed
-	PYTHONPATH=$(CURDIR)/tests/offline DIL_PROFILE=quick OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 $(RUN) -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks
+	$(PYTEST) --nbval-lax --nbval-current-env $(TEST_FLAGS) tests notebooks
 
 notebooks: $(VENV)/test-installed
 	$(RUN) sources/build.py $(LESSONS)
+
+sources: $(VENV)/test-installed
+	$(RUN) sources/build.py --from-notebooks $(LESSONS)
 
 book: $(VENV)/book-installed
 	$(RUN) -m sphinx -E -W --keep-going -q -c book -d book/_build/doctrees . book/_build/html

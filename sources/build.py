@@ -1,22 +1,23 @@
 """Build the notebooks from their sources: convert, run, tidy, write.
 
-    python sources/build.py            every lesson and every problem set
-    python sources/build.py 01 ps03    only those whose names start so
+    python sources/build.py                      every lesson and every problem set
+    python sources/build.py 01 ps03              only those whose names start so
+    python sources/build.py --from-notebooks 01  first put what was edited in the notebooks into the sources
 
 A lesson is edited as text in sources/lessons/NN_topic.py; notebooks/NN_topic.ipynb is made from it.
 A problem set is edited in sources/problem_sets/psNN_topic.py, with its solutions; solutions/ is made from it,
 and exercises/ from solutions/ by nbgrader, which takes the solutions out. What is written depends on the
 source alone, apart from the outputs, so that a difference between two commits is one that somebody made.
+Nothing that somebody typed into a notebook is overwritten: the build refuses and names the cells (edits.py).
 """
 
-import hashlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
+import edits
 import jupytext
 import nbformat
 from nbclient import NotebookClient
@@ -41,11 +42,8 @@ def convert(source):
     text.
     """
     notebook = jupytext.read(source, fmt="py:percent")
-    seen = Counter()
-    for cell in notebook.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
-        seen[digest] += 1
-        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    for cell, name in zip(notebook.cells, edits.ids(notebook.cells), strict=True):
+        cell.id = name
         kept = {key: cell.metadata[key] for key in ("tags", "nbgrader") if cell.metadata.get(key)}
         if "nbgrader" in kept:
             kept["nbgrader"] = role(kept["nbgrader"])
@@ -93,7 +91,7 @@ def tidy(notebook):
 
 
 def write(notebook, path):
-    """Write the notebook, unless it holds an error or is too large."""
+    """Write the notebook, unless it holds an error, is too large, or would overwrite what somebody typed."""
     for cell in notebook.cells:
         if any(output.output_type == "error" for output in cell.get("outputs", [])):
             raise ValueError(f"{path.name}: a cell ends in an error, so nothing is written:\n{cell.source}")
@@ -103,6 +101,8 @@ def write(notebook, path):
         raise ValueError(
             f"{path.name}: {size / 1e6:.1f} MB, the limit is {LARGEST / 1e6} MB: make its figures smaller"
         )
+    edits.protect(path, notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -114,62 +114,65 @@ def generate(name, course, release):
         course: folder that holds solutions/NAME/NAME.ipynb.
         release: folder to write to.
     """
-    path = os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ["PATH"]]
-    )  # nbgrader calls alembic by its name
     with tempfile.TemporaryDirectory() as scratch:
-        command = [
-            sys.executable,
-            "-m",
-            "nbgrader",
-            "generate_assignment",
-            name,
-            "--force",
-            "--create",
-            f"--course-dir={course}",
-        ]
-        command += [
-            f"--CourseDirectory.release_directory={release}",
-            f"--db=sqlite:///{scratch}/gradebook.db",
-        ]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True
-        )
-    if done.returncode:
-        raise ValueError(f"nbgrader could not make {name}:\n{done.stderr}")
-    target = Path(release) / name / f"{name}.ipynb"
-    target.chmod(0o644)
-    notebook = nbformat.read(target, as_version=4)
+        command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--force", "--no-db"]
+        command += [f"--course-dir={course}", f"--CourseDirectory.release_directory={scratch}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"nbgrader could not make {name}:\n{done.stderr}")
+        notebook = nbformat.read(Path(scratch) / name / f"{name}.ipynb", as_version=4)
     notebook.metadata = METADATA
-    write(notebook, target)
+    write(notebook, Path(release) / name / f"{name}.ipynb")
 
 
-def build_lesson(source):
-    write(tidy(execute(convert(source), NOTEBOOKS)), NOTEBOOKS / f"{source.stem}.ipynb")
+def targets(source):
+    """The notebooks that are made from this source; the first is the one that holds all its text."""
+    if source.parent == SOURCES:
+        return [NOTEBOOKS / f"{source.stem}.ipynb"]
+    return [folder / source.stem / f"{source.stem}.ipynb" for folder in (SOLUTIONS, EXERCISES)]
 
 
-def build_problem_set(source):
-    folder = SOLUTIONS / source.stem
-    folder.mkdir(parents=True, exist_ok=True)
-    write(tidy(execute(convert(source), folder)), folder / f"{source.stem}.ipynb")
-    generate(source.stem, ROOT, EXERCISES)
+def build(source):
+    """Build what is made from this source."""
+    first, *exercise = targets(source)
+    first.parent.mkdir(parents=True, exist_ok=True)
+    write(tidy(execute(convert(source), first.parent)), first)
+    if exercise:
+        generate(source.stem, ROOT, EXERCISES)
 
 
-def main(names):
-    """Build what is named, or all."""
-    sources = dict.fromkeys(sorted(SOURCES.glob("*.py")), build_lesson)
-    sources |= dict.fromkeys(sorted(PROBLEM_SETS.glob("ps*.py")), build_problem_set)
+def took_edits(source):
+    """Put the edits of a source's notebook into the source, and say whether there were any."""
+    before = source.read_text(encoding="utf-8")
+    edits.carry(source, targets(source)[0])
+    taken = before != source.read_text(encoding="utf-8")
+    print(f"{source.relative_to(ROOT)}: {'took the edits of its notebook' if taken else 'nothing to take'}")
+    return taken
+
+
+def main(names, from_notebooks=False):
+    """Build what is named, or all.
+
+    With `from_notebooks`, first put the edits of the notebooks into their sources, and build only those.
+    """
+    sources = [*sorted(SOURCES.glob("*.py")), *sorted(PROBLEM_SETS.glob("ps*.py"))]
     for name in names:
         if not any(source.stem.startswith(name) for source in sources):
             raise ValueError(f"no lesson and no problem set starts with {name!r}")
-    for source, build in sources.items():
-        if not names or source.stem.startswith(tuple(names)):
-            print(source.relative_to(ROOT), flush=True)
-            build(source)
+    wanted = [source for source in sources if not names or source.stem.startswith(tuple(names))]
+    if from_notebooks:
+        wanted = [source for source in wanted if took_edits(source)]
+    for source in wanted:  # before anything is run
+        for path in targets(source):
+            edits.protect(path, convert(source))
+    for source in wanted:
+        print(source.relative_to(ROOT), flush=True)
+        build(source)
 
 
 if __name__ == "__main__":
+    given = sys.argv[1:]
     try:
-        main(sys.argv[1:])
+        main([name for name in given if name != "--from-notebooks"], "--from-notebooks" in given)
     except (ValueError, CellExecutionError) as problem:
         sys.exit(f"build.py: {problem}")

@@ -21,7 +21,10 @@ import pytest
 
 ARTIFACTS = pathlib.Path(__file__).parents[1] / "artifacts"
 TOKEN = "browsertest"
-QUIET = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+QUIET = (
+    "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
+    "--disable-sync"
+)
 # Pixels as a data URL: compared as text, they say whether a picture on the page has changed.
 PIXELS = """image => {
     const canvas = document.createElement("canvas");
@@ -252,7 +255,7 @@ def iteration(cell):
 
 
 def wait_for_live_picture(cell):
-    """Wait until the live picture of this cell has been drawn and then drawn otherwise; returns its locator."""
+    """Wait until the live picture of this cell has been drawn and has then changed; returns its locator."""
     live = cell.locator("img.widget-image").first
     live.wait_for(timeout=240_000)
     wait_until(lambda: len(live.evaluate(PIXELS)) > 100, "the first live picture")

@@ -1,6 +1,7 @@
-"""Settings of all tests."""
+"""Settings of all tests: what `make check` leaves out, and in which order modules run."""
 
 import hypothesis
+import pytest
 import torch
 
 # The same examples on every run, and no deadline: a busy machine is not a fault of the library.
@@ -11,3 +12,57 @@ hypothesis.settings.load_profile("course")
 
 # The tensors of these tests are small: more threads only wait for each other.
 torch.set_num_threads(1)
+
+# What `make check` leaves out, apart from the notebooks and from tests that are marked slow or browser:
+# modules that start other programs, and tests that compute for 7 seconds or more.
+SLOW = [
+    "test_marking.py",
+    "test_browser_lessons.py",
+    "test_book.py",
+    "test_containers.py",
+    "test_browser.py",
+    "test_make.py",
+    "test_live_view.py",
+    "test_eyes_and_hands.py",
+    "test_class_of_thirty.py",
+    "test_offline.py",
+]
+SLOW_TESTS = [
+    "test_a_process_that_is_killed_goes_on",
+    "test_a_run_that_died_twice_ends_with_the_same_numbers",
+    "test_calibration_curve_is_the_true_error_plus_the_variance",
+    "test_exercise_is_what_nbgrader_makes_of_the_solution",
+    "test_deep_red_and_total_variation_hold_the_fall_after_the_peak",
+    "test_memory_is_kept_from_iteration_to_iteration",
+    "test_narrow_deep_decoder_needs_no_stopping_where_the_skip_network_does",
+    "test_quality_is_the_textbooks",
+    "test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error",
+    "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
+]
+# The order of `make test`: what takes long goes first, so that both workers end together. Marking, which
+# starts two processes of its own, runs beside the notebooks and not beside tests of how soon a page answers.
+LONG = [
+    "test_problem_sets.py",
+    "test_adaptation.py",
+    "test_self_supervised.py",
+    "test_answers.py",
+    "test_misuse.py",
+    "test_risks.py",
+]
+ORDER = [SLOW[0], "a notebook", *SLOW[1:], *LONG]
+COLLECTED = pytest.StashKey()
+
+
+def place(item):
+    name = item.path.name if item.path.suffix == ".py" else "a notebook"
+    return ORDER.index(name) if name in ORDER else len(ORDER)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m and -k take their choice
+def pytest_collection_modifyitems(config, items):
+    config.stash[COLLECTED] = {(item.path, getattr(item, "originalname", item.name)) for item in items}
+    for item in items:
+        slow = item.path.name in SLOW or getattr(item, "originalname", None) in SLOW_TESTS
+        if slow or item.get_closest_marker("browser"):
+            item.add_marker("slow")
+    items.sort(key=place)

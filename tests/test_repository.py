@@ -2,7 +2,9 @@
 versions agree.
 """
 
+import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -11,13 +13,17 @@ import build
 import nbformat
 import pytest
 import yaml
-from jupytext import TextFileContentsManager
+from conftest import COLLECTED, LONG, SLOW, SLOW_TESTS
+from copies import make
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 SOURCES = sorted(build.SOURCES.glob("*.py"))
+SETS = sorted(build.PROBLEM_SETS.glob("ps*.py"))
+TESTS = build.ROOT / "tests"
 NOTEBOOKS = sorted(build.NOTEBOOKS.glob("*.ipynb"))
 CHECK = "nbval-check-output"
+WORKERS = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -72,27 +78,6 @@ def test_converting_twice_gives_the_same_ids_and_equal_cells_get_different_ones(
     assert first == second and len(set(first)) == 3
 
 
-def test_saving_a_notebook_in_jupyterlab_writes_its_source(tmp_path):
-    (tmp_path / "jupytext.toml").write_bytes((build.ROOT / "jupytext.toml").read_bytes())
-    source = tmp_path / "sources" / "lessons" / "00_a.py"
-    source.parent.mkdir(parents=True)
-    source.write_bytes(SOURCES[0].read_bytes())
-    notebook = build.convert(source)
-    path = tmp_path / "notebooks" / "00_a.ipynb"
-    path.parent.mkdir()
-    build.write(notebook, path)
-
-    manager = TextFileContentsManager(root_dir=str(tmp_path))
-    model = manager.get("notebooks/00_a.ipynb")
-    assert [cell.source for cell in model["content"].cells] == [cell.source for cell in notebook.cells]
-    model["content"].cells[0].source += "\n\nAn edit."
-    manager.save(model, "notebooks/00_a.ipynb")
-
-    edited = SOURCES[0].read_text(encoding="utf-8")
-    last_line = "# " + notebook.cells[0].source.splitlines()[-1] + "\n"
-    assert source.read_text(encoding="utf-8") == edited.replace(last_line, last_line + "#\n# An edit.\n", 1)
-
-
 @pytest.mark.parametrize("fault", ["error", "size"])
 def test_build_refuses_a_stored_error_and_a_large_file(fault, tmp_path):
     output = {
@@ -124,7 +109,6 @@ def test_check_cells_store_true_verdicts_and_no_raw_numbers(path):
 @each_notebook
 def test_stored_outputs_are_clean(path):
     notebook = read(path)
-    assert path.stat().st_size < build.LARGEST
     assert notebook.metadata.kernelspec.name == "python3"
     assert "widgets" not in notebook.metadata
     for cell in code_cells(notebook):
@@ -137,6 +121,17 @@ def test_stored_outputs_are_clean(path):
                 r"/(home|root|Users|tmp)/|" + re.escape(str(build.ROOT)), str(output.get("text", ""))
             )
             assert not own_folder, f"an output names a folder of the author's machine:\n{output.text}"
+
+
+def test_notebooks_are_small_enough_to_open_quickly():
+    assert build.LARGEST == 1_500_000
+    paths = [
+        path
+        for folder in (build.NOTEBOOKS, build.SOLUTIONS, build.EXERCISES)
+        for path in folder.glob("**/*.ipynb")
+    ]
+    large = {path.name: path.stat().st_size for path in paths if path.stat().st_size > build.LARGEST}
+    assert len(paths) > 30 and not large, f"make the figures smaller: {large}"
 
 
 @each_notebook
@@ -254,6 +249,87 @@ def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
     ]:
         assert not due - found, f"add a {kind} for: {sorted(due - found)}"
         assert not found - due, f"without its lesson, remove the {kind} for: {sorted(found - due)}"
+
+
+# Style
+
+
+@pytest.mark.parametrize("command", ["check", "format --diff"])
+def test_style_is_what_ruff_makes_of_it(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command.split(), "--quiet", "."],
+        cwd=build.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"run: ruff {command.split()[0]} .\n{done.stdout[:5000]}{done.stderr}"
+
+
+def test_ruff_is_asked_for_what_the_readme_promises():
+    ruff = tomllib.loads((build.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
+    assert ruff["line-length"] == 110 and ruff["extend-exclude"] == ["*.ipynb"]
+    assert {"E", "F", "W", "I", "B"} <= set(ruff["lint"]["select"])
+    for files, rules in {"": ruff["lint"]["ignore"], **ruff["lint"]["per-file-ignores"]}.items():
+        assert not {"E", "E501", "F", "F401", "F811"} & set(rules) - {
+            "E501" if "sources" in files else None
+        }, files
+
+
+@pytest.mark.parametrize("source", [*SOURCES, *SETS], ids=lambda path: path.stem)
+def test_lines_of_code_in_cells_fit_beside_a_list_of_files(source):
+    # Ruff does not look: the text of a lesson stands in comments, of any length.
+    limit = tomllib.loads((source.parent / "ruff.toml").read_text(encoding="utf-8"))["line-length"]
+    assert limit == 88
+    wide = [
+        line
+        for cell in code_cells(build.convert(source))
+        for line in cell.source.splitlines()
+        if len(line) > limit
+    ]
+    assert not wide, f"{source.name}: split these lines, at most {limit} characters:\n" + "\n".join(wide)
+
+
+# What the two test commands run
+
+
+def command_of(target):
+    """The words of the command that `make` would run last for this target."""
+    done = make(build.ROOT, "--dry-run", target)
+    return shlex.split(done.stdout.replace("\\\n", " ").splitlines()[-1])
+
+
+def test_make_test_runs_everything_and_make_check_all_but_what_is_slow():
+    (program, *test), (_, *check) = (command_of(target)[4:] for target in ("test", "check"))
+    assert program.endswith("python") and test[:2] == check[:2] == ["-m", "pytest"]
+    assert test[2:] == [*WORKERS, "--nbval-lax", "--nbval-current-env", "tests", "notebooks"]
+    assert check[2:] == [*WORKERS, "-m", "not slow", "tests"]
+    options = tomllib.loads((build.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    assert options["ini_options"]["addopts"] == "-ra --strict-markers"
+
+
+def test_every_test_that_is_written_is_collected(pytestconfig):
+    collected = pytestconfig.stash[COLLECTED]
+    names = {name for path, name in collected if path.name == "test_repository.py"}
+    assert {"test_every_test_that_is_written_is_collected"} <= names
+    modules = {path for path, _ in collected if path.suffix == ".py"}
+    whole = len(modules) > 1 and not any(argument.endswith(".py") for argument in pytestconfig.args)
+    for path in sorted(TESTS.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        written = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+        }
+        assert not written or path.name.startswith("test_"), f"{path.name}: pytest does not look here"
+        if whole or path in modules:
+            missing = written - {name for where, name in collected if where == path}
+            assert not missing, f"{path.name}: pytest does not collect {sorted(missing)}"
+
+
+def test_the_names_of_what_make_check_leaves_out_exist():
+    written = "\n".join(path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py"))
+    assert not [name for name in [*SLOW, *LONG] if not (TESTS / name).is_file()]
+    assert not [name for name in SLOW_TESTS if f"\ndef {name}(" not in written]
 
 
 # Versions and imports
