@@ -112,6 +112,13 @@ def test_sigma_of_a_batch_is_of_all_images_together():
     assert estimate_sigma(first) < estimate_sigma(torch.cat([first, second])) < estimate_sigma(second)
 
 
+def test_sigma_is_of_all_channels_together():
+    y = torch.cat(
+        [add_gaussian(GRAY[:, :1], sigma, seed) for seed, sigma in ((1, 0.01), (2, 0.1), (3, 0.1))], 1
+    )
+    assert estimate_sigma(y) == pytest.approx(0.047, rel=0.03)  # 1/3 + 2/3 P(|n| < 0.319) = 1/2
+
+
 def test_jpeg_of_a_batch_is_that_of_its_images():
     x = torch.cat([picture(name, 40) for name in ("coffee", "astronaut")])
     assert torch.equal(compress_jpeg(x, 20), torch.cat([compress_jpeg(each, 20) for each in x.split(1)]))
