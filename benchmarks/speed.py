@@ -32,7 +32,8 @@ from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import Step
 from dil_course.from_scratch import deep_image_prior, zero_shot_sr
-from dil_course.from_scratch.zero_shot_sr import pair, reconstruction_error, restore, stalls, turn
+from dil_course.from_scratch.internal_pairs import pair, turn
+from dil_course.from_scratch.zero_shot_sr import reconstruction_error, restore, stalls
 from dil_course.networks import ResidualNetwork, SkipNetwork, small_skip_network
 from dil_course.signals import Downsample, add_gaussian, benchmark, luma, picture, psnr
 

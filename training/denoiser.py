@@ -18,7 +18,7 @@ from sklearn.datasets import load_sample_images
 
 from dil_course import runtime
 from dil_course.fitting import Engine
-from dil_course.from_scratch.zero_shot_sr import turn
+from dil_course.from_scratch.internal_pairs import turn
 from dil_course.networks import Denoiser
 from dil_course.signals import add_gaussian, luma, picture, psnr, to_tensor
 

@@ -7,8 +7,8 @@ from dil_course.adaptation.fallback import first_where_it_fails
 from dil_course.adaptation.freedom import free
 from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
+from dil_course.from_scratch.internal_pairs import turn
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
-from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.signals.validation import (
     check_integer,
     check_maps,
