@@ -153,7 +153,7 @@ def stalls(errors):
     """Does the line through the last errors fall no more clearly than they scatter about it?"""
     if len(errors) < LAST_ERRORS:
         return False
-    (slope, _), covariance = np.polyfit(range(LAST_ERRORS), errors[-WINDOW:], 1, cov=True)
+    (slope, _), covariance = np.polyfit(range(LAST_ERRORS), errors[-LAST_ERRORS:], 1, cov=True)
     return -1.5 * slope <= math.sqrt(covariance[0, 0])
 
 
