@@ -1,6 +1,7 @@
 """Train the denoisers that lesson 12 starts from, on photographs that they are never tested on.
 
-python training/denoiser.py colour      python training/denoiser.py gray
+python training/denoiser.py colour
+python training/denoiser.py gray
 
 Five photographs would be few for a large network; this one is small, and sees them turned, mirrored and at
 three sizes.
@@ -89,8 +90,7 @@ def main():
         x = torch.stack(list(windows(pictures, batch, 48, draw)))
         sigma = STRONGEST * torch.rand(len(x), 1, 1, 1, generator=noises)
         y = x + sigma * torch.randn(x.shape, generator=noises)
-        # Relative to the noise, so that weak noise counts as well; 8/255 keeps the weakest from counting
-        # most.
+        # Relative to the noise, so that weak noise counts as well; 8/255 keeps it from counting most.
         loss = ((network(y, sigma) - x).square() / (sigma**2 + (8 / 255) ** 2)).mean()
         engine.update(loss)
         if iteration % 500 == 0:
