@@ -595,7 +595,7 @@ def kernels(options):
         )
 
 
-def bicubic(options):
+def bicubic_on_set5(options):
     print(
         "Bicubic on Set5: PSNR in dB on Y, luma rounded to 8 bits before and after, "
         "`scale` pixels of border shaved.\n"
@@ -649,7 +649,7 @@ def main():
     told.add_argument("--seed", type=int, default=0)
     told.add_argument("--pictures", nargs="+", default=["chelsea", "astronaut", "rocket"])
     told.set_defaults(command=kernels)
-    commands.add_parser("bicubic").set_defaults(command=bicubic)
+    commands.add_parser("bicubic").set_defaults(command=bicubic_on_set5)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)
     options.command(options)

@@ -52,7 +52,7 @@ def convert(source):
 
 
 def role(given):
-    """nbgrader's metadata in full: a source only says whether a cell is a solution or graded, and its points."""
+    """nbgrader's metadata in full: a source says whether a cell is a solution or graded, and its points."""
     graded, solution = given.get("grade", False), given.get("solution", False)
     return given | {
         "grade": graded,

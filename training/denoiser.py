@@ -61,7 +61,7 @@ def windows(pictures, count, side, draw):
 
 
 def falling(highest, iteration, iterations):
-    """The learning rate: up in a hundred iterations, then down to nothing along a cosine."""
+    """The learning rate: up in a hundred iterations, then down to zero along a cosine."""
     return highest * min(1, iteration / 100) * (1 + np.cos(np.pi * iteration / (iterations + 1))) / 2
 
 

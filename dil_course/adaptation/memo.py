@@ -21,8 +21,7 @@ def memo(network, batches, iterations=1, copies=32, learning_rate=1e-2, trained=
     section 3. All weights learn. The batch norms mix their trained statistics with those of the picture's
     copies during a step, and of the picture itself for its answer. The paper weighs them 16 to 1, after
     Schneider et al.; for our small networks 1 to 1 is better, and brings most of the gain
-    (benchmarks/RESULTS.md).
-    It assumes that a copy shows what its original shows. Built in lesson 13.
+    (benchmarks/RESULTS.md). It assumes that a copy shows what its original shows. Built in lesson 13.
 
     Args:
         network: trained classifier with BatchNorm2d.

@@ -68,9 +68,8 @@ def estimate_sigma(y):
 
     d = (a - b - c + e) / 2 over each cell of 2 x 2 pixels, so that d has the standard deviation of the noise,
     while flat parts, ramps, and edges along rows or columns cancel. The median is robust to a few large
-    values, which come from corners and texture.
-    Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (Biometrika 1994), section 4.2, with
-    Haar's wavelet. Built in lesson 06.
+    values, which come from corners and texture. Donoho and Johnstone, "Ideal spatial adaptation by wavelet
+    shrinkage" (Biometrika 1994), section 4.2, with Haar's wavelet. Built in lesson 06.
 
     Args:
         y: noisy pictures (N,C,H,W) of at least 2x2 pixels; all images and channels together, for noise of one
