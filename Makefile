@@ -4,7 +4,7 @@
 # make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
 # make sources    put what was edited in notebooks/ or solutions/ into sources/, then build those (LESSONS as above)
 # make book       make the web book of lessons, problem sets and pages: book/_build/html/index.html
-# make doctor     say what this machine has, and how to mend what is missing
+# make doctor     say what this machine has, and how to fix what is missing
 
 PYTHON     ?= python3
 PIP_EXTRA  ?=

@@ -1,8 +1,9 @@
 """Trained networks adapted to one picture: what it gains and loses. Prints markdown tables.
 
 python benchmarks/adaptation.py denoising      every picture, all settings: PSNR before, and what each gains
-python benchmarks/adaptation.py restoration    IDBP, with the trained and with the adapted denoiser
-python benchmarks/adaptation.py kernel         a super-resolution network meets other kernels
+python benchmarks/adaptation.py restoration    super-resolution and deblurring by IDBP, with the trained and
+                                               with the adapted denoiser
+python benchmarks/adaptation.py kernel         a super-resolution network on pictures made with other kernels
 
 DIL_PROFILE=quick or full chooses the iterations.
 """

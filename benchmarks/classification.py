@@ -60,7 +60,7 @@ def draw(count, seed):
 
 
 def mistakes(method, batches, labels):
-    """100 for each picture that a method names wrongly, else 0: the mean is the error in percent."""
+    """100 for each picture that a method classifies wrongly, else 0: the mean is the error in percent."""
     name, adapt = (METHODS | MORE)[method]
     logits = torch.cat([answer.logits for answer in adapt(trained(name), batches)])
     return 100 * (logits.argmax(1) != labels).float()

@@ -2,8 +2,8 @@
 
 python benchmarks/denoising.py table     all methods of lessons 06 and 07, non-local means and BM3D, on three
                                          pictures and noise levels
-python benchmarks/denoising.py sure      a network fed y: plain squared error collapses, SURE stays; three
-                                         pictures and seeds
+python benchmarks/denoising.py sure      a network that is given y: with the squared error to y it collapses,
+                                         with SURE it does not; three pictures and seeds
 
 DIL_PROFILE=quick or full chooses the settings of the methods.
 """

@@ -1,10 +1,10 @@
-"""Kill a run at random moments, and see whether it ends with the numbers of one that nobody disturbed.
+"""Kill a run at random moments, and see whether it ends with the numbers of an undisturbed one.
 
 python benchmarks/kills.py --kills 20
 
-Prints a markdown table. Lesson 03's run, 64 px, in a process of its own, with `checkpoint=`. Each process
-gets SIGKILL a random time after it has written its first state, until there were enough kills; the last one
-may end. Exits with 1 where a number differs.
+The run is that of lesson 03 at 64 px, in a process of its own, with `checkpoint=`. Each process gets SIGKILL
+a random time after it has written its first state, until there were enough kills; the last one may end.
+Prints a markdown table, and exits with 1 where a number differs.
 """
 
 import argparse

@@ -131,9 +131,7 @@ def row(name, values):
 
 
 def report(answer):
-    """Print the tables. The first repeat stands apart: there, matplotlib and the widgets are loaded and
-    warmed up.
-    """
+    """Print the tables, without the first repeat, which also loads matplotlib and the widgets."""
     times, seen = answer["times"], answer["seen"]
     print(
         f"Median of the plain loop {statistics.median(t['plain'] for t in times[1:]):.2f} s, "

@@ -1,8 +1,7 @@
-"""How long marking takes, and whether every verdict is right: generated submissions of mixed quality, in one
-command.
+"""How long marking takes, and whether every verdict is right, on generated submissions of mixed quality.
 
-python benchmarks/marking.py             200 submissions of problem set 01: right, wrong, untouched and broken
-answers python benchmarks/marking.py --count 20
+python benchmarks/marking.py               200 submissions of problem set 01: right, wrong, untouched, broken
+python benchmarks/marking.py --count 20    20 of them
 
 The submissions, and the marks that each deserves, are those of tests/submissions.py.
 """

@@ -10,8 +10,8 @@ python benchmarks/quality.py records      the published settings, cut down to wh
                                           beside the published values (DIL_DATA)
 python benchmarks/quality.py zssr         zero-shot super-resolution on Set5 by the field's protocol, beside
                                           bicubic and the published values (DIL_DATA)
-python benchmarks/quality.py kernels      zero-shot super-resolution told the right kernel, and told the
-                                          field's bicubic, on bundled photographs
+python benchmarks/quality.py kernels      zero-shot super-resolution with the right kernel and with bicubic
+                                          in its place, on bundled photographs
 python benchmarks/quality.py bicubic      bicubic on Set5 against the field's numbers (reads DIL_DATA, else
                                           fetches)
 """
@@ -148,8 +148,8 @@ def denoise(options):
         f"{min(ahead):+.2f} to {max(ahead):+.2f} dB."
     )
     print(
-        f"Mean of the averages {statistics.mean(row['average'] for row in rows):.2f} dB, of their oracle "
-        "peaks",
+        f"Mean of the averages {statistics.mean(row['average'] for row in rows):.2f} dB,",
+        "of their oracle peaks",
         end=" ",
     )
     print(f"{statistics.mean(row['peak'] for row in rows):.2f} dB.")
@@ -171,8 +171,8 @@ def stopping(options):
         f"default, at most {options.iterations} iterations."
     )
     print(
-        "PSNR in dB of the average. The peak is that of the same run, continued to the end; it looks at the "
-        "truth.\n"
+        "PSNR in dB of the average. The peak is that of the same run, continued to the end; "
+        "it looks at the truth.\n"
     )
     header(
         "noise",
@@ -260,9 +260,7 @@ def filtered_back_projection(y, A):
 
 
 def best_tikhonov(y, A, truth):
-    """Tikhonov's filter with the weight that the truth likes best: no deconvolution of this kind can do
-    better.
-    """
+    """Tikhonov's filter with the weight of the highest PSNR to the truth: the best that it can do."""
     restored = [A.pinv(y, epsilon=epsilon).clamp(0, 1) for epsilon in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
     return max(restored, key=lambda x: psnr(x, truth))
 
@@ -416,9 +414,7 @@ def shrunk(x, side):
 
 
 def record_runs(setting):
-    """Each published figure: name, picture, observation, operator, settings of the run, how it is scored, and
-    the published dB.
-    """
+    """For each published figure: name, picture, observation, operator, settings, score, and published dB."""
     paper = setting == "paper"
     barbara = benchmark("dip/barbara.png")
     barbara = barbara if paper else crop(barbara, 256)
@@ -524,9 +520,7 @@ def field_psnr(estimate, x, scale):
 
 
 def bicubic_score(name, scale):
-    """PSNR on Y of one picture: its luma shrunk, rounded to 8 bits, enlarged, rounded; `scale` pixels of
-    border shaved.
-    """
+    """PSNR in dB on the luma of one picture: shrunk, rounded to 8 bits, enlarged, rounded, border shaved."""
     x, A = set5(name, scale)
     return psnr(rounded(enlarge(rounded(A(luma(x))), A)), luma(x), shave=scale)
 
@@ -601,10 +595,10 @@ def kernels(options):
         )
 
 
-def bicubic(options):
+def bicubic_on_set5(options):
     print(
-        "Bicubic on Set5: PSNR in dB on Y, luma rounded to 8 bits before and after, `scale` pixels of border "
-        "shaved.\n"
+        "Bicubic on Set5: PSNR in dB on Y, luma rounded to 8 bits before and after, "
+        "`scale` pixels of border shaved.\n"
     )
     header("scale", *SET5, "mean", "the field's", "difference")
     for scale, field in FIELD.items():
@@ -655,7 +649,7 @@ def main():
     told.add_argument("--seed", type=int, default=0)
     told.add_argument("--pictures", nargs="+", default=["chelsea", "astronaut", "rocket"])
     told.set_defaults(command=kernels)
-    commands.add_parser("bicubic").set_defaults(command=bicubic)
+    commands.add_parser("bicubic").set_defaults(command=bicubic_on_set5)
     options = parser.parse_args()
     print(machine() + "\n", flush=True)
     options.command(options)

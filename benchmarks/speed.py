@@ -2,8 +2,8 @@
 
 python benchmarks/speed.py iterations    seconds an iteration of the same architecture, textbook against ours,
                                          and the share of the measured peak arithmetic
-python benchmarks/speed.py picture       time until the picture is there, three pictures x three seeds
-python benchmarks/speed.py zssr          time until zero-shot super-resolution is there, the paper's settings
+python benchmarks/speed.py picture       time until the picture is restored, three pictures x three seeds
+python benchmarks/speed.py zssr          time that zero-shot super-resolution takes, the paper's settings
                                          against the quick ones (DIL_DATA)
 python benchmarks/speed.py growth        seconds an iteration and memory, from 64 to 512 pixels a side; draws
                                          speed.png
@@ -32,7 +32,8 @@ from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import Step
 from dil_course.from_scratch import deep_image_prior, zero_shot_sr
-from dil_course.from_scratch.zero_shot_sr import pair, reconstruction_error, restore, stalls, turn
+from dil_course.from_scratch.internal_pairs import pair, turn
+from dil_course.from_scratch.zero_shot_sr import reconstruction_error, restore, stalls
 from dil_course.networks import ResidualNetwork, SkipNetwork, small_skip_network
 from dil_course.signals import Downsample, add_gaussian, benchmark, luma, picture, psnr
 
@@ -44,9 +45,7 @@ NETWORKS = {"paper's, 5 scales of 128": SkipNetwork, "small, 4 scales of 24": sm
 
 
 def textbook(y, network, iterations, seed):
-    """The loop as everybody writes it: float32, contiguous memory, torch's defaults, the loss read at each
-    iteration.
-    """
+    """The textbook's loop: float32, contiguous memory, torch's defaults, the loss read at each iteration."""
     generator = runtime.generator(seed, "z", y.device)
     z = 0.1 * torch.rand(1, network.input_channels, *y.shape[-2:], generator=generator, device=y.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -148,9 +147,7 @@ def apart(function, *arguments):
 
 
 def one_loop(name, way, side, count):
-    """Median seconds of `count` iterations after three to warm up, and the largest memory of the process in
-    MiB.
-    """
+    """Median seconds of `count` iterations after three to warm up, and the process's peak memory in MiB."""
     _, y = observed("astronaut", side)
     steps = WAYS[way](y, make(NETWORKS[name], 0), 10**6, 0)
     durations(steps, 3)
@@ -193,9 +190,7 @@ def iterations(options):
 
 
 def follow(way, network, name, seed, side, iterations, patience=60):
-    """Run until the average has not improved for `patience` iterations: its PSNR by iteration, median seconds
-    of one.
-    """
+    """PSNR by iteration until the average has not improved for `patience`, and median seconds of one."""
     x, y = observed(name, side, seed)
     steps = WAYS[way](y, make(network, seed), iterations, seed)
     average, curve, times = None, [], []
@@ -263,9 +258,7 @@ def time_to_picture(options):
 
 
 def textbook_zssr(y, A, iterations, seed):
-    """The paper's settings in a plain loop: 64 channels, windows of 128, a fresh father and its son at each
-    iteration.
-    """
+    """The paper's settings in a plain loop: 64 channels, windows of 128, a fresh pair at each iteration."""
     draw = np.random.default_rng(seed)
     with runtime.seeded(seed):
         network = ResidualNetwork(y.shape[1], 64).to(y.device)
@@ -295,8 +288,9 @@ def our_zssr(y, A, iterations, seed):
 
 
 def follow_zssr(way, name, seed, iterations, every):
-    """(seconds, PSNR) at every so many iterations, both ways scored alike: one view, back-projected. Scoring
-    takes no time.
+    """(seconds, PSNR) every so many iterations, both ways scored alike, by one view, back-projected.
+
+    The seconds do not include the scoring.
     """
     x = benchmark(f"set5/{name}.png")
     x = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2].to(runtime.device())

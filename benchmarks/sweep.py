@@ -4,8 +4,8 @@ python benchmarks/sweep.py                                  all of it, in the qu
 python benchmarks/sweep.py --plan                           how long that would take, from the runs in --file
 python benchmarks/sweep.py --methods self2self --pictures page text --sides 64 --seeds 0 1 2 --jobs 2
 
-Each run that ends is a line of --file. The same command goes on where it was ended, so a sweep may be broken
-off at any time. Prints markdown tables, and ends with status 1 where a run failed:
+Each finished run is a line of --file. The same command goes on where the last one was stopped, so a sweep may
+be stopped at any time. Prints markdown tables, and ends with status 1 where a run failed:
 
 diverged    the run said so itself, or its result is not finite
 collapsed   the result is constant, or more than --below decibels worse than what it began with: the noisy

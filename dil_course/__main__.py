@@ -1,10 +1,10 @@
-"""`python -m dil_course doctor`: what this machine has, and how to mend what is missing."""
+"""`python -m dil_course doctor`: what this machine has, and how to fix what is missing."""
 
 import sys
 
 from dil_course import doctor
 
-USAGE = "usage: python -m dil_course doctor    say what this machine has, and how to mend what is missing"
+USAGE = "usage: python -m dil_course doctor    say what this machine has, and how to fix what is missing"
 
 
 def main(arguments):

@@ -1,5 +1,4 @@
-"""What this machine has, whether the live lessons will run on it, how long they take, and how to mend what is
-wrong.
+"""What this machine has, whether and how fast the live lessons run on it, and how to fix what is wrong.
 
 Nothing is imported above but the standard library: the doctor must speak where torch or jupyter are missing.
 """
@@ -16,12 +15,12 @@ import time
 from importlib import metadata
 
 PYTHON = (3, 11)
-# Lowest versions that work, as in pyproject.toml. ipykernel comes with jupyterlab: from version 6 on a cell
-# may await.
+# Lowest versions that work, as in pyproject.toml. ipykernel, which comes with jupyterlab, lets a cell await
+# from version 6 on.
 TORCH = "2.5"
 LIVE_VIEW = {"jupyterlab": "4.2", "ipywidgets": "8.1", "ipykernel": "6"}
 
-# Minutes of each lesson in the quick profile, measured on two cores on which one iteration of the probe takes
+# Minutes of each lesson in the quick profile, measured on two cores on which one iteration of `probe` takes
 # REFERENCE_PROBE seconds.
 LESSONS = {"00 start here": 0.9, "01 inverse problems": 0.4, "03 deep image prior": 2.8}
 REFERENCE_PROBE = 0.018
@@ -34,11 +33,11 @@ INSTALL = (
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What one check found: is it well, what is there, and how to mend it where it is not well."""
+    """What one check found: whether all is well, what is there, and how to fix it where it is not."""
 
     ok: bool
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 def numbers(version):
@@ -61,8 +60,8 @@ def check_python():
     version = platform.python_version()
     if sys.version_info < PYTHON:
         wanted = ".".join(map(str, PYTHON))
-        mend = f"install a newer one from python.org, then name it: `make lab PYTHON=python{wanted}`"
-        return Finding(False, f"Python {version} is too old: {wanted} or newer is needed", mend)
+        fix = f"install a newer one from python.org, then name it: `make lab PYTHON=python{wanted}`"
+        return Finding(False, f"Python {version} is too old: {wanted} or newer is needed", fix)
     return Finding(True, f"Python {version}, {sys.executable}")
 
 
@@ -127,8 +126,8 @@ def check_folder():
             file.write(b"x" * 2**20)
             file.flush()
     except OSError as problem:
-        mend = "copy the course to a folder of your own on a disk with room, and start there"
-        return Finding(False, f"nothing can be written to {pathlib.Path.cwd()}: {problem}", mend)
+        fix = "copy the course to a folder of your own on a disk with room, and start there"
+        return Finding(False, f"nothing can be written to {pathlib.Path.cwd()}: {problem}", fix)
     return Finding(True, f"this folder can be written to: {pathlib.Path.cwd()}")
 
 
@@ -192,18 +191,18 @@ def predicted_minutes(seconds):
 def check_speed():
     try:
         seconds = probe()
-    except Exception as problem:  # Whatever stops a fit is what the reader has to be told.
+    except Exception as problem:  # The reader has to know whatever stops a fit.
         return Finding(False, f"a small fit does not run: {type(problem).__name__}: {problem}", INSTALL)
     minutes = predicted_minutes(seconds)
     lines = [f"a small fit runs, {1000 * seconds:.1f} ms an iteration; expect, in the quick profile, about"]
     lines += [f"{value:6.1f} minutes for lesson {lesson}" for lesson, value in minutes.items()]
     slow = max(minutes.values()) > TOO_LONG
-    mend = (
+    fix = (
         "close other programs and plug in the power, then ask again; else use a machine with a GPU"
         if slow
         else ""
     )
-    return Finding(not slow, "\n      ".join(lines), mend)
+    return Finding(not slow, "\n      ".join(lines), fix)
 
 
 def processor():
@@ -236,17 +235,17 @@ def examine():
     findings += [check_device()] if working else []
     settings = check_profile()
     findings += [check_memory(), check_live_view(), check_folder(), settings, check_data()]
-    # A refused setting or device would only be told a second time by the fit.
+    # With a refused setting or device, the fit would only report the same once more.
     return findings + ([check_speed()] if working and findings[2].ok and settings.ok else [])
 
 
 def main():
-    """Print what was found. Returns 0 when all is well, 1 when something must be mended."""
+    """Print what was found. Returns 0 when all is well, 1 when something must be fixed."""
     findings = examine()
     for finding in findings:
-        print(("ok    " if finding.ok else "MEND  ") + finding.text)
+        print(("ok    " if finding.ok else "FIX   ") + finding.text)
         if not finding.ok:
-            print(f"      -> {finding.mend}")
+            print(f"      -> {finding.fix}")
     bad = sum(not finding.ok for finding in findings)
-    print(f"{bad} to mend, see the arrows above." if bad else "All is well: `make lab` opens the course.")
+    print(f"{bad} to fix, see the arrows above." if bad else "All is well: `make lab` opens the course.")
     return 1 if bad else 0

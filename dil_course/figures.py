@@ -32,8 +32,8 @@ def check_kind(value, kind, name):
 def png(figure, dpi=90):
     """The figure as the bytes of a PNG file, with values rounded to multiples of 3.
 
-    No value changes by more than 1 of 255, which nobody sees, and the file shrinks by a third: pictures are
-    noisy, and a noisy last bit cannot be compressed. Up to 256 colours, which gray figures have, go into a
+    No value changes by more than 1 of 255, which is invisible, and the file shrinks by a third, because the
+    last bits of noisy pictures cannot be compressed. Up to 256 colours, which gray figures have, go into a
     palette.
     """
     check_kind(figure, Figure, "figure")

@@ -38,9 +38,7 @@ METADATA = {
 
 
 def convert(source):
-    """Read a source as a notebook without outputs, its metadata and cell ids depending on nothing but its
-    text.
-    """
+    """A source as a notebook without outputs, whose metadata and cell ids depend on its text alone."""
     notebook = jupytext.read(source, fmt="py:percent")
     for cell, name in zip(notebook.cells, edits.ids(notebook.cells), strict=True):
         cell.id = name
@@ -54,9 +52,7 @@ def convert(source):
 
 
 def role(given):
-    """nbgrader's metadata in full: a source says only whether a cell is a solution, is graded, for how many
-    points.
-    """
+    """nbgrader's metadata in full: a source says whether a cell is a solution or graded, and its points."""
     graded, solution = given.get("grade", False), given.get("solution", False)
     return given | {
         "grade": graded,

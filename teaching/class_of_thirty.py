@@ -150,7 +150,8 @@ def row(room):
         return f"{len(room):8} {len(room):7}"
     times = [student.seconds for student in well]
     resident = statistics.median(student.resident for student in well)
-    line = f"{len(room):8} {len(room) - len(well):7} {statistics.median(times):9.1f} {max(times):9.1f} {resident:8.0f}"
+    failed = len(room) - len(well)
+    line = f"{len(room):8} {failed:7} {statistics.median(times):9.1f} {max(times):9.1f} {resident:8.0f}"
     if well[0].share is None:
         return line
     shares = [student.share for student in well]

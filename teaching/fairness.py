@@ -95,9 +95,16 @@ def released_cell(source, points, by_hand):
     make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}[source.cell_type]
     cell = make(source.source)
     cell.metadata["nbgrader"] = {
-        "grade": True, "grade_id": source.name, "points": points, "solution": by_hand, "locked": source.locked, "task": False,
-        "schema_version": 3, "checksum": source.checksum, "cell_type": source.cell_type,
-    }  # fmt: skip
+        "grade": True,
+        "grade_id": source.name,
+        "points": points,
+        "solution": by_hand,
+        "locked": source.locked,
+        "task": False,
+        "schema_version": 3,
+        "checksum": source.checksum,
+        "cell_type": source.cell_type,
+    }
     return cell
 
 

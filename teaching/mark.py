@@ -71,7 +71,8 @@ def unreadable(path):
             f"; there is: {', '.join(found[:5])}" if found else "; the folder is empty or missing"
         )
     if path.stat().st_size > LARGEST_FILE:
-        return f"the file has {path.stat().st_size / 2**20:.0f} MiB, at most {LARGEST_FILE / 2**20:.0f} are opened"
+        size, most = (count / 2**20 for count in (path.stat().st_size, LARGEST_FILE))
+        return f"the file has {size:.0f} MiB, at most {most:.0f} are opened"
     try:
         nbformat.read(path, as_version=4)
     except Exception as problem:  # whatever is wrong with a file, it must not stop the others

@@ -1,4 +1,4 @@
-"""Right and wrong answers to the tasks of a problem set, gathered for the tests that every set has to pass."""
+"""Right and wrong answers to the tasks of a problem set, for the tests that every set has to pass."""
 
 import importlib
 
@@ -48,8 +48,11 @@ class AnswerBank:
             f"'{nonsense}' is none of the causes": {first: nonsense},
             f"['{runs[first]}'] is none of the causes": {first: [runs[first]]},
         } | {
-            f"run {letter} is not '{cause}'": runs | {letter: cause} for letter in runs for cause in self.checks.CAUSES if cause != runs[letter]
-        }  # fmt: skip
+            f"run {letter} is not '{cause}'": runs | {letter: cause}
+            for letter in runs
+            for cause in self.checks.CAUSES
+            if cause != runs[letter]
+        }
         self.earned |= {f"run {letter} has no cause yet": 1 for letter in (first, second)}
 
     def points(self, says):

@@ -109,40 +109,121 @@ def noise_after_tikhonov(K, s, lam):
 # Wrong answers, with the points that they deserve.
 WRONG = {
     "interlaced_adjoint": [
-        ("def interlaced_adjoint(y, kernel):\n    z = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])\n    z[:, :, 1::2] = y\n    return Blur(kernel)(z)", 0),
-        ("def interlaced_adjoint(y, kernel):\n    return Blur(kernel).adjoint(y.repeat_interleave(2, dim=2))", 0),
-        ("def interlaced_adjoint(y, kernel):\n    z = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])\n    z[:, :, ::2] = y\n    return Blur(kernel).adjoint(z)", 0),
+        (
+            """
+def interlaced_adjoint(y, kernel):
+    z = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])
+    z[:, :, 1::2] = y
+    return Blur(kernel)(z)
+""",
+            0,
+        ),
+        (
+            """
+def interlaced_adjoint(y, kernel):
+    return Blur(kernel).adjoint(y.repeat_interleave(2, dim=2))
+""",
+            0,
+        ),
+        (
+            """
+def interlaced_adjoint(y, kernel):
+    z = torch.zeros(1, 1, 2 * y.shape[2], y.shape[3])
+    z[:, :, ::2] = y
+    return Blur(kernel).adjoint(z)
+""",
+            0,
+        ),
         ("def interlaced_adjoint(y, kernel):\n    return y", 0),
         ("import sys\ndef interlaced_adjoint(y, kernel):\n    sys.exit()", 0),
     ],
     "passes_dot_product_test": [
-        ("def passes_dot_product_test(A, adjoint, shape):\n    return True", 0),
-        ("def passes_dot_product_test(A, adjoint, shape):\n    x, y = torch.randn(shape), torch.randn(shape)\n    return (A(x) * y).sum() == (x * adjoint(y)).sum()", 0),
-        ("def passes_dot_product_test(A, adjoint, shape):\n    x = torch.ones(shape)\n    y = torch.ones(A(x).shape)\n    a, b = (A(x) * y).sum(), (x * adjoint(y)).sum()\n    return abs(a - b) < 1e-3 * abs(a)", 0),
+        (
+            """
+def passes_dot_product_test(A, adjoint, shape):
+    return True
+""",
+            0,
+        ),
+        (
+            """
+def passes_dot_product_test(A, adjoint, shape):
+    x, y = torch.randn(shape), torch.randn(shape)
+    return (A(x) * y).sum() == (x * adjoint(y)).sum()
+""",
+            0,
+        ),
+        (
+            """
+def passes_dot_product_test(A, adjoint, shape):
+    x = torch.ones(shape)
+    y = torch.ones(A(x).shape)
+    a, b = (A(x) * y).sum(), (x * adjoint(y)).sum()
+    return abs(a - b) < 1e-3 * abs(a)
+""",
+            0,
+        ),
     ],
     "psnr_of_noise": [
         ("def psnr_of_noise(sigma):\n    return 20.17", 0),
-        ("import math\ndef psnr_of_noise(sigma):\n    return -10 * math.log10(sigma / 255)", 0),
+        (
+            """
+import math
+def psnr_of_noise(sigma):
+    return -10 * math.log10(sigma / 255)
+""",
+            0,
+        ),
     ],
     "smooth_deblur": [
-        ("def smooth_deblur(y, kernel, weight):\n    dot = torch.zeros_like(y); dot[0, 0, 0, 0] = 1\n    K = torch.fft.fft2(Blur(kernel)(dot))\n    return torch.fft.ifft2(K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)).real", 0),
+        (
+            """
+def smooth_deblur(y, kernel, weight):
+    dot = torch.zeros_like(y)
+    dot[0, 0, 0, 0] = 1
+    K = torch.fft.fft2(Blur(kernel)(dot))
+    return torch.fft.ifft2(K.conj() * torch.fft.fft2(y) / (K.abs() ** 2 + weight)).real
+""",
+            0,
+        ),
         ("def smooth_deblur(y, kernel, weight):\n    return y / 0", 0),
         ("def smooth_deblur(y, kernel, weight):\n    return None", 0),
     ],
     "noise_after_tikhonov": [
-        ("def noise_after_tikhonov(K, sigma, weight):\n    return sigma ** 2 * (1 / K.abs() ** 2).mean()", 0),
-        ("def noise_after_tikhonov(K, sigma, weight):\n    return sigma * (K.abs() / (K.abs() ** 2 + weight)).mean()", 0),
+        (
+            """
+def noise_after_tikhonov(K, sigma, weight):
+    return sigma ** 2 * (1 / K.abs() ** 2).mean()
+""",
+            0,
+        ),
+        (
+            """
+def noise_after_tikhonov(K, sigma, weight):
+    return sigma * (K.abs() / (K.abs() ** 2 + weight)).mean()
+""",
+            0,
+        ),
     ],
     "make_consistent": [
-        ("def make_consistent(guess, y, A):\n    return guess + A.adjoint(y - A(guess))", 0),
+        (
+            """
+def make_consistent(guess, y, A):
+    return guess + A.adjoint(y - A(guess))
+""",
+            0,
+        ),
         ("def make_consistent(guess, y, A):\n    return A.pinv(y)", 0),
     ],
     "causes": [
-        ("causes = {'A': 'step too large', 'B': 'null space', 'C': 'wrong kernel', 'D': 'step too large'}", 1.5),
+        (
+            "causes = {'A': 'step too large', 'B': 'null space', 'C': 'wrong kernel', 'D': 'step too large'}",
+            1.5,
+        ),
         ("causes = ['step too large', 'fits the noise', 'wrong kernel', 'wrong adjoint']", 0),
         ("causes = {'A': 'too large step'}", 0),
     ],
-}  # fmt: skip
+}
 
 
 def exercise():

@@ -52,11 +52,29 @@ def name(case):
 
 def nonsense():
     return [
-        None, [], {}, "x", math.nan, 10**400, 1j, object(), (None, None), ([], []), [[1], [1, 2]], (object(), [object()]), np.array(["a"]),
-        np.ma.masked, np.ma.masked_array([0.1, 0.2], [True, False]), torch.tensor(0.0), torch.tensor([]),
-        torch.zeros(0, dtype=torch.complex64), torch.eye(2).to_sparse(), torch.zeros((), device="meta"), torch.zeros(2, device="meta"),
+        None,
+        [],
+        {},
+        "x",
+        math.nan,
+        10**400,
+        1j,
+        object(),
+        (None, None),
+        ([], []),
+        [[1], [1, 2]],
+        (object(), [object()]),
+        np.array(["a"]),
+        np.ma.masked,
+        np.ma.masked_array([0.1, 0.2], [True, False]),
+        torch.tensor(0.0),
+        torch.tensor([]),
+        torch.zeros(0, dtype=torch.complex64),
+        torch.eye(2).to_sparse(),
+        torch.zeros((), device="meta"),
+        torch.zeros(2, device="meta"),
         torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.quint8),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -142,15 +160,18 @@ def test_what_an_answer_sets_in_torch_is_set_back_for_the_checks_after_it():
     assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
 
 
-@pytest.mark.parametrize(("mine", "library", "exact", "approximate", "difference"), [
-    (1.0, torch.tensor(1), True, True, "0.0e+00"),
-    (np.float32([1, 2]), torch.tensor([1, 2.000001]), False, True, "9.5e-07"),
-    ([1 + 1j], torch.tensor([1 - 1j]), False, False, "2.0e+00"),
-    (2**60 + 1, torch.tensor(2**60), False, False, "1.0e+00"),
-    (torch.tensor(2**63 - 1), -1, False, False, "9.2e+18"),
-    (torch.tensor([True]), torch.tensor([False]), False, False, "1.0e+00"),
-    (torch.zeros(0), torch.zeros(1), None, False, "shapes differ: (0,) and (1,)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mine", "library", "exact", "approximate", "difference"),
+    [
+        (1.0, torch.tensor(1), True, True, "0.0e+00"),
+        (np.float32([1, 2]), torch.tensor([1, 2.000001]), False, True, "9.5e-07"),
+        ([1 + 1j], torch.tensor([1 - 1j]), False, False, "2.0e+00"),
+        (2**60 + 1, torch.tensor(2**60), False, False, "1.0e+00"),
+        (torch.tensor(2**63 - 1), -1, False, False, "9.2e+18"),
+        (torch.tensor([True]), torch.tensor([False]), False, False, "1.0e+00"),
+        (torch.zeros(0), torch.zeros(1), None, False, "shapes differ: (0,) and (1,)"),
+    ],
+)
 def test_comparison_is_of_the_numbers_as_they_are(mine, library, exact, approximate, difference, capsys):
     assert compare("numbers", mine, library) is approximate
     shown = capsys.readouterr().out

@@ -95,11 +95,22 @@ answer = Odd(A=Any('nothing'), B=Any('nothing'))
         assert checks.causes(of_a_student(code)) == 0
 
 
-@pytest.mark.parametrize("given", [
-    [torch.tensor(v, requires_grad=True) for v in RIGHT.tolist()], tuple(RIGHT.tolist()), RIGHT.numpy(), RIGHT[:, None].requires_grad_(),
-    [np.float32(v) for v in RIGHT.tolist()], list(RIGHT[:, None]), [[v] for v in RIGHT.unbind()], RIGHT.to(torch.complex64).conj(), [v.conj() for v in RIGHT * (1 + 0j)],
-    [int(v) for v in RIGHT], [torch.tensor(v, dtype=torch.float64) if v > 2 else v for v in RIGHT.tolist()],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        [torch.tensor(v, requires_grad=True) for v in RIGHT.tolist()],
+        tuple(RIGHT.tolist()),
+        RIGHT.numpy(),
+        RIGHT[:, None].requires_grad_(),
+        [np.float32(v) for v in RIGHT.tolist()],
+        list(RIGHT[:, None]),
+        [[v] for v in RIGHT.unbind()],
+        RIGHT.to(torch.complex64).conj(),
+        [v.conj() for v in RIGHT * (1 + 0j)],
+        [int(v) for v in RIGHT],
+        [torch.tensor(v, dtype=torch.float64) if v > 2 else v for v in RIGHT.tolist()],
+    ],
+)
 def test_numbers_are_taken_in_any_form(given, capsys):
     assert five_numbers(lambda: given) == 3
     assert five_numbers(lambda: (value for value in given)) == 3, "a generator"
@@ -180,13 +191,33 @@ def test_no_pattern_is_told_where_it_can_be_chance(seed):
         assert said(given, right) == "your numbers are others than asked for"
 
 
-@pytest.mark.parametrize(("given", "right", "says"), [
-    (2.0, 1.0, "2 times"), (0.5, 1.0, "1/2 of"), (-3.0, 3.0, "opposite sign"), (30.0, 3.0, "10 times"), (9.0, 3.0, "3 times"), (49.0, 7.0, "square of"),
-    (7**0.5, 7.0, "square root of"), (math.log(7), math.log10(7), "another base"), (math.log2(7), math.log(7), "another base"), (0.0, 3.0, "zero"),
-    (25.6, 25.0, "others"), (1.0239, 1.0, "others"), (12.3, 0.0, "others"), (RIGHT, RIGHT.mean(), "the mean of the 5"), (RIGHT, RIGHT.sum(), "the sum of the 5"),
-    (1.37 * RIGHT, RIGHT, "1.37 times"), (RIGHT + 2, RIGHT, "constant"), (RIGHT**2, RIGHT, "square of"), (-RIGHT, RIGHT, "opposite sign"),
-    (RIGHT.flip(0), RIGHT, "others"), (torch.arange(6).reshape(3, 2), torch.arange(6).reshape(2, 3), "the numbers are right"), ([3.0, 3.0], [1.0, 2.0], "others"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "right", "says"),
+    [
+        (2.0, 1.0, "2 times"),
+        (0.5, 1.0, "1/2 of"),
+        (-3.0, 3.0, "opposite sign"),
+        (30.0, 3.0, "10 times"),
+        (9.0, 3.0, "3 times"),
+        (49.0, 7.0, "square of"),
+        (7**0.5, 7.0, "square root of"),
+        (math.log(7), math.log10(7), "another base"),
+        (math.log2(7), math.log(7), "another base"),
+        (0.0, 3.0, "zero"),
+        (25.6, 25.0, "others"),
+        (1.0239, 1.0, "others"),
+        (12.3, 0.0, "others"),
+        (RIGHT, RIGHT.mean(), "the mean of the 5"),
+        (RIGHT, RIGHT.sum(), "the sum of the 5"),
+        (1.37 * RIGHT, RIGHT, "1.37 times"),
+        (RIGHT + 2, RIGHT, "constant"),
+        (RIGHT**2, RIGHT, "square of"),
+        (-RIGHT, RIGHT, "opposite sign"),
+        (RIGHT.flip(0), RIGHT, "others"),
+        (torch.arange(6).reshape(3, 2), torch.arange(6).reshape(2, 3), "the numbers are right"),
+        ([3.0, 3.0], [1.0, 2.0], "others"),
+    ],
+)
 def test_simple_relations_are_told_and_no_others(given, right, says):
     assert says in said(given, torch.as_tensor(right, dtype=torch.float64))
 

@@ -1,4 +1,4 @@
-"""The doctor: well on this machine, and for each fault the mend."""
+"""The doctor: well on this machine, and for each fault the fix."""
 
 import re
 import subprocess
@@ -43,7 +43,7 @@ def report(capsys):
 
 def test_healthy_machine(capsys):
     code, text = report(capsys)
-    assert code == 0 and "MEND" not in text and text.endswith("All is well: `make lab` opens the course.\n")
+    assert code == 0 and "FIX" not in text and text.endswith("All is well: `make lab` opens the course.\n")
     for part in (
         "Python 3.",
         "torch",
@@ -69,11 +69,11 @@ def test_healthy_machine(capsys):
         ({"torch": "1.13.1"}, "torch 1.13.1 is too old"),
     ],
 )
-def test_missing_or_old_packages_name_the_mend(monkeypatch, capsys, versions, said):
+def test_missing_or_old_packages_name_the_fix(monkeypatch, capsys, versions, said):
     pretend(monkeypatch, **versions)
     code, text = report(capsys)
     assert code == 1 and said in text and "-> delete the folder .venv and run `make lab` again" in text
-    assert "1 to mend" in text
+    assert "1 to fix" in text
 
 
 def test_old_python(monkeypatch, capsys):
@@ -83,7 +83,7 @@ def test_old_python(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "name, value, said, mend",
+    "name, value, said, fix",
     [
         ("DIL_PROFILE", "fast", "DIL_PROFILE=fast is neither quick nor full", "`export DIL_PROFILE=quick`"),
         ("DIL_PROFILE", "", "DIL_PROFILE= is neither", "`unset DIL_PROFILE`"),
@@ -92,10 +92,10 @@ def test_old_python(monkeypatch, capsys):
         ("DIL_DATA", "no/such/folder", "DIL_DATA=no/such/folder is no folder", "`unset DIL_DATA`"),
     ],
 )
-def test_bad_settings_name_the_mend(monkeypatch, capsys, name, value, said, mend):
+def test_bad_settings_name_the_fix(monkeypatch, capsys, name, value, said, fix):
     monkeypatch.setenv(name, value)
     code, text = report(capsys)
-    assert code == 1 and said in text and mend in text and "1 to mend" in text
+    assert code == 1 and said in text and fix in text and "1 to fix" in text
 
 
 def test_good_settings(monkeypatch, capsys, tmp_path):
@@ -125,7 +125,7 @@ def test_small_memory(monkeypatch):
         doctor.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096}.get(name, 2**18), raising=False
     )
     finding = doctor.check_memory()
-    assert not finding.ok and finding.text.startswith("memory 1.0 GB") and "4 GB" in finding.mend
+    assert not finding.ok and finding.text.startswith("memory 1.0 GB") and "4 GB" in finding.fix
 
 
 def test_prediction_scales_with_the_probe():
@@ -137,14 +137,14 @@ def test_prediction_scales_with_the_probe():
 def test_slow_machine_and_failing_fit(monkeypatch):
     monkeypatch.setattr(doctor, "probe", lambda: 100 * doctor.REFERENCE_PROBE)
     finding = doctor.check_speed()
-    assert not finding.ok and "close other programs" in finding.mend
+    assert not finding.ok and "close other programs" in finding.fix
 
     def fail():
         raise ModuleNotFoundError("No module named 'skimage'")
 
     monkeypatch.setattr(doctor, "probe", fail)
     finding = doctor.check_speed()
-    assert not finding.ok and "skimage" in finding.text and "make lab" in finding.mend
+    assert not finding.ok and "skimage" in finding.text and "make lab" in finding.fix
 
 
 def test_probe_measures_a_real_fit(monkeypatch):

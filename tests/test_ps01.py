@@ -1045,7 +1045,7 @@ def test_no_two_mistakes_are_told_the_same(task):
 
 
 def solution_lines(task):
-    """What the lines of the source's solution compute: behind `return`, behind `x =`, and inside `bool(...)`."""
+    """What the lines of the source's solution compute: behind `return`, behind `x =`, inside `bool(...)`."""
     code = re.search(
         r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", CELLS[f"{task}_answer"].source, flags=re.DOTALL
     )[1]

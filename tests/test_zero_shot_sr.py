@@ -10,14 +10,14 @@ from dil_course import runtime
 from dil_course.fitting import Engine, run
 from dil_course.from_scratch import zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import (
-    _some,
-    _window,
     pair,
     restore,
+    some_fathers,
     stalls,
     turn,
     turn_back,
     turns_of,
+    window,
 )
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import BlurDownsample, Downsample, Identity, enlarge, gaussian_kernel, picture, psnr
@@ -107,7 +107,7 @@ def test_windows_are_the_same_of_both_and_prefer_what_is_missing():
     son = enlarge(Downsample(2)(father), Downsample(2))
     draw, empty = np.random.default_rng(0), 0
     for _ in range(200):
-        a, b = _window([(son, father)], 24, tuple(range(8)), draw)
+        a, b = window([(son, father)], 24, tuple(range(8)), draw)
         empty += float((a - b).abs().mean()) < 1e-3
         assert psnr(a, b) > 20, "the same place, turned alike"
     assert empty < 40
@@ -179,7 +179,7 @@ def test_the_first_father_is_the_newest_and_the_others_are_smaller_versions_of_a
     fathers = [torch.full((1, 1, side, side), float(side)) for side in (40, 60, 80)]
     sides = []
     for seed in range(20):
-        first, *others = _some(fathers, np.random.default_rng(seed))
+        first, *others = some_fathers(fathers, np.random.default_rng(seed))
         assert first is fathers[-1] and len(others) == 7
         for other in others:
             father = fathers[round((other.mean().item() - 40) / 20)]
@@ -225,7 +225,7 @@ def test_the_mean_over_turns_of_a_convolution_is_that_with_the_mean_of_its_turne
 def test_half_of_the_windows_are_of_the_first_pair():
     pairs = [(torch.full((1, 1, 20, 20), float(i)),) * 2 for i in range(5)]
     draw = np.random.default_rng(0)
-    drawn = [int(_window(pairs, 9, (0,), draw)[0].mean()) for _ in range(1000)]
+    drawn = [int(window(pairs, 9, (0,), draw)[0].mean()) for _ in range(1000)]
     assert drawn.count(0) / 1000 == pytest.approx(0.5 + 0.5 / 5, abs=0.05)
     assert all(drawn.count(i) / 1000 == pytest.approx(0.5 / 5, abs=0.03) for i in range(1, 5))
 
@@ -245,8 +245,8 @@ def test_the_correction_is_ten_steps_of_back_projection():
 
 
 def test_pairs_are_drawn_anew_and_from_the_seed(monkeypatch):
-    drawn, some = [], zssr._some
-    monkeypatch.setattr(zssr, "_some", lambda *given: (drawn.append(1), some(*given))[1])
+    drawn, some = [], zssr.some_fathers
+    monkeypatch.setattr(zssr, "some_fathers", lambda *given: (drawn.append(1), some(*given))[1])
     runs = []
     for seed in (0, 0, 1):
         steps = zero_shot_sr(

@@ -1,6 +1,7 @@
 """Train the denoisers that lesson 12 starts from, on photographs that they are never tested on.
 
-python training/denoiser.py colour      python training/denoiser.py gray
+python training/denoiser.py colour
+python training/denoiser.py gray
 
 Five photographs would be few for a large network; this one is small, and sees them turned, mirrored and at
 three sizes.
@@ -18,7 +19,7 @@ from sklearn.datasets import load_sample_images
 
 from dil_course import runtime
 from dil_course.fitting import Engine
-from dil_course.from_scratch.zero_shot_sr import turn
+from dil_course.from_scratch.internal_pairs import turn
 from dil_course.networks import Denoiser
 from dil_course.signals import add_gaussian, luma, picture, psnr, to_tensor
 
@@ -60,7 +61,7 @@ def windows(pictures, count, side, draw):
 
 
 def falling(highest, iteration, iterations):
-    """The learning rate: up in a hundred iterations, then down to nothing along a cosine."""
+    """The learning rate: up in a hundred iterations, then down to zero along a cosine."""
     return highest * min(1, iteration / 100) * (1 + np.cos(np.pi * iteration / (iterations + 1))) / 2
 
 
@@ -89,8 +90,7 @@ def main():
         x = torch.stack(list(windows(pictures, batch, 48, draw)))
         sigma = STRONGEST * torch.rand(len(x), 1, 1, 1, generator=noises)
         y = x + sigma * torch.randn(x.shape, generator=noises)
-        # Relative to the noise, so that weak noise counts as well; 8/255 keeps the weakest from counting
-        # most.
+        # Relative to the noise, so that weak noise counts as well; 8/255 keeps it from counting most.
         loss = ((network(y, sigma) - x).square() / (sigma**2 + (8 / 255) ** 2)).mean()
         engine.update(loss)
         if iteration % 500 == 0:

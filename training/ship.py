@@ -1,4 +1,4 @@
-"""What all training commands end with: weights as safetensors, and a card that tells where they come from."""
+"""What all training commands end with: weights as safetensors, and a card that says where they come from."""
 
 import hashlib
 import json

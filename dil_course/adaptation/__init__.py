@@ -1,4 +1,4 @@
-"""Adapt a trained network to the one input at hand. It is always copied, never changed.
+"""Adapt a copy of a trained network to the one input at hand; the network itself is never changed.
 
 The copy is adapted in evaluation mode, in whichever mode the network was left: dropout is off, and batch norm
 keeps the statistics of its training. `batch_statistics`, `tent`, `memo` and `cotta` take those of the batch,

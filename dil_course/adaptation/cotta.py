@@ -21,9 +21,9 @@ def cotta(
 ):
     """A student learns to answer as its teacher, the moving average of its own past.
 
-    Wang, Fink, Van Gool and Dai, "Continual Test-Time Domain Adaptation" (CVPR 2022), section 3.
-    Each batch gives one step of Adam. Where the trained network is unsure, the teacher's answer is the mean
-    over moved copies. After each step a few weights, drawn at random, are set back to their trained values.
+    Wang, Fink, Van Gool and Dai, "Continual Test-Time Domain Adaptation" (CVPR 2022), section 3. Each batch
+    gives one step of Adam. Where the trained network is uncertain, the teacher's answer is the mean over
+    moved copies. After each step a few weights, drawn at random, are set back to their trained values.
     Statistics are those of the batch; all weights learn. The answers are the teacher's. It assumes large
     batches of mixed classes. Built in lesson 13.
 
@@ -33,9 +33,9 @@ def cotta(
         learning_rate: of Adam.
         momentum: of the teacher: the share of it that each step keeps.
         restore: probability with which a weight of the student is set back at a step.
-        copies: over which an unsure answer is averaged; the paper takes 32.
-        certain: mean probability of the trained network's own choice, from which on the teacher looks at the
-            batch itself.
+        copies: over which an uncertain answer is averaged; the paper takes 32.
+        certain: threshold in [0,1] on the mean probability of the class that the trained network chooses.
+            From there on the teacher sees the batch itself, below it moved copies.
         reset: True begins anew at each batch; False carries on, which the method is made for.
         seed: of the copies and of the weights that are set back.
 

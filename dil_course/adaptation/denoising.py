@@ -7,8 +7,8 @@ from dil_course.adaptation.fallback import first_where_it_fails
 from dil_course.adaptation.freedom import free
 from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
+from dil_course.from_scratch.internal_pairs import turn
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
-from dil_course.from_scratch.zero_shot_sr import turn
 from dil_course.signals.validation import (
     check_integer,
     check_maps,
@@ -21,7 +21,7 @@ from dil_course.signals.validation import (
 
 SIDE = 40  # of the patches that a network is adapted on, in pixels
 PATCHES = 8  # that it sees at a time
-SCALES = (1, 0.9)  # of the picture that they are cut from: structures recur at a slightly smaller size, too
+SCALES = (1, 0.9)  # of the picture that they are cut from, as structures recur at slightly smaller scales
 
 
 def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate=None, seed=0):
@@ -64,8 +64,9 @@ def tune_by_sure(y, denoiser, sigma, what="gain", iterations=None, learning_rate
 def tune_by_masking(y, denoiser, sigma, what="gain", iterations=None, learning_rate=None, seed=0):
     """Adapt by hidden pixels: minimise the mean of (f(y') - y)^2 over a grid that y' does not show.
 
-    As in `noise2self`. Needs no true sigma: what is told here only goes to the denoiser. Arguments, Returns,
-    Raises: as `tune_by_sure`.
+    As in `noise2self`. It needs no true sigma, because only the denoiser uses the value that is given here.
+
+    Args, Returns, Raises: as `tune_by_sure`. The loss is the mean squared error to y over the grid.
     """
     engine, f, iterations = prepare(y, denoiser, sigma, what, iterations, learning_rate, seed)
     generator = runtime.generator(seed, "grids", y.device)
@@ -138,7 +139,7 @@ def patch(sources, generator):
 
 
 def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
-    """Check what all methods share.
+    """Check the arguments that all methods share, and fill in their defaults.
 
     Returns:
         The engine of a copy of the denoiser, in which `what` may change; the function f(y), this copy at

@@ -1,4 +1,4 @@
-"""What an adaptation gives when it fails: the result of the trained network, with which it began."""
+"""What an adaptation returns when it fails: the result of the trained network with which it began."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""How much of a trained network may change: all of it, its norms, one gain a channel, a low-rank update."""
+"""Which weights of a trained network may change: all, its norms, one gain a channel, a low-rank update."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch.nn.utils import parametrize
 from dil_course.signals.validation import check_choice, check_module
 
 FREEDOMS = ("all", "norm", "gain", "low-rank")
-RANK = 4
+RANK = 4  # of the low-rank update
 
 
 class Gain(nn.Module):
@@ -69,7 +69,7 @@ def free(network, what):
 
 
 def copied(network):
-    """A copy of a network of the caller's (ValueError where that cannot be made)."""
+    """A deep copy of a network (ValueError where it cannot be copied)."""
     try:
         return copy.deepcopy(network)
     except Exception as problem:  # whatever it is that this network holds
@@ -92,5 +92,5 @@ def parts_of(network, what):
 
 
 def count(network):
-    """How many numbers of the network can change."""
+    """How many parameters of the network can change."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

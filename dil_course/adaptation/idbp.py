@@ -1,4 +1,4 @@
-"""IDBP: restore by a denoiser and back-projections in turn; on the way, the denoiser may be adapted."""
+"""IDBP: restore by denoising and back-projection in turn; on the way, the denoiser may be adapted."""
 
 import math
 
@@ -65,6 +65,14 @@ def idbp(
     Raises:
         TypeError, ValueError: before any compute, where an argument is not of this form.
     """
+    denoiser, iterations, pinv = _checked(
+        y, A, denoiser, sigma, adapt, iterations, strongest, weakest, pinv, seed
+    )
+    return rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
+
+
+def _checked(y, A, denoiser, sigma, adapt, iterations, strongest, weakest, pinv, seed):
+    """The denoiser (a copy on y's device, where it is a network), the iterations and the pseudo-inverse."""
     check_target(y)
     pinv = pinv_of(A, pinv)
     check_sigma(sigma)
@@ -72,7 +80,9 @@ def idbp(
     check_sigma(strongest, "strongest", low=1e-6)
     check_sigma(weakest, "weakest", low=1e-6)
     check_number(weakest, "weakest", high=strongest)
-    check_number(math.hypot(strongest, sigma), "strongest and sigma together, as a root of squares", high=1)
+    check_number(
+        math.hypot(strongest, sigma), "strongest and sigma together, sqrt(strongest^2 + sigma^2)", high=1
+    )
     check_integer(seed, "seed")
     check_function(denoiser, "denoiser")
     if adapt is not None:
@@ -81,22 +91,23 @@ def idbp(
         check_module(denoiser, "denoiser")
         denoiser = copied(denoiser).eval().to(y.device)
         check_maps(denoiser, (A.adjoint(y).clone(), strongest), "denoiser")
-    return rounds(y, A, denoiser, sigma, adapt, levels(strongest, weakest, iterations), pinv, seed)
+    return denoiser, iterations, pinv
 
 
 def levels(strongest, weakest, iterations):
-    """Falls geometrically from the strongest to the weakest level."""
+    """List of `iterations` noise levels that fall geometrically from the strongest to the weakest."""
     steps = torch.linspace(math.log(strongest), math.log(weakest), iterations)
     return steps.exp().tolist()
 
 
 def rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
+    """Yield one Step a round, for the list of `falling` noise levels; the arguments are those of `idbp`."""
     x = start(y, A, pinv)
     for iteration, level in enumerate(falling, 1):
-        told = math.hypot(level, sigma)
+        total = math.hypot(level, sigma)
         if adapt and level < ADAPT_BELOW:
-            denoiser, adapt = adapted(x, denoiser, told, adapt, seed), None
-        estimate = denoise(denoiser, x, told)
+            denoiser, adapt = adapted(x, denoiser, total, adapt, seed), None
+        estimate = denoise(denoiser, x, total)
         misfit = y - A(estimate)
         x = estimate + pinv(misfit)
         shown = x if iteration == len(falling) and not sigma else estimate
@@ -104,8 +115,8 @@ def rounds(y, A, denoiser, sigma, adapt, falling, pinv, seed):
 
 
 def start(y, A, pinv):
-    """A^+ y, after a look at what A and pinv return. Of a clone: the denoiser may write into its input."""
-    x = pinv(y.clone())
+    """A^+ y, refused where the shapes that A and pinv return do not fit."""
+    x = pinv(y.clone())  # pinv may return its input, and the denoiser may write into that
     check_returned(x, A.adjoint(y), "the result of pinv", "what A sees")
     check_same_shape(A(x), y, "A(x)", "y")
     return x

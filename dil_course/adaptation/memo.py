@@ -1,4 +1,4 @@
-"""MEMO: the answers to many copies of one picture should agree, and be certain."""
+"""MEMO: the answers to many copies of one picture should agree and be certain."""
 
 import torch
 
@@ -18,10 +18,10 @@ def memo(network, batches, iterations=1, copies=32, learning_rate=1e-2, trained=
     """Each picture for itself: a step of SGD down the marginal entropy of its moved copies, then its name.
 
     Zhang, Levine and Finn, "MEMO: Test Time Robustness via Adaptation and Augmentation" (NeurIPS 2022),
-    section 3. All weights learn. The statistics of the batch norms are mixed of the trained ones and those of
-    the picture's copies, or of the picture, where it is answered. The paper weighs them 16 to 1, after
-    Schneider et al.; for our small networks 1 to 1 is better, and most of the gain (benchmarks/RESULTS.md).
-    It assumes that a copy shows what its original shows. Built in lesson 13.
+    section 3. All weights learn. The batch norms mix their trained statistics with those of the picture's
+    copies during a step, and of the picture itself for its answer. The paper weighs them 16 to 1, after
+    Schneider et al.; for our small networks 1 to 1 is better, and brings most of the gain
+    (benchmarks/RESULTS.md). It assumes that a copy shows what its original shows. Built in lesson 13.
 
     Args:
         network: trained classifier with BatchNorm2d.

@@ -31,7 +31,7 @@ class MixedNorm(nn.Module):
 
 
 def mix_statistics(network, trained=0.0):
-    """A copy of a network, in which each BatchNorm2d is a MixedNorm. The network itself is never touched."""
+    """A copy of a network in evaluation mode, in which each BatchNorm2d is replaced by a MixedNorm."""
     network = copied(network).eval()
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
@@ -51,8 +51,8 @@ def batch_statistics(network, batches, trained=0.0):
     Args:
         network: trained classifier with BatchNorm2d.
         batches: iterable of pictures (N,C,H,W) in [0,1].
-        trained: weight of the trained statistics: 0 takes the batch's alone, 1 none of them. Schneider et al.
-            take n / (n + N) for N pictures, with n about 16.
+        trained: weight of the trained statistics, in [0,1]: 0 takes those of the batch alone, 1 none of them.
+            Schneider et al. take n / (n + N) for N pictures, with n about 16.
 
     Returns:
         Generator of Answers, one a batch.

@@ -1,4 +1,4 @@
-"""What all methods that adapt a classifier share: batches of pictures, answered in turn without any truth."""
+"""What all methods that adapt a classifier share: batches of pictures, answered in turn, without labels."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Answer:
             gives their logarithms.
         network: the adapted network, as it stands after this batch; the method goes on with it, so copy what
             you keep.
-        failed: how many pictures were answered by the trained network, since their adaptation gave NaN or
+        failed: how many pictures were answered by the trained network, because their adaptation gave NaN or
             infinity.
     """
 
@@ -92,10 +92,13 @@ def check_turns(network):
 
 
 def check_batch_of(network, batch, square):
-    """Refuse a batch that is not made of pictures in [0,1], float32, with the network's channels.
+    """Refuse what is no batch of float32 pictures (N,C,H,W) in [0,1] with the network's number of channels.
 
     Args:
-        square: refuse pictures that are not, too.
+        square: refuse pictures that are not square, too.
+
+    Raises:
+        TypeError, ValueError: as said.
     """
     check_pictures(batch, "batch")
     if batch.dtype != torch.float32:
@@ -113,7 +116,7 @@ def check_batch_of(network, batch, square):
 
 
 def check_logits(network, batch):
-    """Refuse a network that makes no logits of pictures of this shape (ValueError). It is tried on two."""
+    """Refuse a network that makes no logits for pictures of this shape (ValueError). Tries it on two."""
     few = batch[:2]
     try:
         with torch.no_grad():
@@ -131,7 +134,7 @@ def check_logits(network, batch):
 
 
 def answers(network, batches, begin, reset=False, single=False, square=False):
-    """Answer batch after batch.
+    """Yield an Answer for each batch.
 
     Args:
         network: trained; only copies of it are adapted.
@@ -140,7 +143,7 @@ def answers(network, batches, begin, reset=False, single=False, square=False):
             pictures and returns their logits.
         reset: begin anew before each batch, or each picture; else carry on with what was learned.
         single: learn from one picture (1,C,H,W) at a time.
-        square: refuse pictures that are not.
+        square: refuse pictures that are not square.
     """
     if not isinstance(batches, Iterable) or isinstance(batches, torch.Tensor):
         raise TypeError(
@@ -182,8 +185,8 @@ def descend_once(optimizer, loss):
         ValueError: nothing can be learned from it.
     """
     if not loss.requires_grad:
-        mend = "iterate outside torch.no_grad() and torch.inference_mode(), and detach nothing in forward"
-        raise ValueError(f"network: its loss has no gradient: {mend}")
+        fix = "iterate outside torch.no_grad() and torch.inference_mode(), and detach nothing in forward"
+        raise ValueError(f"network: its loss has no gradient: {fix}")
     if not is_finite(loss):
         raise Diverged
     optimizer.zero_grad()

@@ -9,7 +9,7 @@ from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 def adapt_super_resolution(y, A, network, what="all", iterations=None, learning_rate=3e-4, noise=0.0, seed=0):
     """Zero-shot super-resolution that begins at a trained network: learn to undo A on y's smaller version.
 
-    A network that was trained on pictures shrunk in one way is lost where another kernel made y. Shocher,
+    A network that was trained on pictures shrunk in one way fails where another kernel made y. Shocher,
     Cohen and Irani, "Zero-Shot Super-Resolution" (CVPR 2018), give the pairs; to begin at trained weights,
     and stop soon, is the internal adaptation of Tirer and Giryes (IEEE Signal Processing Letters 2019). Built
     in lesson 12.

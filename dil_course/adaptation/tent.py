@@ -25,8 +25,8 @@ def tent(network, batches, learning_rate=5e-3, reset=False):
         batches: iterable of pictures (N,C,H,W) in [0,1].
         learning_rate: of Adam. The paper takes 1e-3, for batches of 200 and streams of 10,000; ours are much
             shorter.
-        reset: True begins anew at each batch, which leaves batch statistics alone, since a step helps the
-            next batch only; False carries on.
+        reset: True begins anew at each batch, so that only the batch statistics have an effect, since a step
+            changes the answers to later batches only; False carries on.
 
     Returns:
         Generator of Answers, one a batch.

@@ -1,4 +1,4 @@
-"""Test-time training: before it names a picture, the network learns to tell how copies of it were turned."""
+"""Test-time training: before it classifies a picture, the network learns how copies of it were turned."""
 
 import torch
 from torch.nn import functional as F

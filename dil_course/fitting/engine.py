@@ -26,9 +26,9 @@ SHARE = Path("/sys/fs/cgroup/cpu.max")
 def keep_memory():
     """Let the process keep freed memory for its next tensors. True where that could be arranged.
 
-    By default Linux takes the memory of each freed picture-sized tensor back, and hands it out again as fresh
-    pages, filled with zeros one by one: thousands of page faults an iteration, a quarter of a small network's
-    time.
+    By default glibc returns the memory of each freed picture-sized tensor to Linux, which hands it out again
+    as fresh pages, filled with zeros one by one: thousands of page faults an iteration, and a quarter of a
+    small network's time.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -43,11 +43,11 @@ def keep_memory():
 def limit_threads():
     """Leave a core to other programs, and keep to this container's share of the machine.
 
-    Where OMP_NUM_THREADS says how many threads to use, no core is left. Threads wait for one another after
-    each operation, and keep their cores busy meanwhile. So one that has to share its core holds up all:
-    beside one busy program, two threads on two cores took over 25 times as long as a single one, which takes
-    a quarter longer where nothing else runs. And torch counts the machine's cores: on a shared server with
-    64, of which one student may use two, 64 threads would wait for each other.
+    Where OMP_NUM_THREADS says how many threads to use, all of these are used. Threads wait for one another
+    after each operation, and keep their cores busy meanwhile, so one that has to share its core delays all:
+    beside one busy program, two threads on two cores took over 25 times as long as a single one, which is
+    only a quarter slower than two where nothing else runs. Moreover, torch counts the machine's cores: on a
+    shared server with 64, of which one student may use two, 64 threads would wait for each other.
     """
     room = [torch.get_num_threads()]
     if "OMP_NUM_THREADS" not in os.environ:
@@ -78,13 +78,13 @@ class Engine:
             and dropout is on. The network is put into it, whatever mode it came in, and left in it. False is
             for trained networks, which keep the statistics of their training: evaluation mode.
 
-    What the network returns is looked at: a picture of another shape would be stretched over the target
-    without a word. A network that tells its `output_channels` is held to them, and to sides `reduction` times
+    What the network returns is checked, because a picture of another shape might be broadcast over the target
+    without a warning. A network that has `output_channels` must return as many, and sides `reduction` times
     those of its input.
 
     Attributes:
-        bfloat16: are convolutions computed in bfloat16? Weights, their updates, batch statistics, the loss
-            and whatever a network keeps out of autocast, such as the skip network's last layer, stay in
+        bfloat16: whether convolutions are computed in bfloat16. Weights, their updates, batch statistics, the
+            loss and whatever a network keeps out of autocast, such as the skip network's last layer, stay in
             float32.
     """
 

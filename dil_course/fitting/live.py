@@ -95,8 +95,7 @@ class WidgetView:
         )
         self.controls = widgets.HBox([self.stop, self.status])
         self.box = widgets.VBox([self.controls, self.row])
-        # Drawn empty before the run: matplotlib's first drawing takes most of a second and would hold the run
-        # up.
+        # Drawn empty before the run, which matplotlib's first drawing would hold up for most of a second.
         self.live_curves = LiveCurves(history)
         self.curves.value = self.live_curves.png(history)
         self.picture_pace, self.curves_pace = Pace(PICTURE_SHARE), Pace(CURVES_SHARE, CURVES_DELAY)
@@ -125,9 +124,7 @@ class WidgetView:
         self._tell("ended by an error")
 
     def finish(self, result, recorder, observed):
-        """Replace Stop by a slider over the snapshots, and leave a static figure for readers without a
-        kernel.
-        """
+        """Replace Stop by a slider over the snapshots, and leave a figure for readers without a kernel."""
         import ipywidgets as widgets
 
         from dil_course.figures import show_figure
@@ -152,8 +149,9 @@ class WidgetView:
 
 
 def as_page(box):
-    """A widget for the page, with words in its place where its kernel is gone: ipywidgets would list the
-    box's parts.
+    """A widget's data for display, with a sentence that replaces it where its kernel is gone.
+
+    The text that ipywidgets puts there lists the parts of the box.
     """
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     return {
@@ -198,9 +196,7 @@ def columns_of(history):
 
 
 def draw_history(axes, history):
-    """The loss on the left, on a logarithmic axis; with a truth, the PSNR of single and averaged estimates on
-    the right.
-    """
+    """The loss on a logarithmic axis; with a truth, also the PSNR of single and averaged estimates."""
     from dil_course.figures import draw_curves
 
     for axis, name, curves in zip(axes, ("loss", "PSNR (dB)"), CURVES, strict=False):
@@ -214,9 +210,7 @@ def draw_history(axes, history):
 
 
 class LiveCurves:
-    """The curves of a run as one small figure that is made once and then only gets new values, which halves
-    the time.
-    """
+    """The curves of a run as one small figure, made once: giving it new values takes half the time."""
 
     def __init__(self, history):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -224,8 +218,7 @@ class LiveCurves:
 
         columns = columns_of(history)
         figure = Figure(figsize=(3.2 * columns, 2.9), dpi=90)
-        # Fixed margins: fitting them to the labels, as the static figures do, takes more time than all the
-        # drawing.
+        # Fixed margins: fitting them to the labels, as the static figures do, takes longer than the drawing.
         figure.subplots_adjust(
             left=0.32 / columns, right=1 - 0.05 / columns, bottom=0.17, top=0.96, wspace=0.36
         )
@@ -236,7 +229,7 @@ class LiveCurves:
     def png(self, history):
         """The figure with these values, as PNG bytes."""
         for axes, curves in zip(self.axes, CURVES, strict=False):
-            # matplotlib's numbers of an empty axis overlap
+            # The tick labels that matplotlib gives an empty axis overlap.
             axes.set_xlim(0, 1, auto=bool(history["iteration"]))
             for line, key in zip(axes.lines, curves.values(), strict=True):
                 line.set_data(history["iteration"], history[key])

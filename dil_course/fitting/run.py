@@ -19,8 +19,8 @@ from dil_course.signals.validation import (
     is_float,
 )
 
-RECORDS = 200
-SNAPSHOTS = 24
+RECORDS = 200  # of a run's history, evenly spaced; the first iterations are recorded more densely
+SNAPSHOTS = 24  # kept at most; beyond that every second one is dropped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,12 +122,10 @@ class Recorder:
         self.step = step
         if self.average is None:
             self.average = step.estimate.clone()
-        # The past weighs less at first, else the gray start of the run would be seen for hundreds of
-        # iterations.
+        # The past weighs less at first, or the gray start would be seen for hundreds of iterations.
         weight = 0 if step.averaged else min(self.weight, step.iteration / (step.iteration + 10))
         self.average = self.average.lerp(step.estimate, 1 - weight)
-        # Early iterations are recorded more densely, so that the curves of a very long run show something
-        # soon.
+        # Early iterations are recorded more densely, so that the curves of a long run show something soon.
         every = max(1, min(step.total // RECORDS, step.iteration // 20))
         enough = self.stop is not None and self.stop.observe(step, self.average)
         if step.iteration % every and step.iteration < step.total and not enough:

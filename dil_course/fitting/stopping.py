@@ -20,16 +20,16 @@ from dil_course.signals.validation import (
     check_target,
 )
 
-SIDE = 32  # pixels of the small copies whose variance is taken: their averages keep drift, and lose jitter
+SIDE = 32  # pixels a side of the small copies whose variance is taken: averaging keeps drift, removes jitter
 PROBES = 8  # of `LeastRisk`: two judge networks that differ by tenths of a decibel too roughly
 
 
 class WindowedVariance:
     """Stop where the outputs of the last iterations differ least from one another.
 
-    While the picture comes in, outputs change from one iteration to the next; when the noise comes in, they
-    change again. Between the two they rest. Wang et al., "Early Stopping for Deep Image Prior" (arXiv
-    2112.06074), algorithm 1.
+    While the network fits the picture, its outputs change from one iteration to the next, and when it fits
+    the noise, they change again. In between they change least. Wang et al., "Early Stopping for Deep Image
+    Prior" (arXiv 2112.06074), algorithm 1.
 
     Args:
         window: iterations over which the variance is taken.
@@ -44,7 +44,7 @@ class WindowedVariance:
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
         if self.iteration is None:
-            # Before the window is full too, a rule that has watched is not a fresh one.
+            # Also before the window is full: `run` refuses a rule that has watched another run.
             self.iteration = step.iteration
         height, width = step.estimate.shape[-2:]
         # On the CPU: Apple's GPUs take the means only where the sides are multiples of those of the copy.

@@ -8,9 +8,9 @@ def bp_dip(y, A, pinv=None, **settings):
     """Minimise over theta the mean of (A^+ (A(f_theta(z)) - y))^2, the misfit as it looks in the image.
 
     Zukerman, Tirer and Giryes, "BP-DIP: A backprojection based deep image prior" (EUSIPCO 2020). Where A
-    weakens some part of the picture, least squares hardly sees an error there, and learns it late; A^+ brings
-    it back to full strength, and the noise with it. Faster than least squares at low noise, worse at high
-    noise. Shown in lesson 04.
+    weakens some components of the picture, such as high frequencies, least squares hardly sees an error in
+    them and learns them late. A^+ brings them back to full strength, and the noise with them, so this is
+    faster than least squares at low noise and worse at high noise. Shown in lesson 04.
 
     Args:
         y: observation (1,C,h,w).

@@ -24,7 +24,8 @@ def deep_image_prior(
 
     Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior" (CVPR 2018), equation 2, with the settings that their
     supplementary material gives for denoising: z uniform in [0, 0.1], fresh noise on z at each iteration.
-    Built in lesson 03. The network fits the picture before it fits the noise: more iterations are not better.
+    Built in lesson 03. The network fits the picture before it fits the noise, so more iterations are not
+    always better.
 
     Args:
         y: observation (1,C,h,w), computed on y's own device.
@@ -39,8 +40,8 @@ def deep_image_prior(
         input_noise: standard deviation of the noise on z.
         seed: of z, of its noise and of the network that is made here.
         fast: False computes as the textbook does (see `fitting.Engine`).
-        z: the network's input (1,input_channels,h,w) where it shall know something, such as another picture
-            of the same scene; None draws it.
+        z: the network's input (1,input_channels,h,w), where it is to carry information, such as another
+            picture of the same scene; None draws it.
         loss: function of the estimate (1,C,H,W), to minimise instead of the mean of (A(estimate) - y)^2; how
             `bp_dip`, `dip_tv` and `deep_red` are made.
 

@@ -1,4 +1,4 @@
-"""DeepRED: the deep image prior and a classical denoiser agree on one picture."""
+"""DeepRED: the deep image prior, regularised by a classical denoiser (ADMM)."""
 
 import torch
 
@@ -16,10 +16,10 @@ from dil_course.signals.validation import (
 def deep_red(y, denoiser, A=None, mu=0.5, beta=0.5, every=10, learning_rate=0.008, **settings):
     """Split the estimate in two: f_theta(z), which explains y, and x, which the denoiser leaves almost alone.
 
-    Mataev, Elad and Milanfar, "DeepRED: Deep Image Prior Powered by RED" (ICCV Workshops 2019). Theta
-    minimises |A(f) - y|^2 + mu |f - (x - u)|^2, both as means, by Adam. After every so many iterations one
-    fixed-point step of regularisation by denoising sets x, and u adds up how far f and x still differ (ADMM,
-    with u the scaled dual):
+    Mataev, Elad and Milanfar, "DeepRED: Deep Image Prior Powered by RED" (ICCV Workshops 2019). Adam
+    minimises |A(f) - y|^2 + mu |f - (x - u)|^2 over theta, both norms as means. Once in `every` iterations a
+    fixed-point step of regularisation by denoising updates x, and u, the scaled dual variable of ADMM, adds
+    up the difference of f and x:
 
         x <- (beta D(x) + mu (f + u)) / (beta + mu),   u <- u + f - x
 

@@ -28,10 +28,9 @@ def dip_sure(
 
     It needs no early stopping. For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased
     Risk Estimator" (arXiv 1805.10531), and Jo, Chun and Choi, "Rethinking Deep Image Prior for Denoising"
-    (ICCV 2021), section 3.
-    With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration by Deep Projected GSURE"
-    (WACV 2022), section 3. The network must act on y, not on a fixed z: else its derivative by y is zero, and
-    nothing holds it back from the noise. Built in lesson 06.
+    (ICCV 2021), section 3. With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration
+    by Deep Projected GSURE" (WACV 2022), section 3. The network must act on y, not on a fixed z: otherwise
+    its derivative with respect to y is zero, and nothing keeps it from fitting the noise. Built in lesson 06.
 
     Args:
         y: observation (1,C,h,w), computed on its own device.
@@ -42,8 +41,8 @@ def dip_sure(
             SURE.
         network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels`
             (both C) and `scales`; fitted in place. None makes a small skip network from the seed, 12 wide
-            with 2 in the skip branch: the estimate of the error is unbiased for a given f, but a large
-            network finds where it happens to be too low.
+            with 2 in the skip branch: the estimate of the error is unbiased for a fixed f, but the fit of a
+            large network finds weights for which it happens to be too low.
         iterations: None takes 1000 in the quick profile and 3000 in the full one.
         learning_rate: of Adam.
         seed: of the network that is made here, of the probes and the extra noise.

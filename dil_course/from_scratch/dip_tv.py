@@ -18,7 +18,7 @@ def dip_tv(y, A=None, weight=0.05, **settings):
     """Minimise over theta the mean of (A(f_theta(z)) - y)^2, plus weight times TV(f_theta(z)).
 
     Liu, Sun, Xu and Kamilov, "Image Restoration using Total Variation Regularized Deep Image Prior" (ICASSP
-    2019). TV is anisotropic, and a mean as the misfit is (see `total_variation`). Noise makes neighbours
+    2019). TV is anisotropic and, like the misfit, a mean (see `total_variation`). Noise makes neighbours
     differ everywhere, so the penalty holds it back, and the PSNR falls less after its peak.
 
     Args:

@@ -33,8 +33,8 @@ def adjoint_of(y, A):
     """A.adjoint(y), an image of the shape of the one to restore, where A is a forward model that fits y.
 
     Raises:
-        TypeError, ValueError: A is none, or A(x) is no image of the shape of y: the misfit A(x) - y would be
-            of another one.
+        TypeError, ValueError: A is no forward model, or A(x) has not the shape of y, so that there is no
+            misfit A(x) - y.
     """
     check_operator(A)
     x = A.adjoint(y)
@@ -44,7 +44,7 @@ def adjoint_of(y, A):
 
 
 def check_sizes(network, *names):
-    """Refuse what is no torch module with these attributes, which tell its sizes as whole numbers."""
+    """Refuse what is no torch module with these attributes, whole numbers that say what sizes it takes."""
     check_module(network, attributes=names)
     for name in names:
         check_integer(getattr(network, name), f"network.{name}", low=0 if name == "scales" else 1)
@@ -112,8 +112,7 @@ def prepare(y, network, iterations, learning_rate, seed, fast, make=None, smalle
         )
     if getattr(network, "reduction", 1) != 1:
         raise ValueError(
-            f"the network makes images {network.reduction} times larger, but y must be mapped to one of its "
-            "own size"
+            f"the network makes images {network.reduction} times larger, but the output must be as large as y"
         )
     check_side(y.shape, smaller * max(8, 2 ** (network.scales + 1)), "y")
     return Engine(network.to(y.device), learning_rate, fast)

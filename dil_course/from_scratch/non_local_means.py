@@ -1,4 +1,4 @@
-"""Non-local means: each pixel becomes a mean of pixels whose surroundings look alike. Built in lesson 02."""
+"""Non-local means: each pixel becomes a mean of pixels with similar surroundings. Built in lesson 02."""
 
 import torch
 import torch.nn.functional as F
@@ -7,7 +7,7 @@ from dil_course.signals.validation import check_integer, check_number, check_obs
 
 
 def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
-    """Denoise y by itself: a mean over all shifts t of at most `reach`, weighted by how alike patches are.
+    """Denoise y: each pixel becomes a mean over shifts t of at most `reach`, weighted by patch similarity.
 
         x(p) = sum_t w(p,t) y(p+t) / sum_t w(p,t),   w(p,t) = exp(-max(d(p,t)^2 - 2 sigma^2, 0) / h^2),
 
@@ -20,7 +20,8 @@ def non_local_means(y, sigma, patch=5, reach=6, strength=0.8):
     Args:
         y: noisy picture (1,C,H,W).
         sigma: standard deviation of the noise, on the scale of y.
-        patch: side of the compared windows. An even one reaches one pixel further down and to the right.
+        patch: side of the compared windows in pixels. An even one reaches one pixel further down and to the
+            right.
         reach: largest shift, in pixels, in each direction.
         strength: h in units of sigma; more averages over less similar patches.
 

@@ -1,4 +1,4 @@
-"""SGLD-DIP: the deep image prior as a random walk through weights; its images spread where it is unsure."""
+"""SGLD-DIP: the deep image prior with noise on its weights, whose estimates spread where it is uncertain."""
 
 import torch
 
@@ -11,7 +11,7 @@ def sgld_dip(y, A=None, network=None, weight_noise=2.0, learning_rate=0.01, seed
     """After each update, add noise to the convolutions' weights: weight_noise * learning_rate * N(0, 1).
 
     Cheng, Gadelha, Maji and Sheldon, "A Bayesian Perspective on the Deep Image Prior" (CVPR 2019), section 4,
-    as in their code, without its weight decay of 5e-8. The noise keeps the run from settling in the noisy
+    as in their code, without its weight decay of 5e-8. The noise keeps the run from converging to the noisy
     picture. Noise after Adam is not Langevin dynamics proper, so the spread of the pictures is no calibrated
     posterior.
 
@@ -69,6 +69,7 @@ class Posterior:
 
     @property
     def spread(self):
+        """Standard deviation of each number over the pictures (1,C,H,W), or None."""
         return None if self.pictures < 2 else (self.squares / (self.pictures - 1)).sqrt()
 
     @property

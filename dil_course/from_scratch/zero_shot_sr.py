@@ -1,4 +1,4 @@
-"""Zero-shot super-resolution: a network learns from one image how its details return after shrinking."""
+"""Zero-shot super-resolution: a network learns from one image to restore what making it smaller removes."""
 
 import math
 
@@ -8,9 +8,18 @@ import torch
 from dil_course import runtime
 from dil_course.fitting import Engine, Step
 from dil_course.from_scratch.given import adjoint_of, check_fit, network_or
+from dil_course.from_scratch.internal_pairs import (
+    SMALLEST,
+    pair,
+    resized,
+    some_fathers,
+    turn,
+    turn_back,
+    turns_of,
+    window,
+)
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import Downsample, enlarge
-from dil_course.signals.operators import fitting_sides
 from dil_course.signals.validation import (
     check_flag,
     check_integer,
@@ -20,10 +29,8 @@ from dil_course.signals.validation import (
     check_sigma,
 )
 
-MARGIN = 8  # of repeated edge pixels around a father, in pixels of its son: an operator may wrap around there
-WINDOW = 5  # how many reconstruction errors tell whether the run still gains
+LAST_ERRORS = 5  # as many of the last reconstruction errors are fitted by a line
 LAST_RATE = 9e-6  # the run ends when the learning rate has come down to this
-TRIES = 3  # random windows, of which one is used
 WARM_UP = 50  # iterations in which the learning rate rises: else some seeds lose most of their ReLUs at once
 
 
@@ -63,8 +70,8 @@ def zero_shot_sr(
         learning_rate: at the start, of Adam; None takes 3e-3 or the paper's 1e-3.
         side: of the windows in pixels; None takes 48, or 64 in the full profile (the paper has 128).
         every: iterations between two looks at the reconstruction error; None takes 40 or the paper's 50.
-        noise: standard deviation of noise that is added to sons, for an y that has some itself (the paper
-            takes 0.0125). Above 0 there is no correction at the end, which would put the noise of y back.
+        noise: standard deviation of noise that is added to sons, for a y that is noisy itself (the paper
+            takes 0.0125). Above 0 the correction at the end is left out: it would reintroduce the noise of y.
         gradual: in how many steps to enlarge, all by the same ratio: scale 2 in three steps passes through
             2^(1/3) and 2^(2/3). Each result is a father of the next. None takes one step in the quick profile
             and three, for Downsample, in the full one (the paper has six). From scale 3 on three gain a
@@ -104,7 +111,7 @@ def _steps_of_scale(y, A, network, gradual, learning_rate, fast, draw, settings)
         part = A if number == gradual else Downsample(scales)
         engine = Engine(network, learning_rate, fast, training=not settings["trained"])
         for iteration, loss, estimate in _learn(y, fathers, part, engine, draw, **settings):
-            shown = estimate if number == gradual else _resize(estimate, A.adjoint(y).shape[-2:])
+            shown = estimate if number == gradual else resized(estimate, A.adjoint(y).shape[-2:])
             yield Step(before + iteration, total, loss, shown.clamp(0, 1), averaged=True)
         before += iteration
         fathers.append(estimate.clamp(0, 1))
@@ -119,8 +126,8 @@ def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained)
     look = max(every, 4 * estimate[0, 0].numel() // side**2)
     for iteration in range(1, iterations + 1):
         if iteration % every == 1 or every == 1:
-            pairs = [pair(father, A, noise, draw) for father in _some(fathers, draw)]
-        son, father = _window(pairs, side, turns, draw)
+            pairs = [pair(father, A, noise, draw) for father in some_fathers(fathers, draw)]
+        son, father = window(pairs, side, turns, draw)
         loss = torch.mean((engine(son) - father).abs())
         engine.learning_rate = rate * min(1, iteration / WARM_UP)
         engine.update(loss)
@@ -135,62 +142,6 @@ def _learn(y, fathers, A, engine, draw, iterations, side, every, noise, trained)
             return
 
 
-def turns_of(A):
-    """The turns and flips, as `turn` counts them, that commute with A: all eight, four, or one."""
-    if not isinstance(A, Downsample):
-        return (0,)
-    return tuple(range(8)) if A.scales[0] == A.scales[1] else (0, 2, 4, 6)
-
-
-def turn(x, number):
-    """x turned by number % 4 right angles, and mirrored where number > 3."""
-    turned = x.rot90(number % 4, (-2, -1))
-    return turned.flip(-1) if number > 3 else turned
-
-
-def turn_back(x, number):
-    """Undo `turn`."""
-    return (x.flip(-1) if number > 3 else x).rot90(-(number % 4), (-2, -1))
-
-
-def _some(fathers, draw, count=8):
-    """The newest father as it is (without steps, y itself); then smaller versions of any, down to half."""
-    yield fathers[-1]
-    for _ in range(count - 1):
-        father = fathers[draw.integers(len(fathers))]
-        shrink = draw.uniform(max(0.5, 18 / min(father.shape[-2:])), 1)
-        yield _resize(father, [round(shrink * side) for side in father.shape[-2:]])
-
-
-def _resize(x, shape):
-    return torch.nn.functional.interpolate(x, size=tuple(shape), mode="bicubic", antialias=True)
-
-
-def pair(father, A, noise=0.0, draw=None):
-    """(son enlarged to its father's size, father). Edges are repeated first, so that no A wraps around."""
-    height, width = father.shape[-2:]
-    margin = MARGIN * math.ceil(max(A.scales))
-    padded = torch.nn.functional.pad(father, [margin] * 4, mode="replicate")
-    rows, columns = fitting_sides(padded.shape, A.scales)
-    son = A(padded[..., :rows, :columns])
-    if noise:
-        son = son + noise * torch.from_numpy(draw.standard_normal(son.shape)).to(son)
-    return enlarge(son, A)[..., margin : margin + height, margin : margin + width], father
-
-
-def _window(pairs, side, turns, draw):
-    """A window, the same of son and father, turned at random; half of the time of the first pair.
-
-    Of three random windows it is the one in which most is missing: flat parts teach little.
-    """
-    son, father = pairs[0 if draw.random() < 0.5 else draw.integers(len(pairs))]
-    corners = [[draw.integers(max(size - side, 0) + 1) for size in father.shape[-2:]] for _ in range(TRIES)]
-    windows = [[x[..., top : top + side, left : left + side] for x in (son, father)] for top, left in corners]
-    chosen = max(windows, key=lambda window: float((window[0] - window[1]).abs().mean()))
-    number = turns[draw.integers(len(turns))]
-    return [turn(x, number) for x in chosen]
-
-
 @torch.no_grad()
 def reconstruction_error(network, y, A):
     """Mean squared error of y, as the network restores it from y's own son."""
@@ -200,9 +151,9 @@ def reconstruction_error(network, y, A):
 
 def stalls(errors):
     """Does the line through the last errors fall no more clearly than they scatter about it?"""
-    if len(errors) < WINDOW:
+    if len(errors) < LAST_ERRORS:
         return False
-    (slope, _), covariance = np.polyfit(range(WINDOW), errors[-WINDOW:], 1, cov=True)
+    (slope, _), covariance = np.polyfit(range(LAST_ERRORS), errors[-LAST_ERRORS:], 1, cov=True)
     return -1.5 * slope <= math.sqrt(covariance[0, 0])
 
 
@@ -224,12 +175,12 @@ def _checked(y, A, iterations, learning_rate, side, every, noise, gradual, seed,
             "A: expected an operator that makes images smaller, such as Downsample(2), got "
             f"{type(A).__name__}"
         )
-    smallest = max(18, math.ceil(8 * max(A.scales)))
+    smallest = max(SMALLEST, math.ceil(8 * max(A.scales)))
     height, width = y.shape[-2:]
     if min(height, width) < smallest:
         raise ValueError(
             f"y: {height}x{width} pixels are too few, this needs at least {smallest}x{smallest}: the network "
-            "learns from y and its own smaller version, and too little would be left of that"
+            "learns from y and its own smaller version, which would be too small"
         )
     check_side(adjoint_of(y, A).shape, smallest, "the enlarged image")
     side = check_integer(side, "side", 9)
@@ -238,8 +189,7 @@ def _checked(y, A, iterations, learning_rate, side, every, noise, gradual, seed,
     check_flag(trained, "trained")
     if gradual > 1 and not isinstance(A, Downsample):
         raise ValueError(
-            "gradual: only Downsample can be taken in several steps; for a kernel of its own leave gradual "
-            "at 1"
+            "gradual: only Downsample can be taken in several steps: for any other A leave gradual at 1"
         )
     return {"iterations": iterations, "side": side, "every": every, "noise": noise, "trained": trained}
 

@@ -17,7 +17,7 @@ class Classifier(nn.Module):
         classes: number of classes.
         width: channels after the first convolution; the second and the third halve the sides and double the
             channels.
-        turns: has it a second head, for the four turns by 0, 90, 180 and 270 degrees?
+        turns: whether it has a second head, for the four turns by 0, 90, 180 and 270 degrees.
 
     Raises:
         TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
@@ -56,4 +56,5 @@ class Classifier(nn.Module):
 
 
 def layer(before, after, stride=1, padding=1):
+    """3x3 convolution from `before` to `after` channels, batch norm and ReLU."""
     return nn.Conv2d(before, after, 3, stride, padding, bias=False), nn.BatchNorm2d(after), nn.ReLU()

@@ -1,4 +1,4 @@
-"""Decoders without encoder: a small random input is enlarged step by step. Too few weights to hold noise."""
+"""Decoders without encoder: they enlarge a small random input in steps, with too few weights for noise."""
 
 import torch
 from torch import nn
@@ -52,9 +52,9 @@ class Decoder(nn.Module):
 def deep_decoder(output_channels=3, width=64, scales=5):
     """Deep Decoder: 1x1 convolutions and bilinear doubling only. Heckel and Hand, ICLR 2019, section 2.
 
-    Neighbours are tied by the doubling alone. Its `width`, the k of the paper, says how much it can hold:
-    choose it so that the weights are fewer than the picture's numbers, and it needs no early stopping. Fit it
-    without noise on z.
+    Only the doubling couples neighbouring pixels. Its `width`, the k of the paper, is its capacity: choose it
+    so that the weights are fewer than the picture's values, and it needs no early stopping. Fit it without
+    noise on z.
     """
     return Decoder(output_channels, width, scales, size=1, upsampling="bilinear")
 

@@ -12,10 +12,10 @@ class Denoiser(nn.Module):
 
     Convolutions with batch norm and ReLU that predict the noise, as in Zhang et al., "Beyond a Gaussian
     Denoiser" (DnCNN, IEEE Transactions on Image Processing 2017), section 3. They work at half of the size,
-    on the four pixels of each cell at once, and are told the noise level by one more channel, as in Zhang,
-    Zuo and Zhang, "FFDNet" (same journal 2018), section 3: one network for all levels, at a quarter of the
-    work. The layers predict noise of standard deviation one, which is then scaled: at level 0 the picture
-    comes back as it is.
+    on the four pixels of each cell at once, and one more channel holds the noise level, as in Zhang, Zuo and
+    Zhang, "FFDNet" (same journal 2018), section 3: one network for all levels, at a quarter of the work. The
+    layers predict noise of standard deviation one, which is then scaled: at level 0 the picture comes back as
+    it is.
 
     Args:
         channels: C.

@@ -1,4 +1,4 @@
-"""The network of Self2Self: a U-Net that knows which of its inputs are missing, and forgets at random."""
+"""The network of Self2Self: a U-Net with dropout that is given the mask of its known inputs."""
 
 import torch
 from torch import nn
@@ -8,10 +8,10 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integ
 
 
 class PartialConvolution(nn.Module):
-    """3x3 convolution that looks at known numbers only, and makes up for those that are missing.
+    """3x3 convolution of the known values only, normalised by how many of them there are.
 
-    Where a share s of the window's numbers is known, their weighted sum is divided by s; where none is known
-    the result is 0. A result is known as soon as one number of its window is. Liu et al., "Image Inpainting
+    Where a share s of the window's values is known, their weighted sum is divided by s; where none is known
+    the result is 0. A result is known as soon as one value of its window is. Liu et al., "Image Inpainting
     for Irregular Holes Using Partial Convolutions" (ECCV 2018), equations 1 and 2.
     """
 
@@ -30,7 +30,7 @@ class PartialConvolution(nn.Module):
 
 
 class PartialUNet(nn.Module):
-    """Maps a picture (1,C,H,W) and the mask of its known numbers to a picture (1,C,H,W) in [0,1], at random.
+    """Maps a picture (1,C,H,W) and the mask of its known values to a picture (1,C,H,W) in [0,1], at random.
 
     Quan, Chen, Pang and Ji, "Self2Self With Dropout" (CVPR 2020), section 3.2: an encoder of partial
     convolutions, a decoder with dropout before each of its convolutions. The paper has 48 channels and 5
@@ -40,8 +40,9 @@ class PartialUNet(nn.Module):
         channels: C.
         width: channels of the encoder; the decoder has twice as many.
         scales: how many times the picture is halved.
-        dropout: share of the decoder's channels' numbers that is dropped, in training and at the end.
-        partial: False takes ordinary convolutions, which mistake missing numbers for black.
+        dropout: share of the values that is dropped before each of the decoder's convolutions, in training
+            and evaluation mode alike.
+        partial: False takes ordinary convolutions, which mistake missing values for black.
 
     Raises:
         TypeError, ValueError: a number is out of range.
@@ -73,7 +74,13 @@ class PartialUNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x, known, generator=None):
-        """`generator` draws what is forgotten; None takes torch's global one."""
+        """The picture (1,C,H,W) in [0,1].
+
+        Args:
+            x: picture (1,C,H,W); what it holds where values are missing has no effect.
+            known: mask of its known values (1,C,H,W), 1 or 0.
+            generator: draws what is dropped; None takes torch's global one.
+        """
         known = known if self.partial else torch.ones_like(known)
         skips = [x * known]
         x, known = self._look(self.first, x, known)
@@ -98,5 +105,6 @@ class PartialUNet(nn.Module):
 
     @staticmethod
     def _look(convolution, x, known):
+        """A partial convolution, then LeakyReLU(0.1)."""
         x, known = convolution(x, known)
         return F.leaky_relu(x, 0.1), known

@@ -9,8 +9,8 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_integer
 class ResidualNetwork(nn.Module):
     """Maps a picture (1,C,H,W) to itself plus a correction. Shocher, Cohen and Irani, CVPR 2018, section 3.
 
-    All layers are 3x3 convolutions with ReLU between them. They take no borders into account; the picture is
-    mirrored there once, by as many pixels as the layers need. Not limited to [0,1].
+    All layers are 3x3 convolutions without padding, with ReLU between them; instead, the picture is mirrored
+    at its borders once, by as many pixels as all layers need. The result is not limited to [0,1].
 
     Args:
         channels: C.

@@ -19,7 +19,7 @@ def convolution(channels_in, channels_out, size, stride=1, padding="reflect"):
 
 
 class SkipScale(nn.Module):
-    """One scale of the network: go down, let the coarser scales work, come up, join the skip branch."""
+    """One scale of the network: halve the sides, apply the coarser scales, enlarge, join the skip branch."""
 
     def __init__(self, channels_in, width, skip, upsampling, padding, norm_of_joined, coarser):
         super().__init__()
@@ -55,7 +55,7 @@ class SkipNetwork(nn.Module):
         skip: channels of each skip branch; 0 leaves the branches out.
         upsampling: "bilinear" or "nearest".
         padding: "reflect" or "zeros", around each convolution.
-        norm_of_joined: batch norm where the skip branch and the coarser scales meet?
+        norm_of_joined: whether batch norm follows where the skip branch and the coarser scales meet.
 
     Raises:
         TypeError, ValueError: a number is no whole number of at least 1 (skip: 0), or so large that memory
@@ -94,19 +94,18 @@ class SkipNetwork(nn.Module):
 
     def forward(self, z):
         features = self.body(z)
-        # Where the engine computes in bfloat16, the picture itself must not: it has steps as coarse as 8-bit
-        # pictures.
+        # Where the engine computes in bfloat16, the picture must not: its steps are as coarse as 8-bit ones.
         with torch.autocast(z.device.type, enabled=False):
             return torch.sigmoid(self.to_picture(features.to(self.to_picture.weight.dtype)))
 
 
 def small_skip_network(output_channels=3, input_channels=16, width=24, skip=8):
-    """The skip network at a laptop's size, made for a short time to the picture: 4 scales of 24 channels.
+    """The skip network at a laptop's size, which fits a picture in a short time: 4 scales of 24 channels.
 
     About 72,000 parameters. Nearest-neighbour upsampling, zeros as padding and no norm of the joined branches
-    cost less than the paper's choices, and the picture comes in fewer iterations; so does the noise. 24 + 8
-    channels meet in the largest convolution, because processors compute on eight numbers at a time. Made and
-    measured in lesson 03's appendix.
+    cost less than the paper's choices, and the picture is fitted in fewer iterations; so is the noise. In the
+    largest convolution 24 + 8 channels meet, a multiple of eight, because processors compute on eight numbers
+    at a time. Made and measured in lesson 03's appendix.
     """
     small = dict(input_channels=input_channels, width=width, scales=4, skip=skip)
     return SkipNetwork(output_channels, **small, upsampling="nearest", padding="zeros", norm_of_joined=False)

@@ -1,4 +1,4 @@
-"""What we observe: pictures, forward models, noise, and how close an estimate is."""
+"""What we observe: pictures, forward models and noise; and the metrics of an estimate."""
 
 from dil_course.signals.digits import digits
 from dil_course.signals.images import (

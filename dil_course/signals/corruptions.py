@@ -1,9 +1,8 @@
-"""What cameras, weather and storage do to a picture that a classifier has to name: seven corruptions.
+"""What cameras, weather and storage do to pictures: seven corruptions for a classifier, in five severities.
 
-Each comes in five severities.
 In the manner of CIFAR-10-C: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common
 Corruptions and Perturbations" (ICLR 2019), section 3. The strengths are our own, for digits of 24 x 24
-pixels.
+pixels. Each function takes pictures x (N,C,H,W) in [0,1], its strength, and a generator of random numbers.
 """
 
 import torch
@@ -16,6 +15,7 @@ from dil_course.signals.validation import check_choice, check_integer, check_pic
 
 
 def gaussian_noise(x, sigma, generator):
+    """White Gaussian noise of standard deviation sigma."""
     return x + sigma * torch.randn(x.shape, generator=generator).to(x)
 
 
@@ -26,29 +26,32 @@ def impulse_noise(x, share, generator):
 
 
 def blur(x, width, generator):
+    """Gaussian blur of standard deviation `width` in pixels; edge pixels are repeated."""
     kernel = gaussian_kernel(2 * round(3 * width) + 1, width).to(x)
     padded = F.pad(x, [len(kernel) // 2] * 4, mode="replicate")
     return F.conv2d(padded.flatten(0, 1)[:, None], kernel[None, None]).view(x.shape)
 
 
 def contrast(x, factor, generator):
-    """Each picture comes closer to its own mean."""
+    """Each picture's differences from its own mean, times `factor`."""
     mean = x.mean((1, 2, 3), keepdim=True)
     return mean + factor * (x - mean)
 
 
 def brightness(x, added, generator):
+    """The same number added to all pixels."""
     return x + added
 
 
 def pixelate(x, side, generator):
-    """Means over side x side blocks, enlarged again as squares."""
+    """side x side pixels, each the mean of its area, enlarged again as squares."""
     # On the CPU: Apple's GPUs take the means only where the sides are multiples of those of the blocks.
     small = F.interpolate(x.cpu(), size=(side, side), mode="area")
     return F.interpolate(small, size=x.shape[-2:], mode="nearest").to(x)
 
 
 def jpeg(x, quality, generator):
+    """Each picture after saving it as a JPEG of this quality."""
     return torch.cat([compress_jpeg(picture[None], quality) for picture in x])
 
 

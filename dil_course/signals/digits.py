@@ -8,10 +8,8 @@ from torch.nn import functional as F
 from dil_course import runtime
 from dil_course.signals.validation import check_choice, check_stack, describe
 
-SIDE = (
-    24  # the digits come with 8 pixels a side: at three times that, blur and JPEG have something to destroy
-)
-TRAINING = 1000  # of the 1797; the others are for tests
+SIDE = 24  # pixels: three times the 8 of the data set, so that blur and JPEG have something to destroy
+TRAINING = 1000  # of the 1797 digits; the others are for tests
 
 
 def digits(part):
@@ -38,10 +36,10 @@ def digits(part):
 
 
 def jitter(pictures, generator):
-    """Each picture (N,1,H,W) turned, moved and scaled a little at random.
+    """Each picture (N,C,H,W) turned, moved and scaled a little at random.
 
-    By up to 15 degrees, a tenth of the side and a tenth in size, so a digit may change and stay what it
-    is. What comes in from outside repeats the border.
+    By up to 15 degrees, a tenth of the side and a tenth of its size, so that a digit keeps its class. Beyond
+    the border, the pixels of the border are repeated.
 
     Raises:
         TypeError, ValueError: no finite float tensor (N,C,H,W), or no generator of random numbers.

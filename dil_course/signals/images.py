@@ -52,8 +52,7 @@ PICTURES = {
     "shepp_logan_phantom": (200, 200),
 }
 
-# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder DIL_DATA names. Never
-# committed.
+# Benchmark pictures: fetched once by URL and SHA-256, or read from the folder DIL_DATA. Never committed.
 _RAW = "https://raw.githubusercontent.com/"
 _SET5 = _RAW + "JWSoh/MZSR/0e21434517da28a67cf0759e4af1544702c1b225/GT/Set5/"
 _DIP = _RAW + "DmitryUlyanov/deep-image-prior/042e0d4c1e93f4b1eb0932781de55b8cff5e0f40/data/"
@@ -111,7 +110,7 @@ def to_tensor(array):
 
 
 def check_brightness(largest, array):
-    """Refuse a picture that is black but for a trace, as on a scale that was mistaken (ValueError)."""
+    """Refuse a picture that is nearly black, which points to a mistaken scale (ValueError)."""
     if 0 < largest < 1.001 / 255:
         raise ValueError(
             f"expected values in [0,1], got none above {largest:.2g} from {describe(array)}: are these 8-bit "
@@ -121,7 +120,7 @@ def check_brightness(largest, array):
 
 
 def scaled(array):
-    """`to_tensor` without its doubts about pictures that are nearly black."""
+    """`to_tensor` without the check for pictures that are nearly black."""
     if (
         not isinstance(array, np.ndarray)
         or array.dtype.kind not in "buf"
@@ -151,8 +150,10 @@ def scaled(array):
 
 
 def to_array(x):
-    """A picture (1,C,H,W) as 8-bit array (H,W) or (H,W,3), clipped to [0,1] and rounded: for screens and
-    files.
+    """A picture (1,C,H,W), C = 1 or 3, as 8-bit array (H,W) or (H,W,3), clipped to [0,1] and rounded.
+
+    Raises:
+        TypeError, ValueError: x is no finite float tensor (1,C,H,W), or has another number of channels.
     """
     check_batch(x, "x")
     if x.shape[1] not in (1, 3):
@@ -201,9 +202,7 @@ def crop(x, side, centre=None):
 
 
 def quarters(y):
-    """The four pixels of each cell of 2 x 2: upper left and right, lower left and right; each
-    (N,C,H//2,W//2).
-    """
+    """The pixels of each 2 x 2 cell: upper left and right, lower left and right; each (N,C,H//2,W//2)."""
     height, width = (side // 2 * 2 for side in y.shape[-2:])
     return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
 
@@ -310,7 +309,7 @@ def _decode(content, name, max_side):
 
 
 def _spare(image, max_side):
-    """By which whole factor a picture can be made smaller beforehand."""
+    """The whole factor by which a picture can be made smaller before the antialiased interpolation."""
     return 1 if max_side is None else max(1, max(image.size) // (GAP * max_side))
 
 
@@ -319,7 +318,7 @@ def _plain(image, content):
     if image.mode.startswith("I") or image.mode == "F":
         scale = 1 if image.mode == "F" else 65535
         deep = Image.fromarray(np.asarray(image, dtype=np.float32) / np.float32(scale))
-        if "transparency" in image.info:  # one gray value that stands for nothing: it becomes white
+        if "transparency" in image.info:  # the gray value that is transparent: it becomes white
             clear = np.asarray(image) == image.info["transparency"]
             deep.paste(1.0, mask=Image.fromarray(clear))
         return deep
@@ -330,7 +329,7 @@ def _plain(image, content):
 
 
 def _shrink(x, sides, max_side):
-    """x (1,C,H,W) by antialiased bicubic interpolation."""
+    """x (1,C,H,W), a picture of `sides` (height, width), made at most `max_side` a side, antialiased."""
     factor = max_side / max(sides)
     height, width = (max(1, round(side * factor)) for side in sides)
     if list(sides) == list(x.shape[-2:]):

@@ -1,4 +1,4 @@
-"""How close an estimate is to the truth. Only for looking: no method and no stopping rule may use these."""
+"""How close an estimate is to the truth. For evaluation only: no method, no stopping rule may use these."""
 
 import statistics
 
@@ -9,7 +9,7 @@ from dil_course.signals.validation import check_integer, check_same_shape, check
 
 
 def _arrays(estimate, truth, shave):
-    """Pairs of truth and estimate, one for each image: arrays (C,H,W) of float64 without the border."""
+    """List of pairs (truth, estimate), one for each image: arrays (C,H,W) of float64 without the border."""
     check_stack(estimate, "estimate")
     check_stack(truth, "truth")
     check_same_shape(estimate, truth, "estimate", "truth")

@@ -40,14 +40,13 @@ def add_gaussian(x, sigma, seed=0):
 
 
 def add_correlated(x, sigma, kernel, seed=0):
-    """x plus Gaussian noise of standard deviation sigma that neighbours share: white noise, blurred by a
-    kernel.
+    """x plus correlated Gaussian noise of standard deviation sigma: white noise, blurred by a kernel.
 
     Args:
         x: (N,C,H,W), usually a picture in [0,1].
         sigma: standard deviation of the noise at each pixel, on the [0,1] scale.
-        kernel: float tensor (height,width) that mixes the white noise, such as `gaussian_kernel(5, 0.7)`; its
-            size counts for the reach only. Borders wrap around.
+        kernel: float tensor (height,width) that blurs the white noise, such as `gaussian_kernel(5, 0.7)`. A
+            factor on it has no effect. Borders wrap around.
         seed: of the noise; the same on every device.
 
     Raises:
@@ -67,17 +66,17 @@ def add_correlated(x, sigma, kernel, seed=0):
 def estimate_sigma(y):
     """Standard deviation of white Gaussian noise, from y alone: median |d| / 0.6745 of its finest details d.
 
-    d = (a - b - c + e) / 2 over each cell of 2 x 2 pixels, so that d has the noise's own spread, and flat
-    parts and straight edges cancel. The median does not mind a few large values, from corners and texture.
-    Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (Biometrika 1994), section 4.2, with
-    Haar's wavelet. Built in lesson 06.
+    d = (a - b - c + e) / 2 over each cell of 2 x 2 pixels, so that d has the standard deviation of the noise,
+    while flat parts, ramps, and edges along rows or columns cancel. The median is robust to a few large
+    values, which come from corners and texture. Donoho and Johnstone, "Ideal spatial adaptation by wavelet
+    shrinkage" (Biometrika 1994), section 4.2, with Haar's wavelet. Built in lesson 06.
 
     Args:
         y: noisy pictures (N,C,H,W) of at least 2x2 pixels; all images and channels together, for noise of one
             level.
 
     Returns:
-        float. Too large where fine texture covers the picture, far too small for noise that neighbours share.
+        float. Too large where fine texture covers the picture, far too small for correlated noise.
 
     Raises:
         TypeError, ValueError: y is no finite (N,C,H,W) tensor, or smaller than 2x2 pixels.
@@ -125,7 +124,7 @@ def add_salt_and_pepper(x, share, seed=0):
 
 
 def compress_jpeg(x, quality):
-    """Pictures after saving each as JPEG: blocks of 8x8 pixels, each with its fine waves rounded away.
+    """Pictures after saving each as JPEG: blocks of 8x8 pixels, whose high frequencies are rounded coarsely.
 
     Args:
         x: pictures (N,C,H,W) in [0,1], gray or in colour.

@@ -92,7 +92,7 @@ def check_mask_fits(mask, x, name):
 
 
 def check_kernel(kernel):
-    """Refuse what is no finite float tensor (height,width), or all zero or beyond float32 (both errors)."""
+    """Refuse what is no finite float tensor (height,width), all zero or too large (TypeError, ValueError)."""
     if not is_float(kernel):
         raise TypeError(f"kernel: expected a float tensor (height,width), got {describe(kernel)}")
     if kernel.ndim != 2 or kernel.numel() == 0:
@@ -147,8 +147,7 @@ def gaussian_kernel(size, sigma, angle=0.0):
 def spectrum(kernel, height, width):
     """Fourier transform (height, width//2+1) of the kernel on a circular grid, its centre at the origin.
 
-    The centre is (size - 1) // 2: the middle pixel of an odd kernel, the one before the middle of an even
-    kernel.
+    The centre is (size - 1) // 2: of an odd size the middle pixel, of an even size the one before the middle.
 
     Raises:
         ValueError: the kernel is larger than the picture.
@@ -163,13 +162,13 @@ def spectrum(kernel, height, width):
 
 
 def invert_spectrum(power, relative_floor=1e-6):
-    """1 / power where it stands out of the rounding errors, else 0: the pseudo-inverse of a diagonal."""
+    """1 / power where that stands out of the rounding errors, else 0: the pseudo-inverse of a diagonal."""
     keep = power > relative_floor * power.max()
     return torch.where(keep, 1 / power.where(keep, torch.ones_like(power)), torch.zeros_like(power))
 
 
 def exact(x):
-    """x in 32 bits at least: transforms and interpolation know no fewer on a processor."""
+    """x in 32 bits at least: on a CPU, torch has no Fourier transform and no interpolation for fewer."""
     return x if x.dtype == torch.float64 else x.float()
 
 
@@ -188,7 +187,7 @@ class Blur:
     """A(x) = kernel * x, convolution with circular borders: the picture's edges wrap around.
 
     Circular borders make A diagonal in the Fourier basis: A^T multiplies by the conjugate of the kernel's
-    spectrum K, A^+ divides by K where |K| is above a thousandth of its largest value and gives zero
+    spectrum K, while A^+ divides by K where |K| is above a thousandth of its largest value, and gives zero
     elsewhere.
 
     Args:
@@ -253,10 +252,10 @@ def bicubic_matrix(size, smaller):
 class Downsample:
     """A(x): a picture `scale` times smaller by antialiased bicubic interpolation, as MATLAB's imresize.
 
-    The field's standard for super-resolution. It works on rows and columns apart, A x = D_rows x D_columns^T,
-    so the adjoint and the pseudo-inverse are those of two small matrices. Where the scale is no whole number,
-    both pictures cover the same field, and each side is the whole number nearest to that of the other, times
-    or over the scale.
+    The field's standard for super-resolution. It is separable, A x = D_rows x D_columns^T, so the adjoint and
+    the pseudo-inverse are those of two small matrices. Where the scale is no whole number, both pictures
+    still cover the same field of view, and the sides are rounded: small = round(large / scale) and
+    large = round(small * scale).
 
     Args:
         scale: number of at least 1, or a pair of them, (down, across); see `fitting_sides`.
@@ -282,10 +281,10 @@ class Downsample:
         return self._multiply(x, x.shape[-2:], lambda D: D)
 
     def adjoint(self, y):
-        return self._multiply(y, enlarged(y, self.scales), lambda D: D.T)
+        return self._multiply(y, enlarged_sides(y, self.scales), lambda D: D.T)
 
     def pinv(self, y):
-        return self._multiply(y, enlarged(y, self.scales), torch.linalg.pinv)
+        return self._multiply(y, enlarged_sides(y, self.scales), torch.linalg.pinv)
 
 
 class BlurDownsample:
@@ -320,14 +319,14 @@ class BlurDownsample:
         return self.blur(x)[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale]
 
     def adjoint(self, y):
-        height, width = enlarged(y, self.scales)
+        height, width = enlarged_sides(y, self.scales)
         zero_filled = y.new_zeros(*y.shape[:2], height, width)
         zero_filled[..., self.scale // 2 :: self.scale, self.scale // 2 :: self.scale] = y
         return self.blur.adjoint(zero_filled)
 
     def pinv(self, y):
         # A A^T is itself a circular convolution, with the kernel's autocorrelation at every scale-th pixel.
-        height, width = enlarged(y, self.scales)
+        height, width = enlarged_sides(y, self.scales)
         power = spectrum(self.blur.kernel, height, width).abs() ** 2
         autocorrelation = torch.fft.irfft2(power, s=(height, width))[:: self.scale, :: self.scale]
         inverse = invert_spectrum(torch.fft.rfft2(autocorrelation).real)
@@ -335,10 +334,9 @@ class BlurDownsample:
 
 
 def fitting_sides(shape, scales):
-    """Height and width of the largest picture within `shape` that is `scales` times as large as another."""
+    """Height and width of the largest picture within `shape` that can be made `scales` times smaller."""
     smaller = (math.floor((side + 0.5) / scale) for side, scale in zip(shape[-2:], scales, strict=True))
-    # Rounding half to even may come out one pixel too large, then one pixel less of the smaller picture will
-    # do.
+    # Rounding half to even may come out one pixel too large: then the smaller picture gets one pixel less.
     pairs = zip(smaller, scales, shape[-2:], strict=True)
     return tuple(
         round(side * scale) if round(side * scale) <= most else round((side - 1) * scale)
@@ -360,7 +358,7 @@ def check_divides(scales, x):
         )
 
 
-def enlarged(y, scales):
+def enlarged_sides(y, scales):
     """Height and width of the picture of which y (N,C,h,w) is the version `scales` times smaller."""
     check_stack(y, "y")
     return tuple(round(side * scale) for side, scale in zip(y.shape[-2:], scales, strict=True))
@@ -372,16 +370,15 @@ def enlarge(y, A):
     larger = A.adjoint(y)
     check_stack(larger, "the result of A.adjoint")
     size = tuple(larger.shape[-2:])
-    # For enlarging, antialiasing changes nothing but the cubic: with it torch takes a = -1/2, as the field
-    # does.
+    # When enlarging, antialias=True changes only the cubic: torch then takes a = -1/2, as the field does.
     return torch.nn.functional.interpolate(exact(y), size=size, mode="bicubic", antialias=True).to(y.dtype)
 
 
 def consistent(x, y, A):
     """The picture nearest to x that explains y exactly: x + A^+ (y - A(x)). Built in lesson 04.
 
-    What A sees is taken from y, what it does not see from x. For noiseless y only: it puts noise back as it
-    is.
+    The component that A sees is taken from y, the rest (the null space of A) from x. For noiseless y only,
+    because the noise of y would come back unchanged.
 
     Args:
         x: estimate (N,C,H,W).

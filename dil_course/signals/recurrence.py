@@ -1,4 +1,4 @@
-"""Patches: a picture as a set of small windows, and the nearest to a given one. Shown in lesson 02."""
+"""Patches: a picture as a set of small windows, and the nearest neighbours of each. Shown in lesson 02."""
 
 import torch
 
@@ -67,8 +67,8 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
         queries: (Q,D), such as some of `patches(x, size)`.
         database: (N,D).
         k: how many neighbours.
-        apart: neighbours must lie at least so many pixels away, down or to the right; the patch itself and
-            those that nearly cover it are then left out. Needs both places; 0 leaves nothing out.
+        apart: neighbours must lie at least so many pixels away along rows or columns, which leaves out the
+            patch itself and those that nearly cover it. Needs both places; 0 leaves nothing out.
         query_places, database_places: (Q,2) and (N,2), as from `places`.
 
     Returns:
@@ -85,8 +85,8 @@ def nearest(queries, database, k=1, apart=0, query_places=None, database_places=
     check_rows(database, "database")
     if queries.shape[1] != database.shape[1]:
         raise ValueError(
-            f"queries have {queries.shape[1]} values a row but the database {database.shape[1]}: cut both to "
-            "one size"
+            f"queries have {queries.shape[1]} values a row but the database {database.shape[1]}: "
+            "cut both to one size"
         )
     k = check_integer(k, "k", 1)
     if k > len(database):
@@ -130,8 +130,8 @@ def check_rows(rows, name):
     check_finite(rows, name)
     if rows.abs().max() > torch.finfo(rows.dtype).max ** 0.4:
         raise ValueError(
-            f"{name}: values up to {rows.abs().max():.0e} are too large to be squared and added up, expected "
-            "about [0,1]"
+            f"{name}: values up to {rows.abs().max():.0e} are too large to be squared and added up, "
+            "expected about [0,1]"
         )
 
 

@@ -23,8 +23,7 @@ from dil_course.signals.validation import (
 
 
 class Radon:
-    """A(x): the mean of x along parallel rays, at several angles: computed tomography. Its picture is the
-    sinogram.
+    """A(x), the sinogram: means of x along parallel rays, at several angles. Computed tomography.
 
     The picture is turned about the pixel (side // 2, side // 2) by bilinear interpolation, then its columns
     are added: the numbers of scikit-image's `radon`, divided by the side. Only the largest inscribed disk is
@@ -122,9 +121,10 @@ def radon_matrix(side, angles):
 class Fourier:
     """A(x): some of the picture's Fourier coefficients: magnetic resonance imaging with one coil.
 
-    y (N,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The constant
-    wave stands in the middle, at (H // 2, W // 2), as textbooks draw it. The transform keeps lengths, so A
-    A^T y = y would hold for complex pictures; ours are real, which ties opposite waves together.
+    y (N,2C,H,W) holds the real parts, then the imaginary parts, zero where nothing is measured. The zero
+    frequency stands in the middle, at (H // 2, W // 2), as textbooks draw it. The transform is unitary, so
+    that A A^T y = mask * y would hold for complex pictures; ours are real, which makes the coefficients of
+    opposite frequencies conjugate.
 
     Args:
         mask: (1,1,H,W), boolean or 0/1; 1 where a coefficient is measured. With N masks in place of one, each
@@ -143,8 +143,8 @@ class Fourier:
 
     def __call__(self, x):
         check_mask_fits(self.mask, x, "x")
-        waves = torch.fft.fftshift(torch.fft.fft2(exact(x), norm="ortho"), dim=(-2, -1))
-        return self.mask.to(x) * torch.cat([waves.real, waves.imag], dim=1).to(x.dtype)
+        coefficients = torch.fft.fftshift(torch.fft.fft2(exact(x), norm="ortho"), dim=(-2, -1))
+        return self.mask.to(x) * torch.cat([coefficients.real, coefficients.imag], dim=1).to(x.dtype)
 
     def adjoint(self, y):
         check_mask_fits(self.mask, y, "y")
@@ -153,37 +153,35 @@ class Fourier:
         return self._back(self.mask.to(y) * exact(y)).to(y.dtype)
 
     def _back(self, y):
-        waves = torch.complex(*y.chunk(2, dim=1))
-        return torch.fft.ifft2(torch.fft.ifftshift(waves, dim=(-2, -1)), norm="ortho").real
+        coefficients = torch.complex(*y.chunk(2, dim=1))
+        return torch.fft.ifft2(torch.fft.ifftshift(coefficients, dim=(-2, -1)), norm="ortho").real
 
     def pinv(self, y):
-        # A real picture's wave and its opposite are conjugate. A^T A keeps the half of a wave whose opposite
-        # is not measured and the whole of one whose opposite is: divide by that.
+        # Of a real picture, coefficients of opposite frequencies are conjugate. A^T A multiplies the two by 1
+        # where both are measured and by 1/2 where one is: divide by that.
         x = self.adjoint(exact(y))
         centred = torch.fft.ifftshift(self.mask, dim=(-2, -1))
         opposite = centred.flip((-2, -1)).roll((1, 1), (-2, -1))
         weight = torch.fft.fftshift(2 / (centred + opposite).clamp(min=1), dim=(-2, -1)).to(x)
-        waves = torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1)) * weight
-        return self._back(torch.cat([waves.real, waves.imag], dim=1)).to(y.dtype)
+        coefficients = torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1)) * weight
+        return self._back(torch.cat([coefficients.real, coefficients.imag], dim=1)).to(y.dtype)
 
 
 def line_mask(height, width, acceleration, centre=0.08, seed=0):
-    """Mask (1,1,height,width) of whole columns: a scanner reads the Fourier plane line by line.
+    """Mask (1,1,height,width) of whole columns, as a scanner reads the Fourier plane line by line.
 
     Args:
         acceleration: one column in so many is read.
-        centre: share of all columns that is read around the constant wave, where pictures have their
-            strength; the other columns are drawn at random.
+        centre: share of all columns that is read around the zero frequency, where pictures have most of
+            their energy; the other columns are drawn at random.
         seed: of the draw.
 
     Raises:
         TypeError, ValueError: a number out of range, or the centre alone takes more columns than there are to
             read.
     """
-    height, width = (
-        check_integer(height, "height", 2, LARGEST_SIDE),
-        check_integer(width, "width", 2, LARGEST_SIDE),
-    )
+    height = check_integer(height, "height", 2, LARGEST_SIDE)
+    width = check_integer(width, "width", 2, LARGEST_SIDE)
     check_number(acceleration, "acceleration", low=1, high=width)
     acceleration, centre = float(acceleration), float(check_share(centre, "centre"))
     wanted, inner = round(width / acceleration), round(centre * width)

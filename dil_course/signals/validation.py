@@ -65,10 +65,9 @@ def likely_scale(low, high):
 
 
 def check_scale(x, name):
-    """Refuse a clean image on the scale 0..255 or [-1,1] (ValueError). Values may leave [0,1], but not by
-    far.
+    """Refuse a clean image on the scale 0..255 or [-1,1] (ValueError). Values may leave [0,1] a little.
 
-    Observations are not asked: those of scanners and of derivative filters have as many negative values.
+    Not for observations: those of scanners and of derivative filters have as many negative values.
     """
     largest = x.detach().abs().max().item()
     if largest > 16:
@@ -79,9 +78,8 @@ def check_scale(x, name):
     negative = (x.detach() < -0.4).float().mean().item()
     if negative > 0.02:
         raise ValueError(
-            f"{name}: expected an image in [0,1], got {negative:.0%} of its values below -0.4, as on the "
-            "scale "
-            "[-1,1]: write (x + 1) / 2"
+            f"{name}: expected an image in [0,1], got {negative:.0%} of its values below -0.4, "
+            "as on the scale [-1,1]: write (x + 1) / 2"
         )
 
 
@@ -130,19 +128,18 @@ def check_pictures(pictures, name="pictures"):
 
 
 def check_observation(y, name="y"):
-    """Refuse what cannot be an observation (1,C,H,W) of an image in [0,1]. Noise may leave [0,1], but not by
-    far.
+    """Refuse what cannot be an observation (1,C,H,W) of an image in [0,1]. Values may leave [0,1].
 
     Raises:
         TypeError, ValueError: as `check_batch`; ValueError also where the root mean square is above 10.
-            Single values may be larger: the constant wave of a Fourier transform is.
+            Single values may be larger: the zero frequency of a Fourier transform is.
     """
     check_batch(y, name)
     check_strength(y, name)
 
 
 def check_observations(y, name="y"):
-    """As `check_observation`, for a batch (N,C,H,W): the root mean square is asked of each."""
+    """As `check_observation`, for a batch (N,C,H,W): the limit holds for each image."""
     check_stack(y, name)
     check_strength(y, name)
 
@@ -157,7 +154,7 @@ def check_strength(y, name):
 
 
 def check_target(y, name="y"):
-    """Refuse what no network can be fitted to: as `check_observation`, not float32, or with gradients."""
+    """Refuse what no network can fit: as `check_observation`; also other than float32, or with gradients."""
     check_observation(y, name)
     if y.dtype != torch.float32:
         raise TypeError(
@@ -179,7 +176,7 @@ def check_same_shape(a, b, name_a, name_b):
 
 
 def check_returned(value, like, name, like_name="its input"):
-    """Refuse what a caller's function returned unless it is finite and shaped as `like` (both errors)."""
+    """Refuse what is no finite float tensor (N,C,H,W) of the shape of `like` (TypeError, ValueError)."""
     check_stack(value, name)
     check_same_shape(value, like, name, like_name)
 
@@ -288,9 +285,7 @@ def check_function(value, name):
 
 
 def check_module(network, name="network", attributes=(), dtypes=(torch.float32,)):
-    """Refuse what is no torch module with these attributes and weights of these types (TypeError,
-    ValueError).
-    """
+    """Refuse what is no torch module with these attributes and weight types (TypeError, ValueError)."""
     if not isinstance(network, torch.nn.Module):
         raise TypeError(f"{name}: expected a torch module, got {describe(network)}")
     missing = [attribute for attribute in attributes if not hasattr(network, attribute)]
@@ -339,8 +334,8 @@ def pinv_of(A, pinv=None):
     check_operator(A)
     if pinv is None and not callable(getattr(A, "pinv", None)):
         raise TypeError(
-            f"A: expected a forward model with A.pinv(y), its pseudo-inverse, but this {type(A).__name__} "
-            "has no pinv"
+            "A: expected a forward model with A.pinv(y), its pseudo-inverse, "
+            f"but this {type(A).__name__} has no pinv"
         )
     pinv = A.pinv if pinv is None else pinv
     check_function(pinv, "pinv")

@@ -71,6 +71,7 @@ def distance_map(y, row, column, reach, size):
 
 
 # %% nbgrader={"grade": true, "grade_id": "distance_map", "points": 2}
+from dil_course.checks import ps02
 
 ps02.distance_map(distance_map)
 ### BEGIN HIDDEN TESTS

@@ -65,6 +65,7 @@ def fit(y, A, network, z, noises):
 
 
 # %% nbgrader={"grade": true, "grade_id": "fit", "points": 3}
+from dil_course.checks import ps03
 
 ps03.fit(fit)
 ### BEGIN HIDDEN TESTS

@@ -66,6 +66,7 @@ def consistent(estimate, y, A):
 
 
 # %% nbgrader={"grade": true, "grade_id": "consistent", "points": 2}
+from dil_course.checks import ps04
 
 ps04.consistent(consistent)
 ### BEGIN HIDDEN TESTS

@@ -74,6 +74,7 @@ def windowed_variance(outputs, window):
 
 
 # %% nbgrader={"grade": true, "grade_id": "windowed_variance", "points": 3}
+from dil_course.checks import ps05
 
 ps05.windowed_variance(windowed_variance)
 ### BEGIN HIDDEN TESTS

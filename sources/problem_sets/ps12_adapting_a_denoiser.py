@@ -43,22 +43,18 @@ from dil_course.signals import (
 
 # For such small pictures a second thread costs more than it brings.
 torch.set_num_threads(1)
+
+# %%
 # Called with a picture and its noise level: denoiser(y, sigma)
 denoiser = trained("denoiser_gray")
 sigma = 25 / 255
 # One picture like those that it was trained on, and one unlike them.
 photograph, cloth = luma(picture("camera", 48)), ps12.cloth()
-alt = (
-    "A part of a photograph, a face; a cloth with narrow slanted stripes; "
-    "the same with noise."
-)
+noisy = add_gaussian(cloth, sigma)
 show_images(
-    {
-        "photograph": photograph,
-        "cloth": cloth,
-        "noisy cloth": add_gaussian(cloth, sigma),
-    },
-    alt,
+    {"photograph": photograph, "cloth": cloth, "noisy cloth": noisy},
+    "A part of a photograph, a face; a cloth with narrow slanted stripes; "
+    "the same with noise.",
 )
 
 # %% [markdown]
@@ -120,15 +116,14 @@ for what in ("all", "norm", "gain", "low-rank"):
         f"{what:9} {count(free(denoiser, what)):7} numbers learn; the picture has "
         f"{cloth.numel()} pixels"
     )
-noisy, louder = add_gaussian(cloth, sigma), free(denoiser, "gain")
+louder = free(denoiser, "gain")
 for conv, follower in zip(louder.body, louder.body[1:]):
     if isinstance(follower, torch.nn.BatchNorm2d):
         conv.parametrizations.weight[0].gain.data *= 1.5
 with torch.no_grad():
     for mode in (False, True):
-        change = louder.train(mode)(noisy, sigma) - copy.deepcopy(denoiser).train(mode)(
-            noisy, sigma
-        )
+        before = copy.deepcopy(denoiser).train(mode)(noisy, sigma)
+        change = louder.train(mode)(noisy, sigma) - before
         print(
             f"{'training' if mode else 'evaluation'} mode: the result changes by "
             f"{255 * change.square().mean().sqrt():.3f} gray levels"
@@ -240,7 +235,34 @@ ps12.adaptation_pairs(adaptation_pairs, seed=2357)
 
 # %% [markdown]
 # From what shall the pairs be cut? Take the noisy `cloth`, `y`. Adapt all weights, `free(denoiser, "all")`, with Adam and a learning rate of 0.0003, for 40 iterations of 8 windows of 24 pixels, by the mean squared error.
-# Cut them from three pictures: from the denoiser's result on `y`, from `y` itself, and, as nobody could, from the truth. Then denoise `y`.
+# Write that as a function of the picture that they are cut from.
+
+
+# %% nbgrader={"solution": true, "grade_id": "adaptation_pairs_adapted"}
+### BEGIN SOLUTION
+def adapted_to_pairs(source):
+    adapted, draw = free(denoiser, "all"), runtime.generator(0, "pairs")
+    adam = torch.optim.Adam(adapted.parameters(), lr=3e-4)
+    for _ in range(40):
+        numbers = torch.randint(25, (8, 3), generator=draw).tolist()
+        windows = [(top, left, number % 8) for top, left, number in numbers]
+        given, wanted = adaptation_pairs(source, sigma, windows, 24, draw)
+        adam.zero_grad()
+        (adapted(given, sigma) - wanted).square().mean().backward()
+        adam.step()
+    return adapted
+
+
+def share_left(restored, y):
+    """The share of the noise of y that is left in a restored cloth."""
+    return ((restored - cloth) * (y - cloth)).mean() / (y - cloth).square().mean()
+
+
+### END SOLUTION
+
+# %% [markdown]
+# Cut the pairs from three pictures: from the denoiser's result on `y`, from `y` itself, and, as nobody could, from the truth. Then denoise `y`.
+# For each, print the PSNR, and the share of the noise of `y` that is left in the result.
 #
 # **Predict before you run.** With `y` as the target, the source has two noises: that of `y`, and the fresh one, equally strong. The target still has the first. The network sees only their sum.
 # Which part of the noise that it sees will it learn to take off?
@@ -250,37 +272,19 @@ ps12.adaptation_pairs(adaptation_pairs, seed=2357)
 y = add_gaussian(cloth, sigma)
 with torch.no_grad():
     restored = denoiser(y, sigma)
-    share = ((restored - cloth) * (y - cloth)).mean() / (y - cloth).square().mean()
-    print(
-        f"y {psnr(y, cloth):.2f} dB; trained network {psnr(restored, cloth):.2f} dB, "
-        f"share of the noise left in: {share:.2f}"
-    )
-for name, source in {
-    "its own result": restored,
-    "y itself": y,
-    "the truth": cloth,
-}.items():
-    adapted, draw = free(denoiser, "all"), runtime.generator(0, "pairs")
-    adam = torch.optim.Adam(adapted.parameters(), lr=3e-4)
-    for _ in range(40):
-        numbers = torch.randint(25, (8, 3), generator=draw).tolist()
-        given, wanted = adaptation_pairs(
-            source,
-            sigma,
-            [(top, left, number % 8) for top, left, number in numbers],
-            24,
-            draw,
-        )
-        adam.zero_grad()
-        (adapted(given, sigma) - wanted).square().mean().backward()
-        adam.step()
+print(
+    f"y {psnr(y, cloth):.2f} dB; trained network {psnr(restored, cloth):.2f} dB, "
+    f"share of the noise left in: {share_left(restored, y):.2f}"
+)
+sources = {"its own result": restored, "y itself": y, "the truth": cloth}
+for name, source in sources.items():
+    adapted = adapted_to_pairs(source)
     with torch.no_grad():
-        rest = adapted(y, sigma) - cloth
-        share = (rest * (y - cloth)).mean() / (y - cloth).square().mean()
-        print(
-            f"pairs from {name:14}: {psnr(cloth + rest, cloth):.2f} dB, share of the "
-            f"noise left in: {share:.2f}"
-        )
+        result = adapted(y, sigma)
+    print(
+        f"pairs from {name:14}: {psnr(result, cloth):.2f} dB, share of the "
+        f"noise left in: {share_left(result, y):.2f}"
+    )
 print(
     "With y as the target the fresh noise is to go, and the other one to stay. "
     "Nobody can tell them apart in the sum, so it learns to take off half of what it "
@@ -332,18 +336,21 @@ class ByAdjoint(Downsample):
         return self.adjoint(r)
 
 
+levels = torch.linspace(math.log(49 / 255), math.log(2 / 255), 12).exp().tolist()
 for A in (Downsample(2), ByAdjoint(2)):
     for strength in (0, 10 / 255):
         y = add_gaussian(A(photograph), strength)
         x = A.pinv(y)
         start = psnr(x, photograph)
         with torch.no_grad():
-            for level in (
-                torch.linspace(math.log(49 / 255), math.log(2 / 255), 12).exp().tolist()
-            ):
+            for level in levels:
                 estimate, x = idbp_round(x, y, A, denoiser, level, strength)
-        print(f"{type(A).__name__:10} sigma {255 * strength:2.0f} / 255: start {start:.2f} dB, denoised {psnr(estimate, photograph):.2f} dB,",
-              f"back-projected {psnr(x, photograph):.2f} dB, A x - y at most {(A(x) - y).abs().max():.1g}")  # fmt: skip
+        print(
+            f"{type(A).__name__:10} sigma {255 * strength:2.0f} / 255: "
+            f"start {start:.2f} dB, denoised {psnr(estimate, photograph):.2f} dB, "
+            f"back-projected {psnr(x, photograph):.2f} dB, "
+            f"A x - y at most {(A(x) - y).abs().max():.1g}"
+        )
 print(
     "Without noise the back-projection is right by definition. With noise it puts "
     "the noise of y in, and the denoised picture is the better one."
@@ -403,9 +410,7 @@ ps12.worth_it(worth_it, seed=2357)
 # Let it judge a run. Adapt all weights to the noisy photograph by SURE: `tune_by_sure(y, denoiser, sigma, what="all", learning_rate=3e-4, iterations=60)` gives Steps.
 # `step.network` is the network as it stands. Keep a copy of it at iterations 1, 21, 41 and 60. (What would happen without `copy.deepcopy`?) Use 8 probes.
 #
-# Compare with the true difference of the errors. Then judge the same four networks on a **second** noisy picture of the scene, with the same `sigma`. **Predict:** will the judge agree with the truth on the first picture? And on the second?
-
-# %% nbgrader={"solution": true, "grade_id": "worth_it_seen"}
+# %% nbgrader={"solution": true, "grade_id": "worth_it_networks"}
 ### BEGIN SOLUTION
 y, second = (add_gaussian(photograph, sigma, seed=seed) for seed in (0, 1))
 kept = {}
@@ -416,22 +421,25 @@ for step in tune_by_sure(
         kept[step.iteration] = copy.deepcopy(step.network)
 networks = [lambda z, f=f: f(z, sigma) for f in kept.values()]
 probes = torch.cat([probe(y, runtime.generator(seed, "judge")) for seed in range(8)])
+print("Without a copy all four would be one network: the last one.")
+### END SOLUTION
+
+# %% [markdown]
+# Compare with the true difference of the errors. Then judge the same four networks on a **second** noisy picture of the scene, with the same `sigma`. **Predict:** will the judge agree with the truth on the first picture? And on the second?
+
+# %% nbgrader={"solution": true, "grade_id": "worth_it_seen"}
+### BEGIN SOLUTION
 with torch.no_grad():
     for name, z in {"first picture": y, "second picture": second}.items():
         differences, errors, chosen = worth_it(networks, z, sigma, probes, 1e-3)
-        true = [
-            ((f(z) - photograph) ** 2).mean()
-            - ((networks[0](z) - photograph) ** 2).mean()
-            for f in networks
-        ]
+        squares = [((f(z) - photograph) ** 2).mean() for f in networks]
+        true = [square - squares[0] for square in squares]
         print(f"{name}: iteration {list(kept)[chosen]} is chosen")
         for iteration, difference, error, truth in zip(kept, differences, errors, true):
             print(
                 f"   iteration {iteration:2}: difference {1e4 * difference:6.2f} with "
-                f"error {1e4 * error:.2f}, truth {1e4 * truth:6.2f}   (all times "
-                "10^-4)"
+                f"error {1e4 * error:.2f}, truth {1e4 * truth:6.2f}   (all times 10^-4)"
             )
-print("Without a copy all four would be one network: the last one.")
 print(
     "On the picture that the networks learned from, the judge praises what is worse, "
     "and is sure of it. On the second picture he is right."
@@ -456,7 +464,7 @@ for cause, meaning in ps12.CAUSES.items():
     print(f"{cause:29} {meaning}")
 
 
-# %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
+# %% nbgrader={"solution": true, "grade_id": "causes_weights"}
 ### BEGIN SOLUTION
 def moved(a, b):
     """By how much the weights of two networks differ, as a share of the weights."""
@@ -467,6 +475,19 @@ def moved(a, b):
     )
 
 
+for letter, r in runs.items():
+    print(
+        f"{letter}: weights: given to trained {moved(r['given'], denoiser):.3f}, "
+        f"adapted to given {moved(r['adapted'], r['given']):.3f}; "
+        f"training mode: {r['adapted'].training}"
+    )
+### END SOLUTION
+
+# %% [markdown]
+# Then at the pictures and the noise.
+
+# %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
+### BEGIN SOLUTION
 show_images(
     {letter: run["estimate"] for letter, run in runs.items()},
     alt="Four estimates of a page: A, B and C are grainy, D is smooth, "
@@ -475,11 +496,12 @@ show_images(
 for letter, r in runs.items():
     with torch.no_grad():
         before = psnr(denoiser(r["y"], sigma), r["truth"])
-    print(f"{letter}: PSNR {psnr(r['estimate'], r['truth']) - before:+.2f} dB; SURE {1e4 * r['said'][-1]:.0f} x 10^-4; told {255 * r['told']:.0f}, measured {255 * (r['y'] - r['truth']).std():.0f},",
-          f"estimated from y {255 * estimate_sigma(r['y']):.0f}; weights: given to "
-          f"trained {moved(r['given'], denoiser):.3f}, adapted to given "
-          f"{moved(r['adapted'], r['given']):.3f};",
-          f"training mode: {r['adapted'].training}")  # fmt: skip
+    print(
+        f"{letter}: PSNR {psnr(r['estimate'], r['truth']) - before:+.2f} dB; "
+        f"SURE {1e4 * r['said'][-1]:.0f} x 10^-4; told {255 * r['told']:.0f}, "
+        f"measured {255 * (r['y'] - r['truth']).std():.0f}, "
+        f"estimated from y {255 * estimate_sigma(r['y']):.0f}"
+    )
 print(
     "A, C and D can be found in the networks, without the truth. For B there is a "
     "hint: a squared error below zero, by far. The noise level from y alone is no "
@@ -536,52 +558,67 @@ def adapted_by_sure(y, told, what):
 
 
 def better(adapted, y, told, target):
-    """By how much the adapted network comes nearer to a target than the trained one: negative is better. All times 10^-4."""
+    """What adapting changes in the squared error to a target, times 10^-4:
+    negative is better.
+    """
     with torch.no_grad():
-        return (
-            1e4
-            * (
-                (adapted(y, told) - target).square().mean()
-                - (denoiser(y, told) - target).square().mean()
-            ).item()
-        )
+        after, before = adapted(y, told), denoiser(y, told)
+    change = (after - target).square().mean() - (before - target).square().mean()
+    return 1e4 * change.item()
 
 
 probes = torch.cat(
     [probe(photograph, runtime.generator(seed, "judge")) for seed in range(4)]
 )
+
+
+def promised(adapted, y):
+    """What SURE promises of adapting, times 10^-4."""
+    networks = [lambda z: denoiser(z, sigma), lambda z: adapted(z, sigma)]
+    with torch.no_grad():
+        differences, _, _ = worth_it(networks, y, sigma, probes, 1e-3)
+    return 1e4 * differences[1].item()
+
+
+### END SOLUTION
+
+# %% [markdown]
+# The judge of your own, and the comparison of both with the truth:
+
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_judged"}
+### BEGIN SOLUTION
+def measured(x, what, seed):
+    y = add_gaussian(x, sigma, seed=seed)
+    adapted = adapted_by_sure(y, sigma, what)
+    # The pair of problem set 07: the noises of the two are independent. One is
+    # learned from, the other one judges.
+    z = sigma * torch.randn(y.shape, generator=runtime.generator(seed, "pair"))
+    first, second, told = y + z / 2, y - 2 * z, sigma * math.sqrt(1.25)
+    other = adapted_by_sure(first, told, what)
+    return {
+        "SURE": promised(adapted, y),
+        "truth": better(adapted, y, sigma, x),
+        "pair": better(other, first, told, second),
+        "its truth": better(other, first, told, x),
+        "the pair's network on y": better(other, y, sigma, x),
+    }
+
+
+### END SOLUTION
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_compared"}
+### BEGIN SOLUTION
 for name, x in {"photograph": photograph, "cloth": cloth}.items():
     for what in ("gain", "all"):
-        rows = []
-        for seed in range(3):
-            y = add_gaussian(x, sigma, seed=seed)
-            adapted = adapted_by_sure(y, sigma, what)
-            with torch.no_grad():
-                differences, _, _ = worth_it(
-                    [lambda z: denoiser(z, sigma), lambda z: adapted(z, sigma)],
-                    y,
-                    sigma,
-                    probes,
-                    1e-3,
-                )
-            promise = 1e4 * differences[1].item()
-            # The pair of problem set 07: the noises of the two are independent. One is learned from, the other one judges.
-            z = sigma * torch.randn(y.shape, generator=runtime.generator(seed, "pair"))
-            first, second, told = y + z / 2, y - 2 * z, sigma * math.sqrt(1.25)
-            other = adapted_by_sure(first, told, what)
-            judged = (better(other, first, told, target) for target in (second, x))
-            rows.append(
-                (
-                    promise,
-                    better(adapted, y, sigma, x),
-                    *judged,
-                    better(other, y, sigma, x),
-                )
-            )
-        print(f"{name}, {what}:", "; ".join(
-            f"{label} " + ", ".join(f"{value:.1f}" for value in values)
-            for label, values in zip(("SURE", "truth", "pair", "its truth", "the pair's network on y"), zip(*rows))
-        ))  # fmt: skip
+        rows = [measured(x, what, seed) for seed in range(3)]
+        lists = {
+            label: ", ".join(f"{row[label]:.1f}" for row in rows) for label in rows[0]
+        }
+        print(
+            f"{name}, {what}:",
+            "; ".join(f"{label} {values}" for label, values in lists.items()),
+        )
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}

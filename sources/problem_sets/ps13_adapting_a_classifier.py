@@ -78,24 +78,20 @@ ps13.mixed_norm(mixed_norm, seed=2357)
 # The library's `batch_statistics(network, batches, trained=w)` puts such norms into a network. Corrupt 320 digits with Gaussian noise of severity 5, and draw the error over $w$ from 0 to 1, for batches of 64 and for single pictures.
 # **Predict before you run:** where is the valley of each curve?
 
+
 # %% nbgrader={"solution": true, "grade_id": "mixed_norm_seen"}
 ### BEGIN SOLUTION
+def wrong_with(batches, labels, w):
+    """The error (%) with the weight w of the trained statistics."""
+    answers = batch_statistics(network, batches, trained=w)
+    return error(torch.cat([answer.logits for answer in answers]), labels)
+
+
 noisy, truth = corrupt(pictures[:320], "gaussian noise", 5), labels[:320]
 weights, curves = [k / 10 for k in range(11)], {}
 for size in (64, 1):
-    answers = [
-        torch.cat(
-            [
-                answer.logits
-                for answer in batch_statistics(network, noisy.split(size), trained=w)
-            ]
-        )
-        for w in weights
-    ]
-    curves[f"batches of {size}"] = (
-        weights,
-        [error(logits, truth) for logits in answers],
-    )
+    errors = [wrong_with(noisy.split(size), truth, w) for w in weights]
+    curves[f"batches of {size}"] = (weights, errors)
 show_curves(
     curves,
     "weight of the trained statistics",
@@ -196,17 +192,13 @@ ps13.disagreement(disagreement, seed=2357)
 
 # %% nbgrader={"solution": true, "grade_id": "disagreement_seen"}
 ### BEGIN SOLUTION
-spoiled, generator = (
-    corrupt(pictures[:100], "impulse noise", 3),
-    runtime.generator(0, "copies"),
-)
+spoiled = corrupt(pictures[:100], "impulse noise", 3)
+generator, found = runtime.generator(0, "copies"), []
 with torch.no_grad():
-    disagreements = torch.stack(
-        [
-            disagreement(network(jitter(picture.expand(32, -1, -1, -1), generator)))
-            for picture in spoiled.split(1)
-        ]
-    )
+    for picture in spoiled.split(1):
+        copies = jitter(picture.expand(32, -1, -1, -1), generator)
+        found.append(disagreement(network(copies)))
+    disagreements = torch.stack(found)
     right = network(spoiled).argmax(1) == labels[:100]
 print(
     f"named rightly: {disagreements[right].mean():.2f}, named wrongly: "
@@ -341,10 +333,15 @@ for cause, meaning in ps13.CAUSES.items():
 ### BEGIN SOLUTION
 for letter, r in runs.items():
     late = error(torch.cat(r["logits"])[-100:], torch.cat(r["labels"])[-100:])
-    print(f"{letter}: {late:.0f} % of the last 100 wrong; {len(r['batches'][0])} to a batch, of the classes {sorted(set(r['labels'][0].tolist()))};",
-          f"entropy {r['entropy'][0]:.2f}, at last {r['entropy'][-1]:.2f}; largest "
-          f"mean of a normed channel {r['normed'][0].mean((0, 2, 3)).abs().max():.2f};",
-          f"convolutions moved by {max(value for name, value in r['moved'].items() if name == 'trunk.0.weight'):.2f}")  # fmt: skip
+    print(
+        f"{letter}: {late:.0f} % of the last 100 wrong; "
+        f"{len(r['batches'][0])} to a batch, "
+        f"of the classes {sorted(set(r['labels'][0].tolist()))}; "
+        f"entropy {r['entropy'][0]:.2f}, at last {r['entropy'][-1]:.2f}; "
+        "largest mean of a normed channel "
+        f"{r['normed'][0].mean((0, 2, 3)).abs().max():.2f}; "
+        f"convolutions moved by {r['moved']['trunk.0.weight']:.2f}"
+    )
 show_curves(
     {letter: r["entropy"] for letter, r in runs.items() if len(r["entropy"]) < 50},
     "batch",
@@ -387,38 +384,42 @@ ps13.causes(causes)
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
 weights = [0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1]
+
+
+def errors_of(name, in_order, size):
+    """The mean error (%) over three choices of 200 digits, for each weight."""
+    errors = torch.zeros(len(weights))
+    for seed in range(3):
+        order = torch.randperm(
+            len(labels), generator=torch.Generator().manual_seed(seed)
+        )
+        chosen = order[:200]
+        chosen = chosen[labels[chosen].argsort()] if in_order else chosen
+        batches = corrupt(pictures[chosen], name, 5, seed).split(size)
+        for number, w in enumerate(weights):
+            errors[number] += wrong_with(batches, labels[chosen], w) / 3
+    return errors
+
+
+### END SOLUTION
+
+# %% [markdown]
+# The eight cases, the best weight of each, and what the proposal gives with $n$ = 16:
+
+# %% nbgrader={"solution": true, "grade_id": "open_question_cases"}
+### BEGIN SOLUTION
 for name in ("gaussian noise", "contrast"):
     for in_order in (False, True):
         for size in (1, 4, 16, 64):
-            errors = torch.zeros(len(weights))
-            for seed in range(3):
-                chosen = torch.randperm(
-                    len(labels), generator=torch.Generator().manual_seed(seed)
-                )[:200]
-                chosen = chosen[labels[chosen].argsort()] if in_order else chosen
-                batches = corrupt(pictures[chosen], name, 5, seed).split(size)
-                for number, w in enumerate(weights):
-                    errors[number] += (
-                        error(
-                            torch.cat(
-                                [
-                                    answer.logits
-                                    for answer in batch_statistics(
-                                        network, batches, trained=w
-                                    )
-                                ]
-                            ),
-                            labels[chosen],
-                        )
-                        / 3
-                    )
-            good = [
-                w
-                for w, value in zip(weights, errors.tolist())
-                if value < errors.min() + 2
-            ]
-            print(f"{name:14} {'sorted' if in_order else 'mixed ':6} N = {size:2}: best w = {weights[errors.argmin()]}, {errors.min():.1f} % wrong;",
-                  f"within 2 points from {min(good)} to {max(good)}; w = 0: {errors[0]:.1f} %, w = 16 / (16 + N): {errors[(torch.tensor(weights) - 16 / (16 + size)).abs().argmin()]:.1f} %")  # fmt: skip
+            errors = errors_of(name, in_order, size)
+            good = [w for w, e in zip(weights, errors.tolist()) if e < errors.min() + 2]
+            nearest = (torch.tensor(weights) - 16 / (16 + size)).abs().argmin()
+            print(
+                f"{name:14} {'sorted' if in_order else 'mixed ':6} N = {size:2}: "
+                f"best w = {weights[errors.argmin()]}, {errors.min():.1f} % wrong; "
+                f"within 2 points from {min(good)} to {max(good)}; "
+                f"w = 0: {errors[0]:.1f} %, w = 16 / (16 + N): {errors[nearest]:.1f} %"
+            )
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}

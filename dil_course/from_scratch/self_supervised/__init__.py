@@ -1,4 +1,4 @@
-"""Denoising without a clean image: the target is made of the noisy one itself. One file a family."""
+"""Denoising without a clean image: the target is made from the noisy one itself. One file a family."""
 
 from dil_course.from_scratch.self_supervised.blind_spot import (
     blind,

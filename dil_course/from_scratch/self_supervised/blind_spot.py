@@ -19,7 +19,7 @@ from dil_course.signals.validation import (
 )
 
 WIDTH = 4  # of the grid: one pixel of 16 is hidden at a time
-RADIUS = 5  # pixels: as near is the stranger that takes a hidden pixel's place in Noise2Void
+RADIUS = 5  # pixels: the largest shift, in each direction, to the pixel that Noise2Void shows in place of one
 
 
 def noise2void(y, share=0.015, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True):
@@ -31,7 +31,7 @@ def noise2void(y, share=0.015, network=None, iterations=None, learning_rate=0.01
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
-        share: of the pixels that are hidden at a time.
+        share: expected fraction of the pixels that are hidden at a time, in (0, 1).
         network, learning_rate, fast: as in `noise2noise`.
         iterations: None takes 600 in the quick profile and 3000 in the full one.
         seed: of the network that is made here, and of the pixels.
@@ -59,7 +59,7 @@ def hide(y, share, generator):
 
 
 def strangers(y, generator):
-    """For each pixel the colour of a random other one, at most RADIUS away in each direction.
+    """For each pixel of y the colour of a random other one, at most RADIUS away in each direction: (1,C,H,W).
 
     Beyond the border the image is mirrored.
     """
@@ -97,7 +97,7 @@ def held_out(y):
 
 
 def neighbour_mean(y):
-    """Each pixel from its eight neighbours alone; those beside it count twice as much as the corners."""
+    """Each pixel's mean over its eight neighbours, of which those that share a side with it count twice."""
     kernel = torch.tensor([[1, 2, 1], [2, 0, 2], [1, 2, 1]], dtype=y.dtype, device=y.device) / 12
     mirrored = F.pad(y, (1, 1, 1, 1), mode="reflect")
     return F.conv2d(mirrored.transpose(0, 1), kernel[None, None]).transpose(0, 1)
@@ -108,10 +108,9 @@ def noise2self(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
 
     Batson and Royer, "Noise2Self: Blind Denoising by Self-Supervision" (ICML 2019), section 3.1: 16 grids of
     every fourth pixel, of which one is drawn at each iteration; in y' the hidden pixels show the mean of
-    their neighbours. The estimate is blind: each of its pixels was predicted without looking at that pixel,
-    so it is J-invariant. One grid is never learned from, only predicted, for the rule
-    `HeldOut(y, held_out(y))`. It assumes noise of mean zero that is independent from pixel to pixel. Built
-    in lesson 07.
+    their neighbours. The estimate is J-invariant: each of its pixels was predicted without that pixel of y.
+    One grid never enters the loss and is only predicted, for the rule `HeldOut(y, held_out(y))`. It assumes
+    noise of mean zero that is independent from pixel to pixel. Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
@@ -170,15 +169,15 @@ def blind(denoiser):
 
 
 def calibrate(denoiser, y, values):
-    """Choose a parameter of a classical denoiser by its blind version's error to y: no truth, no sigma.
+    """Choose a denoiser's parameter by the error of its blind version to y, without truth or sigma.
 
     Batson and Royer, section 2.1: for a J-invariant f, the mean of (f(y) - y)^2 is that of (f(y) - x)^2 plus
-    sigma^2, so both are least for the same parameter.
+    sigma^2 in expectation, so both are least for the same parameter.
 
     Args:
         denoiser: function of a picture (1,C,H,W) and the parameter.
         y: noisy picture (1,C,H,W).
-        values: of the parameter, to try.
+        values: candidates for the parameter.
 
     Returns:
         the best value, and the list of errors (mean squared, to y).

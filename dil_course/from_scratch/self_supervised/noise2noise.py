@@ -1,4 +1,4 @@
-"""Learn from pairs of noisy images: two that exist (Noise2Noise), or two that are made of one."""
+"""Learn from pairs of noisy images: two observations (Noise2Noise), or two that are made from one."""
 
 import torch
 
@@ -21,8 +21,8 @@ def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, see
         network: module that maps (1,C,H,W) to (1,C,H,W), with attributes `input_channels`, `output_channels`
             (both C) and `scales`; fitted in place, and left in training mode. None makes
             `small_skip_network(C, C)` from the seed.
-        iterations: None takes 400 in the quick profile and 1500 in the full one. More are not better, because
-            the network then learns the noise of this one pair as well.
+        iterations: None takes 400 in the quick profile and 1500 in the full one. With many more the network
+            learns the noise of this one pair as well.
         learning_rate: of Adam.
         seed: of the network that is made here.
         fast: False computes as the textbook does (see `fitting.Engine`).
@@ -49,7 +49,7 @@ def noise2noise(y, other, network=None, iterations=None, learning_rate=0.01, see
 
 
 def recorrupt(y, z, alpha):
-    """Two noisy images of one, uncorrelated where z is as noisy as y: y + alpha z and y - z / alpha.
+    """y + alpha z and y - z / alpha: two noisier versions of y, uncorrelated if z is as noisy as y.
 
     Cov(n + alpha z, n - z / alpha) = sigma^2 - sigma_z^2. Pang et al., equation 5, with D = alpha I.
     """
@@ -59,7 +59,7 @@ def recorrupt(y, z, alpha):
 def recorrupted2recorrupted(
     y, sigma, alpha=0.5, network=None, iterations=None, learning_rate=0.01, seed=0, fast=True
 ):
-    """Make a pair out of one noisy image: minimise the mean of (f(y + alpha z) - (y - z / alpha))^2.
+    """Make a pair from one noisy image: minimise the mean of (f(y + alpha z) - (y - z / alpha))^2.
 
     Pang, Zheng, Quan and Ji, "Recorrupted-to-Recorrupted: Unsupervised Deep Learning for Image Denoising"
     (CVPR 2021). z is drawn anew at each iteration. The estimate is the output for one noisier input; the

@@ -1,4 +1,4 @@
-"""Self2Self: predict dropped numbers from kept ones by a network with dropout, and average its answers."""
+"""Self2Self: predict dropped values from kept ones by a network with dropout, and average its outputs."""
 
 import torch
 
@@ -10,18 +10,18 @@ from dil_course.signals.validation import check_number
 
 
 def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, seed=0, fast=True):
-    """Keep each number of y with probability `keep`, and predict those that were dropped.
+    """Keep each value of y with probability `keep`, and predict those that were dropped.
 
     Minimises the mean of (f(m y) - y)^2 where the mask m is 0. Quan, Chen, Pang and Ji, "Self2Self With
     Dropout: Learning Self-Supervised Denoising From Single Image" (CVPR 2020), equation 9. Each estimate is
-    the answer to one mask with one draw of the dropout, so single estimates are poor; the method's answer is
+    the output for one mask and one draw of the dropout, so single estimates are poor; the method's result is
     their mean. The paper averages 100 at the end, here the run's average does. It assumes noise of mean zero
     that is independent from pixel to pixel, and between colours; it needs no sigma. Built in lesson 07.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
-        keep: probability. 1 hides nothing, and takes the loss over all numbers: then the identity is the best
-            answer, and only the dropout stands against it.
+        keep: probability, in (0, 1]. 1 hides nothing and takes the loss over all values, so that the identity
+            would be the best solution, and only the dropout keeps the network from it.
         network: a `PartialUNet`; fitted in place. None makes one from the seed, 16 wide with 2 halvings in
             the quick profile, the paper's 48 and 5 in the full one, beginning at the mean of y.
         iterations: None takes 500 in the quick profile, and the paper's 150,000 in the full one.
@@ -36,7 +36,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
     check_number(keep, "keep", low=1e-6, high=1)
     if not isinstance(network, PartialUNet | None):
         raise TypeError(
-            "network: expected a PartialUNet, which also takes the mask of known numbers, got "
+            "network: expected a PartialUNet, which also takes the mask of known values, got "
             f"{type(network).__name__}"
         )
     engine = prepare(y, network, iterations, learning_rate, seed, fast, make=lambda channels: _network(y))

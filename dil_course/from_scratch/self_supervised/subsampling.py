@@ -1,8 +1,8 @@
 """Make pairs by taking pixels apart: Neighbor2Neighbor, Zero-Shot Noise2Noise and Noise2Fast.
 
-Neighbouring pixels show nearly the same, with independent noise. So two pictures of half the size, each made
-of one half of the pixels, are nearly a pair for Noise2Noise. All three assume that noise, and that the
-picture changes little from pixel to pixel. Compared in lesson 07.
+Neighbouring pixels of the clean image are nearly equal, and their noise is independent. So two smaller
+images that are made from different pixels are nearly a pair for Noise2Noise. All three methods assume such
+noise, and that the image changes little from pixel to pixel. Compared in lesson 07.
 """
 
 import torch
@@ -36,19 +36,20 @@ def neighbor2neighbor(y, gamma=2.0, network=None, iterations=None, learning_rate
 
         mean (f(g1 y) - g2 y)^2 + gamma mean (f(g1 y) - g2 y - (g1 f(y) - g2 f(y)))^2
 
-    g1 and g2 choose two pixels of each cell that touch, at random. The second part takes off what the two
-    differ by already without noise; its weight rises to gamma over the run. Huang et al., "Neighbor2Neighbor:
-    Self-Supervised Denoising from Single Noisy Images" (CVPR 2021), equation 11. The authors train on a data
-    set; here on one image, so the run must be short, before the network learns the noise of these pairs.
+    g1 and g2 choose two pixels of each cell that share a side, at random. The second term corrects for the
+    difference that these two have without noise; its weight rises linearly to gamma over the run. Huang et
+    al., "Neighbor2Neighbor: Self-Supervised Denoising from Single Noisy Images" (CVPR 2021), equation 11. The
+    authors train on a data set; here on one image, so the run must be short, before the network learns the
+    noise of these pairs.
 
     Args:
         y: noisy picture (1,C,H,W), computed on its own device.
-        gamma: weight of the second part at the end.
+        gamma: weight of the second term at the end.
         network, learning_rate, fast: as in `noise2noise`.
         iterations: None takes 150 in the quick profile and 400 in the full one.
         seed: of the network that is made here, and of the chosen pixels.
 
-    Returns, Raises: as `noise2noise`; the picture must have twice as many pixels a side.
+    Returns, Raises: as `noise2noise`, but the least number of pixels a side is twice as large.
     """
     iterations = runtime.pick(quick=150, full=400) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast, smaller=2)
@@ -164,19 +165,24 @@ def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
         iterations: at most so many; None takes 400 in the quick profile and 1500 in the full one.
         seed: of the network that is made here, and of the order of the pairs.
 
-    Returns, Raises: as `noise2noise`; the picture must have twice as many pixels a side, and may not be
-        constant.
+    Returns, Raises: as `noise2noise`, but the least number of pixels a side is twice as large; also
+        ValueError where y is constant.
     """
     iterations = runtime.pick(quick=400, full=1500) if iterations is None else iterations
     engine = prepare(y, network, iterations, learning_rate, seed, fast, smaller=2)
-    darkest, range_ = y.min(), y.max() - y.min()
-    if not range_:
+    darkest, span = y.min(), y.max() - y.min()
+    if not span:
         raise ValueError("y: all values are equal, so there is nothing to learn from")
 
-    stretched = (y - darkest) / range_
+    stretched = (y - darkest) / span
     black, white = chequerboard(stretched)
-    left, right = (half.mT for half in chequerboard(stretched.mT))
-    pairs = [(black, white), (white, black), (left, right), (right, left)]
+    black_columns, white_columns = (half.mT for half in chequerboard(stretched.mT))
+    pairs = [
+        (black, white),
+        (white, black),
+        (black_columns, white_columns),
+        (white_columns, black_columns),
+    ]
     generator = runtime.generator(seed, "pairs", y.device)
 
     def objective(iteration):
@@ -186,7 +192,7 @@ def noise2fast(y, network=None, iterations=None, learning_rate=0.01, seed=0, fas
         predicted = engine(source)
         check_finite(predicted, "the network's output")
         check_range(predicted, "the network's output", "end the network with a sigmoid")
-        return F.binary_cross_entropy(predicted, target), darkest + range_ * estimate
+        return F.binary_cross_entropy(predicted, target), darkest + span * estimate
 
     return _until_it_rests(Descent(engine, objective, iterations), y)
 
