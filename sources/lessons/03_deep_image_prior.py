@@ -579,10 +579,10 @@ from resource import RUSAGE_SELF, getrusage
 from dil_course import from_scratch, networks, signals
 for fast in (False, True):
     network = networks.SkipNetwork(width=32, scales=4)
-    options = dict(network=network, iterations=12, fast=fast)
+    options = dict(network=network, iterations=30, fast=fast)
     steps = from_scratch.deep_image_prior(signals.picture("coffee", 128), **options)
     faults = [getrusage(RUSAGE_SELF).ru_minflt for step in steps]
-    print(f"fast={fast!s:5} page faults an iteration: {(faults[-1] - faults[3]) // 8}")
+    print(f"fast={fast!s:5} page faults an iteration: {(faults[-1] - faults[9]) // 20}")
 """
 if sys.platform != "win32":
     print(
