@@ -184,6 +184,7 @@ def picture_png(array):
 
 
 def encode_png(image):
+    """A Pillow image as PNG bytes."""
     buffer = io.BytesIO()
     # Low compression: a run waits for this, a local network does not.
     image.save(buffer, "PNG", compress_level=1)

@@ -9,7 +9,7 @@ LONGEST_PAUSE = 20.0  # seconds: on a machine that is slow all the time, the vie
 class Pace:
     """Says when the next time is due, so that it takes at most `share` of the run's time.
 
-    The quicker of the last two times counts: on a busy machine one of them may be held up tenfold, and
+    Of the last two durations the shorter counts: on a busy machine one of them may be ten times too long, and
     pictures would then stand still for many seconds.
     """
 
@@ -17,6 +17,7 @@ class Pace:
         self.share, self.due, self.took = share, time.perf_counter() + delay, 0.0
 
     def do(self, function):
+        """Call the function if it is due, and set when it is due next."""
         started = time.perf_counter()
         if started >= self.due:
             function()

@@ -37,7 +37,7 @@ def probe(y, generator=None):
 
 
 def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
-    """Sum of each output pixel's derivative by its own input pixel, by probes: b.(f(y + eps b) - f(y)) / eps.
+    """Divergence of f at y, the sum of d f_i / d y_i, by probes b: the mean of b.(f(y + eps b) - f(y)) / eps.
 
     Ramani, Blu and Unser, "Monte-Carlo SURE" (IEEE Transactions on Image Processing 2008), equation 14, with
     signs for b.
