@@ -368,15 +368,16 @@ def sure_threshold(answer, seed):
     draw = runtime.generator(seed, "coefficients")
     for c, sigma in (*(_sparse(shape, draw) for shape in ((9, 11), (12, 13))), *_at_the_ends(draw)):
         right, mistakes = _thresholds(c, sigma)
-        size, risks = c.abs().flatten().sort().values, _risks(c, 2 * sigma**2)[1]
+        candidates, risks = _risks(c, 2 * sigma**2)
+        size, next_best = c.abs().flatten(), candidates[risks.where(candidates != right, math.inf).argmin()]
         given = tensor(call(answer, c, sigma))
         if right == 0:
-            mistakes = {"t = 0 was not tried": (size[0], *_ALL)}
-        elif right == size[-1]:
+            mistakes = with_hints((_ALL, {"t = 0 was not tried": next_best}))
+        elif right == size.max():
             mistakes = with_hints(
-                (_ALL, {"the largest |c| was not tried": size[-2], "no t was tried that kills all": 0})
+                (_ALL, {"the largest |c| was not tried": next_best, "no t was tried that kills all": 0})
             )
-        elif right == size[0]:
+        elif right == size.min():
             equal = "which coefficients become 0, by the statement? Those of size t or less"
             mistakes = {"a coefficient of size t counts as a survivor here": (0, equal)}
         mistakes |= with_hints(
