@@ -308,14 +308,6 @@ def by_shrinking_with_each(c, sigma):
 WRONG["sure_threshold"] = {
     "survivors cost next to nothing here": lambda c, s: tried(c, s, price=2 / c.numel()),
     "a threshold below zero": lambda c, s: -tried(c, s),
-    "no t was tried that kills all": lambda c, s: tried(
-        c,
-        s,
-        candidates=lambda values: [
-            0.0,
-            *(abs(v) for v in values if abs(v) < s * math.sqrt(2 * math.log(len(values)))),
-        ],
-    ),
     "survivors cost nothing here": lambda c, s: tried(c, s, price=0),
     "no coefficient survives": lambda c, s: tried(c, s, price=2 * c.numel()),
     "this is the threshold for pure noise": lambda c, s: s * np.sqrt(2 * np.log(c.numel())),
@@ -344,6 +336,24 @@ WRONG["sure_threshold"] = {
     ),
     "your result has the shape": lambda c, s: c.abs() > tried(c, s),
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thresholds_above_that_for_pure_noise_are_to_be_tried_whatever_the_seed(seed):
+    def answer(c, sigma):
+        largest = sigma * math.sqrt(2 * math.log(c.numel()))
+        return tried(
+            c, sigma, candidates=lambda values: [0.0, *(abs(v) for v in values if abs(v) <= largest)]
+        )
+
+    assert ps06.sure_threshold(answer, seed=seed) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_median_of_the_probes_is_not_taken_for_the_first_one(seed, capsys):
+    answer = lambda f, y, probes, e: np.median([looped(f, y, b[None], e) for b in probes])  # noqa: E731
+    assert ps06.probe_divergence(answer, seed=seed) == 0
+    assert "first probe" not in capsys.readouterr().out
 
 
 # Task 5: photons and holes

@@ -315,7 +315,7 @@ def psnr_of_shift(answer, seed):
 
     # The first period is so short that no approximation of the sine will do, and its scale tells half a shift
     # from half a pixel.
-    for scale, period in ((4, 6.0), (3, 22.0), (2, 9.0), (4, 31.0)):
+    for scale, period in ((4, 7.0), (3, 22.0), (2, 9.0), (4, 31.0)):
         amplitude = 0.1 + 0.3 * torch.rand((), generator=draw).item()
         shift, angle = (scale - 1) / 2, math.pi * (scale - 1) / 2 / period
 
