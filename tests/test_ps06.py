@@ -414,7 +414,10 @@ def by_a_mean_without_nan(output, y, slopes, seen, peak, sigma):
 
 
 WRONG["photon_risk"] = {
-    "your numbers are others than asked for": with_v(lambda y, p, s: (y / p + s**2).abs()),
+    "your numbers are others than asked for": lambda *given: judged(*given, constant=2),
+    "a negative variance counts as zero": with_v(lambda y, p, s: (y / p + s**2).clamp(min=0)),
+    "a negative variance has lost its sign": with_v(lambda y, p, s: (y / p + s**2).abs()),
+    "the standard deviation is taken": with_v(lambda y, p, s: (y / p + s**2).abs().sqrt()),
     "one number is asked for: the mean": lambda o, y, d, seen, p, s: (
         (o - y) ** 2 + (y / p + s**2) * (2 * d - 1)
     )[seen.expand_as(y)],

@@ -570,7 +570,6 @@ WRONG["recorrupted"] = {
     "alpha is forgotten": lambda s, t, a: by_hand(s, t, 1),
     "n and z are taken for dependent": lambda s, t, a: ((s + a * t) ** 2, (s - t / a) ** 2, s**2 - t**2),
     "z has the variance sigma^2": lambda s, t, a: by_hand(s, s, a, s**2 - t**2),
-    "the covariance comes last": lambda s, t, a: (by_hand(s, t, a)[2], *by_hand(s, t, a)[:2]),
     "the covariance has the wrong sign here": lambda s, t, a: by_hand(s, t, a, t**2 - s**2),
     "the two parts of the covariance add up": lambda s, t, a: by_hand(s, t, a, t**2 + s**2),
     "the covariance is zero here, although": lambda s, t, a: by_hand(s, t, a, 0),

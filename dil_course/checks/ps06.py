@@ -457,25 +457,20 @@ def photon_risk(answer, seed):
                     "the photons' variance is missing": risk(torch.full_like(y, sigma**2)),
                     "the electronics' variance is missing": risk(y / peak),
                     "the electronics' sigma is not squared": risk(y / peak + sigma),
-                },
-            ),
-            (
-                ("more photons, less noise; and y is a count that was divided by peak already", *noise[1:]),
-                {
                     "the photons' variance is not divided by peak": risk(y + sigma**2),
                     "the photons' variance is multiplied by peak": risk(y * peak + sigma**2),
                     "the photons' variance is divided by peak twice": risk(y / peak**2 + sigma**2),
+                    "one variance is used for all pixels": risk(v[at].mean()),
+                    "the standard deviation is taken for the variance": risk(v.abs().sqrt()),
                 },
-            ),
-            (
-                ("a bright pixel counts more photons than a dark one, and is noisier", *noise[1:]),
-                {"one variance is used for all pixels": risk(v[at].mean())},
             ),
             (
                 ("which number has the mean x, whatever f does? And still, if it is cut off?", *noise[1:]),
                 {
                     "the variance is taken from f(y), not from y": risk(output / peak + sigma**2),
                     "a negative y counts as zero in its variance": risk(y.clamp(min=0) / peak + sigma**2),
+                    "a negative variance counts as zero": risk(v.clamp(min=0)),
+                    "a negative variance has lost its sign": risk(v.abs()),
                 },
             ),
             (

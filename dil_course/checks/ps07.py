@@ -50,7 +50,7 @@ def hidden_loss(answer, seed):
         at_hidden, elsewhere = difference * hidden, difference * ~hidden
         right = at_hidden.square().sum() / (channels * pixels)
         where = (
-            "which pixels did the network not see?",
+            "which numbers did the network not see? Those of all channels at the hidden pixels",
             "multiply the squares by `hidden`, or pick them with it",
             "(squares * hidden).sum() / how many numbers that are",
         )
@@ -66,6 +66,7 @@ def hidden_loss(answer, seed):
                     "this judges all pixels": difference.square().mean(),
                     "this judges the pixels that were shown": elsewhere.square().sum()
                     / (channels * (~hidden).sum()),
+                    "this judges the first channel only": at_hidden[:, :1].square().sum() / pixels,
                 },
             ),
             (
@@ -88,10 +89,6 @@ def hidden_loss(answer, seed):
             (
                 ("can an estimate be wrong everywhere, and right on average?", "first square, then mean"),
                 {"this is the square of the mean difference": mean**2},
-            ),
-            (
-                ("a colour pixel has three numbers", "hidden.expand_as(y) has all channels"),
-                {"this judges the first channel only": at_hidden[:, :1].square().sum() / pixels},
             ),
         )
         output = estimate.clone().requires_grad_()
@@ -315,10 +312,9 @@ def _look(came, hidden, radius):
     )
     if missing and (met == 0).any(1).all():
         raise Wrong("strangers come from the same row or column only", *whole)
-    if missing and all(max(map(abs, offset)) == radius for offset in missing):
-        raise Wrong(f"not all of the window's rim can come: no stranger has the offset {missing[-1]}", *whole)
     if missing:
-        raise Wrong(f"not all of the window can come: no stranger has the offset {missing[-1]}", *whole)
+        of = "window's rim" if all(max(map(abs, offset)) == radius for offset in missing) else "window"
+        raise Wrong(f"not all of the {of} can come: no stranger has the offset {missing[-1]}", *whole)
 
 
 @task(points=3)
@@ -375,8 +371,9 @@ def _influences(f, y, places, step):
             {"the sign is lost": right.abs(), "the step has lost its sign": right * step / abs(step)},
         ),
         (
-            ("then the neighbours' influence is in it", "change y[..., row, column] alone"),
+            ("then other pixels' influence is in it", "a new y.clone() for each place, and one pixel of it"),
             {
+                "the pixels that were changed before stay changed": at(grown(y + step * ones.cumsum(0))),
                 "all pixels of y are changed at once": at(grown(y + step).expand_as(whole)),
                 "all pixels of `places` are changed at once": at(
                     grown(y + step * ones.sum(0, keepdim=True)).expand_as(whole)
@@ -384,15 +381,12 @@ def _influences(f, y, places, step):
             },
         ),
         (
-            ("this is what the pixel does to the whole picture", only),
+            ("a pixel that moves its neighbours, but not itself, does no harm here", only),
             {
                 "this adds up the growth of all pixels": whole.sum((1, 2)),
                 "this is the mean growth of all pixels": whole.mean((1, 2)),
+                "this is the largest growth of any pixel": whole.abs().amax((1, 2)),
             },
-        ),
-        (
-            ("a pixel that moves its neighbours, but not itself, does no harm here", only),
-            {"this is the largest growth of any pixel": whole.abs().amax((1, 2))},
         ),
         (
             ("by how much does the output grow? Growth is after, minus before", formula),
@@ -409,26 +403,16 @@ def _influences(f, y, places, step):
             },
         ),
         (
-            (
-                "then some pixels make a smaller step than they are divided by",
-                "y + t e_i as it is: f takes values beyond 1",
-            ),
+            ("then some pixels make a smaller step than they are divided by", "f takes values beyond 1"),
             {"the raised pixel is clamped to [0, 1]": at(grown(raised.clamp(0, 1)))},
         ),
         (
-            ("f may do other things to other pictures", "begin with y.clone(), not with zeros"),
-            {"y is forgotten: f is asked about a picture with one pixel": at(grown(step * ones, before=0))},
-        ),
-        (
-            ("the pixel had a value before", "+= step"),
+            ("the pixel had a value before, and so had all others", "changed = y.clone(), and += step"),
             {
+                "y is forgotten: f is asked about a picture with one pixel": at(grown(step * ones, before=0)),
                 "the pixel is set to the step, not raised by it": at(grown(y + (step - y) * ones)),
                 "the pixel is raised by a share of itself": at(grown(y + step * y * ones)),
             },
-        ),
-        (
-            ("does each place begin with y as it was?", "make a new y.clone() inside of the loop"),
-            {"the pixels that were changed before stay changed": at(grown(y + step * ones.cumsum(0)))},
         ),
         (
             ("f bends: a step has another slope than a point", "call f twice, with and without the step"),
@@ -579,6 +563,7 @@ def recorrupted(answer, seed):
         def three(source=source, target=target, common=common):
             return torch.tensor([source, target, common], dtype=torch.float64)
 
+        correlation = common / (source * target) ** 0.5
         parts = (
             "n and z are independent: multiply out, and keep n n and z z",
             "alpha times -1 / alpha is -1, so the covariance is sigma^2 - told^2",
@@ -595,30 +580,21 @@ def recorrupted(answer, seed):
                     "the two parts of the covariance add up here": three(common=sigma**2 + told**2),
                     "the covariance lacks the noise of y itself": three(common=-(told**2)),
                     "the covariance lacks z": three(common=sigma**2),
-                },
-            ),
-            (
-                ("it is zero if the method is told the truth, and not squared but multiplied out", *parts),
-                {
-                    "the covariance is zero here, although a wrong sigma is told": three(common=0.0),
-                    "this is the square of a difference, not the difference of squares": three(
-                        common=(sigma - told) ** 2
-                    ),
-                },
-            ),
-            (
-                ("by what is z multiplied in the one image, and by what in the other?", *parts),
-                {
                     "alpha stays in the covariance": three(common=sigma**2 - (alpha * told) ** 2),
                     "alpha stays below the covariance": three(common=sigma**2 - told**2 / alpha),
                 },
             ),
             (
-                ("do not divide by the standard deviations", *parts),
+                (
+                    "it is zero if the method is told the truth: the mean of a product, not of a square",
+                    *parts,
+                ),
                 {
-                    "this is the correlation, not the covariance": three(
-                        common=common / (source * target) ** 0.5
-                    )
+                    "the covariance is zero here, although a wrong sigma is told": three(common=0.0),
+                    "this is the correlation, not the covariance": three(common=correlation),
+                    "this is the square of a difference, not the difference of squares": three(
+                        common=(sigma - told) ** 2
+                    ),
                 },
             ),
             (
@@ -636,10 +612,7 @@ def recorrupted(answer, seed):
             ),
             (
                 ("y + alpha z is the source, y - z / alpha the target", *sizes),
-                {
-                    "source and target are exchanged": three(target, source),
-                    "the covariance comes last: source, target, covariance": (common, source, target),
-                },
+                {"source and target are exchanged": three(target, source)},
             ),
             (
                 ("a minus before z does not make the target less noisy", *sizes),

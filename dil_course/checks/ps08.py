@@ -103,15 +103,11 @@ def _pairs(y, A, top, left, side, number):
             {"the whole images are turned first": torch.stack([cut(turn(x, number)) for x in (son, y)])},
         ),
         (
-            (
-                "the truth for an enlarged y is what we look for, and nobody has it",
-                "A(y), enlarged, is the son",
-            ),
-            {"you take y itself as the son, and enlarge it": turned(cut(enlarge(y, A)), cut(y))},
-        ),
-        (
-            ("what can a network learn from a father that equals his son?", "A(y), enlarged, is the son"),
-            {"your son was never shrunk": turned(cut(y), cut(y))},
+            ("which larger image do we know? Only that of the son", "A(y), enlarged, is the son"),
+            {
+                "you take y itself as the son, and enlarge it": turned(cut(enlarge(y, A)), cut(y)),
+                "your son was never shrunk": turned(cut(y), cut(y)),
+            },
         ),
         (
             (look, "the enlarged son is as large as y: x[..., rows, columns], the same for both"),
@@ -417,11 +413,10 @@ def noise_of_son(answer, seed):
             ),
             (
                 ("does A weigh all pixels of a block alike, and no others?", *think),
-                {"this is right for a plain mean over each block": sigma / math.sqrt(numbers)},
-            ),
-            (
-                ("a mean of n independent numbers has sigma / sqrt(n)", *think),
-                {"this divides by the number of pixels in a block": sigma / numbers},
+                {
+                    "this is right for a plain mean over each block": sigma / math.sqrt(numbers),
+                    "this divides by the number of pixels in a block": sigma / numbers,
+                },
             ),
             (
                 ("a column of A, or a row?", row),
