@@ -152,7 +152,7 @@ def blur_before_rows(y, kernel):
     return rows_back(Blur(kernel).adjoint(y))
 
 
-@wrong("interlaced_adjoint", "twice what is asked for")
+@wrong("interlaced_adjoint", "2 times what is asked for")
 def made_up_for_the_zeros(y, kernel):
     return 2 * Blur(kernel).adjoint(rows_back(y))
 
@@ -416,17 +416,17 @@ def square_forgotten(sigma):
     return -10 * math.log10(sigma / 255)
 
 
-@wrong("psnr_of_noise", "the sign is wrong")
+@wrong("psnr_of_noise", "the opposite sign")
 def sign_forgotten(sigma):
     return 10 * math.log10((sigma / 255) ** 2)
 
 
-@wrong("psnr_of_noise", "natural logarithm")
+@wrong("psnr_of_noise", "another base")
 def natural_logarithm(sigma):
     return float(-10 * torch.log(torch.tensor(sigma / 255) ** 2))
 
 
-@wrong("psnr_of_noise", "the square is there twice")
+@wrong("psnr_of_noise", "2 times what is asked for")
 def squared_twice(sigma):
     return -20 * math.log10((sigma / 255) ** 2)
 
@@ -640,7 +640,7 @@ def no_price(y, kernel, weight):
     return divided(y, 1, waves(y, kernel)[0])
 
 
-@wrong("smooth_deblur", "the kernel's centre is not at the origin")
+@wrong("smooth_deblur", "your result is shifted: by")
 def kernel_padded_at_its_corner(y, kernel, weight):
     _, down, right = waves(y, kernel)
     K = torch.fft.fft2(kernel, s=y.shape[-2:])
@@ -653,7 +653,7 @@ def smoothed_only(y, kernel, weight):
     return divided(y, 1, 1 + weight * (down + right))
 
 
-@wrong("smooth_deblur", "the size of the result is taken")
+@wrong("smooth_deblur", "has lost its signs")
 def size_in_place_of_real_part(y, kernel, weight):
     K, down, right = waves(y, kernel)
     return divided(y, K.conj(), K.abs() ** 2 + weight * (down + right)).abs()
@@ -765,7 +765,7 @@ def weight_squared_too(K, sigma, weight):
     return sigma**2 * (K.abs() / (K.abs() ** 2 + weight**2)).square().mean()
 
 
-@wrong("noise_after_tikhonov", "this is its square root")
+@wrong("noise_after_tikhonov", "the square root of")
 def root_mean_square(K, sigma, weight):
     return sigma * (K.abs() / (K.abs() ** 2 + weight)).square().mean().sqrt()
 

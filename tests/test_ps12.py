@@ -239,9 +239,9 @@ WRONG["best_gains"] = {
     "each part is treated as if it were alone": lambda r, d, s: s**2 * d / inner(r).diagonal(),
     "sigma is not squared": lambda r, d, s: by_the_equations(r, d, s) / s,
     "sigma is missing": lambda r, d, s: by_the_equations(r, d, 1),
-    "all gains have the opposite sign": lambda r, d, s: -by_the_equations(r, d, s),
-    "the gains are twice too large": lambda r, d, s: 2 * by_the_equations(r, d, s),
-    "the gains are half of what they should be": lambda r, d, s: by_the_equations(r, d, s) / 2,
+    "the opposite sign": lambda r, d, s: -by_the_equations(r, d, s),
+    "2 times what is asked for": lambda r, d, s: 2 * by_the_equations(r, d, s),
+    "1/2 of what is asked for": lambda r, d, s: by_the_equations(r, d, s) / 2,
     "this divides the divergences by n": lambda r, d, s: by_the_equations(r, d / r[0].numel(), s),
     "this averages the squares": lambda r, d, s: by_the_equations(r, d, s) * r[0].numel(),
     "this takes the divergences for those of f": lambda r, d, s: by_the_equations(r, r[0].numel() - d, s),
@@ -551,13 +551,13 @@ WRONG["worth_it"] = {
         torch.zeros(4),
         0,
     ),
-    "these have the opposite sign": judge(lambda d, e, c: (-d, e, c)),
+    "the opposite sign": judge(lambda d, e, c: (-d, e, c)),
     "the difference of networks[0] to itself is left out": judge(lambda d, e, c: (d[1:], e[1:], c)),
     "this is the distance to y alone": judge(price=0.0),
     "lacks its factor 2": judge(price=1.0),
     "the price has the wrong sign": judge(price=-2.0),
     "sigma is not squared": judge(power=1),
-    "the divergence is not divided by the number of pixels": judge(price=2.0 * 56),
+    "the divergence is not divided by the number of pixels": judge(price=2.0 * 49),
     "the step's length is not divided out": judge(price=2e-3),
     "this uses the first probe only": lambda f, y, s, b, e: (
         ps12._judged(ps12._risks_of(f, y, s, b[:1].expand_as(b), e))[0],
@@ -567,7 +567,7 @@ WRONG["worth_it"] = {
     "the probes are averaged before the networks see them": judge(
         shown=lambda b: b.mean(0, keepdim=True).expand_as(b)
     ),
-    "these are sums over the picture": judge(lambda d, e, c: (56 * d, 56 * e, c)),
+    "49 times what is asked for": judge(lambda d, e, c: (49 * d, 49 * e, c)),
     "these add the spreads of both risks": errors_by(
         lambda risks, each: torch.where(each.abs().sum(1) > 0, independent(risks, each), 0.0)
     ),
@@ -579,7 +579,7 @@ WRONG["worth_it"] = {
     "the spread is divided by the number of probes": errors_by(
         lambda risks, each: each.std(1) / len(each[0])
     ),
-    "these are variances": errors_by(lambda risks, each: each.var(1) / len(each[0])),
+    "the square of what is asked for": errors_by(lambda risks, each: each.var(1) / len(each[0])),
     "the spread is taken with B in place of B - 1": errors_by(
         lambda risks, each: each.std(1, correction=0) / len(each[0]) ** 0.5
     ),
