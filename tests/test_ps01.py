@@ -50,6 +50,14 @@ def wrong(task, says):
 
 
 @right("interlaced_adjoint")
+def matrix_of_basis_images(y, kernel):
+    shape = (1, 2 * y.shape[-2], y.shape[-1])
+    pixels = torch.eye(math.prod(shape)).view(-1, *shape)
+    columns = Blur(kernel)(pixels)[..., 1::2, :].flatten(1)
+    return torch.einsum("pq,cq->cp", columns, y[0].flatten(1)).view(1, -1, *shape[1:])
+
+
+@right("interlaced_adjoint")
 def row_by_row(measured, k):
     tall = torch.zeros(1, measured.shape[1], measured.shape[2] * 2, measured.shape[3])
     for row in range(measured.shape[2]):
@@ -253,6 +261,29 @@ def wide_but_relative(A, adjoint, shape):
     return 1 if abs(gap) <= 1e-3 * torch.linalg.norm(A(x)) * torch.linalg.norm(y) else 0
 
 
+@right("passes_dot_product_test")
+def gradient_compared(A, adjoint, shape):
+    x = torch.randn(shape, requires_grad=True)
+    y = torch.randn(A(x).shape)
+    (gradient,) = torch.autograd.grad(A(x), x, y)
+    return bool((gradient - adjoint(y)).norm() < 1e-4 * gradient.norm())
+
+
+@wrong("passes_dot_product_test", "refuses a right adjoint: identity")
+def norms_compared(A, adjoint, shape):
+    x = torch.randn(shape)
+    y = torch.randn(A(x).shape)
+    return bool((A(x).norm() - adjoint(y).norm()).abs() < 1e-4 * y.norm())
+
+
+@wrong("passes_dot_product_test", "between pictures of two sizes")
+def means_compared(A, adjoint, shape):
+    x = torch.randn(shape)
+    y = torch.randn(A(x).shape)
+    left, right = (A(x) * y).mean(), (x * adjoint(y)).mean()
+    return bool((left - right).abs() < 1e-3 * left.abs())
+
+
 def two_sums(A, adjoint, shape):
     x = torch.randn(shape)
     y = torch.randn(A(x).shape)
@@ -431,6 +462,11 @@ def squared_twice(sigma):
     return -20 * math.log10((sigma / 255) ** 2)
 
 
+@wrong("psnr_of_noise", "a constant that was added")
+def range_from_minus_one_to_one(sigma):
+    return 20 * math.log10(2 * 255 / sigma)
+
+
 @wrong("psnr_of_noise", "not yet the PSNR")
 def mean_squared_error(sigma):
     return (sigma / 255) ** 2
@@ -571,6 +607,16 @@ def even_sides_only(y, kernel, weight):
     K, down, right = waves(y, kernel)
     X = K.conj() * torch.fft.fft2(y.double()) / (K.abs() ** 2 + weight * (down + right))
     return torch.fft.irfft2(X[..., : y.shape[-1] // 2 + 1])
+
+
+@wrong("smooth_deblur", "is clipped to [0,1]")
+def clipped_to_the_range(y, kernel, weight):
+    return sines(y, kernel, weight).real.clamp(0, 1)
+
+
+@wrong("smooth_deblur", "is the same in all channels")
+def gray(y, kernel, weight):
+    return sines(y.mean(1, keepdim=True), kernel, weight).real.expand_as(y)
 
 
 @wrong("smooth_deblur", "this is Tikhonov")
@@ -1033,6 +1079,17 @@ def test_wrong_answer_is_refused_and_told_its_mistake(task, answer, says):
 def test_what_an_answer_prints_and_warns_stays_out_of_its_verdict(recwarn):
     assert "shape" not in asked("interlaced_adjoint", numpy_with_a_warning)[1]
     assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_decibels_near_the_right_ones_are_not_taken_for_256_levels(seed):
+    """One of the sigmas may agree by chance; a mistake is recognized by all of them."""
+
+    def measured(sigma):
+        return -10 * torch.log10((torch.randn(64, 64) * sigma / 255).square().mean())
+
+    points, text = asked("psnr_of_noise", measured, seed)
+    assert points == 0 and "your numbers are others" in diagnosis(text)
 
 
 @each_task

@@ -374,6 +374,22 @@ def numbers_known(h, mean, variance, trained, scale, shift, eps=lambda v: (v + 1
     return torch.cat([normed[:, :channels], h[:, channels:]], 1) if channels else normed
 
 
+WRONG["mixed_norm"]["around the mixed mean"] = lambda h, m, v, t, a, b: F.batch_norm(
+    h,
+    mixture := t * m + (1 - t) * h.mean((0, 2, 3)),
+    t * v + (1 - t) * (h - mixture[:, None, None]).square().mean((0, 2, 3)),
+    a,
+    b,
+)
+WRONG["mixed_norm"]["right in the first channel only"] = lambda h, *given: torch.cat(
+    [normed(h, *given)[:, :1], h[:, 1:]], 1
+)
+WRONG["drift"]["has not been set back at the last step"] = lambda p, r, m, n: (
+    by_the_loop(p, r, m, n)[0] / (1 - r),
+    by_the_loop(p, r, m, n)[1],
+)
+
+
 def of_six(z):
     p = z.softmax(1)
     mean = p.sum(0) / 6
@@ -387,6 +403,7 @@ def turned_with_numbers(x, count=None, gray=False):
 
 # Wrong answers that get no diagnosis of their own.
 ALSO_WRONG = {
+    "nothing below zero": ("mixed_norm", lambda *given: normed(*given).relu()),
     "two channels": ("mixed_norm", lambda *given: numbers_known(*given, channels=2)),
     "another small number": (
         "mixed_norm",

@@ -557,22 +557,20 @@ def _look_at_what_noise_shares(noise, right, fresh):
     if _correlation(noise.abs(), right).abs() > 0.15:
         says = "your noise is stronger in some places than in others: it depends on the picture"
         raise Wrong(says, "its standard deviation is sigma in dark and in bright places", fresh[-1])
-    shifted = torch.fft.ifft2(torch.fft.fft2(noise).abs() ** 2).real.mean((0, 1)) / noise[0, 0].numel()
-    shifted[0, 0] = 0
-    if shifted.abs().max() > 0.12:
-        says = "the noise of neighbours is alike, or it repeats"
-        raise Wrong(says, "is one random number used in several pixels?", *one_each)
     for says, other in {
         "your noise is symmetric: it repeats mirrored or turned": (
-            noise.flip(-1),
-            noise.flip(-2),
-            noise.flip(-1, -2),
+            *(noise.flip(axes) for axes in (-1, -2, (-1, -2))),
             noise.mT,
         ),
         "the noise of the channels is alike": tuple(noise.roll(k, 1) for k in range(1, noise.shape[1])),
     }.items():
         if any(_correlation(noise, again).abs() > 0.25 for again in other):
             raise Wrong(says, *one_each)
+    shifted = torch.fft.ifft2(torch.fft.fft2(noise).abs() ** 2).real.mean((0, 1)) / noise[0, 0].numel()
+    shifted[0, 0] = 0
+    if shifted.abs().max() > 0.12:
+        says = "the noise of neighbours is alike, or it repeats"
+        raise Wrong(says, "is one random number used in several pixels?", *one_each)
     pairs = noise.flatten(1) @ noise.flatten(1).T / noise[0].numel()
     if pairs.fill_diagonal_(0).abs().max() > 0.35:
         raise Wrong("two windows have noise that is alike", *fresh)

@@ -404,7 +404,7 @@ def _resemblance_of_images(given, right, tolerance):
 def _shift(given, right):
     """(down, across): the circular shift with which `right` resembles `given` most."""
     spectra = torch.fft.fft2(given) * torch.fft.fft2(right).conj()
-    agreement = torch.fft.ifft2(spectra).real.flatten(0, -3).sum(0)
+    agreement = torch.fft.ifft2(spectra).real.reshape(-1, *right.shape[-2:]).sum(0)
     place = divmod(agreement.argmax().item(), right.shape[-1])
     sides = right.shape[-2:]
     return tuple((one + side // 2) % side - side // 2 for one, side in zip(place, sides, strict=True))
