@@ -64,10 +64,7 @@ def interlaced_adjoint(answer, seed):
         "write the camera as S B: B blurs, S keeps rows. Transpose each, and turn the order round",
         "zeros, with y in the rows that were kept; then a blur with the kernel turned by 180 degrees",
     )
-    for kernel, shape in (
-        (_asymmetric_kernel(), (1, 1, 8, 12)),
-        (_asymmetric_kernel(2, 4), (1, 3, 5, 9)),
-    ):
+    for kernel, shape in ((_asymmetric_kernel(), (1, 1, 8, 12)), (_asymmetric_kernel(2, 4), (1, 3, 5, 9))):
         y = torch.randn(shape)
         back = Blur(kernel).adjoint
         kernels = {

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from dil_course import runtime
 from dil_course.adaptation import free
+from dil_course.checks.inputs import with_hints
 from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, parts, task, tensor
 from dil_course.fitting import Engine
 from dil_course.fitting.risks import probe, sure
@@ -486,31 +487,9 @@ def _look_at_noise(sources, right, sigma, windows, elsewhere):
                 raise Wrong(says, *together)
         if _correlation(noise, right).abs() > 0.3:
             raise Wrong("your sources show something else than your targets", *together)
-    strengths = {
-        "sigma is squared in your noise": (
-            sigma**2,
-            "sigma is a standard deviation, and torch.randn has 1",
-            "sigma * torch.randn(...)",
-        ),
-        "your noise is 255 times too weak": (
-            sigma / 255,
-            "sigma is on the scale of x already",
-            "sigma * torch.randn(...)",
-        ),
-        "your noise has the standard deviation 1": (
-            1.0,
-            "how strong is the noise that the network will be told?",
-            "sigma * torch.randn(...)",
-        ),
-        "the noise is added twice": (2 * sigma, "once is enough", "sources = targets + sigma * noise"),
-        "the noise is the root of sigma": (
-            math.sqrt(sigma),
-            "sigma is a standard deviation, not a variance",
-            "sigma * torch.randn(...)",
-        ),
-    }
-    if noise.mean().abs() > 0.08 * noise.std():
-        raise Wrong("your noise is not zero in the mean", "torch.rand is never negative", "torch.randn")
+    not_zero = ("your noise is not zero in the mean", "is a constant in it? torch.rand is never negative")
+    if noise.mean().abs() > 0.4 * noise.std():
+        raise Wrong(*not_zero, "torch.randn")
     if (sources == 0).any() and (sources == 1).any():
         says = "your sources are clipped to [0,1]"
         raise Wrong(
@@ -535,20 +514,33 @@ def _look_at_noise(sources, right, sigma, windows, elsewhere):
             "a camera has noise of its own in each colour",
             "a random number for each of the numbers",
         )
-    for says, (strength, *hints) in strengths.items():
-        if abs(noise.std() / strength - 1) < 0.06:
-            raise Wrong(says, *hints)
-    ratio = noise.std().item() / sigma
-    if abs(ratio - 1) > 0.06:
-        raise Wrong(
-            f"your noise is {ratio:.2f} times as strong as asked for",
-            "its standard deviation should be sigma",
-            "sigma * torch.randn(...)",
-        )
-    noise = noise / noise.std()
+    # What numbers share comes first: the fewer are independent, the less sure are mean and strength.
+    strength = noise.std().item()
+    noise = noise / strength
     _look_at_what_noise_shares(noise, right, fresh)
+    _look_at_strength(strength, sigma)
+    if noise.mean().abs() > 0.08:
+        raise Wrong(*not_zero, "torch.randn")
     if abs(noise.pow(4).mean() - 3) > 0.3:  # 1.8 for a uniform distribution, 6 for a Laplacian
         raise Wrong("your noise is not Gaussian", "the denoiser was trained on Gaussian noise", "torch.randn")
+
+
+def _look_at_strength(strength, sigma):
+    """Raise Wrong where the noise's standard deviation is not sigma."""
+    others = {
+        "sigma is squared in your noise": (sigma**2, "sigma is a standard deviation, and torch.randn has 1"),
+        "your noise is 255 times too weak": (sigma / 255, "sigma is on the scale of x already"),
+        "your noise has the standard deviation 1": (1, "how strong is the noise that the network is told?"),
+        "the noise is added twice": (2 * sigma, "once is enough: sources = targets + noise"),
+        "the noise is the root of sigma": (sigma**0.5, "sigma is a standard deviation, not a variance"),
+        f"your noise is {strength / sigma:.2f} times as strong as asked for": (
+            strength,
+            "its standard deviation should be sigma",
+        ),
+    }
+    if abs(strength / sigma - 1) > 0.06:
+        says = next(says for says, (other, _) in others.items() if abs(strength / other - 1) < 0.06)
+        raise Wrong(says, others[says][1], "sigma * torch.randn(...)")
 
 
 def _look_at_what_noise_shares(noise, right, fresh):
@@ -557,6 +549,15 @@ def _look_at_what_noise_shares(noise, right, fresh):
     if _correlation(noise.abs(), right).abs() > 0.15:
         says = "your noise is stronger in some places than in others: it depends on the picture"
         raise Wrong(says, "its standard deviation is sigma in dark and in bright places", fresh[-1])
+    shifted = torch.fft.ifft2(torch.fft.fft2(noise).abs() ** 2).real.mean((0, 1)) / noise[0, 0].numel()
+    shifted[0, 0] = 0
+    repeats = (
+        "the noise of neighbours is alike, or it repeats",
+        "is one random number used in several pixels?",
+        *one_each,
+    )
+    if shifted.abs().max() > 0.25:  # noise that is mirrored comes to 0.2
+        raise Wrong(*repeats)
     for says, other in {
         "your noise is symmetric: it repeats mirrored or turned": (
             *(noise.flip(axes) for axes in (-1, -2, (-1, -2))),
@@ -566,11 +567,8 @@ def _look_at_what_noise_shares(noise, right, fresh):
     }.items():
         if any(_correlation(noise, again).abs() > 0.25 for again in other):
             raise Wrong(says, *one_each)
-    shifted = torch.fft.ifft2(torch.fft.fft2(noise).abs() ** 2).real.mean((0, 1)) / noise[0, 0].numel()
-    shifted[0, 0] = 0
     if shifted.abs().max() > 0.12:
-        says = "the noise of neighbours is alike, or it repeats"
-        raise Wrong(says, "is one random number used in several pixels?", *one_each)
+        raise Wrong(*repeats)
     pairs = noise.flatten(1) @ noise.flatten(1).T / noise[0].numel()
     if pairs.fill_diagonal_(0).abs().max() > 0.35:
         raise Wrong("two windows have noise that is alike", *fresh)
@@ -874,16 +872,14 @@ def _difference_mistakes(networks, y, sigma, probes, epsilon, risks):
 def _error_mistakes(risks):
     each, count = risks - risks[0], risks.shape[1]
     apart = (risks.var(1) / count + risks[0].var() / count).sqrt()
-    return {
-        "these add the spreads of both risks, as if they were independent": (
-            torch.where(each.abs().sum(1) > 0, apart, 0.0),
-            *_ERROR_HINTS,
+    independent = {
+        "these add the spreads of both risks, as if they were independent": torch.where(
+            each.abs().sum(1) > 0, apart, 0.0
         ),
-        "these take the two risks for independent, even of a network and itself": (apart, *_ERROR_HINTS),
-        "these are the errors of the risks, not of the differences": (
-            risks.std(1) / math.sqrt(count),
-            *_ERROR_HINTS,
-        ),
+        "these take the two risks for independent, even of a network and itself": apart,
+        "these are the errors of the risks, not of the differences": risks.std(1) / math.sqrt(count),
+    }
+    return with_hints((_ERROR_HINTS, independent)) | {
         "this is the spread of one probe, not of the mean of all": (
             each.std(1),
             "a mean of B numbers is surer than each of them",
@@ -968,13 +964,7 @@ def _run(fault, iterations=40):
     }
 
 
-@failing(
-    _run,
-    A="started elsewhere",
-    B="wrong noise level",
-    C="steps too large",
-    D="batch statistics",
-)
+@failing(_run, A="started elsewhere", B="wrong noise level", C="steps too large", D="batch statistics")
 def failing_run(letter):
     """One of the runs of task 6: the gray denoiser, all of its weights, is adapted to a noisy page of a book
     by SURE, and something is wrong.

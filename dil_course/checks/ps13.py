@@ -427,13 +427,7 @@ def _run(fault, seed=0):
     return run
 
 
-@failing(
-    _run,
-    A="classes in a row",
-    B="trained statistics",
-    C="entropy goes up",
-    D="one picture at a time",
-)
+@failing(_run, A="classes in a row", B="trained statistics", C="entropy goes up", D="one picture at a time")
 def failing_run(letter):
     """One of the runs of task 6: TENT on digits with Gaussian noise, severity 5, and something is wrong with
     it.
