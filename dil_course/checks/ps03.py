@@ -5,6 +5,7 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.checks.inputs import with_hints
 from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Mask, picture, psnr
@@ -350,6 +351,13 @@ def noise_left(answer, seed):
                 "leave out the logarithm",
             ),
         }
+        if w == 0:  # where many formulas agree
+            mistakes = {
+                "with weight 0 the average is the newest output itself: all of its noise is left": (
+                    given,
+                    "put w = 0 into the formula of the average",
+                )
+            }
         left_out = 1 - given.sum().item() / right  # w^(2n), where the sum ends after n terms
         terms = math.log(left_out) / (2 * math.log(w)) if w and 0 < left_out < 1 else 0
         if terms > 1.5 and abs(terms - round(terms)) < 0.02:
@@ -474,20 +482,78 @@ def stop(answer, seed):
         curve = 0.3 * torch.exp(-iterations / 25) * (1 + 0.3 * torch.rand(300)) + floor
         curve += 1e-4 * (iterations - 250).clamp(min=0)  # the smallest loss is not the last one
         curve[-8:] += 0.05  # a late jump, as Adam makes them: the last iterations explain nothing again
-        losses = curve.tolist()
-        _judge_stop(answer, losses, sigma)
+        _judge_stop(answer, curve.tolist(), sigma, _stop_mistakes)
     # The squares of these sigmas are exact, so "at most" can be told from "below".
     for sigma, count in ((0.25, 90), (0.5, 60)):
         bound, first = sigma**2, int(torch.randint(5, 25, ()))
         rest = [1.0001 * bound, *(bound * (1.2 + torch.rand(count))).tolist()]
-        single = [*rest[:first], bound, *rest[first:]]  # met once, exactly, and early: no search may skip it
-        for losses in (single, rest, [*rest, bound], [bound, *single, bound / 2]):
-            _judge_stop(answer, losses, sigma)
+        # Met once, and early: no search may skip it.
+        below, single = ([*rest[:first], met, *rest[first:]] for met in (0.9 * bound, bound))
+        for losses in (below, single, rest, [*rest, bound], [bound, *single, bound / 2]):
+            _judge_stop(answer, losses, sigma, _strict_mistakes)
 
 
-def _judge_stop(answer, losses, sigma):
+def _first(losses, bound):
+    return next((i for i, loss in enumerate(losses, start=1) if loss <= bound), len(losses))
+
+
+def _strict_mistakes(losses, sigma, right):
+    return {
+        "a loss of exactly sigma squared does not count here": (
+            next((i for i, loss in enumerate(losses, start=1) if loss < sigma**2), len(losses)),
+            "what does `at most` say of two equal numbers?",
+            "loss <= sigma**2",
+        )
+    }
+
+
+def _stop_mistakes(losses, sigma, right):
+    """{what it looks like: (iteration, hint, hint, hint)}, for a curve where these can be told apart."""
     explained = [i for i, loss in enumerate(losses, start=1) if loss <= sigma**2]
-    right = explained[0] if explained else len(losses)
+    return with_hints(
+        (
+            ("the loss is a mean SQUARED error", "what is the mean square of the noise?", "loss <= sigma**2"),
+            {"the misfit is compared with sigma": _first(losses, sigma)},
+        ),
+        (
+            ("the first loss belongs to iteration 1", "enumerate(losses, start=1)"),
+            {
+                "iterations are counted from 0 here": right - 1,
+                "this is the loss of that iteration, not its number": losses[right - 1],
+            },
+        ),
+        (
+            ("does the loss of this iteration meet the condition already?", "return the iteration itself"),
+            {"this is one too many": right + 1},
+        ),
+        (
+            (
+                "a run stops at the first loss that is no larger, and sees no later one",
+                "return inside the loop",
+            ),
+            {
+                "this is the last such iteration": explained[-1],
+                "this is how many such iterations there are": len(explained),
+                "this is the iteration of the smallest loss": losses.index(min(losses)) + 1,
+            },
+        ),
+        (
+            ("is one of the two in gray levels?", "losses and sigma are both in the range [0, 1]"),
+            {"this never stops": len(losses)},
+        ),
+        (("which loss counts as explained?", "loss <= sigma**2, not >="), {"this stops at once": 1}),
+        (
+            ("how large is the mean square of the noise?", "sigma**2, as it is"),
+            {
+                "this waits until the loss is half the noise's": _first(losses, sigma**2 / 2),
+                "this stops where the loss is still twice the noise's": _first(losses, 2 * sigma**2),
+            },
+        ),
+    )
+
+
+def _judge_stop(answer, losses, sigma, mistakes_of):
+    right, explained = _first(losses, sigma**2), min(losses) <= sigma**2
     none_is_small = (
         "in a short run no loss may come down to sigma squared",
         "what does your function return at its end?",
@@ -504,73 +570,17 @@ def _judge_stop(answer, losses, sigma):
         raise Wrong(
             "one number is asked for: an iteration", "return at the first one that meets the condition"
         )
-    if not explained:
-        mistakes = {
-            "no loss is small enough here: then the last iteration is asked for": (given, *none_is_small)
-        }
-    else:
-
-        def first(bound):
-            return next((i for i, loss in enumerate(losses, start=1) if loss <= bound), len(losses))
-
-        square = ("how large is the mean square of the noise?", "sigma**2, as it is")
-        mistakes = {
-            "the misfit is compared with sigma": (
-                first(sigma),
-                "the loss is a mean SQUARED error",
-                "what is the mean square of the noise?",
-                "loss <= sigma**2",
-            ),
-            "iterations are counted from 0 here": (
-                right - 1,
-                "the first loss belongs to iteration 1",
-                "enumerate(losses, start=1)",
-            ),
-            "a loss of exactly sigma squared does not count here": (
-                next((i for i, loss in enumerate(losses, start=1) if loss < sigma**2), len(losses)),
-                "what does `at most` say of two equal numbers?",
-                "loss <= sigma**2",
-            ),
-            "this is one too many": (
-                right + 1,
-                "does the loss of this iteration meet the condition already?",
-                "return the iteration itself",
-            ),
-            "this is the last such iteration": (
-                explained[-1],
-                "the run would be over long before",
-                "stop at the first one: return inside the loop",
-            ),
-            "this is how many such iterations there are": (
-                len(explained),
-                "which one of them is the first?",
-                "return inside the loop",
-            ),
-            "this is the iteration of the smallest loss": (
-                losses.index(min(losses)) + 1,
-                "the smallest loss has taken in the most noise",
-                "when is the data explained, as far as the noise allows?",
-                "loss <= sigma**2",
-            ),
-            "this never stops": (
-                len(losses),
-                "is one of the two in gray levels?",
-                "losses and sigma are both in the range [0, 1]",
-            ),
-            "this stops at once": (1, "which loss counts as explained?", "loss <= sigma**2, not >="),
-            "this waits until the loss is half the noise's": (first(sigma**2 / 2), *square),
-            "this stops where the loss is still twice the noise's": (first(2 * sigma**2), *square),
-            "this is the loss of that iteration, not its number": (
-                losses[right - 1],
-                "how do you count the iterations?",
-                "enumerate(losses, start=1)",
-            ),
-        }
+    if explained:
+        mistakes = mistakes_of(losses, sigma, right)
         mistakes[_about_iteration(given.item(), losses, sigma, right)] = (
             given,
             "go through the losses and return at the first one that is no larger",
             "for i, loss in enumerate(losses, start=1): ...",
         )
+    else:
+        mistakes = {
+            "no loss is small enough here: then the last iteration is asked for": (given, *none_is_small)
+        }
     match(f"sigma {sigma:.2f}", given, torch.tensor(right), mistakes, (), tolerance=1e-9)
 
 
@@ -581,8 +591,10 @@ def _about_iteration(number, losses, sigma, right):
     if not 1 <= number <= len(losses):
         return f"there is no iteration {number:g}: they run from 1 to {len(losses)}"
     loss = losses[int(number) - 1]
+    if loss > sigma**2 and number == len(losses):
+        return f"your function goes on to the end, but iteration {right} is no larger than sigma squared"
     if loss > sigma**2:
-        return f"the loss of iteration {number:g} is {loss / sigma**2:.3f} sigma squared: still above it"
+        return f"the loss of iteration {number:g} is {loss / sigma**2:.4f} sigma squared: still above it"
     return f"iteration {number:g} is not the first: iteration {right} is no larger than sigma squared either"
 
 
@@ -720,6 +732,13 @@ def _judge_scatter(mask, held):
             raise Wrong(
                 "what is held out comes in clumps, or keeps a distance: it depends on its neighbours",
                 "a pixel is judged best with its neighbours around it",
+                *scatter,
+            )
+    for axes in ((0,), (1,), (0, 1)):  # each pair counts twice: twice the variance
+        if (left * left.flip(axes)).sum().abs() > 9 * (left.square() * left.flip(axes).square()).sum().sqrt():
+            raise Wrong(
+                "what is held out is its own mirror image",
+                "the pixels of one half are not drawn, but copied from the other",
                 *scatter,
             )
 

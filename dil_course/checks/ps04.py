@@ -193,7 +193,7 @@ def waits(answer, seed):
     while True:  # until rounding decides nothing
         ks = (0.12 + 0.8 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
         epsilons = (0.01 + 0.2 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
-        cases = [*zip(ks, epsilons, strict=True), (0.98, 0.001), (0.997, 0.02)]  # strong: one wait is 1
+        cases = [*zip(ks, epsilons, strict=True), (0.98, 0.001), (0.997, 0.02), (0.07, 0.05)]  # from 1 to 938
         exact = [math.log(0.01) / math.log(1 - q * q) for k, e in cases for q in (k, k * k / (k * k + e))]
         if min(abs(wait - round(wait)) for wait in exact) > 0.005:
             break
@@ -277,7 +277,14 @@ def waits(answer, seed):
                 f"expected two numbers, got {pair.numel()}", "return (least_squares, back_projection)"
             )
         given.append(pair.flatten())
-    match("iterations", torch.stack(given), torch.tensor(right), mistakes, steps, tolerance=1e-6)
+    given, right = torch.stack(given), torch.tensor(right)
+    for one, other, axis, hint in (
+        ("least squares", "back-projection", 0, steps[2]),
+        ("back-projection", "least squares", 1, steps[1]),
+    ):
+        if torch.equal(given[:, axis], right[:, axis].double()):
+            mistakes[f"{one} is right, {other} is not yet"] = (given, steps[0], hint)
+    match("iterations", given, right, mistakes, steps, tolerance=1e-6)
 
 
 @task(points=3)
@@ -416,6 +423,8 @@ def _hidden_scans(draw):
         angles = 180 * (even**power if power > 0 else (1 - (1 - even) ** -power))
         moved_at = int(torch.randint(3, count - 3, (), generator=draw)) if place is None else place % count
         x, angles = _blobs(draw, side), angles.tolist()
+        if place is None:  # a part of the same brightness on another side: the brightest row jumps
+            x = (x + 1.1 * _blobs(draw, side).flip(2, 3)) / 2
         scans.append((_measured(draw, x, angles, moved_at, by), angles))
         right.append(moved_at)
     return scans, right
@@ -428,7 +437,16 @@ def _moved(sinogram, angles, **change):
     rows = torch.arange(p.shape[0], dtype=torch.float64) - change.get("centre", p.shape[0] // 2)
     centres = rows @ p / (1 if change.get("flicker") else p.sum(0))
     columns = torch.stack([torch.cos(theta), torch.sin(theta)][: change.get("terms", 2)], 1)
+    if "powers" in change:
+        columns = torch.stack([theta**power for power in change["powers"]], 1)
     return (centres - columns @ torch.linalg.lstsq(columns, centres[:, None]).solution[:, 0]).abs()
+
+
+def _between_neighbours(sinogram, angles):
+    """The index of the angle whose centre is farthest from the line through its two neighbours."""
+    c, theta = _centres(sinogram), torch.tensor(angles).double()
+    share = (theta[1:-1] - theta[:-2]) / (theta[2:] - theta[:-2])
+    return int((c[1:-1] - (1 - share) * c[:-2] - share * c[2:]).abs().argmax()) + 1
 
 
 def _centres(sinogram):
@@ -480,6 +498,21 @@ def _moved_mistakes(scans, right):
     """{what it looks like: (indices, hint, hint, hint)}."""
     fit = _FIT_OF_CENTRES
     return {
+        "this looks at the brightest row of each column, not at its centre of mass": (
+            [int(_moved(s.where(s == s.amax(2, keepdim=True), 0), a).argmax()) for s, a in scans],
+            "another part of the body can become the brightest one. What do all parts do together?",
+            *fit[1:],
+        ),
+        "a parabola through the centres is no sinusoid": (
+            [int(_moved(*case, powers=(0, 1, 2)).argmax()) for case in scans],
+            "a point turns on a circle. How does its place on the detector depend on the angle?",
+            *fit[1:],
+        ),
+        "this compares each angle with its neighbours": (
+            [_between_neighbours(*case) for case in scans],
+            "the first and the last angle have one neighbour only, and neighbours may lie far apart",
+            *fit[1:],
+        ),
         "this is the angle in degrees": (
             [angles[i] for (_, angles), i in zip(scans, right, strict=True)],
             "the index is asked for: 0, 1, 2, ...",

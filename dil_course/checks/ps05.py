@@ -6,7 +6,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, parts, task, tensor
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
 from dil_course.signals import add_gaussian, picture
@@ -197,6 +197,14 @@ def expected_error(answer, seed):
                 "1 - eta lambda",
             ),
         }
+        if t == 0:  # where many formulas agree
+            mistakes = {
+                "after 0 steps the estimate is still 0": (
+                    call(answer, t, eta, eigenvalues, signal, sigma),
+                    "which error does f = 0 have, and is there any noise in it?",
+                    "the sum of the squares of the signal",
+                )
+            }
         match(
             f"t = {t}, {modes} modes",
             call(answer, t, eta, eigenvalues, signal, sigma),
@@ -261,7 +269,8 @@ def best_moment(answer, seed):
                 "leave the fraction: it shows where the curve is lowest",
                 q[2],
             )
-        match(f"lambda {eigenvalue:.2f}", given, torch.tensor(right), mistakes, q, tolerance=near / right)
+        if given.numel() != 1 or abs(given.item() - right) > near:  # mistakes are told by all their digits
+            match(f"lambda {eigenvalue:.2f}", given, torch.tensor(right), mistakes, q, tolerance=1e-3)
 
 
 def _modes_to_stop(draw):
@@ -314,6 +323,8 @@ def _widths(share, side, scales, channels):
         "one channel too few": (width - 1, exact(width - 1)),
         "k is right, but that is the room for weights, not their count": (width, share * channels * side**2),
         "the two numbers are exchanged": (weights, width),
+        "the last layer's bias is not counted": largest(lambda k: exact(k) - channels),
+        "each convolution has a bias here": largest(lambda k: exact(k) + (scales + 1) * k),
         "one layer is missing": largest(lambda k: _decoder_weights(k, scales - 1, channels)),
         "batch norm's weights are not counted": largest(lambda k: (scales + 1) * k**2 + channels * (k + 1)),
         "the last layer is not counted": largest(lambda k: (scales + 1) * (k**2 + 2 * k)),
@@ -345,6 +356,8 @@ _WIDTH_HINTS = {
     "batch norm's weights are not counted": (
         "each batch norm has two numbers a channel: a factor and a shift",
     ),
+    "the last layer's bias is not counted": ("one bias for each channel of the picture",),
+    "each convolution has a bias here": ("which convolutions have a bias, by the list in the task?",),
     "the last layer is not counted": (
         "a last convolution makes the picture's channels from the k channels, and it has a bias",
     ),
@@ -380,7 +393,23 @@ def largest_width(answer, seed):
             says: (result, *_WIDTH_HINTS[says], *counting[: 3 - len(_WIDTH_HINTS[says])])
             for says, result in results.items()
         }
-        given = call(answer, share, side, scales, channels)
+        given = torch.stack(
+            [
+                tensor(number).sum()
+                for number in parts(call(answer, share, side, scales, channels), "k, weights")
+            ]
+        )
+        k, weights = given.tolist()
+        if k >= 1 and k == int(k) and weights == int(weights):
+            has = _decoder_weights(int(k), scales, channels)
+            says = f"a decoder of width {k:g} with {scales} scales has {has} weights"
+            mistakes[
+                f"{says}, your function says {weights:g}"
+                if has != weights
+                else f"{says}: too many"
+                if has > share * channels * side**2
+                else f"{says}: a wider one fits, too"
+            ] = (given, *counting)
         match(f"{side} px, {channels} channels", given, right, mistakes, counting, tolerance=1e-6)
 
 
