@@ -85,6 +85,7 @@ WRONG["truth_loss"] = {
     "divides a mean by a mean": lambda K, s, e: (
         s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2
     ),
+    "the square of a mean": lambda K, s, e: (s * (K.abs() / (K.abs() ** 2 + e)).mean()) ** 2,
     "only the real part": lambda K, s, e: s**2 * power_filter(K.real, e).mean(),
     "the weakest wave alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
     "a complex number was squared": lambda K, s, e: s**2 * ((K.conj() / (K.abs() ** 2 + e)) ** 2).mean(),
@@ -135,6 +136,7 @@ WRONG["waits"] = {
     "the last iteration is missing": lambda k, e: two(k, e, wait=lambda f: int(math.log(0.01) / math.log(f))),
     "one iteration too many": lambda k, e: [t + 1 for t in two(k, e)],
     "no whole numbers": lambda k, e: two(k, e, wait=lambda f: math.log(0.01) / math.log(f)),
+    "rounds to the nearest": lambda k, e: two(k, e, wait=lambda f: round(math.log(0.01) / math.log(f))),
     "1 % of the squared error": lambda k, e: two(
         k, e, wait=lambda f: math.ceil(math.log(0.01) / math.log(f * f))
     ),

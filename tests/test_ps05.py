@@ -132,6 +132,8 @@ WRONG["expected_error"] = {
     "this is the variance alone": formula(lambda left, x, s: s**2 * (1 - left) ** 2),
     "there from the start": formula(lambda left, x, s: (left * x) ** 2 + s**2),
     "the noise leaves": formula(lambda left, x, s: (left * x) ** 2 + s**2 * left**2 * torch.ones_like(x)),
+    "the two factors are exchanged": formula(lambda left, x, s: ((1 - left) * x) ** 2 + s**2 * left**2),
+    "added before they are squared": formula(lambda left, x, s: (s * (1 - left) - left * x) ** 2),
     "the factors are not squared": formula(lambda left, x, s: left * x**2 + s**2 * (1 - left)),
     "the noise's factor is not squared": formula(lambda left, x, s: (left * x) ** 2 + s**2 * (1 - left)),
     "1 - left^2 is not": formula(lambda left, x, s: (left * x) ** 2 + s**2 * (1 - left**2)),

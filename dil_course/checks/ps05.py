@@ -6,6 +6,7 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.checks.inputs import with_hints
 from dil_course.checks.tasks import Wrong, call, choose, failing, match, parts, task, tensor
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
@@ -132,71 +133,46 @@ def expected_error(answer, seed):
             "write down the estimate of one mode: what is signal, what is noise?",
             "it is (1 - left) (x + n), with left = (1 - eta lambda)^t",
         )
-        mistakes = {
-            "the noise is missing: this is the bias alone": (
-                bias.sum(),
-                *both,
-                "add sigma^2 (1 - left)^2 for each mode",
+        later = (1 - eta * eigenvalues) ** (t + 1)
+        without_eta = (1 - eigenvalues) ** t
+        mistakes = with_hints(
+            (
+                (*both, "its error has two parts: (left x)^2, and sigma^2 (1 - left)^2"),
+                {
+                    "the noise is missing: this is the bias alone": bias.sum(),
+                    "the missing signal is not counted: this is the variance alone": variance.sum(),
+                    "the noise is there from the start": (bias + sigma**2).sum(),
+                    "the noise leaves as the signal comes in": (bias + sigma**2 * left**2).sum(),
+                    "this is the distance to y, not to x": (left**2 * (signal**2 + sigma**2)).sum(),
+                    "the two factors are exchanged": (((1 - left) * signal) ** 2 + sigma**2 * left**2).sum(),
+                    "signal and noise are added before they are squared": (
+                        (sigma * (1 - left) - left * signal) ** 2
+                    ).sum(),
+                },
             ),
-            "the missing signal is not counted: this is the variance alone": (
-                variance.sum(),
-                *both,
-                "add (left x)^2 for each mode",
+            (
+                ("the variance of c n is c^2 sigma^2: square the whole bracket", *both),
+                {
+                    "the factors are not squared": (left * signal**2 + sigma**2 * (1 - left)).sum(),
+                    "the noise's factor is not squared": (bias + sigma**2 * (1 - left)).sum(),
+                    "1 - left^2 is not (1 - left)^2": (bias + sigma**2 * (1 - left**2)).sum(),
+                    "sigma is not squared": (bias + sigma * (1 - left) ** 2).sum(),
+                },
             ),
-            "the noise is there from the start": (
-                (bias + sigma**2).sum(),
-                "how much noise is in the estimate after 0 steps?",
-                "noise comes in as the signal does: (1 - left)",
+            (
+                ("what does the task add up?", "a sum over all modes"),
+                {"this is the mean over the modes, not the sum": (bias + variance).mean()},
             ),
-            "the noise leaves as the signal comes in": (
-                (bias + sigma**2 * left**2).sum(),
-                "after very many steps the estimate is y. Which noise is in it then?",
-                "(1 - left), not left",
+            (
+                ("what is the estimate after 0 steps, and after one?", "left = (1 - eta lambda)^t"),
+                {
+                    "one step too many": ((later * signal) ** 2 + (sigma * (1 - later)) ** 2).sum(),
+                    "the step size is missing": (
+                        (without_eta * signal) ** 2 + (sigma * (1 - without_eta)) ** 2
+                    ).sum(),
+                },
             ),
-            "the factors are not squared": (
-                (left * signal**2 + sigma**2 * (1 - left)).sum(),
-                "the error is squared, and so is its factor",
-                *both,
-            ),
-            "the noise's factor is not squared": (
-                (bias + sigma**2 * (1 - left)).sum(),
-                "the variance of c n is c^2 sigma^2",
-                *both,
-            ),
-            "1 - left^2 is not (1 - left)^2": (
-                (bias + sigma**2 * (1 - left**2)).sum(),
-                "square the whole bracket",
-                *both,
-            ),
-            "sigma is not squared": (
-                (bias + sigma * (1 - left) ** 2).sum(),
-                "sigma is a standard deviation",
-                "sigma^2",
-            ),
-            "this is the distance to y, not to x": (
-                (left**2 * (signal**2 + sigma**2)).sum(),
-                "the truth is x, without noise",
-                *both,
-            ),
-            "this is the mean over the modes, not the sum": (
-                (bias + variance).mean(),
-                "what does the task add up?",
-                "a sum over all modes",
-            ),
-            "one step too many": (
-                (
-                    ((1 - eta * eigenvalues) ** (t + 1) * signal) ** 2
-                    + sigma**2 * (1 - (1 - eta * eigenvalues) ** (t + 1)) ** 2
-                ).sum(),
-                "what is the estimate after 0 steps?",
-                "the power is t",
-            ),
-            "the step size is missing": (
-                (((1 - eigenvalues) ** t * signal) ** 2 + sigma**2 * (1 - (1 - eigenvalues) ** t) ** 2).sum(),
-                "where does eta stand in one step of gradient descent?",
-                "1 - eta lambda",
-            ),
-        }
+        )
         if t == 0:  # where many formulas agree
             mistakes = {
                 "after 0 steps the estimate is still 0": (
