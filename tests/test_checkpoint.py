@@ -146,6 +146,24 @@ def test_what_adam_remembers_lies_in_memory_as_the_weights_do_after_it_was_read(
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("rule", [None, lambda: WindowedVariance(window=3, patience=4)], ids=["all", "rule"])
+def test_the_last_state_is_written_however_the_run_ends(rule, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(checkpoint.Checkpoint, "write_now_and_then", lambda self: None)
+    file, seen, observe = tmp_path / "run.safetensors", [], WindowedVariance.observe
+
+    def watched(self, step, average):
+        seen.append(step.iteration)
+        return observe(self, step, average)
+
+    monkeypatch.setattr(WindowedVariance, "observe", watched)
+    result = run(deep_image_prior(Y, iterations=60), stop=rule and rule(), checkpoint=file)
+    last = seen[-1] if rule else 60
+    assert (last < 60) == bool(rule)
+    again = run(deep_image_prior(Y, iterations=60), stop=rule and rule(), checkpoint=file)
+    assert f"resumed at iteration {last} " in capsys.readouterr().out
+    assert torch.equal(again.estimate, result.estimate) and again.iteration == result.iteration
+
+
 def test_a_wrong_call_is_refused_and_the_file_stays(tmp_path):
     file = tmp_path / "run.safetensors"
     run(deep_image_prior(Y, iterations=5), checkpoint=file)
