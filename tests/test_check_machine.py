@@ -165,6 +165,13 @@ def test_patterns_of_images_are_told_of_images():
     columns[..., 2:-2] = x[..., 2:-2]
     assert "shifted: by 1 down and 0 to the right" in said(x.roll(1, -2), x)
     assert "right inside" in said(inside, x) and "right inside" in said(columns, x)
+    assert "shifted: by -3 down and 5 to the right" in said(x.roll((-3, 5), (-2, -1)), x)
+    assert "shifted: by 1 down and 2 to the right" in said(x[0, 0].roll((1, 2), (-2, -1)), x[0, 0])
+    assert "clipped" in said(x.clamp(0, 1), x) and "below zero" in said(x.relu(), x)
+    assert "lost its signs" in said(x.abs(), x)
+    three = noise(1, 3, 9, 12)
+    assert "first channel only" in said(three[:, :1].expand_as(three), three)
+    assert "same in all channels" in said(three.mean(1, keepdim=True).expand_as(three), three)
     assert "upside down" in said(x.flip(-2), x) and "turned by 180" in said(x.flip(-1, -2), x)
     assert "rows and columns" in said(x[..., :9].mT, x[..., :9])
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dil_course.fitting import checkpoint, run
+from dil_course import runtime
+from dil_course.fitting import Engine, checkpoint, run
 from dil_course.fitting.stopping import Discrepancy, HeldOut, WindowedVariance
 from dil_course.from_scratch import (
     deep_image_prior,
@@ -117,6 +118,50 @@ def test_the_rule_goes_on_too(rule, tmp_path):
         )
     same(result(checkpoint=file), result())
     same(result(checkpoint=file), result())  # the finished run, read again
+
+
+def test_what_adam_remembers_lies_in_memory_as_the_weights_do_after_it_was_read(tmp_path):
+    def made():
+        with runtime.seeded(0):
+            network = torch.nn.Sequential(
+                torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.Conv2d(4, 1, 3, padding=1)
+            )
+        return Engine(network.to(memory_format=torch.channels_last), 0.01)
+
+    def update(engine):
+        engine.update((engine(Y) - OTHER).square().mean())
+
+    whole, resumed = made(), made()
+    for _ in range(3):
+        update(whole)
+    file = tmp_path / "engine.safetensors"
+    file.write_bytes(checkpoint.to_bytes(whole.state_dict()))
+    resumed.load_state_dict(checkpoint.read(file))
+    for weight in resumed.network.parameters():
+        moments = resumed.optimizer.state[weight]
+        assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == weight.stride()
+    update(whole)
+    update(resumed)
+    for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("rule", [None, lambda: WindowedVariance(window=3, patience=4)], ids=["all", "rule"])
+def test_the_last_state_is_written_however_the_run_ends(rule, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(checkpoint.Checkpoint, "write_now_and_then", lambda self: None)
+    file, seen, observe = tmp_path / "run.safetensors", [], WindowedVariance.observe
+
+    def watched(self, step, average):
+        seen.append(step.iteration)
+        return observe(self, step, average)
+
+    monkeypatch.setattr(WindowedVariance, "observe", watched)
+    result = run(deep_image_prior(Y, iterations=60), stop=rule and rule(), checkpoint=file)
+    last = seen[-1] if rule else 60
+    assert (last < 60) == bool(rule)
+    again = run(deep_image_prior(Y, iterations=60), stop=rule and rule(), checkpoint=file)
+    assert f"resumed at iteration {last} " in capsys.readouterr().out
+    assert torch.equal(again.estimate, result.estimate) and again.iteration == result.iteration
 
 
 def test_a_wrong_call_is_refused_and_the_file_stays(tmp_path):

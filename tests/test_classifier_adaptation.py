@@ -97,6 +97,19 @@ def test_corruptions_do_what_they_say():
     assert spread.item() == pytest.approx(1.5**2, rel=0.05)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_corruptions_of_colour_pictures_keep_to_a_channel_and_contrast_to_the_mean_of_all(seed):
+    x = 0.3 + 0.4 * torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(seed))
+    x[:, 0] *= 0.5  # a mean of its own for each channel
+    for name in ("blur", "brightness", "pixelate"):
+        apart = torch.cat([corrupt(x[:, [channel]], name, 3) for channel in range(3)], dim=1)
+        torch.testing.assert_close(corrupt(x, name, 3), apart)
+    for picture, bad in zip(x, corrupt(x, "contrast", 3), strict=True):
+        torch.testing.assert_close(bad, picture.mean() + 0.8 * (picture - picture.mean()))
+    one_by_one = torch.cat([corrupt(picture[None], "jpeg", 3) for picture in x])
+    torch.testing.assert_close(corrupt(x, "jpeg", 3), one_by_one)
+
+
 @pytest.mark.parametrize(("pictures", "settings", "wrong"), [
     (X[0, 0], ("blur", 1), ValueError),
     ((255 * X[:2]).byte(), ("blur", 1), TypeError),

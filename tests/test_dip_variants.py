@@ -169,6 +169,16 @@ def test_dip_sure_fits_a_network_of_the_size_of_the_image_where_y_is_smaller():
     assert first(dip_sure(A(Y), SIGMA, A)).estimate.shape == Y.shape
 
 
+@pytest.mark.parametrize("A", [Blur(gaussian_kernel(7, 1.5)), Downsample(2)], ids=["blur", "smaller"])
+def test_extra_noise_of_dip_sure_is_noise_of_y_and_comes_through_the_adjoint(A):
+    y, seen = A(Y), []
+    network = small_skip_network(3, 3, width=12, skip=2)
+    network.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+    first(dip_sure(y, SIGMA, A, extra_noise=0.2, network=network, iterations=1, seed=5))
+    w = 0.2 * torch.randn(y.shape, generator=runtime.generator(5, "probe"))
+    torch.testing.assert_close(seen[0], A.adjoint(y + w))
+
+
 @pytest.mark.parametrize("method", [deep_image_prior, sgld_dip])
 def test_each_kind_of_random_numbers_has_a_stream_of_its_own(method, monkeypatch):
     purposes, made = [], runtime.generator

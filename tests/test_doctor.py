@@ -134,6 +134,13 @@ def test_prediction_scales_with_the_probe():
     assert slower == pytest.approx({lesson: 3 * minutes for lesson, minutes in doctor.LESSONS.items()})
 
 
+@pytest.mark.parametrize(("minutes", "ok"), [(doctor.TOO_LONG * 1.01, False), (doctor.TOO_LONG * 0.99, True)])
+def test_the_longest_lesson_decides_whether_a_machine_is_too_slow(minutes, ok, monkeypatch):
+    seconds = doctor.REFERENCE_PROBE * minutes / max(doctor.LESSONS.values())
+    monkeypatch.setattr(doctor, "probe", lambda: seconds)
+    assert doctor.check_speed().ok == ok and bool(doctor.check_speed().mend) != ok
+
+
 def test_slow_machine_and_failing_fit(monkeypatch):
     monkeypatch.setattr(doctor, "probe", lambda: 100 * doctor.REFERENCE_PROBE)
     finding = doctor.check_speed()

@@ -188,6 +188,15 @@ def test_edits_go_into_the_source_and_the_notebook_is_built_from_it(tree, capsys
     assert "nothing to take" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("tags", [["mine"], ["mine", "other"], []], ids=["kept", "added", "deleted"])
+def test_a_cell_has_the_tags_of_its_edited_form_and_keeps_nbgraders_metadata(tags):
+    old = nbformat.v4.new_code_cell("a = 1", metadata={"tags": ["mine"], "nbgrader": {"grade_id": "a"}})
+    edited = nbformat.v4.new_code_cell("a = 2", metadata={"tags": tags} if tags else {})
+    made = edits.with_text(old, edited)
+    assert made.source == "a = 2" and made.metadata.get("tags", []) == tags
+    assert made.metadata["nbgrader"] == {"grade_id": "a"} and old.metadata["tags"] == ["mine"]
+
+
 def test_an_edit_of_a_solution_keeps_what_nbgrader_needs(tree):
     path, source = tree / "solutions" / SET / f"{SET}.ipynb", tree / "sources" / "problem_sets" / f"{SET}.py"
     old = source.read_text(encoding="utf-8")

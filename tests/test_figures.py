@@ -13,7 +13,7 @@ from PIL import Image
 from dil_course import figures
 from dil_course.fitting import Step, run
 from dil_course.fitting.live import summary_figure
-from dil_course.signals import picture
+from dil_course.signals import picture, to_array
 
 GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
 
@@ -44,6 +44,19 @@ def test_pictures_have_titles_and_alternative_text(shown):
     assert words(output) == "Five pictures."
     assert [axes.get_title() for axes in figure.axes if axes.images] == titles
     assert len(figure.axes) == 8, "two rows of four"
+
+
+@pytest.mark.parametrize(
+    "x", [0.4 + 0.1 * GRAY, 0.4 + 0.1 * COLOUR, 0 * GRAY + 0.7], ids=["gray", "colour", "flat"]
+)
+def test_a_drawn_picture_has_its_own_values_whatever_their_range(x):
+    figure = Figure(figsize=(3, 2), dpi=100)  # ten dots a pixel
+    figures.draw_picture(figure.add_axes((0, 0, 1, 1)), x)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    drawn = np.asarray(Image.open(buffer).convert("RGB"), dtype=int)[5::10, 5::10]
+    expected = to_array(x).astype(int).reshape(20, 30, -1)
+    assert np.abs(drawn - expected).max() <= 1
 
 
 def test_curves_differ_in_colour_and_in_line_style(shown):

@@ -1,6 +1,7 @@
 """Draining a run: the average, the history, and every way in which a run can end."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -24,6 +25,19 @@ def steps(total=100, broken_at=None, problem=None, value=torch.nan):
                 raise problem
             estimate = torch.full_like(TRUTH, value)
         yield Step(iteration, total, estimate.mean(), estimate)
+
+
+@pytest.mark.parametrize(("iteration", "seconds", "words"), [
+    (25, 5, "5.0 iterations/s, 15 s left"),
+    (90, 45, "2.0 iterations/s, 5 s left"),
+    (40, 400, "0.1 iterations/s, 10 min left"),
+    (100, 50, "2.0 iterations/s, 0 s left"),
+])  # fmt: skip
+def test_the_time_left_is_that_of_the_iterations_to_come(iteration, seconds, words, monkeypatch):
+    monkeypatch.setattr(live.time, "perf_counter", lambda: 1000.0 + seconds)
+    step = Step(iteration, 100, torch.tensor(0.5), TRUTH)
+    recorder = SimpleNamespace(step=step, history={"loss": [0.7, 0.5]}, started=1000.0)
+    assert live.progress(recorder) == f"iteration {iteration}/100, loss 0.5000, {words}"
 
 
 def run_watch(*arguments, **options):

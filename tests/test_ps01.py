@@ -50,6 +50,14 @@ def wrong(task, says):
 
 
 @right("interlaced_adjoint")
+def matrix_of_basis_images(y, kernel):
+    shape = (1, 2 * y.shape[-2], y.shape[-1])
+    pixels = torch.eye(math.prod(shape)).view(-1, *shape)
+    columns = Blur(kernel)(pixels)[..., 1::2, :].flatten(1)
+    return torch.einsum("pq,cq->cp", columns, y[0].flatten(1)).view(1, -1, *shape[1:])
+
+
+@right("interlaced_adjoint")
 def row_by_row(measured, k):
     tall = torch.zeros(1, measured.shape[1], measured.shape[2] * 2, measured.shape[3])
     for row in range(measured.shape[2]):
@@ -152,7 +160,7 @@ def blur_before_rows(y, kernel):
     return rows_back(Blur(kernel).adjoint(y))
 
 
-@wrong("interlaced_adjoint", "twice what is asked for")
+@wrong("interlaced_adjoint", "2 times what is asked for")
 def made_up_for_the_zeros(y, kernel):
     return 2 * Blur(kernel).adjoint(rows_back(y))
 
@@ -251,6 +259,29 @@ def wide_but_relative(A, adjoint, shape):
     y = torch.randn(A(x).shape)
     gap = A(x).flatten() @ y.flatten() - x.flatten() @ adjoint(y).flatten()
     return 1 if abs(gap) <= 1e-3 * torch.linalg.norm(A(x)) * torch.linalg.norm(y) else 0
+
+
+@right("passes_dot_product_test")
+def gradient_compared(A, adjoint, shape):
+    x = torch.randn(shape, requires_grad=True)
+    y = torch.randn(A(x).shape)
+    (gradient,) = torch.autograd.grad(A(x), x, y)
+    return bool((gradient - adjoint(y)).norm() < 1e-4 * gradient.norm())
+
+
+@wrong("passes_dot_product_test", "refuses a right adjoint: identity")
+def norms_compared(A, adjoint, shape):
+    x = torch.randn(shape)
+    y = torch.randn(A(x).shape)
+    return bool((A(x).norm() - adjoint(y).norm()).abs() < 1e-4 * y.norm())
+
+
+@wrong("passes_dot_product_test", "between pictures of two sizes")
+def means_compared(A, adjoint, shape):
+    x = torch.randn(shape)
+    y = torch.randn(A(x).shape)
+    left, right = (A(x) * y).mean(), (x * adjoint(y)).mean()
+    return bool((left - right).abs() < 1e-3 * left.abs())
 
 
 def two_sums(A, adjoint, shape):
@@ -416,19 +447,24 @@ def square_forgotten(sigma):
     return -10 * math.log10(sigma / 255)
 
 
-@wrong("psnr_of_noise", "the sign is wrong")
+@wrong("psnr_of_noise", "the opposite sign")
 def sign_forgotten(sigma):
     return 10 * math.log10((sigma / 255) ** 2)
 
 
-@wrong("psnr_of_noise", "natural logarithm")
+@wrong("psnr_of_noise", "another base")
 def natural_logarithm(sigma):
     return float(-10 * torch.log(torch.tensor(sigma / 255) ** 2))
 
 
-@wrong("psnr_of_noise", "the square is there twice")
+@wrong("psnr_of_noise", "2 times what is asked for")
 def squared_twice(sigma):
     return -20 * math.log10((sigma / 255) ** 2)
+
+
+@wrong("psnr_of_noise", "a constant that was added")
+def range_from_minus_one_to_one(sigma):
+    return 20 * math.log10(2 * 255 / sigma)
 
 
 @wrong("psnr_of_noise", "not yet the PSNR")
@@ -573,6 +609,16 @@ def even_sides_only(y, kernel, weight):
     return torch.fft.irfft2(X[..., : y.shape[-1] // 2 + 1])
 
 
+@wrong("smooth_deblur", "is clipped to [0,1]")
+def clipped_to_the_range(y, kernel, weight):
+    return sines(y, kernel, weight).real.clamp(0, 1)
+
+
+@wrong("smooth_deblur", "is the same in all channels")
+def gray(y, kernel, weight):
+    return sines(y.mean(1, keepdim=True), kernel, weight).real.expand_as(y)
+
+
 @wrong("smooth_deblur", "this is Tikhonov")
 def price_on_the_values(y, kernel, weight):
     K, _, _ = waves(y, kernel)
@@ -640,7 +686,7 @@ def no_price(y, kernel, weight):
     return divided(y, 1, waves(y, kernel)[0])
 
 
-@wrong("smooth_deblur", "the kernel's centre is not at the origin")
+@wrong("smooth_deblur", "your result is shifted: by")
 def kernel_padded_at_its_corner(y, kernel, weight):
     _, down, right = waves(y, kernel)
     K = torch.fft.fft2(kernel, s=y.shape[-2:])
@@ -653,7 +699,7 @@ def smoothed_only(y, kernel, weight):
     return divided(y, 1, 1 + weight * (down + right))
 
 
-@wrong("smooth_deblur", "the size of the result is taken")
+@wrong("smooth_deblur", "has lost its signs")
 def size_in_place_of_real_part(y, kernel, weight):
     K, down, right = waves(y, kernel)
     return divided(y, K.conj(), K.abs() ** 2 + weight * (down + right)).abs()
@@ -765,7 +811,7 @@ def weight_squared_too(K, sigma, weight):
     return sigma**2 * (K.abs() / (K.abs() ** 2 + weight**2)).square().mean()
 
 
-@wrong("noise_after_tikhonov", "this is its square root")
+@wrong("noise_after_tikhonov", "the square root of")
 def root_mean_square(K, sigma, weight):
     return sigma * (K.abs() / (K.abs() ** 2 + weight)).square().mean().sqrt()
 
@@ -1033,6 +1079,17 @@ def test_wrong_answer_is_refused_and_told_its_mistake(task, answer, says):
 def test_what_an_answer_prints_and_warns_stays_out_of_its_verdict(recwarn):
     assert "shape" not in asked("interlaced_adjoint", numpy_with_a_warning)[1]
     assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_decibels_near_the_right_ones_are_not_taken_for_256_levels(seed):
+    """One of the sigmas may agree by chance; a mistake is recognized by all of them."""
+
+    def measured(sigma):
+        return -10 * torch.log10((torch.randn(64, 64) * sigma / 255).square().mean())
+
+    points, text = asked("psnr_of_noise", measured, seed)
+    assert points == 0 and "your numbers are others" in diagnosis(text)
 
 
 @each_task

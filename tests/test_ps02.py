@@ -59,7 +59,7 @@ def by_unfold(y, row, column, reach, size):
 
 
 WRONG["distance_map"] = {
-    "this adds the squares up": lambda *given: looped(*given, of=lambda d: (d**2).sum()),
+    "times what is asked for, in all its numbers": lambda *given: looped(*given, of=lambda d: (d**2).sum()),
     "your result is the square root of": lambda *given: looped(*given).sqrt(),
     "this is the mean absolute difference": lambda *given: looped(*given, of=lambda d: d.abs().mean()),
     "this is the square of the mean difference": lambda *given: looped(*given, of=lambda d: d.mean() ** 2),
@@ -69,8 +69,14 @@ WRONG["distance_map"] = {
     ),
     "your patch begins at the pixel": lambda *given: looped(*given, half=0),
     "this compares single pixels": lambda y, row, column, reach, size: looped(y, row, column, reach, 1),
-    "this is the map of the shifts the other way": lambda *given: looped(*given).flip(0, 1),
-    "rows and columns of the map are exchanged": lambda *given: looped(*given).T,
+    "turned by 180 degrees": lambda *given: looped(*given).flip(0, 1),
+    "has rows and columns exchanged": lambda *given: looped(*given).T,
+    "the last row and column of each patch": lambda *given: looped(
+        *given, of=lambda d: (d[..., :-1, :-1] ** 2).mean()
+    ),
+    "the mean difference is taken off": lambda *given: looped(*given, of=lambda d: d.var(correction=0)),
+    "row and column are exchanged": lambda y, row, column, *rest: looped(y, column, row, *rest),
+    "the last channel only": lambda y, *given: looped(y[:, -1:], *given),
     "rows and columns of y are exchanged": lambda y, row, column, reach, size: looped(
         y.mT, row, column, reach, size
     ),
@@ -111,8 +117,11 @@ WRONG["noise_distance"] = {
     "the spread takes one noisy copy": lambda s, n: (2 * s**2, s**2 * math.sqrt(2 / n)),
     "spread and mean are exchanged": lambda s, n: by_variances(s, n)[::-1],
     "your result has the shape ()": lambda s, n: 2 * s**2,
+    "the mean is right, the spread": lambda s, n: (2 * s**2, 4 * s**2 * math.sqrt(2 / n)),
+    "the spread is right, the mean": lambda s, n: (math.sqrt(2) * s, 2 * s**2 * math.sqrt(2 / n)),
     "your result has the shape (5,)": lambda s, n: (2 * s**2, [2 * s**2 * math.sqrt(2 / n), 1, 2, 3]),
-    "your numbers are others": lambda s, n: (2 * s**2, 2 * s**2 * math.sqrt(2 / max(n - 1, 1))),
+    "your numbers are others": lambda s, n: (2 * s, 2 * s * math.sqrt(2 / n)),
+    "expected 2 things, (mean, spread)": lambda s, n: [2 * s**2],
 }
 
 
@@ -121,6 +130,10 @@ WRONG["noise_distance"] = {
 
 def voting(squared, sigma, strength, noise=2.0, h=None):
     weights = torch.exp(-(squared - noise * sigma**2).clamp(min=0) / (h or (strength * sigma) ** 2))
+    return weights / weights.sum()
+
+
+def shared_among(weights):
     return weights / weights.sum()
 
 
@@ -156,9 +169,14 @@ WRONG["vote_weights"] = {
     "strength is missing": lambda d, s, c: voting(d, s, c, h=s**2),
     "sigma is missing": lambda d, s, c: voting(d, s, c, h=c**2),
     "the less alike, the more weight": lambda d, s, c: voting(d, s, c, h=-((c * s) ** 2)),
-    "the distances are squared once more": lambda d, s, c: torch.softmax(
-        -(d**2 - 2 * s**2).clamp(min=0) / (c * s) ** 2, 0
+    "all your weights are alike": lambda d, s, c: torch.softmax(
+        -(d**2 - 2 * s).clamp(min=0).flatten() / (c * s) ** 2, 0
+    ).view_as(d),
+    "the patch itself has no vote": lambda d, s, c: shared_among(voting(d, s, c) * (d > 0)),
+    "only the vote of the best other one": lambda d, s, c: shared_among(
+        torch.where(d > 0, voting(d, s, c), voting(d, s, c)[d > 0].max())
     ),
+    "your numbers are others": lambda d, s, c: shared_among(torch.exp(-(d - 2 * s**2).abs() / (c * s) ** 2)),
     "there is a 2 too many": lambda d, s, c: voting(d, s, c, h=2 * (c * s) ** 2),
     "your result holds nan": lambda d, s, c: voting(d, s, c) / 0,
 }
@@ -203,10 +221,16 @@ WRONG["error_of_mean"] = {
 
 
 def voted(y, size, apart):
-    offsets = ps02._offsets_of(y, size, apart)
+    offsets = ps02._offsets_of(y, size, apart)[1]
     offsets = torch.where(offsets[:, :1] < 0, -offsets, offsets)
     values, counts = offsets.unique(dim=0, return_counts=True)
     return tuple(values[counts.argmax()].tolist())
+
+
+def nearest_pair(y, size, apart):
+    distances, offsets = ps02._offsets_of(y, size, apart)
+    offset = offsets[distances.argmin()]
+    return offset if offset[0] > 0 else -offset
 
 
 right("find_copy")(voted)
@@ -230,6 +254,8 @@ WRONG["find_copy"] = {
     "the sign of one of the two is lost": lambda *given: [abs(value) for value in voted(*given)],
     "a patch has found itself, or one that nearly covers it": lambda y, size, apart: (0, 0),
     "your offset (0, 1) is shorter than `apart`": lambda y, size, apart: (0, 1),
+    "the two patches that are most alike": nearest_pair,
+    "the copy does not lie at the offset (40, 0)": lambda y, size, apart: voted(y, min(size, 3), apart),
     "this is a mean of offsets": lambda *given: below(*given).mean(0).int(),
     "this is a median of offsets": lambda *given: below(*given).median(0).values.int(),
     "the copy does not lie at the offset (40, 40)": lambda y, size, apart: (40, 40),
@@ -269,7 +295,7 @@ def test_signs_of_the_hidden_forgeries_do_not_depend_on_the_seed(seed):
 
 
 def below(y, size, apart):
-    offsets = ps02._offsets_of(y, size, apart).double()
+    offsets = ps02._offsets_of(y, size, apart)[1].double()
     return offsets[(offsets[:, 0] > 0) | ((offsets[:, 0] == 0) & (offsets[:, 1] > 0))]
 
 

@@ -109,6 +109,8 @@ for _says, _change in {
     "the smallest loss": {"result": lambda estimates, losses: estimates[int(torch.stack(losses).argmin())]},
     "the mean of all estimates": {"result": lambda estimates, losses: torch.stack(estimates).mean(0)},
     "your result has the shape ()": {"result": lambda estimates, losses: losses[-1]},
+    "the first iteration": {"result": lambda estimates, losses: estimates[0]},
+    "taken off z": {"feed": lambda z, noise: z - noise / 30},
     "expected numbers, got tuple": {"result": lambda estimates, losses: (estimates[-1], losses[-1].item())},
     "your function returns None": {"result": lambda estimates, losses: print(losses[-1])},
 }.items():
@@ -210,8 +212,10 @@ WRONG["noise_left"] = {
     "your result is the square root of": lambda w: math.sqrt((1 - w) / (1 + w)),
     "the share of the past": lambda w: w,
     "your function stops with ValueError": lambda w: (1 - w) / (1 + w) + 0 * math.log(w),
+    "with weight 0 the average is the newest": lambda w: (1 - w) / (1 + w) if w else 0.0,
     "the share that is removed": lambda w: 2 * w / (1 + w),
     "the two weights are exchanged": lambda w: w**2 / (1 - (1 - w) ** 2),
+    "the newest output is missing": lambda w: sum(((1 - w) * w**i) ** 2 for i in range(1, 3000)),
     "a plain mean of": lambda w: (1 - w) / 2,
     "but not its factor": lambda w: (1 - w) / (1 - w**2),
     "but not the powers of w": lambda w: (1 - w) ** 2 / (1 + w),
@@ -253,6 +257,7 @@ WRONG["psnr_of_mean"] = {
     "the sign of rho is lost": lambda one, rho: one - 10 * math.log10((1 + abs(rho)) / 2),
     "a negative rho counts as zero": lambda one, rho: one - 10 * math.log10((1 + max(rho, 0)) / 2),
     "this uses 1 - rho": lambda one, rho: one - 10 * math.log10((1 - rho) / 2),
+    "the peak is 255": lambda one, rho: one + 10 * math.log10(255**2 * 2 / (1 + rho)),
     "only the gain": lambda one, rho: -10 * math.log10((1 + rho) / 2),
     "stops with ValueError": lambda one, rho: one - 10 * math.log10((1 + rho) // 2),
     "your numbers are others": lambda one, rho: 10 ** (-one / 10) * (1 + rho) / 2,
@@ -337,11 +342,14 @@ WRONG["stop"] = {
         (i for i, loss in enumerate(losses, 1) if i > 1 and loss <= sigma**2), len(losses)
     ),
     "an iteration is a whole number": lambda losses, sigma: first_below(losses, sigma**2) + 0.5,
-    "sigma squared: still above it": lambda losses, sigma: first_below(losses, 1.2 * sigma**2),
     "there is no iteration 301": lambda losses, sigma: len(losses) + 1,
     "one number is asked for": lambda losses, sigma: [
         i for i, loss in enumerate(losses, 1) if loss <= sigma**2
     ],
+    "goes on to the end": lambda losses, sigma: next(
+        (i for i, loss in enumerate(losses, 1) if i > 30 and loss <= sigma**2), len(losses)
+    ),
+    "1.0001 sigma squared: still above it": lambda losses, sigma: first_below(losses, 1.001 * sigma**2),
     "no loss is small enough here": lambda losses, sigma: next(
         (i for i, loss in enumerate(losses, 1) if loss <= sigma**2), None
     ),
@@ -463,9 +471,17 @@ def denser_at_the_top(mask, share, seed):
     return mask - held, held
 
 
+def one_half_and_its_mirror_image(mask, share, seed, axis=-1):
+    half = drawn(mask.chunk(2, axis)[0], share, seed)
+    held = mask * torch.cat([half, half.flip(axis)], axis)
+    return mask - held, held
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("answer", [
     in_blocks,
+    one_half_and_its_mirror_image,
+    lambda *given: one_half_and_its_mirror_image(*given, axis=-2),
     lambda *given: in_blocks(*given, height=1),
     lambda *given: in_blocks(*given, width=1),
     on_one_colour_of_a_chessboard,
@@ -505,6 +521,7 @@ WRONG["hold_out"] = {
     ),
     "lies in one region": a_block,
     "comes in clumps": in_blocks,
+    "its own mirror image": one_half_and_its_mirror_image,
     "whole columns": whole_columns,
     "other values than 0 and 1": probabilities,
     "expected two masks": lambda mask, share, seed: multiplied(mask, share, seed)[1],

@@ -85,6 +85,7 @@ WRONG["truth_loss"] = {
     "divides a mean by a mean": lambda K, s, e: (
         s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2
     ),
+    "the square of a mean": lambda K, s, e: (s * (K.abs() / (K.abs() ** 2 + e)).mean()) ** 2,
     "only the real part": lambda K, s, e: s**2 * power_filter(K.real, e).mean(),
     "the weakest wave alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
     "a complex number was squared": lambda K, s, e: s**2 * ((K.conj() / (K.abs() ** 2 + e)) ** 2).mean(),
@@ -135,6 +136,7 @@ WRONG["waits"] = {
     "the last iteration is missing": lambda k, e: two(k, e, wait=lambda f: int(math.log(0.01) / math.log(f))),
     "one iteration too many": lambda k, e: [t + 1 for t in two(k, e)],
     "no whole numbers": lambda k, e: two(k, e, wait=lambda f: math.log(0.01) / math.log(f)),
+    "rounds to the nearest": lambda k, e: two(k, e, wait=lambda f: round(math.log(0.01) / math.log(f))),
     "1 % of the squared error": lambda k, e: two(
         k, e, wait=lambda f: math.ceil(math.log(0.01) / math.log(f * f))
     ),
@@ -144,6 +146,8 @@ WRONG["waits"] = {
     "twice too large": lambda k, e: two(k, e, lambda k: 1 - 2 * k * k, lambda p: 1 - 2 * p * p),
     "that of least squares in both": lambda k, e: (two(k, e)[0],) * 2,
     "expected two numbers, got 1": lambda k, e: two(k, e)[1],
+    "least squares is right, back-projection is not": lambda k, e: (two(k, e)[0], two(k, e * e)[1]),
+    "back-projection is right, least squares is not": lambda k, e: (min(two(k, e)[0], 500), two(k, e)[1]),
     "stops with ZeroDivisionError": lambda k, e: two(k, e, wait=lambda f: 1 / 0),
     "your numbers are others": lambda k, e: (100, 10),
 }
@@ -257,8 +261,15 @@ def inner_outlier(c, angles):
 def test_another_centre_or_even_angles_are_refused_with_every_seed(seed):
     for row in (-1, -0.5, 0.5, 1):
         assert ps04.moved(lambda s, a, row=row: residual(centres(s) + row, a).argmax(), seed=seed) == 0
-    for says in ("taken for evenly spaced", "counted from their mean", "the first one, your function says"):
-        assert ps04.moved(WRONG["moved"][says], seed=seed) == 0
+    for says in (
+        "taken for evenly spaced",
+        "counted from their mean",
+        "compares each angle with its neighbours",
+        "the brightest row",
+        "a parabola",
+    ):
+        answer = next(answer for phrase, answer in WRONG["moved"].items() if says in phrase)
+        assert ps04.moved(answer, seed=seed) == 0
 
 
 def test_a_scan_that_is_shown_in_public_is_not_asked_for():
@@ -287,7 +298,14 @@ WRONG["moved"] = {
     ).argmax(),
     "counted from row 0": lambda s, a: residual(centres(s, middle=False), a).argmax(),
     "only the cosine": lambda s, a: residual(centres(s), a, waves=(torch.cos,)).argmax(),
-    "the first one, your function says": lambda s, a: inner_outlier(centres(s), a),
+    "compares each angle with its neighbours": lambda s, a: inner_outlier(centres(s), a),
+    "the brightest row of each column": lambda s, a: residual(
+        s[0, 0].argmax(0).double() - s.shape[2] // 2, a
+    ).argmax(),
+    "a parabola through the centres": lambda s, a: np.abs(
+        centres(s).numpy() - np.polyval(np.polyfit(a, centres(s).numpy(), 2), a)
+    ).argmax(),
+    "the first one, your function says 5": lambda s, a: 5,
     "your function says 0": lambda s, a: 0,
     "expected one index, got 16 numbers": lambda s, a: residual(centres(s), a),
     "stops with IndexError": lambda s, a: a[100],

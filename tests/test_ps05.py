@@ -132,6 +132,8 @@ WRONG["expected_error"] = {
     "this is the variance alone": formula(lambda left, x, s: s**2 * (1 - left) ** 2),
     "there from the start": formula(lambda left, x, s: (left * x) ** 2 + s**2),
     "the noise leaves": formula(lambda left, x, s: (left * x) ** 2 + s**2 * left**2 * torch.ones_like(x)),
+    "the two factors are exchanged": formula(lambda left, x, s: ((1 - left) * x) ** 2 + s**2 * left**2),
+    "added before they are squared": formula(lambda left, x, s: (s * (1 - left) - left * x) ** 2),
     "the factors are not squared": formula(lambda left, x, s: left * x**2 + s**2 * (1 - left)),
     "the noise's factor is not squared": formula(lambda left, x, s: (left * x) ** 2 + s**2 * (1 - left)),
     "1 - left^2 is not": formula(lambda left, x, s: (left * x) ** 2 + s**2 * (1 - left**2)),
@@ -139,6 +141,7 @@ WRONG["expected_error"] = {
     "the mean over the modes": lambda *given: error_of(*given) / len(given[2]),
     "one step too many": lambda t, *given: error_of(t + 1, *given),
     "the step size is missing": lambda t, eta, *given: error_of(t, 1.0, *given),
+    "after 0 steps the estimate is still 0": lambda t, *given: error_of(t, *given) * (t > 0),
     "has the shape": lambda t, eta, eigenvalues, signal, sigma: ((1 - eta * eigenvalues) ** t * signal) ** 2,
     "times what is asked for": lambda *given: 2 * error_of(*given),
     "nan or infinity": lambda t, eta, eigenvalues, signal, sigma: error_of(
@@ -204,7 +207,7 @@ WRONG["best_moment"] = {
     "the step size is missing": lambda eta, eigenvalue, x, sigma: closed_form(1, eigenvalue, x, sigma),
     "the opposite sign": lambda *given: -closed_form(*given),
     "is rounded": lambda *given: round(closed_form(*given)),
-    "your numbers are others": lambda *given: 1.5 * closed_form(*given),
+    "your numbers are others": lambda *given: closed_form(*given) + 1,
     "stops with ValueError": lambda eta, eigenvalue, x, sigma: math.log(-x),
     "expected numbers": lambda *given: {"t": closed_form(*given)},
 }
@@ -266,8 +269,14 @@ WRONG["largest_width"] = {
         lambda k, scales, channels: counted(k, scales, channels) + 8 * k * k * (scales + 1)
     ),
     "only one layer": widest(lambda k, scales, channels: counted(k, 0, channels)),
-    "times what is asked for": lambda *given: [5 * number for number in widest(counted)(*given)],
-    "has the shape": lambda *given: widest(counted)(*given)[0],
+    "expected 2 things, (k, weights)": lambda *given: widest(counted)(*given)[0],
+    "the last layer's bias": widest(lambda k, scales, channels: counted(k, scales, channels) - channels),
+    "each convolution has a bias": widest(
+        lambda k, scales, channels: counted(k, scales, channels) + (scales + 1) * k
+    ),
+    "weights, your function says": widest(lambda k, scales, channels: counted(k, scales, channels) - k),
+    "weights: too many": lambda *given: (900, counted(900, *given[2:])),
+    "a wider one fits, too": lambda *given: (2, counted(2, *given[2:])),
     "stops with NameError": lambda *given: width,  # noqa: F821
 }
 

@@ -74,7 +74,16 @@ def by_the_trace_of_its_jacobian(kernel, shape):
     return shape[:2].numel() * jacobian.view(y.numel(), -1).trace()  # as y.shape, it can count
 
 
+@right("filter_divergence")
+def by_a_loop_over_channels(kernel, shape):
+    twice = np.einsum("ij,ij", kernel.numpy(), kernel.numpy()[::-1, ::-1])
+    flat = kernel.flatten()
+    return np.float32(sum(shape[2] * shape[3] * (2 * flat[len(flat) // 2] - twice) for _ in range(shape[1])))
+
+
 WRONG["filter_divergence"] = {
+    "one number is asked for: the sum": lambda k, s: by_hand(k, (1,)).expand(s),
+    "your numbers are others than asked for": lambda k, s: by_hand(k / k.sum(), s),
     "this is one pixel's part": lambda k, s: by_hand(k, (1, 1, 1, 1)),
     "over the weights of the kernel, not over the picture": lambda k, s: by_hand(k, k.shape),
     "this adds up all derivatives of each output pixel": lambda k, s: (
@@ -123,7 +132,21 @@ def differentiated(f, y, probes, e):
     return sum((b * torch.func.jvp(f, (y,), (b[None],))[1]).sum() for b in probes) / len(probes)
 
 
+@right("probe_divergence")
+def by_the_two_ends_of_one_step(f, y, probes, e):
+    ends = [torch.stack([f(y + sign * e / 2 * b)[0] for b in probes]) for sign in (1, -1)]
+    return torch.tensordot(probes, ends[0] - ends[1], dims=4) / (e * len(probes))
+
+
 WRONG["probe_divergence"] = {
+    "your numbers are others than asked for": lambda f, y, probes, e: (
+        (probes * (f(y + e * probes) - f(y)))[:, :-1].sum() / e / len(probes)
+        if y.shape[1] > 1
+        else np.median([looped(f, y, probes[i : i + 1], e) for i in range(len(probes))])
+    ),
+    "your result is 2 times what is asked for": lambda f, y, probes, e: (
+        looped(f, y, probes, e) + looped(f, y, probes, -e)
+    ),
     "the step's length is not divided out": lambda f, y, probes, e: looped(f, y, probes, e) * e,
     "the step's length is divided out twice": lambda f, y, probes, e: looped(f, y, probes, e) / e,
     "f(y) is not taken away": lambda f, y, probes, e: (probes * f(y + e * probes)).sum() / e / len(probes),
@@ -189,7 +212,15 @@ def by_one_sum_over_the_numbers(r, divergence, sigma):
     )
 
 
+@right("residual_risk")
+def by_moments(r, divergence, sigma):
+    square = r.var(unbiased=False) + r.mean() ** 2
+    return [[float(square) + sigma**2 * (1 - 2 * divergence / math.prod(r.shape))]]
+
+
 WRONG["residual_risk"] = {
+    "a divergence above n counts as n": lambda r, d, s: collected(r, min(d, r.numel()), s),
+    "your numbers are others than asked for": lambda r, d, s: collected(r - r.mean(), d, s),
     "this takes the residual's divergence for that of f": lambda r, d, s: collected(r, d, s, -1, -2),
     "the divergence term has the wrong sign": lambda r, d, s: collected(r, d, s, 1, -2),
     "the constant has the wrong sign": lambda r, d, s: collected(r, d, s, -1, 2),
@@ -265,7 +296,18 @@ def by_a_table(c, sigma):
     return t[risks.argmin()].float()
 
 
+@right("sure_threshold")
+def by_shrinking_with_each(c, sigma):
+    def risk(t):
+        left = torch.nn.functional.softshrink(c, t)
+        return ((left - c) ** 2).mean() + 2 * sigma**2 * (left != 0).double().mean() - sigma**2
+
+    return [min({0.0} | set(c.abs().flatten().tolist()), key=risk)]
+
+
 WRONG["sure_threshold"] = {
+    "survivors cost next to nothing here": lambda c, s: tried(c, s, price=2 / c.numel()),
+    "a threshold below zero": lambda c, s: -tried(c, s),
     "survivors cost nothing here": lambda c, s: tried(c, s, price=0),
     "no coefficient survives": lambda c, s: tried(c, s, price=2 * c.numel()),
     "this is the threshold for pure noise": lambda c, s: s * np.sqrt(2 * np.log(c.numel())),
@@ -294,6 +336,24 @@ WRONG["sure_threshold"] = {
     ),
     "your result has the shape": lambda c, s: c.abs() > tried(c, s),
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thresholds_above_that_for_pure_noise_are_to_be_tried_whatever_the_seed(seed):
+    def answer(c, sigma):
+        largest = sigma * math.sqrt(2 * math.log(c.numel()))
+        return tried(
+            c, sigma, candidates=lambda values: [0.0, *(abs(v) for v in values if abs(v) <= largest)]
+        )
+
+    assert ps06.sure_threshold(answer, seed=seed) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_median_of_the_probes_is_not_taken_for_the_first_one(seed, capsys):
+    answer = lambda f, y, probes, e: np.median([looped(f, y, b[None], e) for b in probes])  # noqa: E731
+    assert ps06.probe_divergence(answer, seed=seed) == 0
+    assert "first probe" not in capsys.readouterr().out
 
 
 # Task 5: photons and holes
@@ -335,7 +395,32 @@ def with_seen(change):
     return lambda output, y, slopes, seen, *rest: judged(output, y, slopes, change(seen), *rest)
 
 
+@right("photon_risk")
+def by_channels_of_the_living_pixels(output, y, slopes, seen, peak, sigma):
+    output, y, slopes = (value[0][:, seen[0, 0]] for value in (output, y, slopes))
+    variance = y / peak + sigma**2
+    return np.mean(
+        [
+            (((f - z) ** 2 - v + 2 * v * d).mean()).item()
+            for f, z, v, d in zip(output, y, variance, slopes, strict=True)
+        ]
+    )
+
+
+@right("photon_risk")
+def by_a_mean_without_nan(output, y, slopes, seen, peak, sigma):
+    variance = torch.where(seen, y / peak + sigma**2, torch.nan)
+    return ((output - y) ** 2 + variance * (2 * slopes - 1)).nanmean().reshape(1, 1)
+
+
 WRONG["photon_risk"] = {
+    "your numbers are others than asked for": lambda *given: judged(*given, constant=2),
+    "a negative variance counts as zero": with_v(lambda y, p, s: (y / p + s**2).clamp(min=0)),
+    "a negative variance has lost its sign": with_v(lambda y, p, s: (y / p + s**2).abs()),
+    "the standard deviation is taken": with_v(lambda y, p, s: (y / p + s**2).abs().sqrt()),
+    "one number is asked for: the mean": lambda o, y, d, seen, p, s: (
+        (o - y) ** 2 + (y / p + s**2) * (2 * d - 1)
+    )[seen.expand_as(y)],
     "this judges the hidden pixels, too": with_seen(torch.ones_like),
     "this judges the hidden pixels alone": with_seen(torch.logical_not),
     "hidden pixels count as pixels without an error": lambda *given: (
@@ -511,7 +596,7 @@ def test_mistakes_of_task_4_lead_to_other_thresholds(seed):
     c = 4 * signal * (torch.rand(200, generator=draw) < 0.3) + noise
     chosen, wrong = ps06._thresholds(c, 1.0)
     assert chosen.item() == pytest.approx(tried(c, 1.0)) and 0 < chosen < c.abs().max()
-    assert wrong["nothing is denoised: survivors cost nothing here"] == 0
+    assert wrong["nothing is denoised: survivors cost nothing here"][0] == 0
 
 
 # What the open question's answer says

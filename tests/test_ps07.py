@@ -53,7 +53,25 @@ def summed_in_loops(estimate, y, hidden):
     return sum(errors) / len(errors)
 
 
+@right("hidden_loss")
+def towards_the_estimate_where_shown(estimate, y, hidden):
+    target = torch.where(hidden, y, estimate)
+    return torch.nn.functional.mse_loss(estimate, target, reduction="sum") / hidden.expand_as(y).sum()
+
+
+@right("hidden_loss")
+def by_indices(estimate, y, hidden):
+    row, column = hidden[0, 0].nonzero(as_tuple=True)
+    return (estimate[..., row, column] - y[..., row, column]).pow(2).mean(2).mean()
+
+
 WRONG["hidden_loss"] = {
+    "your numbers are others than asked for": lambda f, y, h: (
+        (f * h - y).square().sum() / (h.sum() * y.shape[1])
+    ),
+    "1/2 of what is asked for": lambda f, y, h: torch.nn.functional.huber_loss(
+        f[h.expand_as(f)], y[h.expand_as(y)]
+    ),
     "this judges all pixels": lambda f, y, h: (f - y).square().mean(),
     "this judges the pixels that were shown": lambda f, y, h: picked(f, y, ~h),
     "the squares are added up": lambda f, y, h: (h * (f - y) ** 2).sum(),
@@ -166,6 +184,28 @@ def rarely_far(y, hidden, radius, generator):
             offset = (0.6 * radius * torch.randn(2, generator=generator)).round().int()
             other = place + offset.clamp(-radius, radius)
         result[..., *place] = y[..., *other]
+    return result
+
+
+@right("disguise")
+def by_unfolding_numbered_pixels(y, hidden, radius, generator):
+    numbers = torch.arange(1.0, y[0, 0].numel() + 1, dtype=torch.float64).view(1, 1, *y.shape[-2:])
+    windows = torch.nn.functional.unfold(numbers, 2 * radius + 1, padding=radius)[0].T.long()
+    chances = (windows > 0).double()
+    chances[:, windows.shape[1] // 2] = 0
+    source = windows.gather(1, torch.multinomial(chances, 1, generator=generator))[:, 0] - 1
+    return torch.where(hidden, y.flatten(2)[..., source].view_as(y), y)
+
+
+@right("disguise")
+def clamped_and_drawn_again(y, hidden, radius, generator):
+    result, last = y.clone(), torch.tensor(y.shape[-2:]) - 1
+    for place in hidden[0, 0].nonzero():
+        other = place
+        while other.equal(place):
+            other = place + torch.randint(-radius, radius + 1, (2,), generator=generator)
+            other = other.clamp(min=torch.zeros(2, dtype=torch.long), max=last)
+        result[..., place[0], place[1]] = y[..., other[0], other[1]]
     return result
 
 
@@ -308,6 +348,13 @@ def changed_and_put_back(f, y, places, step):
     return found
 
 
+@right("self_influence")
+def by_a_table_of_ones(f, y, places, step):
+    flat = [row * y.shape[-1] + column for row, column in places]
+    ones = torch.eye(y.numel(), dtype=y.dtype)[flat].view(-1, *y.shape[1:])
+    return torch.einsum("nchw,nchw->n", f(y + step * ones) - f(y), ones)[:, None] / step
+
+
 def grown(f, y, places, step, of):
     """What `of` says of the growth of the whole picture."""
     return [of(f(y + step * at(y, place)) - f(y)) / step for place in places]
@@ -343,6 +390,21 @@ def differentiated(f, y, places, step):
 
 
 WRONG["self_influence"] = {
+    "the step has lost its sign": lambda *given: one_by_one(*given, size=abs(given[3])),
+    "the step goes to the other side": lambda f, y, places, step: one_by_one(f, y, places, -step),
+    "all pixels of `places` are changed at once": lambda f, y, places, step: [
+        (f(y + step * sum(at(y, place) for place in places)) - f(y))[0, 0, row, column] / step
+        for row, column in places
+    ],
+    "the pixel is raised by a share of itself": lambda f, y, places, step: [
+        ((f(y * (1 + step * at(y, place))) - f(y)) * at(y, place)).sum() / step for place in places
+    ],
+    "your result is zero everywhere": lambda f, y, places, step: [
+        (f(y.add_(step * at(y, place))) - f(y))[0, 0, place[0], place[1]] / step for place in places
+    ],
+    "your numbers are others than asked for": lambda f, y, places, step: one_by_one(
+        f, y, sorted(places), step
+    ),
     "the growth is not divided by the step": lambda *given: one_by_one(*given, size=1),
     "the sign is lost": lambda *given: np.abs(one_by_one(*given)),
     "your result has the opposite sign": lambda *given: -np.array(one_by_one(*given)),
@@ -416,7 +478,22 @@ def by_all_pairs(d, w, alike, rho, s):
     return torch.tensor([[risk - 2 * common + s * s], [risk]], dtype=torch.float32)
 
 
+@right("loss_and_risk")
+def by_eigenvectors(d, w, alike, rho, s):
+    values, vectors = torch.linalg.eigh(alike)
+    risk = (w @ d) ** 2 + s**2 * (values * (vectors.T @ w) ** 2).sum()
+    yield float(risk + s**2 * (1 - 2 * torch.einsum("i,i", w, rho)))
+    yield risk
+
+
 WRONG["loss_and_risk"] = {
+    "your numbers are others than asked for": lambda d, w, alike, rho, s: both(d, w, alike, w * rho, s),
+    "each pair of numbers counts once": lambda d, w, alike, *rest: both(d, w, alike.triu(), *rest),
+    "the second weight of each pair is missing": lambda d, w, alike, *rest: both(
+        d, w, alike, *rest, kept=(w @ alike).sum()
+    ),
+    "the differences are not weighted": lambda d, *rest: both(d, *rest, fixed=d.sum() ** 2),
+    "sigma is not squared": lambda d, w, alike, rho, s: both(d, w, alike, rho, s**0.5),
     "taken for independent of the estimate's": lambda *given: both(*given, factor=0),
     "the sign of what the noises have in common is wrong": lambda *given: both(*given, factor=-2),
     "a 2 is missing before what the noises have in common": lambda *given: both(*given, factor=1),
@@ -440,6 +517,13 @@ WRONG["loss_and_risk"] = {
         d, w, alike.clamp(min=0), rho.clamp(min=0), s
     ),
 }
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("cut", [abs, lambda common: max(common, 0)])
+def test_what_the_noises_have_in_common_may_be_negative_whatever_the_seed(cut, seed):
+    answer = lambda d, w, alike, rho, s: both(d, w, alike, cut(w @ rho), s)  # noqa: E731
+    assert ps07.loss_and_risk(answer, seed=seed) == 0
 
 
 def test_two_vectors_are_no_two_numbers(capsys):
@@ -473,7 +557,19 @@ right("recorrupted")(
 )
 right("recorrupted")(lambda s, t, a: (value for value in by_hand(s, t, a)))
 
+
+@right("recorrupted")
+def by_complex_numbers(sigma, told, alpha):
+    source, target = sigma + 1j * alpha * told, sigma - 1j * told / alpha
+    return [abs(source) ** 2, abs(target) ** 2, (source * target.conjugate()).real]
+
+
 WRONG["recorrupted"] = {
+    "this is the square of a difference": lambda s, t, a: by_hand(s, t, a, (s - t) ** 2),
+    "alpha stays below the covariance": lambda s, t, a: by_hand(s, t, a, s**2 - t**2 / a),
+    "alpha is forgotten": lambda s, t, a: by_hand(s, t, 1),
+    "n and z are taken for dependent": lambda s, t, a: ((s + a * t) ** 2, (s - t / a) ** 2, s**2 - t**2),
+    "z has the variance sigma^2": lambda s, t, a: by_hand(s, s, a, s**2 - t**2),
     "the covariance has the wrong sign here": lambda s, t, a: by_hand(s, t, a, t**2 - s**2),
     "the two parts of the covariance add up": lambda s, t, a: by_hand(s, t, a, t**2 + s**2),
     "the covariance is zero here, although": lambda s, t, a: by_hand(s, t, a, 0),

@@ -56,6 +56,18 @@ def both_in_one_batch(y, A, top, left, side, number):
     return (both.flip(-1) if number > 3 else both).split(1)
 
 
+@right("training_pair")
+def channel_by_channel_turned_by_hand(y, A, top, left, side, number):
+    def turned(window):
+        for _ in range(number % 4):
+            window = window.mT.flip(-2)
+        return window.flip(-1)[0] if number > 3 else window[0]
+
+    son = torch.cat([enlarge(A(y[:, [channel]]), A) for channel in range(y.shape[1])], 1)
+    rows, columns = torch.arange(top, top + side)[:, None], torch.arange(left, left + side)
+    return turned(son[..., rows, columns]), turned(y[..., rows, columns])
+
+
 def window_first(y, A, t, l, s, n):
     y = cut(y, t, l, s)
     return turn(enlarge(A(y), A), n), turn(y, n)
@@ -67,6 +79,13 @@ def son_cut_first(y, A, t, l, s, n):
 
 
 WRONG["training_pair"] = {
+    "your numbers are others than asked for": lambda y, A, t, l, s, n: as_in_the_lesson(
+        y, A, t + 1, l + 1, s, n
+    ),
+    "your result is turned by 180 degrees": lambda y, A, t, l, s, n: tuple(
+        window.flip((-2, -1)) for window in as_in_the_lesson(y, A, t, l, s, n)
+    ),
+    "your result has the shape": lambda y, A, t, l, s, n: as_in_the_lesson(y, A, t, l, s + 1, n),
     "son and father are exchanged": lambda *given: as_in_the_lesson(*given)[::-1],
     "neither window is turned": lambda y, A, t, l, s, n: (cut(enlarge(A(y), A), t, l, s), cut(y, t, l, s)),
     "your son is turned, your father is not": lambda y, A, t, l, s, n: (
@@ -164,7 +183,18 @@ def by_the_answer_to_a_square_of_four_pixels(A, side):
     return tried(A, side, x=x)
 
 
+@right("allowed_turns")
+def by_single_dots(A, side):
+    """A dictionary, of which the keys count."""
+    allowed = dict.fromkeys(range(8))
+    for place in (0, side + 2, 5 * side + 3, side * side - 2):
+        x = torch.eye(side * side)[place].view(1, 1, side, side)
+        allowed = {n: None for n in allowed if agree(A(turn(x, n)), turn(A(x), n))}
+    return allowed
+
+
 WRONG["allowed_turns"] = {
+    "turn 0 commutes with this A": lambda A, side: tried(A, side)[1:],
     "you allow every turn": lambda A, side: range(8),
     "you allow only number 0": lambda A, side: [0],
     "you undo the turn on one side": lambda A, side: tried(
@@ -215,6 +245,10 @@ right("rounds_needed")(lambda q, share: torch.tensor([np.ceil(np.log10(share) / 
 right("rounds_needed")(lambda q, share: math.floor(math.log(share**2) / math.log((1 - q) ** 2)) + 1)
 
 
+right("rounds_needed")(lambda q, share: np.flatnonzero(np.abs(1 - q) ** np.arange(999) <= share)[0])
+right("rounds_needed")(lambda q, share: -math.floor(-math.log(share, abs(1 - q))))
+
+
 def by_doing_it_without_abs(q, share):
     misfit, rounds = 1.0, 0
     while misfit > share:
@@ -223,6 +257,8 @@ def by_doing_it_without_abs(q, share):
 
 
 WRONG["rounds_needed"] = {
+    "your numbers are others than asked for": lambda q, share: min(by_the_formula(q, share), 20),
+    "your result has the opposite sign": lambda q, share: -by_the_formula(q, share),
     "one round too few": lambda q, share: by_the_formula(q, share) - 1,
     "one round too many": lambda q, share: by_the_formula(q, share) + 1,
     "no whole number of rounds": lambda q, share: math.log(share) / math.log(abs(1 - q)),
@@ -288,7 +324,13 @@ def by_one_minus_cosine(scale, amplitude, period):
     )
 
 
+right("psnr_of_shift")(lambda s, a, p: round(by_half_angles(s, a, p), 2))
+
+
 WRONG["psnr_of_shift"] = {
+    "to half the angle": lambda s, a, p: decibels(wave_error((s - 1) / 4, a, p)),
+    "your numbers are others than asked for": lambda s, a, p: round(by_half_angles(s, a, p)),
+    "your logarithm has another base": lambda s, a, p: -10 * math.log(wave_error((s - 1) / 2, a, p)),
     "you shift by half a block": lambda s, a, p: decibels(wave_error(s / 2, a, p)),
     "twice the shift, or to twice the angle": lambda s, a, p: decibels(wave_error(s - 1, a, p)),
     "this is an approximation for short shifts": lambda s, a, p: decibels(
@@ -349,6 +391,19 @@ def by_the_gradient_of_one_number(A, sigma):
     return sigma * x.grad.norm()
 
 
+@right("noise_of_son")
+def by_a_stack_of_basis_images(A, sigma):
+    noise = A(torch.eye(36 * 36, dtype=torch.float64).view(-1, 1, 36, 36)).square().sum(0).sqrt()
+    return sigma * noise[0, noise.shape[-2] // 2, noise.shape[-1] // 2]
+
+
+@right("noise_of_son")
+def by_there_and_back(A, sigma):
+    dot = torch.zeros_like(A(torch.zeros(1, 1, 60, 60)))
+    dot[..., dot.shape[-2] // 2, dot.shape[-1] // 2] = 1
+    return [(sigma**2 * A(A.adjoint(dot))[dot > 0]).sqrt()]
+
+
 def column(A):
     dot = torch.zeros(1, 1, 36, 36, dtype=torch.float64)
     dot[..., 18, 18] = 1
@@ -356,6 +411,8 @@ def column(A):
 
 
 WRONG["noise_of_son"] = {
+    "your numbers are others than asked for": lambda A, s: s * ps08._weights_of(A).std(),
+    "your result is 255 times what is asked for": lambda A, s: 255 * s * ps08._weights_of(A).norm(),
     "your result is the square of what is asked for": lambda A, s: s**2 * ps08._weights_of(A).square().sum(),
     "this adds the weights, and not their squares": lambda A, s: s * ps08._weights_of(A).sum(),
     "this adds the absolute weights": lambda A, s: s * ps08._weights_of(A).abs().sum(),

@@ -239,9 +239,9 @@ WRONG["best_gains"] = {
     "each part is treated as if it were alone": lambda r, d, s: s**2 * d / inner(r).diagonal(),
     "sigma is not squared": lambda r, d, s: by_the_equations(r, d, s) / s,
     "sigma is missing": lambda r, d, s: by_the_equations(r, d, 1),
-    "all gains have the opposite sign": lambda r, d, s: -by_the_equations(r, d, s),
-    "the gains are twice too large": lambda r, d, s: 2 * by_the_equations(r, d, s),
-    "the gains are half of what they should be": lambda r, d, s: by_the_equations(r, d, s) / 2,
+    "the opposite sign": lambda r, d, s: -by_the_equations(r, d, s),
+    "2 times what is asked for": lambda r, d, s: 2 * by_the_equations(r, d, s),
+    "1/2 of what is asked for": lambda r, d, s: by_the_equations(r, d, s) / 2,
     "this divides the divergences by n": lambda r, d, s: by_the_equations(r, d / r[0].numel(), s),
     "this averages the squares": lambda r, d, s: by_the_equations(r, d, s) * r[0].numel(),
     "this takes the divergences for those of f": lambda r, d, s: by_the_equations(r, r[0].numel() - d, s),
@@ -551,13 +551,13 @@ WRONG["worth_it"] = {
         torch.zeros(4),
         0,
     ),
-    "these have the opposite sign": judge(lambda d, e, c: (-d, e, c)),
+    "the opposite sign": judge(lambda d, e, c: (-d, e, c)),
     "the difference of networks[0] to itself is left out": judge(lambda d, e, c: (d[1:], e[1:], c)),
     "this is the distance to y alone": judge(price=0.0),
     "lacks its factor 2": judge(price=1.0),
     "the price has the wrong sign": judge(price=-2.0),
     "sigma is not squared": judge(power=1),
-    "the divergence is not divided by the number of pixels": judge(price=2.0 * 56),
+    "the divergence is not divided by the number of pixels": judge(price=2.0 * 49),
     "the step's length is not divided out": judge(price=2e-3),
     "this uses the first probe only": lambda f, y, s, b, e: (
         ps12._judged(ps12._risks_of(f, y, s, b[:1].expand_as(b), e))[0],
@@ -567,7 +567,7 @@ WRONG["worth_it"] = {
     "the probes are averaged before the networks see them": judge(
         shown=lambda b: b.mean(0, keepdim=True).expand_as(b)
     ),
-    "these are sums over the picture": judge(lambda d, e, c: (56 * d, 56 * e, c)),
+    "49 times what is asked for": judge(lambda d, e, c: (49 * d, 49 * e, c)),
     "these add the spreads of both risks": errors_by(
         lambda risks, each: torch.where(each.abs().sum(1) > 0, independent(risks, each), 0.0)
     ),
@@ -579,7 +579,7 @@ WRONG["worth_it"] = {
     "the spread is divided by the number of probes": errors_by(
         lambda risks, each: each.std(1) / len(each[0])
     ),
-    "these are variances": errors_by(lambda risks, each: each.var(1) / len(each[0])),
+    "the square of what is asked for": errors_by(lambda risks, each: each.var(1) / len(each[0])),
     "the spread is taken with B in place of B - 1": errors_by(
         lambda risks, each: each.std(1, correction=0) / len(each[0]) ** 0.5
     ),
@@ -808,8 +808,88 @@ def padded_by_one(network, gains):
 
 right("worth_it")(judged_by(lambda f, y, b, e: (b * (f(y + e * b) - f(y - e * b))).mean() / (2 * e)))
 
+
+def gains_changed(network, gains):
+    with torch.no_grad():
+        for gain in gains:
+            gain.clamp_(max=1)
+    return padded_by_one(network, gains)
+
+
+def lost_at_the_first_call(network, gains):
+    twin, rest = copied(network), iter(gains)
+
+    def f(x):
+        weights = {
+            f"{number}.weight": module.weight * next(rest)[:, None, None, None]
+            for number, module in enumerate(twin)
+            if isinstance(module, nn.Conv2d)
+        }
+        return torch.func.functional_call(twin, weights, (x,))
+
+    return f
+
+
+def clipped(network, gains):
+    f = by_functional_call(network, gains)
+    return lambda x: f(x).clamp(0, 1)
+
+
+WRONG["with_gains"] |= {
+    "the gains that were given have changed": gains_changed,
+    "at its second call your function stops with": lost_at_the_first_call,
+    "is clipped to [0,1]": clipped,
+}
+WRONG["with_gains"]["not yet: your function stops with"] = WRONG["with_gains"].pop("your function stops with")
+
+
+@right("adaptation_pairs")
+def windows_without_their_first_axis(x, sigma, windows, side, generator):
+    targets = [*windows_of(x, windows, side)]
+    return [torch.normal(window, sigma, generator=generator) for window in targets], targets
+
+
+def tiled(z, sigma, generator):
+    half = [side // 2 for side in z.shape[-2:]]
+    return sigma * torch.randn(*z.shape[:2], *half, generator=generator).repeat(1, 1, 2, 2)
+
+
+def symmetric(z, sigma, generator):
+    noise = noise_like(z, generator)
+    return sigma * (noise + noise.mT) / math.sqrt(2)
+
+
+def of_three_uniforms(z, sigma, generator):
+    return 2 * sigma * (torch.rand(3, *z.shape, generator=generator).sum(0) - 1.5)
+
+
+def pixels_known(networks, y, sigma, probes, epsilon):
+    def slope(f, y, b, epsilon):
+        return forward(f, y, b, epsilon) * y.numel() / 49
+
+    return judged_by(slope)(networks, y, sigma, probes, epsilon)
+
+
 # Wrong answers that get no diagnosis of their own, or one that another has as well.
 ALSO_WRONG = {
+    "divergences above zero": ("best_gains", lambda r, d, s: solved(r, d.abs(), s)),
+    "noise in tiles": ("adaptation_pairs", with_noise(tiled)),
+    "noise with a diagonal": ("adaptation_pairs", with_noise(symmetric)),
+    "nearly Gaussian": ("adaptation_pairs", with_noise(of_three_uniforms)),
+    "noise cut at two sigma": (
+        "adaptation_pairs",
+        with_noise(lambda z, s, g: s * noise_like(z, g).clamp(-2, 2)),
+    ),
+    "noise with a small mean": (
+        "adaptation_pairs",
+        with_noise(lambda z, s, g: s * (noise_like(z, g) + 0.1)),
+    ),
+    "as many pixels as in the example": ("worth_it", pixels_known),
+    "the least upper bound": ("worth_it", choosing(lambda d, e: int((d + 2 * e).argmin()))),
+    "clear on either side": (
+        "worth_it",
+        choosing(lambda d, e: int(torch.where(d.abs() > 2 * e, d, torch.inf).argmin())),
+    ),
     "padding of one everywhere": ("with_gains", padded_by_one),
     "gains not below zero": ("best_gains", lambda *given: solved(*given).clamp(min=0)),
     "gains not above one": ("best_gains", lambda *given: solved(*given).clamp(max=1)),

@@ -135,7 +135,7 @@ def p_and_h(z):
 
 
 WRONG["entropy_gradient"] = {
-    "this climbs": lambda z: -by_the_formula(z),
+    "the opposite sign": lambda z: -by_the_formula(z),
     "with respect to the probabilities": lambda z: -(z.softmax(1).log() + 1),
     "all probabilities move with each logit": lambda z: -z.softmax(1) * (z.softmax(1).log() + 1),
     "diagonal of the softmax's derivative only": lambda z: (
@@ -144,8 +144,8 @@ WRONG["entropy_gradient"] = {
     "the entropy inside of the bracket is missing": lambda z: -z.softmax(1) * z.softmax(1).log(),
     "has the wrong sign": lambda z: -p_and_h(z)[0] * (p_and_h(z)[0].log() - p_and_h(z)[1]),
     "this is the entropy of each picture": lambda z: p_and_h(z)[1][:, 0],
-    "this is the gradient of the mean over the pictures": lambda z: by_the_formula(z) / len(z),
-    "this is in bits": lambda z: by_the_formula(z) / math.log(2),
+    "1/4 of what is asked for": lambda z: by_the_formula(z) / len(z),
+    "another base": lambda z: by_the_formula(z) / math.log(2),
     "towards the most likely class": lambda z: z.softmax(1) - F.one_hot(z.argmax(1), z.shape[1]),
     "your function returns None": lambda z: None,
 }
@@ -170,12 +170,12 @@ def by_divergences(z):
 WRONG["disagreement"] = {
     "this is the entropy of the mean alone": lambda z: by_entropies(z) + p_and_h(z)[1].mean(),
     "this is the mean of the entropies alone": lambda z: p_and_h(z)[1].mean(),
-    "the sign is wrong": lambda z: -by_entropies(z),
+    "the opposite sign": lambda z: -by_entropies(z),
     "you average logits": lambda z: p_and_h(z.mean(0, keepdim=True))[1].sum() - p_and_h(z)[1].mean(),
     "you add the entropies of all copies": lambda z: (
         by_entropies(z) + p_and_h(z)[1].mean() - p_and_h(z)[1].sum()
     ),
-    "this is in bits": lambda z: by_entropies(z) / math.log(2),
+    "another base": lambda z: by_entropies(z) / math.log(2),
     "you average over the classes": lambda z: (
         -(z.softmax(1).mean(1) * z.softmax(1).mean(1).log()).sum() - p_and_h(z)[1].mean()
     ),
@@ -374,6 +374,22 @@ def numbers_known(h, mean, variance, trained, scale, shift, eps=lambda v: (v + 1
     return torch.cat([normed[:, :channels], h[:, channels:]], 1) if channels else normed
 
 
+WRONG["mixed_norm"]["around the mixed mean"] = lambda h, m, v, t, a, b: F.batch_norm(
+    h,
+    mixture := t * m + (1 - t) * h.mean((0, 2, 3)),
+    t * v + (1 - t) * (h - mixture[:, None, None]).square().mean((0, 2, 3)),
+    a,
+    b,
+)
+WRONG["mixed_norm"]["right in the first channel only"] = lambda h, *given: torch.cat(
+    [normed(h, *given)[:, :1], h[:, 1:]], 1
+)
+WRONG["drift"]["has not been set back at the last step"] = lambda p, r, m, n: (
+    by_the_loop(p, r, m, n)[0] / (1 - r),
+    by_the_loop(p, r, m, n)[1],
+)
+
+
 def of_six(z):
     p = z.softmax(1)
     mean = p.sum(0) / 6
@@ -387,6 +403,7 @@ def turned_with_numbers(x, count=None, gray=False):
 
 # Wrong answers that get no diagnosis of their own.
 ALSO_WRONG = {
+    "nothing below zero": ("mixed_norm", lambda *given: normed(*given).relu()),
     "two channels": ("mixed_norm", lambda *given: numbers_known(*given, channels=2)),
     "another small number": (
         "mixed_norm",

@@ -77,6 +77,16 @@ def test_seeded_repeats_and_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_seeded_leaves_the_generators_of_other_devices_alone(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", seeds.append)
+    monkeypatch.setattr(torch.mps, "_is_in_bad_fork", lambda: False)
+    with runtime.seeded(3):
+        assert torch.initial_seed() == 3
+    assert not seeds, "fork_rng restores that of the CPU only"
+
+
 def test_seeded_restores_after_an_error():
     before = torch.get_rng_state()
     with pytest.raises(RuntimeError), runtime.seeded(3):

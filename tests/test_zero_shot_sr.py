@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy.stats import linregress
 
 from dil_course import runtime
 from dil_course.fitting import Engine, run
@@ -119,6 +120,17 @@ def test_the_rate_falls_when_the_errors_do_not():
     assert not stalls(list(line)), "falls steadily"
     assert stalls(list(line) + [0.5, 0.5001, 0.4999, 0.5, 0.5001]), "came to rest"
     assert stalls(list(line[::-1])), "grows"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_stalls_where_the_slope_is_not_clearly_below_its_standard_error(seed):
+    draw, verdicts = np.random.default_rng(seed), []
+    for slope in np.linspace(-1.5, 0.5, 40):
+        errors = list(0.5 + 0.01 * (slope * np.arange(9) + draw.standard_normal(9)))
+        line = linregress(range(5), errors[-5:])
+        verdicts.append(stalls(errors))
+        assert verdicts[-1] == (-1.5 * line.slope <= line.stderr)
+    assert 5 < sum(verdicts) < 35
 
 
 def test_a_run_that_stalls_ends_before_its_time():

@@ -1,11 +1,13 @@
 """Checks of problem set 02: internal statistics."""
 
+import functools
 import math
 
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
+from dil_course.checks.inputs import shared_noise, with_hints
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, parts, task, tensor
 from dil_course.from_scratch import non_local_means
 from dil_course.signals import nearest, patches, picture, places
 
@@ -62,62 +64,60 @@ def distance_map(answer, seed):
     for channels, row, column, reach, size in ((3, 9, 11, 3, 5), (1, 12, 8, 4, 3)):
         y = torch.rand(1, channels, 20, 22, generator=draw, dtype=torch.float64)
         right = _distances(y, row, column, reach, size)
-        centre = (
-            "the pixel in the middle of the patch is at (row, column)",
-            "rows from row - size // 2 to row + size // 2",
+        with_ = functools.partial(_distances, y, row, column, reach, size)
+
+        mistakes = with_hints(
+            (
+                ("can two patches differ in every pixel, and have the same mean?", "square, then mean"),
+                {
+                    "this is the mean absolute difference": with_(lambda difference: difference.abs().mean()),
+                    "this is the square of the mean difference": with_(
+                        lambda difference: difference.mean() ** 2
+                    ),
+                    "the mean difference is taken off first": with_(
+                        lambda difference: difference.var(correction=0)
+                    ),
+                },
+            ),
+            (
+                (
+                    "the pixel in the middle of the patch is at (row, column)",
+                    "rows from row - size // 2 to row + size // 2, this one too",
+                ),
+                {
+                    "your patch begins at the pixel, and should have it in its middle": _distances(
+                        y, row + size // 2, column + size // 2, reach, size
+                    ),
+                    "the last row and column of each patch are missing": with_(
+                        lambda difference: difference[..., :-1, :-1].square().mean()
+                    ),
+                },
+            ),
+            (
+                ("what does `size` say?", "compare squares of size x size pixels"),
+                {"this compares single pixels": _distances(y, row, column, reach, 1)},
+            ),
+            (
+                ("`row` counts from the top", "y[..., rows, columns]"),
+                {
+                    "rows and columns of y are exchanged": _distances(y.mT, row, column, reach, size),
+                    "row and column are exchanged": _distances(y.mT, row, column, reach, size).mT,
+                },
+            ),
+            (
+                (
+                    "a patch has all colours",
+                    "y[..., rows, columns] keeps the channels; the mean is over all of its numbers",
+                ),
+                {
+                    "the channels are averaged first": _distances(
+                        y.mean(1, keepdim=True), row, column, reach, size
+                    ),
+                    "this looks at the first channel only": _distances(y[:, :1], row, column, reach, size),
+                    "this looks at the last channel only": _distances(y[:, -1:], row, column, reach, size),
+                },
+            ),
         )
-        mistakes = {
-            "this adds the squares up": (
-                _distances(y, row, column, reach, size, lambda difference: difference.square().sum()),
-                "a larger patch would have larger distances. Is that wanted?",
-                "the mean, not the sum",
-            ),
-            "this is the mean absolute difference": (
-                _distances(y, row, column, reach, size, lambda difference: difference.abs().mean()),
-                "differences count by their squares",
-                "square, then mean",
-            ),
-            "this is the square of the mean difference": (
-                _distances(y, row, column, reach, size, lambda difference: difference.mean() ** 2),
-                "can two patches differ in every pixel, and have the same mean?",
-                "first square, then mean",
-            ),
-            "your patch begins at the pixel, and should have it in its middle": (
-                _distances(y, row + size // 2, column + size // 2, reach, size),
-                *centre,
-            ),
-            "this compares single pixels": (
-                _distances(y, row, column, reach, 1),
-                "what does `size` say?",
-                "compare squares of size x size pixels",
-            ),
-            "this is the map of the shifts the other way": (
-                right.flip(0, 1),
-                "the first row belongs to the patches that lie `reach` rows higher",
-                "the patch about (row + down, column + right), for down and right from -reach to reach",
-            ),
-            "rows and columns of the map are exchanged": (
-                right.mT,
-                "the first index counts shifts down",
-                "the outer loop is over rows",
-            ),
-            "the patch moves in the wrong picture: rows and columns of y are exchanged": (
-                _distances(y.mT, row, column, reach, size),
-                "`row` counts from the top",
-                "y[..., rows, columns]",
-            ),
-        }
-        if channels > 1:
-            mistakes["the channels are averaged first"] = (
-                _distances(y.mean(1, keepdim=True), row, column, reach, size),
-                "two colours can have the same mean",
-                "square first; the mean is over all numbers of the patch",
-            )
-            mistakes["this looks at the first channel only"] = (
-                _distances(y[:, :1], row, column, reach, size),
-                "a patch has all colours",
-                "y[..., rows, columns] keeps the channels; the mean is over all of its numbers",
-            )
         given = call(answer, y, row, column, reach, size)
         match(f"{channels} channels, size {size}", given, right, mistakes, cells)
     y = torch.rand(1, 2, 9, 9, generator=draw, dtype=torch.float64)  # the outermost patches end with y
@@ -141,59 +141,62 @@ def noise_distance(answer, seed):
             "the square of a Gaussian number of variance v has the variance 2 v^2",
             "the mean of n of them has 2 v^2 / n, with v = 2 sigma^2",
         )
-        mistakes = {
-            "only one of the two copies is noisy here": ((mean / 2, spread / 2), *both),
-            "the mean is that of one noisy copy": ((mean / 2, spread), *both),
-            "two noises cancel here": ((0.0, spread), "a difference of noises is a noise", *both),
-            "the mean is a sum over the patch": (
-                (mean * numbers, spread * numbers),
-                "the mean of the squares, not their sum",
-                *both,
+        mistakes = with_hints(
+            (
+                both,
+                {
+                    "only one of the two copies is noisy here": (mean / 2, spread / 2),
+                    "the mean is that of one noisy copy": (mean / 2, spread),
+                },
             ),
-            "the second number is the variance, not the standard deviation": ((mean, spread**2), *square),
-            "the spread does not fall with the size of the patch": (
-                (mean, 2 * sigma**2 * math.sqrt(2)),
-                *square,
+            (("a difference of noises is a noise", *both), {"two noises cancel here": (0.0, spread)}),
+            (
+                ("the mean of the squares, not their sum", *both),
+                {"the mean is a sum over the patch": (mean * numbers, spread * numbers)},
             ),
-            "the spread falls with n, and should with its root": (
-                (mean, 2 * sigma**2 * math.sqrt(2) / numbers),
-                *square,
+            (("the mean first", "return mean, spread"), {"spread and mean are exchanged": (spread, mean)}),
+            (
+                square,
+                {
+                    f"the spread {says}": (mean, wrong)
+                    for says, wrong in {
+                        "is the variance, not the standard deviation": spread**2,
+                        "does not fall with the size of the patch": spread * math.sqrt(numbers),
+                        "falls with n, and should with its root": spread / math.sqrt(numbers),
+                        "lacks the root of 2": spread / math.sqrt(2),
+                        "is that of a mean of Gaussian numbers, not of their squares": (
+                            math.sqrt(2 / numbers) * sigma
+                        ),
+                        "takes one noisy copy": spread / 2,
+                    }.items()
+                },
             ),
-            "the spread lacks the root of 2": ((mean, 2 * sigma**2 / math.sqrt(numbers)), *square),
-            "the spread is that of a mean of Gaussian numbers, not of their squares": (
-                (mean, math.sqrt(2) * sigma / math.sqrt(numbers)),
-                *square,
-            ),
-            "the spread takes one noisy copy": ((mean, spread / 2), *square),
-            "spread and mean are exchanged": ((spread, mean), "the mean first", "return mean, spread"),
-        }
-        given = call(answer, sigma, numbers)
-        if isinstance(given, tuple | list) and given:
-            values = [tensor(value) for value in given]
-            given = torch.cat([value.reshape(-1) for value in values])
-        hints = (
-            "write the difference of the two noises in one pixel as a number of its own",
-            *both,
-            *square,
-        )[:3]
-        match(
-            f"{numbers} numbers, sigma {sigma:.2f}",
-            given,
-            torch.tensor([mean, spread], dtype=torch.float64),
-            mistakes,
-            hints,
         )
+        given = call(answer, sigma, numbers)
+        if isinstance(given, tuple | list):
+            given = torch.cat([tensor(value).reshape(-1) for value in parts(given, "mean, spread")])
+            if given.numel() == 2:
+                mistakes |= with_hints(
+                    (square, {"the mean is right, the spread is not yet": (mean, given[1].item())}),
+                    (both, {"the spread is right, the mean is not yet": (given[0].item(), spread)}),
+                )
+        hints = ("write the difference of the two noises in one pixel as a number of its own", *both)
+        right = torch.tensor([mean, spread], dtype=torch.float64)
+        match(f"{numbers} numbers, sigma {sigma:.2f}", given, right, mistakes, hints)
 
 
 @task(points=2)
 def vote_weights(answer, seed):
     """Task 3: `answer(squared, sigma, strength)` are the weights of non-local means, adding up to one."""
     draw = runtime.generator(seed, "votes")
-    for shape, strength in (((7,), 0.8), ((12,), 1.7), ((3, 5), 1.2)):
+    # In the second case the patch itself is alone below 2 sigma^2.
+    for shape, strength, least in (((7,), 0.8, 0.5), ((12,), 1.7, 2.5), ((3, 5), 1.2, 0.5)):
         sigma = 0.1 + 0.2 * torch.rand((), generator=draw).item()
-        squared = sigma**2 * (0.5 + 4 * torch.rand(shape, generator=draw, dtype=torch.float64))
+        squared = sigma**2 * (least + 4 * torch.rand(shape, generator=draw, dtype=torch.float64))
         squared.view(-1)[0 if len(shape) == 1 else 7] = 0  # the patch itself
         excess, h = (squared - 2 * sigma**2).clamp(min=0), strength * sigma
+
+        votes = torch.exp(-excess / h**2)
 
         def share(exponent):
             return torch.exp(-exponent) / torch.exp(-exponent).sum()
@@ -201,7 +204,7 @@ def vote_weights(answer, seed):
         noise = ("noise alone makes two equal patches differ by 2 sigma^2", "max(d^2 - 2 sigma^2, 0)")
         mistakes = {
             "the weights do not add up to one": (
-                torch.exp(-excess / h**2),
+                votes,
                 "a mean needs weights that add up to one",
                 "divide by their sum",
             ),
@@ -233,10 +236,25 @@ def vote_weights(answer, seed):
                 "(strength * sigma) ** 2",
             ),
             "the less alike, the more weight": (share(-excess / h**2), "who should vote most?", "exp(-...)"),
-            "the distances are squared once more": (
-                share((squared**2 - 2 * sigma**2).clamp(min=0) / h**2),
-                "`squared` holds d^2 already",
-                *noise,
+            "all your weights are alike": (
+                torch.full_like(squared, 1 / squared.numel()),
+                "print what is left of the distances after the subtraction: is it zero everywhere?",
+                "`squared` holds d^2 already, and only 2 sigma^2 is taken off",
+            ),
+            **with_hints(
+                (
+                    (
+                        "its distance is 0. What does the formula say of that?",
+                        "the same rule for all patches",
+                    ),
+                    {
+                        f"the patch itself has {vote}": weights / weights.sum()
+                        for vote, weights in {
+                            "no vote": votes * (squared > 0),
+                            "only the vote of the best other one": votes.clamp(max=votes[squared > 0].max()),
+                        }.items()
+                    },
+                )
             ),
             "there is a 2 too many under the fraction": (
                 share(excess / (2 * h**2)),
@@ -351,49 +369,57 @@ def forged(seed=0):
 
 
 def _offsets_of(y, size, apart):
-    """Where the nearest neighbour of each patch lies, from the patch: (N,2)."""
+    """For each patch the distance of its nearest neighbour (N,), and the offset (N,2) to it."""
     rows, corners = patches(y, size), places(y, size)
-    found = nearest(rows, rows, 1, apart, corners, corners)[1][:, 0]
-    return corners[found] - corners
+    distances, found = nearest(rows, rows, 1, apart, corners, corners)
+    return distances[:, 0], corners[found[:, 0]] - corners
 
 
 def _hidden_forgeries(seed):
     """What task 5 is marked on: three of (y, size, apart, (down, right)).
 
-    `forged` tells its truth, so these are others. In the first one the lower place lies to the left, in the
-    others to the right. The second holds a larger copy, but nearer than `apart`; and the third is so thin
-    that no patch larger than 4 fits: the answer has to use both numbers.
+    `forged` tells its truth, so these are others, each with a trap. The first one holds copied strips, lower
+    than a patch of `size` but with more patches of 3 or 5 pixels than the copy has; its lower place lies to
+    the left, in the others to the right. The second holds a larger copy, but nearer than `apart`, and one
+    patch that comes again exactly. The third is so thin that no patch larger than 4 fits. Film grain sees to
+    it that a flat place is not its own copy.
     """
     draw = runtime.generator(seed, "hidden forgeries")
 
     def number(low, high):
         return int(torch.randint(low, high + 1, (), generator=draw))
 
-    def paste(x, top, left, low, across, height, width):
-        square = x[..., top : top + height, left : left + width].clone()
-        x[..., low : low + height, across : across + width] = square
+    def photograph(height, width):
+        x = _gray(("camera", "astronaut", "chelsea", "coins")[number(0, 3)], 56)[..., :height, :width]
+        return 0.8 * x + 0.2 * torch.rand(x.shape, generator=draw)
 
-    for case, (size, apart, side) in enumerate(((7, 10, 56), (7, 16, 64), (3, 10, 56))):
-        height, width = (3, 22) if case == 2 else (18, 18)
-        while True:
-            x = _gray(("camera", "astronaut", "chelsea", "coins")[number(0, 3)], side).clone()
-            if case == 2:
-                start = number(0, side - 4)
-                x = x[..., start : start + 4, :].clone()
-                top, low = 0, 1
-            else:
-                top = number(24 if case == 1 else 0, side - 36)
-                low = number(top + 18, side - 18)
-            left, across = number(0, side - width), number(0, side - width)
-            aside = (left - across) if case == 0 else (across - left)
-            textured = x[..., top : top + height, left : left + width].std() > 0.08
-            if textured and aside >= (3 if case < 2 else width):
-                break
-        if case == 1:
-            paste(x, 0, 0, 12, number(1, 4), 12, 60)
-        paste(x, top, left, low, across, height, width)
-        y = x + (1 if case == 2 else 3) / 255 * torch.randn(x.shape, generator=draw)
-        yield y, size, apart, (low - top, across - left)
+    def paste(x, top, left, low, across, height, width):
+        x[..., low : low + height, across : across + width] = x[
+            ..., top : top + height, left : left + width
+        ].clone()
+
+    def noisy(x, level=3):
+        return x + level / 255 * torch.randn(x.shape, generator=draw)
+
+    x, top, across = photograph(48, 48), number(8, 14), number(0, 16)
+    low, left = number(top + 12, 28), number(across + 3, 36)
+    paste(x, 0, 0, 40, 0, 8, 48)
+    x[..., [40, 47], :] = (x[..., [40, 47], :] + 0.5) % 1  # so that the strips are 6 high, not 8
+    paste(x, top, left, low, across, 12, 12)
+    yield noisy(x), 7, 10, (low - top, across - left)
+
+    x, top, left = photograph(56, 44), number(24, 28), number(0, 12)
+    low, across = number(top + 12, 44), number(left + 16, 32)
+    paste(x, 0, 0, 12, number(1, 4), 12, 40)
+    paste(x, top, left, low, across, 12, 12)
+    y = noisy(x)
+    paste(y, 0, 37, 17, 0, 7, 7)
+    yield y, 7, 16, (low - top, across - left)
+
+    x, left = photograph(4, 56), number(0, 12)
+    across = number(left + 22, 34)
+    paste(x, 0, left, 1, across, 3, 22)
+    yield noisy(x, 1), 3, 10, (1, across - left)
 
 
 @task(points=3)
@@ -418,12 +444,17 @@ def _refuse_offset(given, y, size, apart, right):
         "torch.unique(..., dim=0, return_counts=True)",
     )
     itself = ("what does `apart` do?", f"nearest(..., apart=apart) needs both places; here apart is {apart}")
-    offsets = _offsets_of(y, size, apart).double()
+    distances, offsets = _offsets_of(y, size, apart)
+    offsets = offsets.double()
+    closest = offsets[distances.argmin()].tolist()
     below = offsets[(offsets[:, 0] > 0) | ((offsets[:, 0] == 0) & (offsets[:, 1] > 0))]
     if given == (0, 0):
         raise Wrong("a patch has found itself, or one that nearly covers it", *itself)
+    short = ()
     if len(given) == 2 and max(map(abs, given)) < apart:
-        raise Wrong(f"your offset {given} is shorter than `apart`", *itself)
+        short = (f"your offset {given} is shorter than `apart`", *itself)
+    if short and apart > 10:  # this picture has a larger copy that near; means were told on the first one
+        raise Wrong(*short)
     mistakes = {
         "this is the way back: from the lower place to the upper one": (
             (-right[0], -right[1]),
@@ -440,6 +471,11 @@ def _refuse_offset(given, y, size, apart, right):
             "a copy can lie below and to the left",
             "change both signs, or none",
         ),
+        "this is the offset of the two patches that are most alike": (
+            closest if closest > [0, 0] else [-value for value in closest],
+            "one pair can be alike by chance, all patches of a square cannot",
+            *most,
+        ),
         "this is a mean of offsets": (below.mean(0), "one wrong neighbour moves a mean", *most),
         "this is a median of offsets, each coordinate by itself": (
             below.median(0).values,
@@ -450,6 +486,8 @@ def _refuse_offset(given, y, size, apart, right):
     for says, (offset, *hints) in mistakes.items():
         if given == tuple(int(value) for value in offset):
             raise Wrong(says, *hints)
+    if short:
+        raise Wrong(*short)
     raise Wrong(f"the copy does not lie at the offset {given}: try your function on ps02.forged(0)", *most)
 
 
@@ -465,11 +503,10 @@ CAUSES = {
 
 def _run(fault):
     x, sigma = _gray("camera"), 20 / 255
-    noise = torch.randn(x.shape, generator=runtime.generator(0, "noise of task 6"))
-    if fault == "noise that neighbours share":
-        noise = torch.nn.functional.avg_pool2d(
-            torch.nn.functional.pad(noise, [1] * 4, mode="circular"), 3, stride=1
-        )
+    white = fault != "noise that neighbours share"
+    noise = (torch.randn if white else shared_noise)(
+        x.shape, generator=runtime.generator(0, "noise of task 6")
+    )
     y = x + sigma * noise / noise.std()
     told = sigma / 3 if fault == "sigma too small" else sigma
     strength = 100.0 if fault == "strength far too large" else 0.8

@@ -5,6 +5,7 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.checks.inputs import with_hints
 from dil_course.checks.tasks import Wrong, call, choose, close, failing, match, task, tensor
 from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import Blur, Mask, picture, psnr
@@ -74,148 +75,140 @@ def _network(channels):
 
 
 def _fit_mistakes(y, A, z, noises):
-    """{what it looks like: ((change of the loop, what is returned), hint, hint, hint)}."""
-    step = (
-        "print the loss of each iteration: does it fall?",
-        "three calls belong together: zero_grad, backward, step, in this order",
-    )
-    noise = (
-        "where does `noise` enter, and where does z change?",
-        "z itself stays fixed: hand the network z + noise / 30",
-    )
-    after = (
-        "the last estimate is the one that the last loss was taken of",
-        "return the estimate of the last round of the loop, as it is",
-    )
-    space = (
-        "what is y: a picture, or a measurement of one?",
-        "compare in the space of y: simulate the camera, then subtract",
-        "A(estimate) - y",
-    )
-    square = ("which loss does the task ask for?", "torch.mean((A(estimate) - y) ** 2)")
-    rate = ("with which learning rate does the optimizer begin?", "lr=0.01; torch's own default is 0.001")
-    return {
-        "the loss ignores A: the estimate itself is compared with y": (
-            {"misfit": lambda e: _mean_square(e - y)},
-            _last,
-            *space,
+    """[(hints, {what it looks like: (change of the loop, what is returned)})]."""
+
+    def feed(of):
+        return {"feed": of}
+
+    def misfit(of):
+        return {"misfit": of}
+
+    step = "three calls belong together: zero_grad, backward, step, in this order"
+    return [
+        (
+            (
+                "what is y: a picture, or a measurement of one?",
+                "compare in the space of y: simulate the camera, then subtract",
+                "A(estimate) - y, and the mean is over all of its numbers",
+            ),
+            {
+                "the loss ignores A: the estimate itself is compared with y": (
+                    misfit(lambda e: _mean_square(e - y)),
+                    _last,
+                ),
+                "A is applied to y as well": (misfit(lambda e: _mean_square(A(e - y))), _last),
+                "the loss looks at the first channel only": (
+                    misfit(lambda e: _mean_square((A(e) - y)[:, 0])),
+                    _last,
+                ),
+            },
         ),
-        "the loss looks at the first channel only": (
-            {"misfit": lambda e: _mean_square((A(e) - y)[:, 0])},
-            _last,
-            "a colour picture has several channels, and each has its data",
-            "the mean is over all numbers of A(estimate) - y",
+        (
+            ("print the loss of each iteration: does it fall?", step),
+            {
+                "the gradients of all iterations add up": ({"accumulate": True}, _last),
+                "the weights never change": ({"frozen": True}, _last),
+            },
         ),
-        "A is applied to y as well": ({"misfit": lambda e: _mean_square(A(e - y))}, _last, *space),
-        "the gradients of all iterations add up": (
-            {"accumulate": True},
-            _last,
-            *step,
-            "optimizer.zero_grad() before loss.backward()",
+        (
+            (
+                "Adam remembers the gradients of earlier iterations",
+                "make the optimizer once, before the loop",
+            ),
+            {"a new optimizer begins at each iteration": ({"fresh_optimizer": True}, _last)},
         ),
-        "the weights never change": (
-            {"frozen": True},
-            _last,
-            *step,
-            "optimizer.step() after loss.backward()",
+        (
+            (
+                "where does `noise` enter, and where does z change?",
+                "z itself stays fixed, and the noise has the standard deviation 1/30",
+                "for noise in noises: hand the network z + noise / 30",
+            ),
+            {
+                "there is no noise on z": (feed(lambda noise, so_far: z), _last),
+                "the network sees the noise, but not z": (feed(lambda noise, so_far: noise / 30), _last),
+                "the noise on z is thirty times too strong": (feed(lambda noise, so_far: z + noise), _last),
+                "the variance of the noise on z is 1/30": (
+                    feed(lambda noise, so_far: z + noise / math.sqrt(30)),
+                    _last,
+                ),
+                "the noise is taken off z, not added": (feed(lambda noise, so_far: z - noise / 30), _last),
+                "the noise adds up on z": (feed(lambda noise, so_far: z + so_far / 30), _last),
+                "each iteration gets the same noise": (
+                    feed(lambda noise, so_far: z + noises[0] / 30),
+                    _last,
+                ),
+            },
         ),
-        "a new optimizer begins at each iteration": (
-            {"fresh_optimizer": True},
-            _last,
-            "Adam remembers the gradients of earlier iterations",
-            "make the optimizer once, before the loop",
+        (
+            (
+                "which numbers does batch normalization use then?",
+                "leave out network.eval(): here each picture is its own batch",
+            ),
+            {"the network is in evaluation mode": ({"evaluating": True}, _last)},
         ),
-        "there is no noise on z": ({"feed": lambda noise, so_far: z}, _last, *noise),
-        "the network sees the noise, but not z": ({"feed": lambda noise, so_far: noise / 30}, _last, *noise),
-        "the noise on z is thirty times too strong": (
-            {"feed": lambda noise, so_far: z + noise},
-            _last,
-            "its standard deviation is 1/30",
-            "noise / 30",
+        (
+            (
+                "the last estimate is the one that the last loss was taken of",
+                "return the estimate of the last round of the loop, as it is",
+            ),
+            {
+                f"this is {what}": ({}, of)
+                for what, of in {
+                    "the network's output after the last update, without noise": (
+                        lambda e, losses, network, z, noises: network(z)
+                    ),
+                    "the network's output after the last update, in evaluation mode": (
+                        lambda e, losses, network, *rest: network.eval()(z)
+                    ),
+                    "the network's output after the last update": (
+                        lambda e, losses, network, z, noises: network(z + noises[-1] / 30)
+                    ),
+                    "the estimate of the first iteration": lambda e, *rest: e[:1],
+                    "the estimate with the smallest loss, which may be noise that was learned": (
+                        lambda e, losses, *rest: e[losses.argmin()][None]
+                    ),
+                    "the mean of all estimates: averaging comes in task 2": (
+                        lambda e, *rest: e.mean(0, keepdim=True)
+                    ),
+                    "the running average of the estimates: averaging comes in task 2": _average,
+                    "what the camera makes of the estimate": lambda e, *rest: A(e[-1:]),
+                }.items()
+            },
         ),
-        "the variance of the noise on z is 1/30": (
-            {"feed": lambda noise, so_far: z + noise / math.sqrt(30)},
-            _last,
-            "is 1/30 a variance or a standard deviation?",
-            "noise / 30",
+        (
+            ("how many iterations are there?", "one for each noise in `noises`, the last one too"),
+            {"the last iteration is missing": ({}, lambda e, *rest: e[-2:-1])},
         ),
-        "the noise adds up on z": ({"feed": lambda noise, so_far: z + so_far / 30}, _last, *noise),
-        "each iteration gets the same noise": (
-            {"feed": lambda noise, so_far: z + noises[0] / 30},
-            _last,
-            *noise,
-            "for noise in noises: ...",
+        (
+            ("which optimizer, and which learning rate, does the task ask for?", "torch.optim.Adam, lr=0.01"),
+            {
+                "the learning rate is too small": ({"learning_rate": 1e-3}, _last),
+                "the learning rate is too large": ({"learning_rate": 0.1}, _last),
+                "this is AdamW, which also shrinks the weights": ({"optimizer": torch.optim.AdamW}, _last),
+                "this is plain gradient descent, not Adam": ({"optimizer": torch.optim.SGD}, _last),
+            },
         ),
-        "this is the network's output after the last update, without noise": (
-            {},
-            lambda e, losses, network, z, noises: network(z),
-            *after,
+        (
+            ("which loss does the task ask for?", "torch.mean((A(estimate) - y) ** 2)"),
+            {
+                "the loss is not squared: it is a mean of sizes": (
+                    misfit(lambda e: torch.mean((A(e) - y).abs())),
+                    _last,
+                ),
+                "the loss is a square root": (misfit(lambda e: (A(e) - y).norm()), _last),
+            },
         ),
-        "this is the network's output after the last update, in evaluation mode": (
-            {},
-            lambda e, losses, network, *rest: network.eval()(z),
-            *after,
-        ),
-        "the network is in evaluation mode": (
-            {"evaluating": True},
-            _last,
-            "which numbers does batch normalization use then?",
-            "leave out network.eval(): here each picture is its own batch",
-        ),
-        "this is the network's output after the last update": (
-            {},
-            lambda e, losses, network, z, noises: network(z + noises[-1] / 30),
-            *after,
-        ),
-        "the last iteration is missing": (
-            {},
-            lambda e, *rest: e[-2:-1],
-            "how many iterations are there?",
-            "one for each noise in `noises`, the last one too",
-        ),
-        "this is the estimate with the smallest loss": (
-            {},
-            lambda e, losses, *rest: e[losses.argmin()][None],
-            "a small loss can be noise that was learned: it chooses nothing here",
-            *after,
-        ),
-        "this is the mean of all estimates": (
-            {},
-            lambda e, *rest: e.mean(0, keepdim=True),
-            "averaging comes in task 2",
-            *after,
-        ),
-        "this is the running average of the estimates": ({}, _average, "averaging comes in task 2", *after),
-        "the learning rate is too small": ({"learning_rate": 1e-3}, _last, *rate),
-        "the learning rate is too large": ({"learning_rate": 0.1}, _last, *rate),
-        "this is AdamW, which also shrinks the weights": (
-            {"optimizer": torch.optim.AdamW},
-            _last,
-            "which optimizer does the task ask for?",
-            "torch.optim.Adam",
-        ),
-        "this is plain gradient descent, not Adam": (
-            {"optimizer": torch.optim.SGD},
-            _last,
-            "which optimizer does the task ask for?",
-            "torch.optim.Adam",
-        ),
-        "the loss is not squared: it is a mean of sizes": (
-            {"misfit": lambda e: torch.mean((A(e) - y).abs())},
-            _last,
-            *square,
-        ),
-        "the loss is a square root": ({"misfit": lambda e: (A(e) - y).norm()}, _last, *square),
-    }
+    ]
 
 
 def _recognized(given, y, A, z, noises):
     """{what it looks like: (result, hints)} of the first mistake that gives the same numbers, or nothing."""
-    for says, (change, result, *hints) in _fit_mistakes(y, A, z, noises).items():
-        network = _network(y.shape[1])
-        made = tensor(result(*_loop(y, A, network, z, noises, **change), network, z, noises))
-        if close(given.reshape(-1), made.reshape(-1)):
-            return {says: (made, *hints)}
+    for hints, changes in _fit_mistakes(y, A, z, noises):
+        for says, (change, result) in changes.items():
+            network = _network(y.shape[1])
+            made = tensor(result(*_loop(y, A, network, z, noises, **change), network, z, noises))
+            if close(given.reshape(-1), made.reshape(-1)):
+                return {says: (made, *hints)}
     return {}
 
 
@@ -290,66 +283,52 @@ def noise_left(answer, seed):
     for w in (0.7 + 0.2 * torch.rand(()).item(), 0.5, 0.99, 0.0):
         right = (1 - w) / (1 + w)
         given = tensor(call(answer, w))
-        mistakes = {
-            "this is one term of the sum": (
-                (1 - w) ** 2,
-                "older outputs are in the average, too, with smaller weights",
-                "write the average as a sum over all outputs",
-                "sum the squares of all weights: (1-w)^2 (1 + w^2 + w^4 + ...)",
+        mistakes = with_hints(
+            (
+                (
+                    "check w = 0.5 by adding up a few terms",
+                    "the output i steps ago has the weight (1-w) w^i: its square is (1-w)^2 w^(2i)",
+                    "(1-w)^2 (1 + w^2 + w^4 + ...), a geometric series",
+                ),
+                {
+                    "this is one term of the sum": (1 - w) ** 2,
+                    "the weights are added up, not their squares": 1 - w,
+                    "the weights of the sum are squared, but not its factor": 1 / (1 + w),
+                    "the factor is squared, but not the powers of w": (1 - w) ** 2 / (1 + w),
+                    "one sum too many: its square is in your result": (1 - w) / (1 + w) ** 2,
+                    "the newest output is missing in the sum": right * w**2,
+                    "a plain mean of 1 / (1 - w) outputs leaves 1 - w; this is half of it": (1 - w) / 2,
+                },
             ),
-            "the weights are added up, not their squares": (
-                1 - w,
-                "what is the variance of a x, when x has variance 1?",
-                "independent noises add their variances, each times its weight squared",
-                "a geometric series of w^2",
+            (
+                ("is it more or less noise than before?", "take the reciprocal"),
+                {"this is how many outputs the average is worth": 1 / right},
             ),
-            "this is how many outputs the average is worth": (
-                1 / right,
-                "is it more or less noise than before?",
-                "take the reciprocal",
+            (
+                (
+                    "the share that is left is asked for, a number between 0 and 1",
+                    "leave out what you did last",
+                ),
+                {
+                    "this is the share that is removed": 1 - right,
+                    "this is in decibels": -10 * math.log10(right),
+                },
             ),
-            "this is the share that is removed": (
-                1 - right,
-                "the share that is left is asked for",
-                "1 minus yours",
+            (
+                (
+                    "try w = 0.99: does your average remember much?",
+                    "the past has the weight w, the new output 1 - w: sum the squares of all weights",
+                ),
+                {"this is the share of the past": w, "the two weights are exchanged": w / (2 - w)},
             ),
-            "this is the share of the past": (
-                w,
-                "what does the weight of the new output do?",
-                "sum the squares of all weights",
-            ),
-            "the two weights are exchanged": (
-                w / (2 - w),
-                "try w = 0.99: does your average remember much?",
-                "the past has the weight w, the new output 1 - w",
-            ),
-            "a plain mean of 1 / (1 - w) outputs leaves 1 - w; this is half of it": (
-                (1 - w) / 2,
-                "near w = 1 that is nearly right. What about w = 0.5?",
-                "sum the geometric series exactly",
-                "1 / (1 - w^2) = 1 / ((1 - w)(1 + w))",
-            ),
-            "the weights of the sum are squared, but not its factor": (
-                1 / (1 + w),
-                "check w = 0: nothing is averaged",
-                "(1-w) is squared, too: (1-w)^2 / (1-w^2)",
-            ),
-            "the factor is squared, but not the powers of w": (
-                (1 - w) ** 2 / (1 + w),
-                "which weight has the output i steps ago?",
-                "its square is (1-w)^2 w^(2i)",
-            ),
-            "one sum too many: its square is in your result": (
-                (1 - w) / (1 + w) ** 2,
-                "check w = 0.5 by adding a few terms",
-                "(1-w)^2 / (1-w^2)",
-            ),
-            "this is in decibels": (
-                -10 * math.log10(right),
-                "the share is asked for, a number between 0 and 1",
-                "leave out the logarithm",
-            ),
-        }
+        )
+        if w == 0:  # where many formulas agree
+            mistakes = {
+                "with weight 0 the average is the newest output itself: all of its noise is left": (
+                    given,
+                    "put w = 0 into the formula of the average",
+                )
+            }
         left_out = 1 - given.sum().item() / right  # w^(2n), where the sum ends after n terms
         terms = math.log(left_out) / (2 * math.log(w)) if w and 0 < left_out < 1 else 0
         if terms > 1.5 and abs(terms - round(terms)) < 0.02:
@@ -372,15 +351,6 @@ def psnr_of_mean(answer, seed):
         "(m + m + 2 rho m) / 4",
         "one - 10 log10((1 + rho) / 2)",
     )
-    power = (
-        "is (1 + rho) / 2 a factor of the squared error, or of the error?",
-        "10 log10, since the error is squared already",
-    )
-    mixed = (
-        "(a + b)^2 = a^2 + 2ab + b^2",
-        "how large is the mean of ab? rho times m",
-        "the mixed term has a factor of 2",
-    )
     for one, rho in (
         (25 + 10 * torch.rand(()).item(), 0.52 + 0.06 * torch.rand(()).item()),
         (27.0, 0.0),
@@ -391,68 +361,55 @@ def psnr_of_mean(answer, seed):
         def decibels(factor, one=one):
             return one + 10 * math.log10(max(factor, 1e-9))
 
-        mistakes = {}
-        if rho < 0:
-            mistakes |= {
-                "the sign of rho is lost": (
-                    decibels(2 / (1 + abs(rho))),
-                    "can two errors be opposite, in part? What is rho then?",
-                    "rho may be negative: put it into your formula as it is",
-                ),
-                "a negative rho counts as zero": (
-                    decibels(2 / (1 + max(rho, 0))),
-                    "errors that are opposite in part cancel even better than independent ones",
-                    "rho may be negative: put it into your formula as it is",
-                ),
-            }
-        mistakes |= {
-            "the errors are treated as independent": (
-                decibels(2),
-                "what if both runs make the same error, rho = 1?",
-                "the variance of a sum has a mixed term",
-                "(1 + 1 + 2 rho) / 4",
-            ),
-            "the mean of two PSNRs is not the PSNR of the mean": (
-                one,
-                "what if the two errors cancel?",
-                *hints[1:],
-            ),
-            "the sign is wrong: averaging cannot hurt here": (
-                decibels((1 + rho) / 2),
-                "the error gets smaller. What does the PSNR do?",
-                "minus 10 log10 of the error's factor",
-            ),
-            "a decibel counts powers": (decibels((2 / (1 + rho)) ** 2), *power),
-            "a root too many": (decibels((2 / (1 + rho)) ** 0.5), *power),
-            "this is the natural logarithm": (
-                one - 10 * math.log((1 + rho) / 2),
-                "decibels count powers of ten",
-                "math.log10, torch.log10",
-            ),
-            "the sum is not divided by two": (
-                decibels(1 / (2 + 2 * rho)),
-                "the mean is half the sum",
-                "half the error is a quarter of its square",
-            ),
-            "half the error is a quarter of its square, not a half": (
-                decibels(1 / (1 + rho)),
-                "square the factor of the mean, too",
-                "(m + m + 2 rho m) / 4",
-            ),
-            "the mixed term is counted once": (decibels(4 / (2 + rho)), *mixed),
-            "one of the two squares is missing": (decibels(4 / (1 + 2 * rho)), *mixed),
-            "the mean square of one error is missing": (decibels(4 / (1 + rho)), *mixed),
-            "this uses 1 - rho": (
-                decibels(2 / (1 - rho)),
-                "equal errors (rho = 1) cannot cancel",
-                "plus, not minus: it is the variance of a SUM",
-            ),
-            "this is only the gain": (
-                decibels(2 / (1 + rho)) - one,
-                "the PSNR of the mean is asked for",
-                "add what one estimate has",
-            ),
+        negative = {
+            "the sign of rho is lost": decibels(2 / (1 + abs(rho))),
+            "a negative rho counts as zero": decibels(2 / (1 + max(rho, 0))),
         }
+        mistakes = with_hints(
+            (
+                (
+                    "can two errors be opposite, in part? Then they cancel even better than independent ones",
+                    "rho may be negative: put it into your formula as it is",
+                ),
+                negative if rho < 0 else {},
+            ),
+            (
+                (
+                    "what if both runs make the same error, rho = 1? And if the two errors cancel?",
+                    "(a + b)^2 = a^2 + 2ab + b^2, and the mean of ab is rho times m",
+                    "(m + m + 2 rho m) / 4",
+                ),
+                {
+                    "the errors are treated as independent": decibels(2),
+                    "the mean of two PSNRs is not the PSNR of the mean": one,
+                    "the mixed term is counted once": decibels(4 / (2 + rho)),
+                    "one of the two squares is missing": decibels(4 / (1 + 2 * rho)),
+                    "the mean square of one error is missing": decibels(4 / (1 + rho)),
+                    "this uses 1 - rho": decibels(2 / (1 - rho)),
+                },
+            ),
+            (
+                ("the mean is half the sum", "half the error is a quarter of its square"),
+                {
+                    "the sum is not divided by two": decibels(1 / (2 + 2 * rho)),
+                    "half the error is a quarter of its square, not a half": decibels(1 / (1 + rho)),
+                },
+            ),
+            (
+                (
+                    "the error gets smaller. What does the PSNR do?",
+                    "minus 10 log10 of the factor of the squared error, added to what one estimate has",
+                ),
+                {
+                    "the sign is wrong: averaging cannot hurt here": decibels((1 + rho) / 2),
+                    "this is only the gain": decibels(2 / (1 + rho)) - one,
+                    "a decibel counts powers": decibels((2 / (1 + rho)) ** 2),
+                    "a root too many": decibels((2 / (1 + rho)) ** 0.5),
+                    "this is the natural logarithm": one - 10 * math.log((1 + rho) / 2),
+                    "the peak is 255 here": decibels(2 / (1 + rho)) + 20 * math.log10(255),
+                },
+            ),
+        )
         right = decibels(2 / (1 + rho))
         match(
             f"{one:.1f} dB, rho {rho:.2f}",
@@ -474,20 +431,78 @@ def stop(answer, seed):
         curve = 0.3 * torch.exp(-iterations / 25) * (1 + 0.3 * torch.rand(300)) + floor
         curve += 1e-4 * (iterations - 250).clamp(min=0)  # the smallest loss is not the last one
         curve[-8:] += 0.05  # a late jump, as Adam makes them: the last iterations explain nothing again
-        losses = curve.tolist()
-        _judge_stop(answer, losses, sigma)
+        _judge_stop(answer, curve.tolist(), sigma, _stop_mistakes)
     # The squares of these sigmas are exact, so "at most" can be told from "below".
     for sigma, count in ((0.25, 90), (0.5, 60)):
         bound, first = sigma**2, int(torch.randint(5, 25, ()))
         rest = [1.0001 * bound, *(bound * (1.2 + torch.rand(count))).tolist()]
-        single = [*rest[:first], bound, *rest[first:]]  # met once, exactly, and early: no search may skip it
-        for losses in (single, rest, [*rest, bound], [bound, *single, bound / 2]):
-            _judge_stop(answer, losses, sigma)
+        # Met once, and early: no search may skip it.
+        below, single = ([*rest[:first], met, *rest[first:]] for met in (0.9 * bound, bound))
+        for losses in (below, single, rest, [*rest, bound], [bound, *single, bound / 2]):
+            _judge_stop(answer, losses, sigma, _strict_mistakes)
 
 
-def _judge_stop(answer, losses, sigma):
+def _first(losses, bound):
+    return next((i for i, loss in enumerate(losses, start=1) if loss <= bound), len(losses))
+
+
+def _strict_mistakes(losses, sigma, right):
+    return {
+        "a loss of exactly sigma squared does not count here": (
+            next((i for i, loss in enumerate(losses, start=1) if loss < sigma**2), len(losses)),
+            "what does `at most` say of two equal numbers?",
+            "loss <= sigma**2",
+        )
+    }
+
+
+def _stop_mistakes(losses, sigma, right):
+    """{what it looks like: (iteration, hint, hint, hint)}, for a curve where these can be told apart."""
     explained = [i for i, loss in enumerate(losses, start=1) if loss <= sigma**2]
-    right = explained[0] if explained else len(losses)
+    return with_hints(
+        (
+            ("the loss is a mean SQUARED error", "what is the mean square of the noise?", "loss <= sigma**2"),
+            {"the misfit is compared with sigma": _first(losses, sigma)},
+        ),
+        (
+            ("the first loss belongs to iteration 1", "enumerate(losses, start=1)"),
+            {
+                "iterations are counted from 0 here": right - 1,
+                "this is the loss of that iteration, not its number": losses[right - 1],
+            },
+        ),
+        (
+            ("does the loss of this iteration meet the condition already?", "return the iteration itself"),
+            {"this is one too many": right + 1},
+        ),
+        (
+            (
+                "a run stops at the first loss that is no larger, and sees no later one",
+                "return inside the loop",
+            ),
+            {
+                "this is the last such iteration": explained[-1],
+                "this is how many such iterations there are": len(explained),
+                "this is the iteration of the smallest loss": losses.index(min(losses)) + 1,
+            },
+        ),
+        (
+            ("is one of the two in gray levels?", "losses and sigma are both in the range [0, 1]"),
+            {"this never stops": len(losses)},
+        ),
+        (("which loss counts as explained?", "loss <= sigma**2, not >="), {"this stops at once": 1}),
+        (
+            ("how large is the mean square of the noise?", "sigma**2, as it is"),
+            {
+                "this waits until the loss is half the noise's": _first(losses, sigma**2 / 2),
+                "this stops where the loss is still twice the noise's": _first(losses, 2 * sigma**2),
+            },
+        ),
+    )
+
+
+def _judge_stop(answer, losses, sigma, mistakes_of):
+    right, explained = _first(losses, sigma**2), min(losses) <= sigma**2
     none_is_small = (
         "in a short run no loss may come down to sigma squared",
         "what does your function return at its end?",
@@ -504,73 +519,17 @@ def _judge_stop(answer, losses, sigma):
         raise Wrong(
             "one number is asked for: an iteration", "return at the first one that meets the condition"
         )
-    if not explained:
-        mistakes = {
-            "no loss is small enough here: then the last iteration is asked for": (given, *none_is_small)
-        }
-    else:
-
-        def first(bound):
-            return next((i for i, loss in enumerate(losses, start=1) if loss <= bound), len(losses))
-
-        square = ("how large is the mean square of the noise?", "sigma**2, as it is")
-        mistakes = {
-            "the misfit is compared with sigma": (
-                first(sigma),
-                "the loss is a mean SQUARED error",
-                "what is the mean square of the noise?",
-                "loss <= sigma**2",
-            ),
-            "iterations are counted from 0 here": (
-                right - 1,
-                "the first loss belongs to iteration 1",
-                "enumerate(losses, start=1)",
-            ),
-            "a loss of exactly sigma squared does not count here": (
-                next((i for i, loss in enumerate(losses, start=1) if loss < sigma**2), len(losses)),
-                "what does `at most` say of two equal numbers?",
-                "loss <= sigma**2",
-            ),
-            "this is one too many": (
-                right + 1,
-                "does the loss of this iteration meet the condition already?",
-                "return the iteration itself",
-            ),
-            "this is the last such iteration": (
-                explained[-1],
-                "the run would be over long before",
-                "stop at the first one: return inside the loop",
-            ),
-            "this is how many such iterations there are": (
-                len(explained),
-                "which one of them is the first?",
-                "return inside the loop",
-            ),
-            "this is the iteration of the smallest loss": (
-                losses.index(min(losses)) + 1,
-                "the smallest loss has taken in the most noise",
-                "when is the data explained, as far as the noise allows?",
-                "loss <= sigma**2",
-            ),
-            "this never stops": (
-                len(losses),
-                "is one of the two in gray levels?",
-                "losses and sigma are both in the range [0, 1]",
-            ),
-            "this stops at once": (1, "which loss counts as explained?", "loss <= sigma**2, not >="),
-            "this waits until the loss is half the noise's": (first(sigma**2 / 2), *square),
-            "this stops where the loss is still twice the noise's": (first(2 * sigma**2), *square),
-            "this is the loss of that iteration, not its number": (
-                losses[right - 1],
-                "how do you count the iterations?",
-                "enumerate(losses, start=1)",
-            ),
-        }
+    if explained:
+        mistakes = mistakes_of(losses, sigma, right)
         mistakes[_about_iteration(given.item(), losses, sigma, right)] = (
             given,
             "go through the losses and return at the first one that is no larger",
             "for i, loss in enumerate(losses, start=1): ...",
         )
+    else:
+        mistakes = {
+            "no loss is small enough here: then the last iteration is asked for": (given, *none_is_small)
+        }
     match(f"sigma {sigma:.2f}", given, torch.tensor(right), mistakes, (), tolerance=1e-9)
 
 
@@ -581,8 +540,10 @@ def _about_iteration(number, losses, sigma, right):
     if not 1 <= number <= len(losses):
         return f"there is no iteration {number:g}: they run from 1 to {len(losses)}"
     loss = losses[int(number) - 1]
+    if loss > sigma**2 and number == len(losses):
+        return f"your function goes on to the end, but iteration {right} is no larger than sigma squared"
     if loss > sigma**2:
-        return f"the loss of iteration {number:g} is {loss / sigma**2:.3f} sigma squared: still above it"
+        return f"the loss of iteration {number:g} is {loss / sigma**2:.4f} sigma squared: still above it"
     return f"iteration {number:g} is not the first: iteration {right} is no larger than sigma squared either"
 
 
@@ -720,6 +681,13 @@ def _judge_scatter(mask, held):
             raise Wrong(
                 "what is held out comes in clumps, or keeps a distance: it depends on its neighbours",
                 "a pixel is judged best with its neighbours around it",
+                *scatter,
+            )
+    for axes in ((0,), (1,), (0, 1)):  # each pair counts twice: twice the variance
+        if (left * left.flip(axes)).sum().abs() > 9 * (left.square() * left.flip(axes).square()).sum().sqrt():
+            raise Wrong(
+                "what is held out is its own mirror image",
+                "the pixels of one half are not drawn, but copied from the other",
                 *scatter,
             )
 

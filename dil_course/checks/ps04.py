@@ -7,6 +7,7 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.checks.inputs import with_hints
 from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
 from dil_course.from_scratch import bp_dip, deep_image_prior
 from dil_course.signals import (
@@ -124,58 +125,56 @@ def truth_loss(answer, seed):
         sigma = 0.05 + 0.1 * torch.rand((), generator=draw).item()
         power, noise = K.abs() ** 2, sigma**2
         right = noise * torch.mean(power / (power + epsilon) ** 2)
-        mistakes = {
-            "this is the least-squares loss": (
-                noise,
-                "which residual is squared: A(x) - y, or what A^+ makes of it?",
-                *filters[1:],
+        mistakes = with_hints(
+            (
+                ("which residual is squared: A(x) - y, or what A^+ makes of it?", *filters[1:]),
+                {"this is the least-squares loss": noise},
             ),
-            "the filter is not squared": (noise * torch.mean(power.sqrt() / (power + epsilon)), *filters),
-            "|K| is squared, its divisor is not": (noise * torch.mean(power / (power + epsilon)), *filters),
-            "this weakens the picture, not the noise: noise meets K once": (
-                noise * torch.mean(power**2 / (power + epsilon) ** 2),
-                "the noise comes in after the blur. How often does it pass K?",
-                *filters[1:],
+            (
+                filters,
+                {
+                    "the filter is not squared": noise * torch.mean(power.sqrt() / (power + epsilon)),
+                    "|K| is squared, its divisor is not": noise * torch.mean(power / (power + epsilon)),
+                    "this is the loss for sigma in place of sigma squared": sigma * right / noise,
+                },
             ),
-            "epsilon does nothing": (
-                noise * torch.mean(1 / power),
-                "which filter is A^+ with epsilon?",
-                *filters[1:],
+            (
+                ("the noise comes in after the blur. How often does it pass K?", *filters[1:]),
+                {
+                    "this weakens the picture, not the noise: noise meets K once": noise
+                    * torch.mean(power**2 / (power + epsilon) ** 2)
+                },
             ),
-            "epsilon is squared": (
-                noise * torch.mean(power / (power + epsilon**2) ** 2),
-                "read the filter again: |K|^2 + epsilon",
+            (
+                ("which filter is A^+ with epsilon? |K|^2 + epsilon stands below", *filters[1:]),
+                {
+                    "epsilon does nothing": noise * torch.mean(1 / power),
+                    "epsilon is squared": noise * torch.mean(power / (power + epsilon**2) ** 2),
+                },
             ),
-            "this is the loss for sigma in place of sigma squared": (
-                sigma * torch.mean(power / (power + epsilon) ** 2),
-                *filters[:2],
+            (
+                (
+                    "each wave has a filter of its own: square it, and take the mean over all waves last",
+                    filters[2],
+                ),
+                {
+                    "this is a sum over all waves, not a mean": right * K.numel(),
+                    "this divides a mean by a mean": noise * power.mean() / (power.mean() + epsilon) ** 2,
+                    "this is the square of a mean": noise * torch.mean(power.sqrt() / (power + epsilon)) ** 2,
+                    "this holds for the weakest wave alone": noise
+                    * torch.max(power / (power + epsilon) ** 2),
+                },
             ),
-            "this is a sum over all waves, not a mean": (
-                right * K.numel(),
-                "how large is the sum of squares of H W pixels of noise?",
-                *filters[1:],
+            (
+                ("what is the strength of a complex number?", "K.abs() ** 2, which is K times its conjugate"),
+                {
+                    "a complex number was squared, not its size": noise
+                    * torch.mean((K / (power + epsilon)) ** 2).real,
+                    "only the real part of K is used": noise
+                    * torch.mean(K.real**2 / (K.real**2 + epsilon) ** 2),
+                },
             ),
-            "this divides a mean by a mean": (
-                noise * power.mean() / (power.mean() + epsilon) ** 2,
-                "each wave has a filter of its own. The mean comes last",
-                *filters[1:],
-            ),
-            "a complex number was squared, not its size": (
-                noise * torch.mean((K / (power + epsilon)) ** 2).real,
-                "what is the strength of a complex number?",
-                "K.abs() ** 2, which is K times its conjugate",
-            ),
-            "only the real part of K is used": (
-                noise * torch.mean(K.real**2 / (K.real**2 + epsilon) ** 2),
-                "K is complex: this kernel is not symmetric",
-                "K.abs() ** 2",
-            ),
-            "this holds for the weakest wave alone": (
-                noise * torch.max(power / (power + epsilon) ** 2),
-                "take the mean over all waves",
-                *filters[1:],
-            ),
-        }
+        )
         match(f"epsilon {epsilon}", call(answer, K, sigma, epsilon), right, mistakes, filters)
 
 
@@ -193,7 +192,7 @@ def waits(answer, seed):
     while True:  # until rounding decides nothing
         ks = (0.12 + 0.8 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
         epsilons = (0.01 + 0.2 * torch.rand(8, generator=draw, dtype=torch.float64)).tolist()
-        cases = [*zip(ks, epsilons, strict=True), (0.98, 0.001), (0.997, 0.02)]  # strong: one wait is 1
+        cases = [*zip(ks, epsilons, strict=True), (0.98, 0.001), (0.997, 0.02), (0.07, 0.05)]  # from 1 to 938
         exact = [math.log(0.01) / math.log(1 - q * q) for k, e in cases for q in (k, k * k / (k * k + e))]
         if min(abs(wait - round(wait)) for wait in exact) > 0.005:
             break
@@ -213,62 +212,55 @@ def waits(answer, seed):
         return 1 - p * p
 
     right = both(ls, bp)
-    mistakes = {
-        "back-projection counts A^+ A once": (
-            both(ls, lambda p: 1 - p),
-            "the loss is a square: its gradient meets the operator twice",
-            *steps[2:],
+    mistakes = with_hints(
+        (
+            steps,
+            {
+                "back-projection counts A^+ A once": both(ls, lambda p: 1 - p),
+                "least squares counts A once": both(lambda k: 1 - k, bp),
+                "both operators are counted once": both(lambda k: 1 - k, lambda p: 1 - p),
+                "the gradient is twice too large: the loss has a factor 1/2": both(
+                    lambda k: 1 - 2 * k * k, lambda p: 1 - 2 * p * p
+                ),
+            },
         ),
-        "least squares counts A once": (
-            both(lambda k: 1 - k, bp),
-            "the gradient is A^T (A x - y): A, then A^T",
-            steps[1],
+        (
+            ("what does A^+ A make of a wave, with epsilon?", steps[2]),
+            {
+                "epsilon is forgotten: back-projection would be done at once": [
+                    [_wait(ls(k)), 1] for k, _ in cases
+                ],
+                "the step is that of least squares in both": [[_wait(ls(k))] * 2 for k, _ in cases],
+            },
         ),
-        "both operators are counted once": (both(lambda k: 1 - k, lambda p: 1 - p), *steps),
-        "the two numbers are exchanged": (
-            [pair[::-1] for pair in right],
-            "first least squares, then back-projection",
+        (
+            ("return (least_squares, back_projection)",),
+            {"the two numbers are exchanged": [pair[::-1] for pair in right]},
         ),
-        "epsilon is forgotten: back-projection would be done at once": (
-            [[_wait(ls(k)), 1] for k, _ in cases],
-            "what does A^+ A make of a wave, with epsilon?",
-            steps[2],
+        (
+            (
+                "the first t with an error of at most 1 % is asked for: the error itself, not its square",
+                "an iteration is made or not: round up, math.ceil, and stop",
+            ),
+            {
+                "the last iteration is missing": [[a - 1, b - 1] for a, b in right],
+                "this is one iteration too many": [[a + 1, b + 1] for a, b in right],
+                "these are no whole numbers": both(ls, bp, lambda f: math.log(0.01) / math.log(f)),
+                "this rounds to the nearest": both(ls, bp, lambda f: round(math.log(0.01) / math.log(f))),
+                "this is 1 % of the squared error": both(
+                    ls, bp, lambda f: math.ceil(math.log(0.1) / math.log(f))
+                ),
+            },
         ),
-        "the last iteration is missing": (
-            [[a - 1, b - 1] for a, b in right],
-            "after so many iterations, is the error at most 1 %?",
-            "round up: math.ceil",
+        (
+            ("(1 - a)^t is e^(-a t) only for small a", "t = log(0.01) / log(1 - a)"),
+            {
+                "an exponential stands for the power": both(
+                    ls, bp, lambda f: math.ceil(math.log(100) / (1 - f))
+                )
+            },
         ),
-        "this is one iteration too many": (
-            [[a + 1, b + 1] for a, b in right],
-            "the first t that is good enough is asked for",
-            "round up, and stop",
-        ),
-        "these are no whole numbers": (
-            both(ls, bp, lambda f: math.log(0.01) / math.log(f)),
-            "an iteration is made or not: the first t with an error of at most 1 %",
-            "math.ceil",
-        ),
-        "this is 1 % of the squared error": (
-            both(ls, bp, lambda f: math.ceil(math.log(0.1) / math.log(f))),
-            "the error itself falls to 1 %, not its square",
-        ),
-        "an exponential stands for the power": (
-            both(ls, bp, lambda f: math.ceil(math.log(100) / (1 - f))),
-            "(1 - a)^t is e^(-a t) only for small a",
-            "t = log(0.01) / log(1 - a)",
-        ),
-        "the gradient is twice too large": (
-            both(lambda k: 1 - 2 * k * k, lambda p: 1 - 2 * p * p),
-            "the loss has a factor 1/2: what is its gradient?",
-            *steps[1:],
-        ),
-        "the step is that of least squares in both": (
-            [[_wait(ls(k)), _wait(ls(k))] for k, _ in cases],
-            "the second loss has another gradient",
-            steps[2],
-        ),
-    }
+    )
     given = []
     for k, epsilon in cases:
         pair = tensor(call(answer, k, epsilon))
@@ -277,7 +269,14 @@ def waits(answer, seed):
                 f"expected two numbers, got {pair.numel()}", "return (least_squares, back_projection)"
             )
         given.append(pair.flatten())
-    match("iterations", torch.stack(given), torch.tensor(right), mistakes, steps, tolerance=1e-6)
+    given, right = torch.stack(given), torch.tensor(right)
+    for one, other, axis, hint in (
+        ("least squares", "back-projection", 0, steps[2]),
+        ("back-projection", "least squares", 1, steps[1]),
+    ):
+        if torch.equal(given[:, axis], right[:, axis].double()):
+            mistakes[f"{one} is right, {other} is not yet"] = (given, steps[0], hint)
+    match("iterations", given, right, mistakes, steps, tolerance=1e-6)
 
 
 @task(points=3)
@@ -302,55 +301,51 @@ def zero_filled(answer, seed):
         mirrored = power * (1 - mask) * (1 - mask.flip((0, 1)))
         mean = lost.mean()
         right = -10 * mean.log10()
-        mistakes = {
-            "opposite waves are counted as lost": (
-                -10 * (power * (1 - mask)).mean().log10(),
-                "the picture is real: a wave and its opposite are conjugate. Measure one, and you know both",
-                *parseval[1:],
+        mistakes = with_hints(
+            (
+                (
+                    "the picture is real: measure a wave or its opposite, and you know both",
+                    *parseval[1:],
+                ),
+                {
+                    "opposite waves are counted as lost": -10 * (power * (1 - mask)).mean().log10(),
+                    "this is the PSNR of A^T y": -10 * (lost + alone / 4).mean().log10(),
+                    "this counts a wave as lost if one of the two is missing": -10
+                    * (power * (1 - mask * opposite)).mean().log10(),
+                },
             ),
-            "this is the PSNR of A^T y": (
-                -10 * (lost + alone / 4).mean().log10(),
-                "A^+ makes whole waves of those whose opposite was not measured",
-                *parseval[1:],
+            (
+                (
+                    "the constant wave stands at (H // 2, W // 2). Which wave is its opposite? Itself",
+                    "turning an array of even side by 180 degrees moves that place by one",
+                    "mask.flip((0, 1)).roll((1, 1), (0, 1))",
+                ),
+                {"the opposite is off by one": -10 * mirrored.mean().log10()},
             ),
-            "the opposite is off by one": (
-                -10 * mirrored.mean().log10(),
-                "the constant wave stands at (H // 2, W // 2). Which wave is its opposite? Itself",
-                "turning an array of even side by 180 degrees moves that place by one",
-                "mask.flip((0, 1)).roll((1, 1), (0, 1))",
+            (
+                ("which part is the error?", *parseval[:2]),
+                {"this counts what was measured, not what was lost": -10 * (power - lost).mean().log10()},
             ),
-            "this counts a wave as lost if one of the two is missing": (
-                -10 * (power * (1 - mask * opposite)).mean().log10(),
-                "one of the two suffices",
-                *parseval[1:],
+            (
+                (
+                    "PSNR takes the mean of squares over all pixels",
+                    "divide by the number of all coefficients",
+                ),
+                {
+                    "this is a sum, not a mean": -10 * lost.sum().log10(),
+                    "the mean is over lost waves only": -10 * (lost.sum() / (lost > 0).sum()).log10(),
+                    "sizes are added where squares should be": -10 * (lost.sqrt().mean() ** 2).log10(),
+                },
             ),
-            "this counts what was measured, not what was lost": (
-                -10 * (power - lost).mean().log10(),
-                "which part is the error?",
-                *parseval[:2],
+            (
+                ("PSNR is -10 log10 of the mean squared error", "pictures lie in [0, 1]: the peak is 1"),
+                {
+                    "a decibel counts powers: 10 log10, not 20": 2 * right,
+                    "this is the mean squared error, not in decibels": mean,
+                    "the peak is 255 here": right + 20 * math.log10(255),
+                },
             ),
-            "this is a sum, not a mean": (
-                -10 * lost.sum().log10(),
-                "PSNR takes the mean of squares over all pixels",
-                "divide by the number of coefficients",
-            ),
-            "the mean is over lost waves only": (
-                -10 * (lost.sum() / (lost > 0).sum()).log10(),
-                "PSNR takes the mean over all pixels",
-                "divide by the number of all coefficients",
-            ),
-            "a decibel counts powers: 10 log10, not 20": (
-                2 * right,
-                "10 log10 of a power, 20 log10 of a size",
-            ),
-            "this is the mean squared error, not in decibels": (mean, "PSNR = -10 log10 of it"),
-            "sizes are added where squares should be": (
-                -10 * (lost.sqrt().mean() ** 2).log10(),
-                "Parseval speaks of squares",
-                "coefficients.abs() ** 2",
-            ),
-            "the peak is 255 here": (right + 20 * math.log10(255), "pictures lie in [0, 1]: the peak is 1"),
-        }
+        )
         match(f"{height}x{width}", call(answer, c, mask), right, mistakes, parseval)
 
 
@@ -416,6 +411,8 @@ def _hidden_scans(draw):
         angles = 180 * (even**power if power > 0 else (1 - (1 - even) ** -power))
         moved_at = int(torch.randint(3, count - 3, (), generator=draw)) if place is None else place % count
         x, angles = _blobs(draw, side), angles.tolist()
+        if place is None:  # a part of the same brightness on another side: the brightest row jumps
+            x = (x + 1.1 * _blobs(draw, side).flip(2, 3)) / 2
         scans.append((_measured(draw, x, angles, moved_at, by), angles))
         right.append(moved_at)
     return scans, right
@@ -428,7 +425,16 @@ def _moved(sinogram, angles, **change):
     rows = torch.arange(p.shape[0], dtype=torch.float64) - change.get("centre", p.shape[0] // 2)
     centres = rows @ p / (1 if change.get("flicker") else p.sum(0))
     columns = torch.stack([torch.cos(theta), torch.sin(theta)][: change.get("terms", 2)], 1)
+    if "powers" in change:
+        columns = torch.stack([theta**power for power in change["powers"]], 1)
     return (centres - columns @ torch.linalg.lstsq(columns, centres[:, None]).solution[:, 0]).abs()
+
+
+def _between_neighbours(sinogram, angles):
+    """The index of the angle whose centre is farthest from the line through its two neighbours."""
+    c, theta = _centres(sinogram), torch.tensor(angles).double()
+    share = (theta[1:-1] - theta[:-2]) / (theta[2:] - theta[:-2])
+    return int((c[1:-1] - (1 - share) * c[:-2] - share * c[2:]).abs().argmax()) + 1
 
 
 def _centres(sinogram):
@@ -480,6 +486,21 @@ def _moved_mistakes(scans, right):
     """{what it looks like: (indices, hint, hint, hint)}."""
     fit = _FIT_OF_CENTRES
     return {
+        "this looks at the brightest row of each column, not at its centre of mass": (
+            [int(_moved(s.where(s == s.amax(2, keepdim=True), 0), a).argmax()) for s, a in scans],
+            "another part of the body can become the brightest one. What do all parts do together?",
+            *fit[1:],
+        ),
+        "a parabola through the centres is no sinusoid": (
+            [int(_moved(*case, powers=(0, 1, 2)).argmax()) for case in scans],
+            "a point turns on a circle. How does its place on the detector depend on the angle?",
+            *fit[1:],
+        ),
+        "this compares each angle with its neighbours": (
+            [_between_neighbours(*case) for case in scans],
+            "the first and the last angle have one neighbour only, and neighbours may lie far apart",
+            *fit[1:],
+        ),
         "this is the angle in degrees": (
             [angles[i] for (_, angles), i in zip(scans, right, strict=True)],
             "the index is asked for: 0, 1, 2, ...",

@@ -6,7 +6,8 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.checks.tasks import Wrong, call, choose, failing, match, task, tensor
+from dil_course.checks.inputs import with_hints
+from dil_course.checks.tasks import Wrong, call, choose, failing, match, parts, task, tensor
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks import conv_decoder, small_skip_network
 from dil_course.signals import add_gaussian, picture
@@ -132,71 +133,54 @@ def expected_error(answer, seed):
             "write down the estimate of one mode: what is signal, what is noise?",
             "it is (1 - left) (x + n), with left = (1 - eta lambda)^t",
         )
-        mistakes = {
-            "the noise is missing: this is the bias alone": (
-                bias.sum(),
-                *both,
-                "add sigma^2 (1 - left)^2 for each mode",
+        later = (1 - eta * eigenvalues) ** (t + 1)
+        without_eta = (1 - eigenvalues) ** t
+        mistakes = with_hints(
+            (
+                (*both, "its error has two parts: (left x)^2, and sigma^2 (1 - left)^2"),
+                {
+                    "the noise is missing: this is the bias alone": bias.sum(),
+                    "the missing signal is not counted: this is the variance alone": variance.sum(),
+                    "the noise is there from the start": (bias + sigma**2).sum(),
+                    "the noise leaves as the signal comes in": (bias + sigma**2 * left**2).sum(),
+                    "this is the distance to y, not to x": (left**2 * (signal**2 + sigma**2)).sum(),
+                    "the two factors are exchanged": (((1 - left) * signal) ** 2 + sigma**2 * left**2).sum(),
+                    "signal and noise are added before they are squared": (
+                        (sigma * (1 - left) - left * signal) ** 2
+                    ).sum(),
+                },
             ),
-            "the missing signal is not counted: this is the variance alone": (
-                variance.sum(),
-                *both,
-                "add (left x)^2 for each mode",
+            (
+                ("the variance of c n is c^2 sigma^2: square the whole bracket", *both),
+                {
+                    "the factors are not squared": (left * signal**2 + sigma**2 * (1 - left)).sum(),
+                    "the noise's factor is not squared": (bias + sigma**2 * (1 - left)).sum(),
+                    "1 - left^2 is not (1 - left)^2": (bias + sigma**2 * (1 - left**2)).sum(),
+                    "sigma is not squared": (bias + sigma * (1 - left) ** 2).sum(),
+                },
             ),
-            "the noise is there from the start": (
-                (bias + sigma**2).sum(),
-                "how much noise is in the estimate after 0 steps?",
-                "noise comes in as the signal does: (1 - left)",
+            (
+                ("what does the task add up?", "a sum over all modes"),
+                {"this is the mean over the modes, not the sum": (bias + variance).mean()},
             ),
-            "the noise leaves as the signal comes in": (
-                (bias + sigma**2 * left**2).sum(),
-                "after very many steps the estimate is y. Which noise is in it then?",
-                "(1 - left), not left",
+            (
+                ("what is the estimate after 0 steps, and after one?", "left = (1 - eta lambda)^t"),
+                {
+                    "one step too many": ((later * signal) ** 2 + (sigma * (1 - later)) ** 2).sum(),
+                    "the step size is missing": (
+                        (without_eta * signal) ** 2 + (sigma * (1 - without_eta)) ** 2
+                    ).sum(),
+                },
             ),
-            "the factors are not squared": (
-                (left * signal**2 + sigma**2 * (1 - left)).sum(),
-                "the error is squared, and so is its factor",
-                *both,
-            ),
-            "the noise's factor is not squared": (
-                (bias + sigma**2 * (1 - left)).sum(),
-                "the variance of c n is c^2 sigma^2",
-                *both,
-            ),
-            "1 - left^2 is not (1 - left)^2": (
-                (bias + sigma**2 * (1 - left**2)).sum(),
-                "square the whole bracket",
-                *both,
-            ),
-            "sigma is not squared": (
-                (bias + sigma * (1 - left) ** 2).sum(),
-                "sigma is a standard deviation",
-                "sigma^2",
-            ),
-            "this is the distance to y, not to x": (
-                (left**2 * (signal**2 + sigma**2)).sum(),
-                "the truth is x, without noise",
-                *both,
-            ),
-            "this is the mean over the modes, not the sum": (
-                (bias + variance).mean(),
-                "what does the task add up?",
-                "a sum over all modes",
-            ),
-            "one step too many": (
-                (
-                    ((1 - eta * eigenvalues) ** (t + 1) * signal) ** 2
-                    + sigma**2 * (1 - (1 - eta * eigenvalues) ** (t + 1)) ** 2
-                ).sum(),
-                "what is the estimate after 0 steps?",
-                "the power is t",
-            ),
-            "the step size is missing": (
-                (((1 - eigenvalues) ** t * signal) ** 2 + sigma**2 * (1 - (1 - eigenvalues) ** t) ** 2).sum(),
-                "where does eta stand in one step of gradient descent?",
-                "1 - eta lambda",
-            ),
-        }
+        )
+        if t == 0:  # where many formulas agree
+            mistakes = {
+                "after 0 steps the estimate is still 0": (
+                    call(answer, t, eta, eigenvalues, signal, sigma),
+                    "which error does f = 0 have, and is there any noise in it?",
+                    "the sum of the squares of the signal",
+                )
+            }
         match(
             f"t = {t}, {modes} modes",
             call(answer, t, eta, eigenvalues, signal, sigma),
@@ -261,7 +245,8 @@ def best_moment(answer, seed):
                 "leave the fraction: it shows where the curve is lowest",
                 q[2],
             )
-        match(f"lambda {eigenvalue:.2f}", given, torch.tensor(right), mistakes, q, tolerance=near / right)
+        if given.numel() != 1 or abs(given.item() - right) > near:  # mistakes are told by all their digits
+            match(f"lambda {eigenvalue:.2f}", given, torch.tensor(right), mistakes, q, tolerance=1e-3)
 
 
 def _modes_to_stop(draw):
@@ -314,6 +299,8 @@ def _widths(share, side, scales, channels):
         "one channel too few": (width - 1, exact(width - 1)),
         "k is right, but that is the room for weights, not their count": (width, share * channels * side**2),
         "the two numbers are exchanged": (weights, width),
+        "the last layer's bias is not counted": largest(lambda k: exact(k) - channels),
+        "each convolution has a bias here": largest(lambda k: exact(k) + (scales + 1) * k),
         "one layer is missing": largest(lambda k: _decoder_weights(k, scales - 1, channels)),
         "batch norm's weights are not counted": largest(lambda k: (scales + 1) * k**2 + channels * (k + 1)),
         "the last layer is not counted": largest(lambda k: (scales + 1) * (k**2 + 2 * k)),
@@ -345,6 +332,8 @@ _WIDTH_HINTS = {
     "batch norm's weights are not counted": (
         "each batch norm has two numbers a channel: a factor and a shift",
     ),
+    "the last layer's bias is not counted": ("one bias for each channel of the picture",),
+    "each convolution has a bias here": ("which convolutions have a bias, by the list in the task?",),
     "the last layer is not counted": (
         "a last convolution makes the picture's channels from the k channels, and it has a bias",
     ),
@@ -380,7 +369,23 @@ def largest_width(answer, seed):
             says: (result, *_WIDTH_HINTS[says], *counting[: 3 - len(_WIDTH_HINTS[says])])
             for says, result in results.items()
         }
-        given = call(answer, share, side, scales, channels)
+        given = torch.stack(
+            [
+                tensor(number).sum()
+                for number in parts(call(answer, share, side, scales, channels), "k, weights")
+            ]
+        )
+        k, weights = given.tolist()
+        if k >= 1 and k == int(k) and weights == int(weights):
+            has = _decoder_weights(int(k), scales, channels)
+            says = f"a decoder of width {k:g} with {scales} scales has {has} weights"
+            mistakes[
+                f"{says}, your function says {weights:g}"
+                if has != weights
+                else f"{says}: too many"
+                if has > share * channels * side**2
+                else f"{says}: a wider one fits, too"
+            ] = (given, *counting)
         match(f"{side} px, {channels} channels", given, right, mistakes, counting, tolerance=1e-6)
 
 

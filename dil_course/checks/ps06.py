@@ -58,7 +58,6 @@ def filter_divergence(answer, seed):
             "the divergence adds up one derivative for each number of the image",
             "how many numbers are there? All channels count",
         )
-        own = ("the derivative by the same pixel alone, of each term of f by itself", *once)
         mistakes = with_hints(
             (
                 count,
@@ -70,7 +69,7 @@ def filter_divergence(answer, seed):
                 },
             ),
             (
-                own,
+                once,
                 {
                     "this adds up all derivatives of each output pixel": numbers
                     * (2 * kernel.sum() - kernel.sum() ** 2),
@@ -114,8 +113,9 @@ def probe_divergence(answer, seed):
         def by_steps(epsilon, y=y, probes=probes):
             return (probes * (f(y + epsilon * probes) - f(y))).sum((1, 2, 3)) / epsilon
 
+        each, order = by_steps(epsilon).sort()
+        probes = probes[order]  # sorted, so that the first one is not the median of all
         steps, average = f(y + epsilon * probes) - f(y), probes.mean(0, keepdim=True)
-        each = by_steps(epsilon)
         change = (
             "how does f(y) answer to a small step along b?",
             "(f(y + epsilon * b) - f(y)) / epsilon",
@@ -125,7 +125,6 @@ def probe_divergence(answer, seed):
             "each probe gives its own number; each is right in the mean",
             "average over the probes: over the first axis",
         )
-        own = ("which pixel's change belongs to which input pixel? b is the label", *change[1:])
         mistakes = with_hints(
             (
                 ("half as long a step should give the same derivative", *change[1:]),
@@ -140,6 +139,8 @@ def probe_divergence(answer, seed):
                 {
                     "f(y) is not taken away": (probes * f(y + epsilon * probes)).sum() / epsilon / count,
                     "this is the exact divergence, without any probe": (slope * torch.cos(angle(y))).sum(),
+                    "the inner product with b is missing": steps.sum() / epsilon / count,
+                    "this is the squared length of the change": steps.square().sum() / epsilon**2 / count,
                 },
             ),
             (
@@ -149,19 +150,7 @@ def probe_divergence(answer, seed):
             (several, {"the probes are added up": each.sum(), "this uses the first probe only": each[0]}),
             (
                 ("the mean of many random signs is nearly zero: no probe at all", *several),
-                {
-                    "the probes are averaged before f sees them": (
-                        average * (f(y + epsilon * average) - f(y))
-                    ).sum()
-                    / epsilon
-                },
-            ),
-            (
-                own,
-                {
-                    "the inner product with b is missing": steps.sum() / epsilon / count,
-                    "this is the squared length of the change": steps.square().sum() / epsilon**2 / count,
-                },
+                {"the probes are averaged before f sees them": by_steps(epsilon, probes=average).sum()},
             ),
             (
                 (
@@ -180,10 +169,13 @@ def probe_divergence(answer, seed):
         match(f"{channels} channels, {count} probes", given, right, mistakes, change, tolerance=2e-3)
 
 
-_UNBIASED = (
-    "the estimate is right on average. Can its value for one noisy image be negative?",
-    "return the value as the formula gives it, whatever its sign",
-)
+def _cut(right):
+    """The mistakes where an unbiased estimate is below zero."""
+    hints = (
+        "the estimate is right on average. Can its value for one noisy image be negative?",
+        "return the value as the formula gives it, whatever its sign",
+    )
+    return with_hints((hints, {"your estimate stops at zero": 0, "the sign is lost": -right}))
 
 
 @task(points=3)
@@ -192,36 +184,30 @@ def residual_risk(answer, seed):
     residual's.
     """
     draw = runtime.generator(seed, "residuals")
-    # The last three: an estimate below zero, a divergence below zero, and the network that returns zero.
-    for channels, strength, least in ((3, 1, 0.2), (1, 1, 0.2), (2, 0.2, 0.8), (1, 1, -0.4), (1, 0, 0)):
+    # (channels, size of the residual, div r / n at least): then an estimate below zero, a divergence below
+    # zero and one above n, and the network that returns zero.
+    cases = (3, 1, 0.2), (1, 1, 0.2), (2, 0.2, 0.8), (1, 1, -0.4), (2, 2, 1.2), (1, 0, 0)
+    for channels, strength, least in cases:
         sigma = 0.3 + 0.2 * torch.rand((), generator=draw).item()
         size = strength * sigma * (0.8 + torch.rand((), generator=draw).item())
         residual = size * torch.randn(1, channels, 8, 9, generator=draw, dtype=torch.float64)
         numbers = residual.numel()
         share = least + (0.15 * torch.rand((), generator=draw).item() if least else 0)
         divergence, misfit, variance = share * numbers, residual.square().mean(), sigma**2
-        right = misfit + variance - 2 * variance * share
-        turn = (
-            "f(y) = y - r(y). What is the divergence of y -> y?",
-            "div f = n - div r, with n numbers in the picture",
-            "put that into SURE, and collect sigma^2",
-        )
-        scale = (
-            "f(y) - y is the residual, up to its sign. All three terms are means over the numbers of the "
-            "picture",
-            "mean of r^2, and div r / n",
-        )
         term = 2 * variance * share
-        constant = ("what is the error of f(y) = y? Its residual is zero", *turn[1:])
-        cross = ("the cross term of a square comes twice", *turn[1:])
+        right = misfit + variance - term
+        turn = ("div f = n - div r, with n numbers in the picture", "put that into SURE, and collect sigma^2")
+        scale = "All three terms are means over the numbers of the picture: mean of r^2, and div r / n"
+        sign = ("r may fall where y rises, or rise faster than y", "take the divergence as it comes")
+        hints = ("f(y) = y - r(y). What is the divergence of y -> y?", *turn)
         mistakes = with_hints(
-            (turn, {"this takes the residual's divergence for that of f": misfit - variance + term}),
+            (hints, {"this takes the residual's divergence for that of f": misfit - variance + term}),
             (
-                ("a residual that follows the noise is good. Should that raise the risk?", *turn[1:]),
+                ("a residual that follows the noise is good. Should that raise the risk?", *turn),
                 {"the divergence term has the wrong sign": misfit + variance + term},
             ),
             (
-                constant,
+                ("what is the error of f(y) = y? Its residual is zero", *turn),
                 {
                     "the constant has the wrong sign": misfit - variance - term,
                     "the constant is missing": misfit - term,
@@ -230,43 +216,43 @@ def residual_risk(answer, seed):
                 },
             ),
             (
-                cross,
+                ("the cross term of a square comes twice", *turn),
                 {
                     "the divergence term lacks the factor 2": misfit + variance - term / 2,
                     "the divergence term of f lacks the factor 2": misfit - term / 2,
                 },
             ),
             (
-                ("the noise's variance is sigma^2", scale[1]),
+                ("the noise's variance is sigma^2", scale),
                 {"sigma is not squared": misfit + sigma - 2 * sigma * share},
             ),
             (
-                scale,
+                ("f(y) - y is the residual, up to its sign", scale),
                 {
-                    "the divergence is not divided by n": misfit + variance - term * numbers,
-                    "the squares are added up, and the rest is a mean": misfit * numbers + variance - term,
+                    "the divergence is not divided by n": right + term - term * numbers,
+                    "the squares are added up, and the rest is a mean": right - misfit + misfit * numbers,
                     "this is n times what is asked for": right * numbers,
-                    "this counts the pixels, and forgets that each has several channels": misfit
-                    + variance
+                    "this counts the pixels, and forgets that each has several channels": right
+                    + term
                     - term * channels,
                 },
             ),
         )
         if right < 0:
-            mistakes = {
-                "your estimate stops at zero": (0, *_UNBIASED),
-                "the sign is lost": (-right, *_UNBIASED),
-            }
+            mistakes = _cut(right)
+        if share > 1:
+            mistakes = with_hints((sign, {"a divergence above n counts as n": right + term - 2 * variance}))
         if share < 0:
-            sign = (
-                "r may fall where y rises. What sign has its divergence then?",
-                "take the divergence as it comes",
+            mistakes = with_hints(
+                (
+                    sign,
+                    {
+                        "a divergence below zero counts as zero": right + term,
+                        "the divergence has lost its sign": right + 2 * term,
+                    },
+                )
             )
-            mistakes = {
-                "a divergence below zero counts as zero": (misfit + variance, *sign),
-                "the divergence has lost its sign": (misfit + variance + 2 * variance * share, *sign),
-            }
-        match(f"{channels} channels", call(answer, residual, divergence, sigma), right, mistakes, turn)
+        match(f"{channels} channels", call(answer, residual, divergence, sigma), right, mistakes, hints)
 
 
 def _risks(c, price, misfit=lambda size, t: size.minimum(t).square(), counted=None, candidates=None):
@@ -285,22 +271,59 @@ def _least(*given, **kinds):
     return candidates[risks.argmin()]
 
 
+_TERMS = (
+    "(f(c) - c)^2 is min(|c|, t)^2, and the divergence is the number of survivors",
+    "sum of min(|c|, t)^2, plus 2 sigma^2 for each |c| > t: least over t = 0 and all t = |c|",
+)
+_MEANS = ("is one term a sum, and the other a mean?", *_TERMS)
+_ALL = ("the least can stand at either end, too: where all is signal, and where all is noise", _TERMS[1])
+_ARGMIN = ("argmin says where. What stands there, and what is asked for?", "candidates[risks.argmin()]")
+
+
 def _thresholds(c, sigma):
-    """What is right, and what the mistakes of task 4 would choose."""
+    """What is right, and the mistakes of task 4: {what it looks like: (what it would choose, hints)}."""
     price, size = 2 * sigma**2, c.abs().flatten()
+    universal = sigma * math.sqrt(2 * math.log(c.numel()))
+    hard = _least(c, price, lambda size, t: size.square() * (size <= t))
     return _least(c, price), {
-        "nothing is denoised: survivors cost nothing here": _least(c, 0.0),
-        "no coefficient survives: each of them costs too much here": size.max(),
-        "this is the threshold for pure noise: it does not look at the coefficients": sigma
-        * math.sqrt(2 * math.log(c.numel())),
-        "a survivor costs half of what it should": _least(c, sigma**2),
-        "sigma is not squared": _least(c, 2 * sigma),
-        "this is the distance of a hard threshold": _least(
-            c, price, lambda size, t: size.square() * (size <= t)
+        "nothing is denoised: survivors cost nothing here": (
+            _least(c, 0.0),
+            "the distance to c is least if nothing happens. What does the divergence add?",
+            *_TERMS,
         ),
-        "the distance is not squared": _least(c, price, torch.minimum),
-        "negative survivors are forgotten": _least(c, price, counted=c),
-        "negative coefficients are not tried as thresholds": _least(c, price, candidates=c[c > 0]),
+        "survivors cost next to nothing here": (_least(c, price / c.numel()), *_MEANS),
+        "no coefficient survives: each of them costs too much here": (size.max(), *_MEANS),
+        "this is the threshold for pure noise: it does not look at the coefficients": (
+            universal,
+            "sigma sqrt(2 log n) is what the largest of n noises reaches. SURE can do better",
+            *_TERMS,
+        ),
+        "a survivor costs half of what it should": (
+            _least(c, sigma**2),
+            "the cross term of a square comes twice",
+            _TERMS[1],
+        ),
+        "sigma is not squared": (_least(c, 2 * sigma), "the noise's variance is sigma^2", _TERMS[1]),
+        "this is the distance of a hard threshold": (
+            hard,
+            "a soft threshold moves the survivors, too. By how much?",
+            *_TERMS,
+        ),
+        "the distance is not squared": (
+            _least(c, price, torch.minimum),
+            "SURE adds up squared distances",
+            *_TERMS,
+        ),
+        "negative survivors are forgotten": (
+            _least(c, price, counted=c),
+            "-5 survives a threshold of 1",
+            "count abs(c) > t",
+        ),
+        "negative coefficients are not tried as thresholds": (
+            _least(c, price, candidates=c[c > 0]),
+            "a coefficient of -2 is killed by t = 2",
+            "try all abs(c)",
+        ),
     }
 
 
@@ -314,71 +337,27 @@ def _sparse(shape, draw):
         signal *= torch.rand(shape, generator=draw) < 0.3
         c = signal + sigma * torch.randn(shape, generator=draw, dtype=torch.float64)
         right, wrong = _thresholds(c, sigma)
-        values = torch.tensor([right, *wrong.values()], dtype=torch.float64).sort().values
+        values = torch.tensor([right, *(value for value, *_ in wrong.values())], dtype=torch.float64)
         first, second = _risks(c, 2 * sigma**2)[1].sort().values[:2]
-        if values.diff().min() > 0.01 * right and second > first * (1 + 1e-5):
+        if values.sort().values.diff().min() > 0.01 * right and second > first * (1 + 1e-5):
             return c, sigma
 
 
 def _at_the_ends(draw):
-    """Coefficients whose best threshold is 0, the smallest of them, and the largest, in this order."""
-    for shape, smallest, largest in (((2, 3, 4, 5), 3, 9), ((1, 1, 12, 10), 3, 9), ((40,), 0.2, 0.9)):
+    """Coefficients whose best threshold is 0, the smallest of them, and twice the largest, in this order.
+    The last one is above sigma sqrt(2 log n).
+    """
+    for shape, smallest, largest in (
+        ((2, 3, 4, 5), 3, 9),
+        ((1, 1, 12, 10), 3, 9),
+        ((40,), 0.2, 0.9),
+        ((1, 2), 1.2, 1.35),
+    ):
         sigma = 0.3 + 0.2 * torch.rand((), generator=draw).item()
         size = smallest + (largest - smallest) * torch.rand(shape, generator=draw, dtype=torch.float64)
-        if len(shape) > 1 and shape[0] == 1:
+        if shape == (1, 1, 12, 10):
             size[..., 3, 4] = 0.05
         yield sigma * size * (1 - 2 * (torch.rand(shape, generator=draw) < 0.5)), sigma
-
-
-_TERMS = (
-    "what does the threshold change in a coefficient that it kills? And in a survivor?",
-    "(f(c) - c)^2 is min(|c|, t)^2, and the divergence is the number of survivors",
-    "sum of min(|c|, t)^2, plus 2 sigma^2 for each |c| > t: least over t = 0 and all t = |c|",
-)
-_THRESHOLD_HINTS = {
-    "nothing is denoised: survivors cost nothing here": (
-        "the distance to the noisy coefficients is least if nothing happens. What does the divergence add?",
-        *_TERMS[1:],
-    ),
-    "no coefficient survives: each of them costs too much here": (
-        "is one term a sum, and the other a mean?",
-        *_TERMS[1:],
-    ),
-    "this is the threshold for pure noise: it does not look at the coefficients": (
-        "sigma sqrt(2 log n) is what the largest of n noises reaches. SURE can do better",
-        *_TERMS[1:],
-    ),
-    "a survivor costs half of what it should": ("the cross term of a square comes twice", _TERMS[2]),
-    "sigma is not squared": ("the noise's variance is sigma^2", _TERMS[2]),
-    "this is the distance of a hard threshold": (
-        "a soft threshold moves the survivors, too. By how much?",
-        *_TERMS[1:],
-    ),
-    "the distance is not squared": ("SURE adds up squared distances", *_TERMS[1:]),
-    "negative survivors are forgotten": ("-5 survives a threshold of 1", "count abs(c) > t"),
-    "negative coefficients are not tried as thresholds": (
-        "a coefficient of -2 is killed by t = 2",
-        "try all abs(c)",
-    ),
-    "t = 0 was not tried": ("where all coefficients are large, is it best to change any?", _TERMS[2]),
-    "the largest |c| was not tried": ("where all is noise, should anything survive?", _TERMS[2]),
-    "a coefficient of size t counts as a survivor here": (
-        "which coefficients become 0, by the statement? Those of size t or less",
-        "count abs(c) > t, without equality",
-    ),
-    "this is the risk at the best threshold, not the threshold": (
-        "which t has this risk?",
-        "candidates[risks.argmin()]",
-    ),
-    "this is a place in a list, not a threshold": (
-        "argmin says where. What stands there?",
-        "candidates[risks.argmin()]",
-    ),
-    "this is near the best threshold, and not exactly it": (
-        "between two neighbouring |c|, does SURE rise or fall with t? So which t can be the best?",
-        "no grid is needed: try t = 0 and t = |c| for each coefficient",
-    ),
-}
 
 
 @task(points=3)
@@ -388,23 +367,36 @@ def sure_threshold(answer, seed):
     """
     draw = runtime.generator(seed, "coefficients")
     for c, sigma in (*(_sparse(shape, draw) for shape in ((9, 11), (12, 13))), *_at_the_ends(draw)):
-        right, values = _thresholds(c, sigma)
-        size, risks = c.abs().flatten().sort().values, _risks(c, 2 * sigma**2)[1]
+        right, mistakes = _thresholds(c, sigma)
+        candidates, risks = _risks(c, 2 * sigma**2)
+        size, next_best = c.abs().flatten(), candidates[risks.where(candidates != right, math.inf).argmin()]
         given = tensor(call(answer, c, sigma))
         if right == 0:
-            values = {"t = 0 was not tried": size[0]}
-        elif right == size[-1]:
-            values = {"the largest |c| was not tried": size[-2]}
-        elif right == size[0]:
-            values = {"a coefficient of size t counts as a survivor here": 0}
-        values["this is the risk at the best threshold, not the threshold"] = (
-            risks.min() - c.numel() * sigma**2
+            mistakes = with_hints((_ALL, {"t = 0 was not tried": next_best}))
+        elif right == size.max():
+            mistakes = with_hints((_ALL, {"the largest |c| was not tried": next_best}))
+        elif right == size.min():
+            equal = "which coefficients become 0, by the statement? Those of size t or less"
+            mistakes = {"a coefficient of size t counts as a survivor here": (0, equal)}
+        mistakes |= with_hints(
+            (
+                _ARGMIN,
+                {
+                    "this is the risk at the best threshold, not the threshold": risks.min()
+                    - c.numel() * sigma**2,
+                    "this is a place in a list, not a threshold": (size < right).sum(),
+                },
+            ),
+            (("which t kills a coefficient of -2?", "try all abs(c)"), {"a threshold below zero": -right}),
         )
-        values["this is a place in a list, not a threshold"] = (size < right).sum()
         if given.numel() == 1 and close(given.reshape(()), right, 0.02):
-            values["this is near the best threshold, and not exactly it"] = given.reshape(())
-        mistakes = {says: (value, *_THRESHOLD_HINTS[says]) for says, value in values.items()}
-        match(f"{c.numel()} coefficients", given, right, mistakes, _TERMS, tolerance=1e-6)
+            mistakes["this is near the best threshold, and not exactly it"] = (
+                given.reshape(()),
+                "between two neighbouring |c|, does SURE rise or fall with t? So which t can be the best?",
+                "no grid is needed: try t = 0 and t = |c| for each coefficient",
+            )
+        hints = ("what does the threshold change in a coefficient that it kills? In a survivor?", *_TERMS)
+        match(f"{c.numel()} coefficients", given, right, mistakes, hints, tolerance=1e-6)
 
 
 @task(points=3)
@@ -465,25 +457,20 @@ def photon_risk(answer, seed):
                     "the photons' variance is missing": risk(torch.full_like(y, sigma**2)),
                     "the electronics' variance is missing": risk(y / peak),
                     "the electronics' sigma is not squared": risk(y / peak + sigma),
-                },
-            ),
-            (
-                ("more photons, less noise; and y is a count that was divided by peak already", *noise[1:]),
-                {
                     "the photons' variance is not divided by peak": risk(y + sigma**2),
                     "the photons' variance is multiplied by peak": risk(y * peak + sigma**2),
                     "the photons' variance is divided by peak twice": risk(y / peak**2 + sigma**2),
+                    "one variance is used for all pixels": risk(v[at].mean()),
+                    "the standard deviation is taken for the variance": risk(v.abs().sqrt()),
                 },
-            ),
-            (
-                ("a bright pixel counts more photons than a dark one, and is noisier", *noise[1:]),
-                {"one variance is used for all pixels": risk(v[at].mean())},
             ),
             (
                 ("which number has the mean x, whatever f does? And still, if it is cut off?", *noise[1:]),
                 {
                     "the variance is taken from f(y), not from y": risk(output / peak + sigma**2),
                     "a negative y counts as zero in its variance": risk(y.clamp(min=0) / peak + sigma**2),
+                    "a negative variance counts as zero": risk(v.clamp(min=0)),
+                    "a negative variance has lost its sign": risk(v.abs()),
                 },
             ),
             (
@@ -497,10 +484,7 @@ def photon_risk(answer, seed):
             ),
         )
         if risk(v) < 0:
-            mistakes = {
-                "your estimate stops at zero": (0, *_UNBIASED),
-                "the sign is lost": (-risk(v), *_UNBIASED),
-            }
+            mistakes = _cut(risk(v))
         match(
             f"{channels} channels, peak {peak:g}",
             call(answer, output, y, slopes, seen, peak, sigma),
@@ -555,13 +539,7 @@ def _run(fault, iterations=160):
     return kept | {"truth": x, "y": y, "sigma": sigma, "f": final, "estimate": final(y)}
 
 
-@failing(
-    _run,
-    A="input without y",
-    B="sigma too large",
-    C="epsilon too small",
-    D="wrong sign",
-)
+@failing(_run, A="input without y", B="sigma too large", C="epsilon too small", D="wrong sign")
 def failing_run(letter):
     """One of the runs of task 6: a small network is fitted to a noisy gray photograph by SURE, and something
     is wrong with it.

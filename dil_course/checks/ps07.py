@@ -50,7 +50,7 @@ def hidden_loss(answer, seed):
         at_hidden, elsewhere = difference * hidden, difference * ~hidden
         right = at_hidden.square().sum() / (channels * pixels)
         where = (
-            "which pixels did the network not see?",
+            "which numbers did the network not see? Those of all channels at the hidden pixels",
             "multiply the squares by `hidden`, or pick them with it",
             "(squares * hidden).sum() / how many numbers that are",
         )
@@ -66,6 +66,7 @@ def hidden_loss(answer, seed):
                     "this judges all pixels": difference.square().mean(),
                     "this judges the pixels that were shown": elsewhere.square().sum()
                     / (channels * (~hidden).sum()),
+                    "this judges the first channel only": at_hidden[:, :1].square().sum() / pixels,
                 },
             ),
             (
@@ -88,10 +89,6 @@ def hidden_loss(answer, seed):
             (
                 ("can an estimate be wrong everywhere, and right on average?", "first square, then mean"),
                 {"this is the square of the mean difference": mean**2},
-            ),
-            (
-                ("a colour pixel has three numbers", "hidden.expand_as(y) has all channels"),
-                {"this judges the first channel only": at_hidden[:, :1].square().sum() / pixels},
             ),
         )
         output = estimate.clone().requires_grad_()
@@ -315,10 +312,9 @@ def _look(came, hidden, radius):
     )
     if missing and (met == 0).any(1).all():
         raise Wrong("strangers come from the same row or column only", *whole)
-    if missing and all(max(map(abs, offset)) == radius for offset in missing):
-        raise Wrong(f"not all of the window's rim can come: no stranger has the offset {missing[-1]}", *whole)
     if missing:
-        raise Wrong(f"not all of the window can come: no stranger has the offset {missing[-1]}", *whole)
+        of = "window's rim" if all(max(map(abs, offset)) == radius for offset in missing) else "window"
+        raise Wrong(f"not all of the {of} can come: no stranger has the offset {missing[-1]}", *whole)
 
 
 @task(points=3)
@@ -330,109 +326,99 @@ def self_influence(answer, seed):
     height, width = 5, 6
     for step in (0.5, -0.3):
         mix = torch.randn(height * width, height * width, generator=draw, dtype=torch.float64) / 6
+        mix.diagonal().abs_()[1::2] *= -1  # influences of either sign
         y = torch.rand(1, 1, height, width, generator=draw, dtype=torch.float64)
 
         def f(z, mix=mix):
             return torch.tanh(z.reshape(-1, height * width) @ mix.to(z).T - 0.2).view(z.shape)
 
         places = [(0, 0), (2, 3), (4, 1), (1, 5)]
-        results = _influences(f, y, places, step)
-        right = results.pop("right")
-        mistakes = {says: (result, *_INFLUENCE_HINTS[says]) for says, result in results.items()}
+        right, mistakes = _influences(f, y, places, step)
         hints = (
             "change one number of a copy of y, and call f again",
             "(f(changed) - f(y)) / step, and of that the same pixel",
             "begin anew with y.clone() for each place",
         )
-        given = call(answer, f, y, list(places), step)
-        match(f"step {step}", given, right, mistakes, hints)
+        match(f"step {step}", call(answer, f, y, list(places), step), right, mistakes, hints)
 
 
 def _influences(f, y, places, step):
-    """{"right": what is asked for, what it looks like: what comes of that mistake}."""
-    before, found, piled = f(y), {}, y.clone()
+    """What is right in task 3, and the table of mistakes."""
+    number = torch.arange(len(places))
+    rows, columns = torch.tensor(places).T
+    ones = torch.zeros(len(places), *y.shape[1:], dtype=y.dtype)
+    ones[number, 0, rows, columns] = 1
 
-    def note(says, value):
-        found.setdefault(says, []).append(value)
+    def grown(changed, before=None, size=step):
+        """The growth (N,H,W) of the whole picture from `before` to the f of each changed one, per step."""
+        return (f(changed) - (f(y) if before is None else before))[:, 0] / size
 
-    for row, column in places:
-        changed, lone, set_to = y.clone(), torch.zeros_like(y), y.clone()
-        changed[..., row, column] += step
-        piled[..., row, column] += step
-        lone[..., row, column] = step
-        set_to[..., row, column] = step
-        growth = (f(changed) - before)[0, 0]
-        own = growth[row, column] / step
-        note("right", own)
-        note("the growth is not divided by the step", own * step)
-        note("the sign is lost", own.abs())
-        note("all pixels of y are changed at once", (f(y + step) - before)[0, 0, row, column] / step)
-        note("this adds up the growth of all pixels", growth.sum() / step)
-        note("this is the mean growth of all pixels", growth.mean() / step)
-        note("this is the largest growth of any pixel", growth.abs().max() / abs(step))
-        note("f(y) is not taken off", f(changed)[0, 0, row, column] / step)
-        note("y is taken off, not f(y)", (f(changed) - y)[0, 0, row, column] / step)
-        note("the step goes to both sides", (f(changed) - f(2 * y - changed))[0, 0, row, column] / (2 * step))
-        note(
-            "the raised pixel is clamped to [0, 1]",
-            (f(changed.clamp(0, 1)) - before)[0, 0, row, column] / step,
-        )
-        note("y is forgotten: f is asked about a picture with one pixel", f(lone)[0, 0, row, column] / step)
-        note("the pixel is set to the step, not raised by it", (f(set_to) - before)[0, 0, row, column] / step)
-        note(
-            "the pixels that were changed before stay changed", (f(piled) - before)[0, 0, row, column] / step
-        )
-        slope = torch.autograd.functional.jacobian(
-            lambda z, row=row, column=column: f(z)[0, 0, row, column], y
-        )[0, 0, row, column]
-        note("this is the derivative, so a step without a size", slope)
-    return {says: torch.stack(values) for says, values in found.items()}
+    def at(pictures):
+        return pictures[number, rows, columns]
 
-
-_only = "only the same pixel of f(y) counts: [..., row, column]"
-_INFLUENCE_HINTS = {
-    "the growth is not divided by the step": (
-        "a step twice as large should not give twice the influence",
-        "divide by `step`",
-    ),
-    "the sign is lost": (
-        "a pixel can fall where its input grows",
-        "leave abs out. A step may be negative, too: divide by it with its sign",
-    ),
-    "all pixels of y are changed at once": (
-        "then the neighbours' influence is in it",
-        "change y[..., row, column] alone",
-    ),
-    "this adds up the growth of all pixels": ("this is what the pixel does to the whole picture", _only),
-    "this is the mean growth of all pixels": ("this is what the pixel does to the whole picture", _only),
-    "this is the largest growth of any pixel": (
-        "a pixel that moves its neighbours, but not itself, does no harm here",
-        _only,
-    ),
-    "f(y) is not taken off": ("growth is after, minus before", "(f(changed) - f(y)) / step"),
-    "y is taken off, not f(y)": ("by how much does the output grow?", "(f(changed) - f(y)) / step"),
-    "the step goes to both sides": (
-        "how many steps are there between the two pictures of the formula?",
-        "(f(changed) - f(y)) / step: y itself is the other picture",
-    ),
-    "the raised pixel is clamped to [0, 1]": (
-        "then some pixels make a smaller step than they are divided by",
-        "y + t e_i as it is: f takes values beyond 1",
-    ),
-    "y is forgotten: f is asked about a picture with one pixel": (
-        "f may do other things to other pictures",
-        "begin with y.clone(), not with zeros",
-    ),
-    "the pixel is set to the step, not raised by it": ("the pixel had a value before", "+= step"),
-    "the pixels that were changed before stay changed": (
-        "does each place begin with y as it was?",
-        "make a new y.clone() inside of the loop",
-    ),
-    "this is the derivative, so a step without a size": (
-        "f bends: a step has another slope than a point",
-        "call f twice, with and without the step",
-    ),
-}
+    raised = y + step * ones
+    whole, slope = grown(raised), torch.autograd.functional.jacobian(f, y)[0, 0][..., 0, 0, :, :]
+    right = at(whole)
+    only = "only the same pixel of f(y) counts: [..., row, column]"
+    formula, sign = "(f(changed) - f(y)) / step", "A step may be negative, too: divide by it with its sign"
+    return right, with_hints(
+        (
+            ("a step twice as large should not give twice the influence", "divide by `step`"),
+            {"the growth is not divided by the step": right * step},
+        ),
+        (
+            ("a pixel can fall where its input grows", f"leave abs out. {sign}"),
+            {"the sign is lost": right.abs(), "the step has lost its sign": right * step / abs(step)},
+        ),
+        (
+            ("then other pixels' influence is in it", "a new y.clone() for each place, and one pixel of it"),
+            {
+                "the pixels that were changed before stay changed": at(grown(y + step * ones.cumsum(0))),
+                "all pixels of y are changed at once": at(grown(y + step).expand_as(whole)),
+                "all pixels of `places` are changed at once": at(
+                    grown(y + step * ones.sum(0, keepdim=True)).expand_as(whole)
+                ),
+            },
+        ),
+        (
+            ("a pixel that moves its neighbours, but not itself, does no harm here", only),
+            {
+                "this adds up the growth of all pixels": whole.sum((1, 2)),
+                "this is the mean growth of all pixels": whole.mean((1, 2)),
+                "this is the largest growth of any pixel": whole.abs().amax((1, 2)),
+            },
+        ),
+        (
+            ("by how much does the output grow? Growth is after, minus before", formula),
+            {
+                "f(y) is not taken off": at(grown(raised, before=0)),
+                "y is taken off, not f(y)": at(grown(raised, before=y)),
+            },
+        ),
+        (
+            ("how many steps are there between the two pictures of the formula?", formula),
+            {
+                "the step goes to both sides": (right + at(grown(y - step * ones, size=-step))) / 2,
+                "the step goes to the other side": at(grown(y - step * ones, size=-step)),
+            },
+        ),
+        (
+            ("then some pixels make a smaller step than they are divided by", "f takes values beyond 1"),
+            {"the raised pixel is clamped to [0, 1]": at(grown(raised.clamp(0, 1)))},
+        ),
+        (
+            ("the pixel had a value before, and so had all others", "changed = y.clone(), and += step"),
+            {
+                "y is forgotten: f is asked about a picture with one pixel": at(grown(step * ones, before=0)),
+                "the pixel is set to the step, not raised by it": at(grown(y + (step - y) * ones)),
+                "the pixel is raised by a share of itself": at(grown(y + step * y * ones)),
+            },
+        ),
+        (
+            ("f bends: a step has another slope than a point", "call f twice, with and without the step"),
+            {"this is the derivative, so a step without a size": slope[rows, columns, rows, columns]},
+        ),
+    )
 
 
 @task(points=3)
@@ -452,95 +438,111 @@ def loss_and_risk(answer, seed):
         mixed = mixed if signed else mixed.abs()
         mixed = mixed / mixed.norm(dim=1, keepdim=True)
         alike, with_target = (mixed @ mixed.T)[:-1, :-1], (mixed @ mixed.T)[-1, :-1]
-        bias, lone = (weights * delta).sum(), weights.square().sum()
-        kept, common = weights @ alike @ weights, weights @ with_target
-        risk = bias**2 + sigma**2 * kept
-        loss = risk + sigma**2 - 2 * sigma**2 * common
+        if signed and weights @ with_target > 0:  # the estimate fears the target's noise
+            with_target = -with_target
+        bias, common = weights @ delta, weights @ with_target
 
-        def both(loss, risk):
-            return torch.stack([torch.as_tensor(loss), torch.as_tensor(risk)])
+        def both(
+            fixed=bias**2,
+            kept=weights @ alike @ weights,
+            common=common,
+            own=1.0,
+            variance=sigma**2,
+            added=0.0,
+        ):
+            """Loss and risk (2,), with one place to change for each mistake."""
+            risk = fixed + variance * kept
+            return torch.stack([risk + variance * (own - 2 * common) + added, risk])
 
-        open_ = (
-            "write the difference as a fixed part plus noise, then take the mean of its square",
+        variance = sigma**2
+        loss, risk = right = both()
+        size, positive, diagonal = weights.abs(), alike.clamp(min=0), weights.square().sum()
+        products = (
             "(a - m)^2 = a^2 - 2 a m + m^2, and each product of two noises has the mean correlation times "
-            "sigma^2",
+            "sigma^2"
         )
         formula = "loss = risk + sigma^2 - 2 sigma^2 sum w rho"
         pairs = "risk = (sum w delta)^2 + sigma^2 times the sum over all i and j of w_i w_j alike_ij"
-        together = ("what does `with_target` say? Copy the target's noise: does the loss rise or fall?",)
-        together += (open_[1], formula)
-        lone_noise, opposite = sigma**2 * (kept - lone), (weights * delta**2).sum()
         mistakes = with_hints(
             (
-                together,
+                (
+                    "what does `with_target` say? Copy the target's noise: does the loss rise or fall?",
+                    products,
+                    formula,
+                ),
                 {
-                    "the target's noise is taken for independent of the estimate's": both(
-                        risk + sigma**2, risk
-                    ),
-                    "the sign of what the noises have in common is wrong": both(
-                        risk + sigma**2 + 2 * sigma**2 * common, risk
-                    ),
-                    "a 2 is missing before what the noises have in common": both(
-                        risk + sigma**2 - sigma**2 * common, risk
-                    ),
-                    "what the noises have in common lacks sigma^2": both(risk + sigma**2 - 2 * common, risk),
+                    "the target's noise is taken for independent of the estimate's": both(common=0),
+                    "the sign of what the noises have in common is wrong": both(common=-common),
+                    "a 2 is missing before what the noises have in common": both(common=common / 2),
+                    "what the noises have in common lacks sigma^2": both(common=common / variance),
                 },
             ),
             (
-                ("the target is noisy, too. What does a perfect estimate lose?", open_[1], formula),
+                ("the target is noisy, too. What does a perfect estimate lose?", products, formula),
                 {
-                    "the target's own noise is missing": both(risk - 2 * sigma**2 * common, risk),
-                    "the risk of the loss is added twice": both(loss + risk, risk),
+                    "the target's own noise is missing": both(own=0),
+                    "the risk of the loss is added twice": both(added=risk),
+                },
+            ),
+            (
+                ("the risk is the distance to the truth, the loss that to the target", "return loss, risk"),
+                {
+                    "the loss is given as the risk, too": loss.expand(2),
+                    "the risk is given as the loss, too": risk.expand(2),
+                    "loss and risk are exchanged": right.flip(0),
                 },
             ),
             (
                 (
-                    "the risk is the distance to the truth, the loss that to the noisy target",
-                    "return loss, risk",
+                    "noises that are alike do not cancel. What does `alike` say? i and j are a pair twice",
+                    pairs,
                 ),
                 {
-                    "the loss is given as the risk, too": both(loss, loss),
-                    "the risk is given as the loss, too": both(risk, risk),
-                    "loss and risk are exchanged": both(risk, loss),
-                },
-            ),
-            (
-                ("noises that are alike do not cancel. What does `alike` say?", pairs),
-                {
-                    "the noises of the numbers are taken for independent of each other": both(
-                        loss - lone_noise, risk - lone_noise
-                    )
+                    "the noises of the numbers are taken for independent of each other": both(kept=diagonal),
+                    "each pair of numbers counts once": both(kept=weights @ alike.triu() @ weights),
+                    "the second weight of each pair is missing": both(kept=(weights @ alike).sum()),
                 },
             ),
             (
                 ("neighbours are not quite the same. What do their differences do to the mean?", pairs),
                 {
-                    "the fixed part is missing": both(loss - bias**2, risk - bias**2),
-                    "the fixed part is not squared": both(loss - bias**2 + bias, risk - bias**2 + bias),
-                    "differences of opposite sign cannot cancel here": both(
-                        loss - bias**2 + opposite, risk - bias**2 + opposite
-                    ),
+                    "the fixed part is missing": both(0),
+                    "the fixed part is not squared": both(bias),
+                    "differences of opposite sign cannot cancel here": both(weights @ delta**2),
+                    "the differences are not weighted": both(delta.sum() ** 2),
                 },
+            ),
+            (
+                ("noises have sigma as their standard deviation: what is their variance?", formula, pairs),
+                {"sigma is not squared": both(variance=sigma)},
             ),
         )
         if signed:
-            size, common = weights.abs(), weights @ with_target.clamp(min=0)
-            absolute = (size @ delta) ** 2 + sigma**2 * size @ alike @ size
-            positive = bias**2 + sigma**2 * weights @ alike.clamp(min=0) @ weights
-            mistakes |= {
-                "negative weights count as positive": (
-                    both(absolute + sigma**2 - 2 * sigma**2 * size @ with_target, absolute),
-                    "a weight may be negative: what does it do to a neighbour's noise?",
-                    pairs,
-                ),
-                "negative correlations count as zero": (
-                    both(positive + sigma**2 - 2 * sigma**2 * common, positive),
-                    "noises of opposite sign cancel: what does that do to the risk?",
-                    pairs,
-                ),
-            }
-        given = call(answer, delta, weights, alike, with_target, sigma)
-        match(f"{count} numbers, sigma {sigma:.2f}", given, both(loss, risk), mistakes, (*open_, formula))
+            mistakes |= with_hints(
+                (
+                    (
+                        "noises of opposite sign cancel, and so do weights: what does that do to the risk?",
+                        pairs,
+                    ),
+                    {
+                        "negative weights count as positive": both(
+                            (size @ delta) ** 2, size @ alike @ size, size @ with_target
+                        ),
+                        "negative correlations count as zero": both(
+                            kept=weights @ positive @ weights, common=weights @ with_target.clamp(min=0)
+                        ),
+                    },
+                )
+            )
+        given, hints = (
+            call(answer, delta, weights, alike, with_target, sigma),
+            (
+                "write the difference as a fixed part plus noise, then take the mean of its square",
+                products,
+                formula,
+            ),
+        )
+        match(f"{count} numbers, sigma {sigma:.2f}", given, right, mistakes, hints)
 
 
 @task(points=2)
@@ -557,6 +559,11 @@ def recorrupted(answer, seed):
             sigma**2 + told**2 / alpha**2,
             sigma**2 - told**2,
         )
+
+        def three(source=source, target=target, common=common):
+            return torch.tensor([source, target, common], dtype=torch.float64)
+
+        correlation = common / (source * target) ** 0.5
         parts = (
             "n and z are independent: multiply out, and keep n n and z z",
             "alpha times -1 / alpha is -1, so the covariance is sigma^2 - told^2",
@@ -569,76 +576,64 @@ def recorrupted(answer, seed):
             (
                 ("z enters the two images with opposite signs, and both hold n", *parts),
                 {
-                    "the covariance has the wrong sign here": (source, target, -common),
-                    "the two parts of the covariance add up here": (source, target, sigma**2 + told**2),
-                    "the covariance lacks the noise of y itself": (source, target, -(told**2)),
-                    "the covariance lacks z": (source, target, sigma**2),
+                    "the covariance has the wrong sign here": three(common=-common),
+                    "the two parts of the covariance add up here": three(common=sigma**2 + told**2),
+                    "the covariance lacks the noise of y itself": three(common=-(told**2)),
+                    "the covariance lacks z": three(common=sigma**2),
+                    "alpha stays in the covariance": three(common=sigma**2 - (alpha * told) ** 2),
+                    "alpha stays below the covariance": three(common=sigma**2 - told**2 / alpha),
                 },
             ),
             (
-                ("it is zero if the method is told the truth", *parts),
-                {"the covariance is zero here, although a wrong sigma is told": (source, target, 0.0)},
-            ),
-            (
-                ("by what is z multiplied in the one image, and by what in the other?", *parts),
-                {"alpha stays in the covariance": (source, target, sigma**2 - (alpha * told) ** 2)},
-            ),
-            (
-                ("do not divide by the standard deviations", *parts),
+                (
+                    "it is zero if the method is told the truth: the mean of a product, not of a square",
+                    *parts,
+                ),
                 {
-                    "this is the correlation, not the covariance": (
-                        source,
-                        target,
-                        common / (source * target) ** 0.5,
-                    )
+                    "the covariance is zero here, although a wrong sigma is told": three(common=0.0),
+                    "this is the correlation, not the covariance": three(common=correlation),
+                    "this is the square of a difference, not the difference of squares": three(
+                        common=(sigma - told) ** 2
+                    ),
                 },
             ),
             (
                 sizes,
                 {
-                    "these are standard deviations, and variances are asked for": (
-                        source**0.5,
-                        target**0.5,
-                        common,
+                    "these are standard deviations, and variances are asked for": three(
+                        source**0.5, target**0.5
                     ),
-                    "alpha is not squared": (sigma**2 + alpha * told**2, sigma**2 + told**2 / alpha, common),
+                    "alpha is not squared": three(sigma**2 + alpha * told**2, sigma**2 + told**2 / alpha),
+                    "alpha is forgotten": three(sigma**2 + told**2, sigma**2 + told**2),
+                    "n and z are taken for dependent": three(
+                        (sigma + alpha * told) ** 2, (sigma - told / alpha) ** 2
+                    ),
                 },
             ),
             (
                 ("y + alpha z is the source, y - z / alpha the target", *sizes),
-                {"source and target are exchanged": (target, source, common)},
+                {"source and target are exchanged": three(target, source)},
             ),
             (
                 ("a minus before z does not make the target less noisy", *sizes),
-                {
-                    "the target's noise falls, and noise was added": (
-                        source,
-                        sigma**2 - (told / alpha) ** 2,
-                        common,
-                    )
-                },
+                {"the target's noise falls, and noise was added": three(target=2 * sigma**2 - target)},
             ),
             (
                 ("the noise of y is what it is: sigma. z has what was told", *sizes),
                 {
-                    "y's own noise has the variance that the method was told": (
-                        told**2 * (1 + alpha**2),
-                        told**2 * (1 + alpha**-2),
-                        common,
+                    "y's own noise has the variance that the method was told": three(
+                        told**2 * (1 + alpha**2), told**2 * (1 + alpha**-2)
                     ),
-                    "the source lacks the noise of y": (alpha**2 * told**2, told**2 / alpha**2, common),
+                    "z has the variance sigma^2 here, and was told another": three(
+                        sigma**2 * (1 + alpha**2), sigma**2 * (1 + alpha**-2)
+                    ),
+                    "the source lacks the noise of y": three(source - sigma**2, target - sigma**2),
                 },
             ),
         )
         given = call(answer, sigma, told, alpha)
-        right = torch.tensor([source, target, common], dtype=torch.float64)
-        match(
-            f"sigma {sigma:.2f}, told {told:.2f}, alpha {alpha}",
-            given,
-            right,
-            mistakes,
-            ("write down the two noises: n + alpha z, and n - z / alpha", sizes[1], parts[1]),
-        )
+        hints = ("write down the two noises: n + alpha z, and n - z / alpha", sizes[1], parts[1])
+        match(f"sigma {sigma:.2f}, told {told:.2f}, alpha {alpha}", given, three(), mistakes, hints)
 
 
 CAUSES = {

@@ -103,15 +103,11 @@ def _pairs(y, A, top, left, side, number):
             {"the whole images are turned first": torch.stack([cut(turn(x, number)) for x in (son, y)])},
         ),
         (
-            (
-                "the truth for an enlarged y is what we look for, and nobody has it",
-                "A(y), enlarged, is the son",
-            ),
-            {"you take y itself as the son, and enlarge it": turned(cut(enlarge(y, A)), cut(y))},
-        ),
-        (
-            ("what can a network learn from a father that equals his son?", "A(y), enlarged, is the son"),
-            {"your son was never shrunk": turned(cut(y), cut(y))},
+            ("which larger image do we know? Only that of the son", "A(y), enlarged, is the son"),
+            {
+                "you take y itself as the son, and enlarge it": turned(cut(enlarge(y, A)), cut(y)),
+                "your son was never shrunk": turned(cut(y), cut(y)),
+            },
         ),
         (
             (look, "the enlarged son is as large as y: x[..., rows, columns], the same for both"),
@@ -250,7 +246,7 @@ def rounds_needed(answer, seed):
     chance = torch.rand(4, generator=draw).tolist()
     # The share lies a part of a round before or after a whole one, so that rounding to the nearest fails.
     for q, right, part in (
-        (0.4 + 0.05 * chance[0], 12, 0.25),
+        (0.4 + 0.05 * chance[0], 13, 0.25),
         (0.05 + 0.03 * chance[1], 24, 0.75),
         (0.3, 1, 0.4),
         (1.5 + 0.2 * chance[2], 8, 0.3),
@@ -313,8 +309,9 @@ def psnr_of_shift(answer, seed):
     def decibels(mean_square):
         return -10 * math.log10(mean_square)
 
-    # The last period is so short that no approximation of the sine will do.
-    for scale, period in ((3, 22.0), (2, 9.0), (4, 31.0), (4, 5.0)):
+    # The first period is so short that no approximation of the sine will do, and its scale tells half a shift
+    # from half a pixel.
+    for scale, period in ((4, 7.0), (3, 22.0), (2, 9.0), (4, 31.0)):
         amplitude = 0.1 + 0.3 * torch.rand((), generator=draw).item()
         shift, angle = (scale - 1) / 2, math.pi * (scale - 1) / 2 / period
 
@@ -326,10 +323,9 @@ def psnr_of_shift(answer, seed):
             "at (scale - 1) / 2, and the sample was taken at 0",
         )
         mean = (
-            "the mean of cos^2 over whole periods is 1/2",
+            "an error squared: amplitude and sine. The mean of cos^2 over whole periods is 1/2",
             "cos(a) - cos(a - b) is a wave of amplitude 2 sin(b / 2)",
         )
-        power = ("an error squared: amplitude and sine", *mean)
         mistakes = with_hints(
             (
                 where,
@@ -340,7 +336,10 @@ def psnr_of_shift(answer, seed):
             ),
             (
                 ("is that the shift? And is it the half of b that stands in the sine?", where[1], mean[1]),
-                {"this belongs to twice the shift, or to twice the angle": decibels(error(2 * shift))},
+                {
+                    "this belongs to twice the shift, or to twice the angle": decibels(error(2 * shift)),
+                    "this belongs to half the shift, or to half the angle": decibels(error(shift / 2)),
+                },
             ),
             (
                 mean,
@@ -348,20 +347,12 @@ def psnr_of_shift(answer, seed):
                     "this takes half of the mean square": decibels(error(shift) / 2),
                     "this takes twice the mean square": decibels(error(shift) * 2),
                     "your angle is in degrees or without pi": decibels(error(shift / math.pi)),
-                },
-            ),
-            (
-                power,
-                {
                     "the sine is not squared": decibels(2 * amplitude**2 * math.sin(angle)),
                     "the amplitude is not squared": decibels(error(shift) / amplitude),
                 },
             ),
             (
-                (
-                    "the shift is no tiny part of the period: is the step as long as slope times shift?",
-                    mean[1],
-                ),
+                ("the shift is no tiny part of the period: is the step slope times shift?", mean[1]),
                 {"this is an approximation for short shifts": decibels(2 * amplitude**2 * angle**2)},
             ),
             (
@@ -371,7 +362,8 @@ def psnr_of_shift(answer, seed):
         )
         hints = (*where, "mean square 2 a^2 sin^2(pi d / p), with d the shift")
         given, right = call(answer, scale, amplitude, period), torch.tensor(decibels(error(shift)))
-        match(f"scale {scale}, period {period}", given, right, mistakes, hints, tolerance=2e-4)
+        # An answer to two decimals is good with any seed.
+        match(f"scale {scale}, period {period}", given, right, mistakes, hints, 0.006 / right.item())
 
 
 def _weights_of(A, border=False):
@@ -421,11 +413,10 @@ def noise_of_son(answer, seed):
             ),
             (
                 ("does A weigh all pixels of a block alike, and no others?", *think),
-                {"this is right for a plain mean over each block": sigma / math.sqrt(numbers)},
-            ),
-            (
-                ("a mean of n independent numbers has sigma / sqrt(n)", *think),
-                {"this divides by the number of pixels in a block": sigma / numbers},
+                {
+                    "this is right for a plain mean over each block": sigma / math.sqrt(numbers),
+                    "this divides by the number of pixels in a block": sigma / numbers,
+                },
             ),
             (
                 ("a column of A, or a row?", row),
@@ -487,13 +478,7 @@ def _run(fault, iterations):
     return shown | {"windows": windows, "loss": losses, "errors": errors}
 
 
-@failing(
-    _run,
-    A="noisy y, clean sons",
-    B="sons not shrunk",
-    C="wrong kernel",
-    D="only sons turned",
-)
+@failing(_run, A="noisy y, clean sons", B="sons not shrunk", C="wrong kernel", D="only sons turned")
 def failing_run(letter, iterations=200):
     """One of the runs of task 6: zero-shot super-resolution x2 of a small gray photograph, and something is
     wrong with it.

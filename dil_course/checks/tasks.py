@@ -317,9 +317,21 @@ def _resemblance(given, right, tolerance):
             return f"your result is {says} what is asked for", "a square too many, or one too few?"
     if right.numel() < 4 or close(right, right.mean().expand_as(right), 1e-3):
         return None  # so few numbers, or all alike, resemble too much
-    if close(given - given.mean(), right - right.mean(), tolerance):
+    constant = (given - right).mean()
+    if close(given, right + constant, tolerance) and constant.abs() > 10 * tolerance * right.abs().max():
         says = "your result is right up to a constant that was added to all values"
-        return says, "which term of the formula does not depend on the place?"
+        return says, "which term of the formula is the same for all of them?"
+    cut = {
+        "is clipped to [0,1]": right.clamp(0, 1),
+        "has lost what is below zero": right.clamp(min=0),
+        "has lost its signs": right.abs(),
+    }
+    for says, values in cut.items():
+        if close(given, values, tolerance):
+            return (
+                f"your result {says}",
+                "may the result leave [0,1], or fall below zero? Which step forbids it?",
+            )
     return _resemblance_of_images(given, right, tolerance) if _is_image(right) else None
 
 
@@ -332,7 +344,10 @@ def _factor(given, right, tolerance):
     if not factor or not close(given, factor * right, tolerance):
         return None
     if abs(factor + 1) <= tolerance:
-        return "your result has the opposite sign", "is a difference taken the other way round?"
+        return (
+            "your result has the opposite sign",
+            "which sign has each term? which way round is a difference?",
+        )
     for simple in SIMPLE_FACTORS:
         for of, share in ((f"{simple} times", simple), (f"1/{simple} of", 1 / simple)):
             if abs(factor / share - 1) <= tolerance:
@@ -359,16 +374,17 @@ def _is_image(x):
 
 
 def _resemblance_of_images(given, right, tolerance):
-    if right.ndim == 4 and right.shape[1] > 1 and close(given[:, :1], right[:, :1], tolerance):
-        return (
-            "your result is right in the first channel only",
-            "an image has C channels: look for a 0 or 1 that should be `:`",
-        )
-    centre = "where does the centre of your kernel or window sit?"
-    for down in (-2, -1, 0, 1, 2):
-        for across in (-2, -1, 0, 1, 2):
-            if close(given, right.roll((down, across), (-2, -1)), tolerance):
-                return f"your result is shifted: by {down} down and {across} to the right", centre
+    if right.ndim == 4 and right.shape[1] > 1:
+        channels = "an image has C channels, each on its own"
+        if close(given[:, :1], right[:, :1], tolerance):
+            says = "your result is right in the first channel only"
+            return says, f"{channels}: look for a 0 or 1 that should be `:`"
+        if close(given, given[:, :1].expand_as(given), tolerance):
+            return "your result is the same in all channels", f"{channels}: which step mixes them?"
+    shift = _shift(given, right)
+    if close(given, right.roll(shift, (-2, -1)), tolerance):
+        says = f"your result is shifted: by {shift[0]} down and {shift[1]} to the right"
+        return says, "where does the centre of your kernel or window sit?"
     mirrors = {"upside down": (-2,), "mirrored left to right": (-1,), "turned by 180 degrees": (-2, -1)}
     for says, axes in mirrors.items():
         if close(given, right.flip(axes), tolerance):
@@ -378,14 +394,20 @@ def _resemblance_of_images(given, right, tolerance):
     for rim in (1, 2, 3):
         for inside in ((..., slice(rim, -rim)), (..., slice(rim, -rim), slice(rim, -rim))):
             agrees = right[inside]
-            if (
-                2 * agrees.numel() >= right.numel()
-                and _is_image(agrees)
-                and close(given[inside], agrees, tolerance)
-            ):
+            large = 2 * agrees.numel() >= right.numel() and _is_image(agrees)
+            if large and close(given[inside], agrees, tolerance):
                 says = "your result is right inside and wrong at the border"
                 return says, "what lies beyond the border: the other side, zeros, or a mirror?"
     return None
+
+
+def _shift(given, right):
+    """(down, across): the circular shift with which `right` resembles `given` most."""
+    spectra = torch.fft.fft2(given) * torch.fft.fft2(right).conj()
+    agreement = torch.fft.ifft2(spectra).real.reshape(-1, *right.shape[-2:]).sum(0)
+    place = divmod(agreement.argmax().item(), right.shape[-1])
+    sides = right.shape[-2:]
+    return tuple((one + side // 2) % side - side // 2 for one, side in zip(place, sides, strict=True))
 
 
 def failing(run, **causes):
