@@ -211,6 +211,7 @@ WRONG["error_of_mean"] = {
     "for equal in the random part": lambda d, w, s: (w * d).sum() ** 2 + s**2 / len(w),
     "for equal in the fixed part": lambda d, w, s: d.mean() ** 2 + s**2 * (w**2).sum(),
     "the noise is not reduced at all": lambda d, w, s: (w * d).sum() ** 2 + s**2 * w.sum(),
+    "added before they are squared": lambda d, w, s: ((w * d).sum() + s * (w**2).sum().sqrt()) ** 2,
     "sigma is not squared": lambda d, w, s: (w * d).sum() ** 2 + s * (w**2).sum(),
     "your result is the square root of": lambda d, w, s: bias_and_noise(d, w, s).sqrt(),
     "your result has the shape": lambda d, w, s: (w * d) ** 2 + s**2 * w**2,

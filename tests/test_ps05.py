@@ -431,3 +431,13 @@ def test_noise_of_the_mystery_is_white_and_stronger_where_it_is_bright():
     assert abs((n[..., 1:] * n[..., :-1]).mean()) < 0.05
     assert (y - x)[x > 0.6].std() > 2 * (y - x)[x < 0.2].std()
     assert torch.equal(ps05.mystery(3)[0], ps05.mystery(3)[0]) and not torch.equal(ps05.mystery(3)[0], y)
+
+
+def test_an_error_that_divides_by_the_eigenvalues_fails_at_a_mode_that_the_model_cannot_reach(capsys):
+    def answer(t, eta, eigenvalues, signal, sigma):
+        left = (1 - eta * eigenvalues) ** t
+        fitted = (1 - left) / eigenvalues
+        return ((left * signal) ** 2 + (sigma * eigenvalues * fitted) ** 2).sum()
+
+    assert ps05.expected_error(answer) == 0
+    assert "nan" in capsys.readouterr().out

@@ -863,11 +863,10 @@ def of_three_uniforms(z, sigma, generator):
     return 2 * sigma * (torch.rand(3, *z.shape, generator=generator).sum(0) - 1.5)
 
 
-def pixels_known(networks, y, sigma, probes, epsilon):
-    def slope(f, y, b, epsilon):
-        return forward(f, y, b, epsilon) * y.numel() / 49
-
-    return judged_by(slope)(networks, y, sigma, probes, epsilon)
+def pixels_known(f, y, b, epsilon, seen=[]):  # noqa: B006
+    """As many pixels as at the first call of all."""
+    seen.append(y.numel())
+    return forward(f, y, b, epsilon) * y.numel() / seen[0]
 
 
 # Wrong answers that get no diagnosis of their own, or one that another has as well.
@@ -884,7 +883,7 @@ ALSO_WRONG = {
         "adaptation_pairs",
         with_noise(lambda z, s, g: s * (noise_like(z, g) + 0.1)),
     ),
-    "as many pixels as in the example": ("worth_it", pixels_known),
+    "as many pixels as in the example": ("worth_it", judged_by(pixels_known)),
     "the least upper bound": ("worth_it", choosing(lambda d, e: int((d + 2 * e).argmin()))),
     "clear on either side": (
         "worth_it",

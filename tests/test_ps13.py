@@ -424,3 +424,12 @@ ALSO_WRONG = {
 def test_wrong_answer_is_refused_with_any_seed(name, seed):
     task, answer = ALSO_WRONG[name]
     assert getattr(ps13, task)(answer, seed=seed) == 0
+
+
+def test_numbers_that_run_against_the_turns_are_told_so(capsys):
+    def answer(x):
+        turned = torch.cat([x.rot90(number, (-2, -1)) for number in range(4)])
+        return turned, torch.tensor([0, 3, 2, 1]).repeat_interleave(len(x))
+
+    assert ps13.turned_batch(answer) == 0
+    assert "your numbers run against the turns" in capsys.readouterr().out

@@ -293,50 +293,47 @@ def error_of_mean(answer, seed):
         weights = torch.rand(count, generator=draw, dtype=torch.float64)
         weights = weights / weights.sum()
         bias, left = (weights * delta).sum(), weights.square().sum()
-        parts = (
+        parts_of_it = (
             "the error is a fixed part and a random part. Write down both",
             "(sum w delta)^2 + sigma^2 sum w^2",
         )
-        mistakes = {
-            "the fixed part is not squared": (bias + sigma**2 * left, "squared error, please", *parts),
-            "the fixed part is missing": (
-                sigma**2 * left,
-                "neighbours are not quite the same. What does that do to the mean?",
-                *parts,
+        mistakes = with_hints(
+            (
+                (
+                    "neighbours differ from the pixel. What does that do to the mean, and to its square?",
+                    *parts_of_it,
+                ),
+                {
+                    "the fixed part is not squared": bias + sigma**2 * left,
+                    "the fixed part is missing": sigma**2 * left,
+                    "this takes all weights for equal in the fixed part": delta.mean() ** 2 + sigma**2 * left,
+                },
             ),
-            "the random part is missing": (bias**2, "how noisy is a weighted mean of noisy numbers?", *parts),
-            "differences of opposite sign cannot cancel here": (
-                (weights * delta**2).sum() + sigma**2 * left,
-                "one neighbour too bright, one too dark",
-                *parts,
+            (
+                ("one neighbour too bright, one too dark: add up first, then square the sum", *parts_of_it),
+                {
+                    "differences of opposite sign cannot cancel here": (weights * delta**2).sum()
+                    + sigma**2 * left,
+                    "the differences are squared one by one, and then added": (weights * delta).square().sum()
+                    + sigma**2 * left,
+                },
             ),
-            "the differences are squared one by one, and then added": (
-                (weights * delta).square().sum() + sigma**2 * left,
-                "the fixed parts of all neighbours add up first, and then their sum is squared",
-                *parts,
+            (
+                (
+                    "independent noises cancel in part: the variance of a number times w is w^2 sigma^2",
+                    *parts_of_it,
+                ),
+                {
+                    "the random part is missing": bias**2,
+                    "this takes all weights for equal in the random part": bias**2 + sigma**2 / count,
+                    "the noise is not reduced at all": bias**2 + sigma**2,
+                    "sigma is not squared": bias**2 + sigma * left,
+                    "fixed and random part are added before they are squared": (bias + sigma * left.sqrt())
+                    ** 2,
+                },
             ),
-            "this takes all weights for equal in the random part": (
-                bias**2 + sigma**2 / count,
-                "one neighbour with all the weight: how noisy is that mean?",
-                *parts,
-            ),
-            "this takes all weights for equal in the fixed part": (
-                delta.mean() ** 2 + sigma**2 * left,
-                "who has little weight does little harm",
-                *parts,
-            ),
-            "the noise is not reduced at all": (
-                bias**2 + sigma**2,
-                "independent noises cancel in part",
-                *parts,
-            ),
-            "sigma is not squared": (
-                bias**2 + sigma * left,
-                "the variance of a number times w is w^2 sigma^2",
-                *parts,
-            ),
-        }
-        hints = ("the mean is sum w (x + delta + n). Take x away", *parts)
+        )
+        hints = ("the mean is sum w (x + delta + n). Take x away", *parts_of_it)
         match(
             f"{count} neighbours",
             call(answer, delta, weights, sigma),

@@ -524,16 +524,14 @@ def _moved_mistakes(scans, right):
             "the centre of mass moves although the patient lies still: the scanner turns. How does it move?",
             *fit[1:],
         ),
-        "this finds the largest jump between neighbours, at its first angle": (
-            [int(_centres(s).diff().abs().argmax()) for s, _ in scans],
-            "a patient who moved and came back makes two jumps",
-            *fit[1:],
-        ),
-        "this finds the largest jump between neighbours, at its second angle": (
-            [int(_centres(s).diff().abs().argmax()) + 1 for s, _ in scans],
-            "a patient who moved and came back makes two jumps",
-            *fit[1:],
-        ),
+        **{
+            f"this finds the largest jump between neighbours, at its {end} angle": (
+                [int(_centres(s).diff().abs().argmax()) + later for s, _ in scans],
+                "a patient who moved and came back makes two jumps",
+                *fit[1:],
+            )
+            for later, end in enumerate(("first", "second"))
+        },
         "the angles go into cos and sin in degrees": (
             [int(_moved(*case, unit=1).argmax()) for case in scans],
             "torch.cos takes radians",
@@ -544,21 +542,18 @@ def _moved_mistakes(scans, right):
             "half a turn of the scanner is half a period, no whole one",
             "cos(angle), not cos(2 angle)",
         ),
-        "centres are counted from row 0": (
-            [int(_moved(*case, centre=0).argmax()) for case in scans],
-            "about which row does the scanner turn?",
-            "subtract side // 2, or fit a constant as well",
-        ),
-        "centres are counted from their mean": (
-            [int(_moved(*case, centre=float(_centres(case[0]).mean())).argmax()) for case in scans],
-            "the scanner turns about a row that does not depend on the body",
-            "subtract side // 2, or fit a constant as well",
-        ),
-        "centres are counted from (side - 1) / 2": (
-            [int(_moved(*case, centre=(case[0].shape[2] - 1) / 2).argmax()) for case in scans],
-            "about which row does the scanner turn?",
-            "subtract side // 2, or fit a constant as well",
-        ),
+        **{
+            f"centres are counted from {what}": (
+                [int(_moved(*case, centre=of(case[0])).argmax()) for case in scans],
+                "the scanner turns about a row that does not depend on the body. Which one?",
+                "subtract side // 2, or fit a constant as well",
+            )
+            for what, of in {
+                "row 0": lambda s: 0,
+                "their mean": lambda s: float(_centres(s).mean()),
+                "(side - 1) / 2": lambda s: (s.shape[2] - 1) / 2,
+            }.items()
+        },
         "the angles are taken for evenly spaced": (
             [int(_moved(s, torch.arange(len(a)) * 180 / len(a)).argmax()) for s, a in scans],
             "what does your function do with `angles`?",
