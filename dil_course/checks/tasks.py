@@ -19,7 +19,7 @@ import random
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, ValuesView
 
 import numpy as np
 import torch
@@ -143,7 +143,7 @@ def call(answer, *inputs):
         warnings.simplefilter("ignore")
         try:
             given = answer(*copies)
-            return list(given) if isinstance(given, Iterator) else given
+            return list(given) if isinstance(given, Iterator | ValuesView) else given
         except NotImplementedError as problem:
             raise Wrong(
                 "there is no answer yet",
