@@ -17,7 +17,7 @@ from importlib import metadata
 PYTHON = (3, 11)
 # Lowest versions that work, as in pyproject.toml. ipykernel, which comes with jupyterlab, lets a cell await
 # from version 6 on.
-TORCH = "2.5"
+TORCH = "2.8"
 LIVE_VIEW = {"jupyterlab": "4.2", "ipywidgets": "8.1", "ipykernel": "6"}
 
 # Minutes of each lesson in the quick profile, measured on two cores on which one iteration of `probe` takes

@@ -138,7 +138,7 @@ def test_prediction_scales_with_the_probe():
 def test_the_longest_lesson_decides_whether_a_machine_is_too_slow(minutes, ok, monkeypatch):
     seconds = doctor.REFERENCE_PROBE * minutes / max(doctor.LESSONS.values())
     monkeypatch.setattr(doctor, "probe", lambda: seconds)
-    assert doctor.check_speed().ok == ok and bool(doctor.check_speed().mend) != ok
+    assert doctor.check_speed().ok == ok and bool(doctor.check_speed().fix) != ok
 
 
 def test_slow_machine_and_failing_fit(monkeypatch):

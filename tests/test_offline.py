@@ -71,11 +71,13 @@ def python(environment, folder, *arguments):
     )
 
 
-def test_the_test_command_blocks_the_network():
-    recipe = (
-        (build.ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest:")[2].partition("\n\n")[0]
-    )
-    assert "PYTHONPATH=$(CURDIR)/tests/offline " in recipe, "lessons would be tested with the network on"
+@pytest.mark.parametrize("target", ["test", "check"])
+def test_the_test_command_blocks_the_network(target):
+    makefile = (build.ROOT / "Makefile").read_text(encoding="utf-8")
+    pytest_with_its_settings = makefile.partition("\nPYTEST = ")[2].partition("\n\n")[0]
+    assert 'PYTHONPATH="$(CURDIR)/tests/offline" ' in pytest_with_its_settings, "the network would be on"
+    recipe = makefile.partition(f"\n{target}:")[2].partition("\n\n")[0]
+    assert "\t$(PYTEST) " in recipe, f"make {target} would run with the network on"
 
 
 def test_a_kernel_reaches_its_own_machine_and_nothing_else(environment):

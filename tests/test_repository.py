@@ -270,9 +270,10 @@ def test_ruff_is_asked_for_what_the_readme_promises():
     assert ruff["line-length"] == 110 and ruff["extend-exclude"] == ["*.ipynb"]
     assert {"E", "F", "W", "I", "B"} <= set(ruff["lint"]["select"])
     for files, rules in {"": ruff["lint"]["ignore"], **ruff["lint"]["per-file-ignores"]}.items():
-        assert not {"E", "E501", "F", "F401", "F811"} & set(rules) - {
-            "E501" if "sources" in files else None
-        }, files
+        # Text lies in comments of any length, and each check cell of a problem set brings its own import.
+        allowed = {"E501"} if "sources" in files else set()
+        allowed |= {"F811"} if "problem_sets" in files else set()
+        assert not {"E", "E501", "F", "F401", "F811"} & set(rules) - allowed, files
 
 
 @pytest.mark.parametrize("source", [*SOURCES, *SETS], ids=lambda path: path.stem)
