@@ -398,7 +398,7 @@ BROKEN = {
                 "import torch\nkeep = [torch.ones(2**28) for _ in range(100)]",
                 before="interlaced_adjoint_answer",
             ),
-            with_cell("ps01 = 3\nprint = sum = float = None", before="passes_dot_product_test_answer"),
+            with_cell("ps01 = 3\nprint = None", before="passes_dot_product_test_answer"),
         ),
         POINTS,
         ["printed more than"],
