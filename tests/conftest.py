@@ -28,14 +28,20 @@ SLOW = [
     "test_offline.py",
 ]
 SLOW_TESTS = [
+    "test_a_good_run_is_good_and_none_of_these_is",
     "test_a_process_that_is_killed_goes_on",
     "test_a_run_that_died_twice_ends_with_the_same_numbers",
+    "test_another_centre_or_even_angles_are_refused_with_every_seed",
     "test_calibration_curve_is_the_true_error_plus_the_variance",
-    "test_exercise_is_what_nbgrader_makes_of_the_solution",
     "test_deep_red_and_total_variation_hold_the_fall_after_the_peak",
+    "test_exercise_is_what_nbgrader_makes_of_the_solution",
     "test_memory_is_kept_from_iteration_to_iteration",
     "test_narrow_deep_decoder_needs_no_stopping_where_the_skip_network_does",
+    "test_no_refusal_has_more_hints_than_there_are_names_for",
+    "test_nonsense_earns_nothing_and_stops_no_check",
+    "test_odd_arguments_are_refused_on_purpose_or_give_a_right_result",
     "test_quality_is_the_textbooks",
+    "test_real_runs_stop_within_one_decibel_of_their_peak",
     "test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error",
     "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
 ]
