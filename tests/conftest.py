@@ -14,7 +14,7 @@ hypothesis.settings.load_profile("course")
 torch.set_num_threads(1)
 
 # What `make check` leaves out, apart from the notebooks and from tests that are marked slow or browser:
-# modules that start other programs, and tests that compute for 7 seconds or more.
+# modules that start other programs, and tests that compute for 5 seconds or more.
 SLOW = [
     "test_marking.py",
     "test_browser_lessons.py",
@@ -29,12 +29,17 @@ SLOW = [
 ]
 SLOW_TESTS = [
     "test_a_good_run_is_good_and_none_of_these_is",
+    "test_a_good_run_loses_nothing_and_each_of_these_a_decibel",
     "test_a_process_that_is_killed_goes_on",
     "test_a_run_that_died_twice_ends_with_the_same_numbers",
     "test_another_centre_or_even_angles_are_refused_with_every_seed",
+    "test_bfloat16_fits_as_well",
+    "test_blind_spot_gains_in_white_noise_alone_and_a_second_picture_in_all",
     "test_calibration_curve_is_the_true_error_plus_the_variance",
+    "test_candidates_are_as_their_kind_says",
     "test_deep_red_and_total_variation_hold_the_fall_after_the_peak",
     "test_exercise_is_what_nbgrader_makes_of_the_solution",
+    "test_it_beats_interpolation_and_the_correction_alone",
     "test_memory_is_kept_from_iteration_to_iteration",
     "test_narrow_deep_decoder_needs_no_stopping_where_the_skip_network_does",
     "test_no_refusal_has_more_hints_than_there_are_names_for",
