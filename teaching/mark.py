@@ -149,7 +149,8 @@ def grades(course, name, student, failed):
                 grade.auto_score, grade.needs_manual_grade = None, True
         gradebook.db.commit()
         return {
-            grade.name: grade.score if grade.manual_score is not None else grade.auto_score
+            # The score holds extra credit, too. nbgrader makes it 0 where nobody has marked yet.
+            grade.name: None if grade.manual_score is None and grade.auto_score is None else grade.score
             for grade in submission.grades
         }
 
