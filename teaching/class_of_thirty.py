@@ -98,10 +98,8 @@ class Student:
 
     def weigh(self):
         memory = psutil.Process(self.pid).memory_full_info()
-        self.resident, self.share = (
-            memory.rss / 2**20,
-            getattr(memory, "pss", 0) / 2**20 or None,
-        )  # only Linux tells the share
+        # Only Linux tells the share.
+        self.resident, self.share = (memory.rss / 2**20, getattr(memory, "pss", 0) / 2**20 or None)
 
     async def end(self):
         if self.client is not None:

@@ -50,9 +50,8 @@ class MendCells(NbGraderPreprocessor):
     def _say_what_changed(self, nb, sources):
         count = Counter()
         for cell in reversed(nb.cells):
-            cell.metadata.pop(
-                "tags", None
-            )  # "skip-execution" would skip a check, and what prints no error has full marks
+            # "skip-execution" would skip a check, and what prints no error has full marks.
+            cell.metadata.pop("tags", None)
             # Pasting or another tool may leave half of nbgrader's metadata: what has no known name is an
             # ordinary cell.
             given = cell.metadata.get("nbgrader")
@@ -62,9 +61,8 @@ class MendCells(NbGraderPreprocessor):
                 continue
             count[name] += 1
             if count[name] > 1:
-                cell.metadata.pop(
-                    "nbgrader"
-                )  # nbgrader empties it, and then refuses the notebook for what it emptied
+                # nbgrader empties it, and then refuses the notebook for what it emptied.
+                cell.metadata.pop("nbgrader")
                 continue
             if (
                 sources[name].locked
@@ -142,9 +140,8 @@ class ExecuteFairly(Execute):
         super().on_cell_executed(**what)
         reply = what["execute_reply"]["content"]
         if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", [])):
-            raise DeadKernelError(
-                "exit() was called"
-            )  # the kernel would end during the next cell, which is not guilty
+            # The kernel would end during the next cell, which is not guilty.
+            raise DeadKernelError("exit() was called")
 
     def _leave_out(self, cell, problem):
         if cell.source.startswith("raise RuntimeError"):

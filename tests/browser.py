@@ -174,8 +174,9 @@ def open_notebook(page, address, name):
 
 
 def wait_for_kernel(page, address):
-    """Wait until the page is connected to its kernel. Now and then the page starts two at once, and gives up
-    the first.
+    """Wait until the page is connected to its kernel.
+
+    Now and then the page starts two at once, and gives up the first.
     """
 
     def connected():
@@ -242,8 +243,9 @@ def outputs(cell):
 
 
 def tracebacks(place):
-    """What errors a cell, or a page, shows. JupyterLab marks them as it marks warnings, so their first words
-    tell them apart.
+    """What errors a cell, or a page, shows.
+
+    JupyterLab marks them as it marks warnings, so their first words tell them apart.
     """
     return outputs(place).filter(has_text="Traceback (most recent call last)")
 

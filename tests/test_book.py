@@ -30,9 +30,8 @@ PUBLISHED = [
 
 
 def parse(html):
-    paths = [
-        path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts
-    ]  # there lie templates of the theme
+    # There lie templates of the theme.
+    paths = [path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts]
     return {path: bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
 
 

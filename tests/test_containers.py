@@ -1,5 +1,6 @@
-"""Where a class runs: the container, Binder, Colab, a JupyterHub. Without their services: what can be checked
-on this machine.
+"""Where a class runs: the container, Binder, Colab, a JupyterHub.
+
+Without their services: what can be checked on this machine.
 """
 
 import importlib.util

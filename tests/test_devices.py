@@ -100,9 +100,8 @@ def stream(method, **settings):
 def stopped(make):
     def call(d):
         denoiser = made(networks.Denoiser, 3, width=4, depth=3)
-        y = d(
-            signals.picture("coffee", 48)[..., :45, :]
-        )  # sides that are no multiples of those of small copies
+        # Sides that are no multiples of those of small copies.
+        y = d(signals.picture("coffee", 48)[..., :45, :])
         return run(adaptation.tune_by_sure(y, denoiser, 0.1, iterations=4), stop=make(y))
 
     return call

@@ -117,11 +117,8 @@ def test_boxes_outline_whole_pixels_in_the_style_asked_for():
     axes = Figure().subplots()
     figures.draw_boxes(axes, [(2, 5), (0, 0)], size=3, index=1)
     first, second = axes.patches
-    assert (first.get_xy(), first.get_width(), first.get_height()) == (
-        (4.5, 1.5),
-        3,
-        3,
-    )  # pixel centres are whole numbers
+    # Pixel centres are whole numbers.
+    assert (first.get_xy(), first.get_width(), first.get_height()) == ((4.5, 1.5), 3, 3)
     assert second.get_xy() == (-0.5, -0.5)
     assert (
         first.get_linestyle() == "--"

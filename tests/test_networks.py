@@ -224,9 +224,8 @@ def test_the_classifier_is_four_convolutions_on_which_both_heads_stand(seed):
     layers, features = Layers(network), x
     for stride in (1, 2, 2):
         features = layers.norm(layers.convolution(features, 1, stride=stride)).relu()
-    features = (
-        features.unflatten(-1, (3, 2)).mean(-1).unflatten(-2, (3, 2)).mean(-2)
-    )  # 6 x 6 places become 3 x 3
+    # 6 x 6 places become 3 x 3.
+    features = features.unflatten(-1, (3, 2)).mean(-1).unflatten(-2, (3, 2)).mean(-2)
     features = layers.norm(layers.convolution(features)).relu().flatten(1)
     for found in (network(x), network.turn_logits(x)):
         head = layers.take(nn.Linear)

@@ -556,12 +556,8 @@ def test_mistake_that_only_a_blur_shows_is_refused_on_other_numbers_too():
 # Is the evidence in the failing runs what the causes and the refutations say?
 
 
-LENGTHS = {
-    "A": 200,
-    "B": 40,
-    "C": 80,
-    "D": 100,
-}  # as long as the evidence needs; a run begins like a shorter one
+# As long as the evidence needs; a run begins like a shorter one.
+LENGTHS = {"A": 200, "B": 40, "C": 80, "D": 100}
 
 
 @pytest.fixture(scope="module")

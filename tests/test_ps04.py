@@ -331,12 +331,8 @@ BANK.add_wrong_causes("blur")
 # Is the evidence in the failing runs what the causes and the refutations say?
 
 
-LENGTHS = {
-    "A": 120,
-    "B": 60,
-    "C": 60,
-    "D": 200,
-}  # as long as the evidence needs; a run begins like a shorter one
+# As long as the evidence needs; a run begins like a shorter one.
+LENGTHS = {"A": 120, "B": 60, "C": 60, "D": 200}
 
 
 @pytest.fixture(scope="module")

@@ -638,9 +638,8 @@ def test_claims_of_the_open_question():
                 best = max(reached)
             losses[name, kind] = best - psnr(chosen, truths[name])
             signs[name, kind] = alarms(z, chosen, told, min(risks))
-            assert (
-                kind != "twice" or max(reached) < best - 0.8
-            )  # the harm is in the denoiser, at every strength
+            # The harm is in the denoiser, at every strength.
+            assert kind != "twice" or max(reached) < best - 0.8
             assert kind != "half" or max(reached) > best - 0.4  # the harm is in the choice
     shared = "camera, shared noise"
     assert max(losses[name, kind] for name in ("camera", "grass") for kind in ("right", "estimated")) < 0.7

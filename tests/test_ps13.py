@@ -251,9 +251,8 @@ def by_powers_of_a_matrix(push, restore, momentum, steps):
 @right("drift")
 def by_a_sum(push, restore, momentum, steps):
     kept = 1 - restore
-    students = [
-        push * sum(kept**k for k in range(t)) for t in range(1, steps + 1)
-    ]  # before they are set back
+    # Before they are set back.
+    students = [push * sum(kept**k for k in range(t)) for t in range(1, steps + 1)]
     return torch.tensor(
         [
             kept * students[-1],

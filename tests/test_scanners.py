@@ -57,9 +57,8 @@ def test_pseudo_inverse_is_the_one_of_the_matrix(make, shape):
 def test_sinogram_is_scikit_images(side):
     x = picture("camera", side)
     centre = torch.arange(side) - side // 2
-    x = x * (
-        centre[:, None] ** 2 + centre**2 <= (side // 2) ** 2
-    )  # scikit-image wants nothing outside the disk
+    # Scikit-image wants nothing outside the disk.
+    x = x * (centre[:, None] ** 2 + centre**2 <= (side // 2) ** 2)
     angles = np.arange(-30, 150, 7.5)
     expected = radon(x[0, 0].double().numpy(), angles, circle=True) / side
     np.testing.assert_allclose(Radon(side, angles)(x)[0, 0], expected, atol=2e-6)

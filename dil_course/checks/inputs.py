@@ -5,6 +5,7 @@ import torch
 
 def shared_noise(shape, generator):
     """Noise of standard deviation one that neighbours share: each number is a mean of 3 x 3 white ones.
+
     Borders wrap around.
     """
     white = torch.randn(shape, generator=generator)

@@ -1,5 +1,6 @@
-"""Problem set 01: inverse problems and forward models. Each check takes the student's answer and returns
-points.
+"""Problem set 01: inverse problems and forward models.
+
+Each check takes the student's answer and returns points.
 """
 
 import math
@@ -643,8 +644,9 @@ def _run(fault, iterations=150):
 
 @failing(_run, A="step too large", B="fits the noise", C="wrong kernel", D="wrong adjoint")
 def failing_run(letter, iterations=150):
-    """One of the runs of task 7: gradient descent on a blurred, noisy picture, and something may be wrong
-    with it.
+    """One of the runs of task 7, with which something may be wrong.
+
+    Gradient descent on a blurred, noisy picture.
 
     Args:
         letter: "A", "B", "C" or "D".
@@ -652,8 +654,7 @@ def failing_run(letter, iterations=150):
 
     Returns:
         Dictionary: y (1,1,64,64), A, the adjoint that the run used, sigma of the noise, estimate (1,1,64,64),
-            and the
-        lists misfit (root mean square of A(x) - y) and psnr (dB), one entry an iteration.
+        and the lists misfit (root mean square of A(x) - y) and psnr (dB), one entry an iteration.
     """
 
 

@@ -538,16 +538,17 @@ def _run(fault):
     D="sigma too small",
 )
 def failing_run(letter):
-    """One of the runs of task 6: non-local means on a noisy gray photograph, and something is wrong with it.
+    """One of the runs of task 6, with which something is wrong.
+
+    Non-local means on a noisy gray photograph.
 
     Args:
         letter: "A", "B", "C" or "D".
 
     Returns:
         Dictionary: truth, y and estimate (1,1,64,64), sigma (the true standard deviation of the noise), and
-            `votes`, a
-        function: votes(row, column) is the map (13,13) of the weights with which the pixels about it were
-            averaged.
+        `votes`, a function: votes(row, column) is the map (13,13) of the weights with which the pixels about
+        it were averaged.
     """
 
 

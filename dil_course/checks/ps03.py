@@ -31,8 +31,9 @@ def _mean_square(difference):
 
 
 def _loop(y, A, network, z, noises, **change):
-    """The loop of task 1; `change` puts one mistake into it. Returns the estimates and losses of all
-    iterations.
+    """The loop of task 1; `change` puts one mistake into it.
+
+    Returns the estimates and losses of all iterations.
     """
     make = change.get("optimizer", torch.optim.Adam)
     rate = change.get("learning_rate", 0.01)
@@ -552,9 +553,8 @@ def hold_out(answer, seed):
     """Task 5: `answer(mask, share, seed)` splits the seen pixels at random: (to fit, held out), two masks."""
     seeds = (0, 1, 2, 3, 1000 + seed)
     for share, height, width, seen in ((0.1, 96, 128, 0.5), (0.3, 96, 128, 0.5), (0.6, 80, 112, 1)):
-        draw = runtime.generator(
-            seed, f"mask {share}"
-        )  # a stream of its own: an answer may well begin with manual_seed(0)
+        # A stream of its own: an answer may well begin with manual_seed(0).
+        draw = runtime.generator(seed, f"mask {share}")
         mask = (torch.rand(1, 1, height, width, generator=draw) < seen).float()
         splits = [_two_masks(call(answer, mask, share, chosen)) for chosen in seeds]
         for fitted, held in splits:
@@ -648,8 +648,9 @@ def _judge_share(seen, held, share):
 
 
 def _judge_scatter(mask, held):
-    """Refuse pixels in one region, in whole rows or columns, in a pattern, or in clumps. A fair draw fails
-    once in a million times.
+    """Refuse pixels in one region, in whole rows or columns, in a pattern, or in clumps.
+
+    A fair draw fails once in a million times.
     """
     scatter = ("scatter the pixels: draw each one by itself", "torch.rand(mask.shape, generator=...) < share")
     parts = [part for half in zip(held.chunk(2, 0), mask.chunk(2, 0), strict=True) for part in _halves(*half)]
@@ -755,8 +756,9 @@ def _run(fault, iterations):
     D="learning rate too high",
 )
 def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
-    it.
+    """One of the runs of task 6, with which something is wrong.
+
+    Deep image prior on a noisy photograph (48x48).
 
     Args:
         letter: "A", "B", "C" or "D".
@@ -764,8 +766,8 @@ def failing_run(letter, iterations=100):
 
     Returns:
         Dictionary: y (1,3,48,48), sigma, z (1,16,48,48), estimate (1,3,48,48), and the lists loss, psnr (dB,
-            of single
-        outputs) and distance (how far all weights together are from their start), one entry an iteration.
+        of single outputs) and distance (how far all weights together are from their start), one entry an
+        iteration.
     """
 
 

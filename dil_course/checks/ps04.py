@@ -1,5 +1,6 @@
-"""Problem set 04: deep image prior for inverse problems. Each check takes the student's answer and returns
-points.
+"""Problem set 04: deep image prior for inverse problems.
+
+Each check takes the student's answer and returns points.
 """
 
 import math
@@ -625,8 +626,9 @@ def _run(fault, iterations):
     D="A looks aside",
 )
 def failing_run(letter, iterations=100):
-    """One of the runs of task 6: deep image prior for an inverse problem (48x48), and something is wrong with
-    it.
+    """One of the runs of task 6, with which something is wrong.
+
+    Deep image prior for an inverse problem (48x48).
 
     Args:
         letter: "A", "B", "C" or "D".
@@ -634,9 +636,8 @@ def failing_run(letter, iterations=100):
 
     Returns:
         Dictionary: y (1,3,48,48), sigma, A (what the run was told), loss_of (the function of a picture that
-            it minimised),
-        the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one entry an
-        iteration.
+        it minimised), the last estimate (1,3,48,48), and the lists loss and psnr (dB, of single outputs), one
+        entry an iteration.
     """
 
 

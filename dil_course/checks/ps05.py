@@ -522,8 +522,9 @@ def _run(fault, iterations):
     C="room for the noise",
 )
 def failing_run(letter, iterations=150):
-    """One of the runs of task 6: deep image prior on a noisy photograph (48x48), and something is wrong with
-    it.
+    """One of the runs of task 6, with which something is wrong.
+
+    Deep image prior on a noisy photograph (48x48).
 
     Args:
         letter: "A", "B" or "C".
@@ -531,9 +532,9 @@ def failing_run(letter, iterations=150):
 
     Returns:
         Dictionary: outputs (iterations,3,48,48), the list loss, sigma, weights (how many the network has),
-            variances
-        (what the rule computed: one number for each full window; None where no rule watched), stop (the
-        iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to there.
+        variances (what the rule computed: one number for each full window; None where no rule watched), stop
+        (the iteration that was chosen, from 1) and estimate (1,3,48,48), the average of the outputs up to
+        there.
     """
 
 

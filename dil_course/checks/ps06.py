@@ -345,6 +345,7 @@ def _sparse(shape, draw):
 
 def _at_the_ends(draw):
     """Coefficients whose best threshold is 0, the smallest of them, and twice the largest, in this order.
+
     The last one is above sigma sqrt(2 log n).
     """
     for shape, smallest, largest in (
@@ -541,17 +542,17 @@ def _run(fault, iterations=160):
 
 @failing(_run, A="input without y", B="sigma too large", C="epsilon too small", D="wrong sign")
 def failing_run(letter):
-    """One of the runs of task 6: a small network is fitted to a noisy gray photograph by SURE, and something
-    is wrong with it.
+    """One of the runs of task 6, with which something is wrong.
+
+    A small network is fitted to a noisy gray photograph by SURE.
 
     Args:
         letter: "A", "B", "C" or "D".
 
     Returns:
         Dictionary: truth, y and estimate (1,1,48,48); sigma, the true standard deviation of the noise; f, the
-            network at
-        the end as a function of y; and three lists, a number an iteration: `said`, the value of SURE,
-        `error`, the mean squared error that it should have estimated, and `divergence`, the measured
+        network at the end as a function of y; and three lists, a number an iteration: `said`, the value of
+        SURE, `error`, the mean squared error that it should have estimated, and `divergence`, the measured
         divergence divided by the number of pixels.
     """
 

@@ -689,18 +689,17 @@ def _run(fault, iterations=180):
     D="loss over all pixels",
 )
 def failing_run(letter):
-    """One of the runs of task 6: a network that learns from one noisy gray photograph, and something is
-    wrong.
+    """One of the runs of task 6, with which something is wrong.
+
+    A network that learns from one noisy gray photograph.
 
     Args:
         letter: "A", "B", "C" or "D".
 
     Returns:
         Dictionary: truth, y, and estimate (1,1,48,48); sigma (the true standard deviation of the noise); and
-            of the last
-        iteration: source (what the network got), target (what its output was compared with), both
-            (1,1,48,48), and judged
-        (1,1,48,48), True where the loss looked.
+        of the last iteration: source (what the network got), target (what its output was compared with), both
+        (1,1,48,48), and judged (1,1,48,48), True where the loss looked.
     """
 
 

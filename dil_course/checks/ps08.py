@@ -480,8 +480,9 @@ def _run(fault, iterations):
 
 @failing(_run, A="noisy y, clean sons", B="sons not shrunk", C="wrong kernel", D="only sons turned")
 def failing_run(letter, iterations=200):
-    """One of the runs of task 6: zero-shot super-resolution x2 of a small gray photograph, and something is
-    wrong with it.
+    """One of the runs of task 6, with which something is wrong.
+
+    Zero-shot super-resolution x2 of a small gray photograph.
 
     Args:
         letter: "A", "B", "C" or "D".
@@ -489,9 +490,8 @@ def failing_run(letter, iterations=200):
 
     Returns:
         Dictionary: truth (1,1,96,96), y (1,1,48,48), A (what the run was told), estimate and bicubic
-            (1,1,96,96), windows
-        (pairs of a son and a father (1,1,24,24), as the network got them), and the lists loss (one entry an
-        iteration) and errors (the reconstruction error, one entry every 20 iterations).
+        (1,1,96,96), windows (pairs of a son and a father (1,1,24,24), as the network got them), and the lists
+        loss (one entry an iteration) and errors (the reconstruction error, one entry every 20 iterations).
     """
 
 

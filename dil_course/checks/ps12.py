@@ -466,6 +466,7 @@ def _target_mistakes(x, windows, side, sigma, sources, targets, right):
 
 def _look_at_noise(sources, right, sigma, windows, elsewhere):
     """Raise Wrong where sources - targets is not fresh Gaussian noise of standard deviation sigma.
+
     `elsewhere`: {what it looks like: windows}.
     """
     noise = sources - right
@@ -966,17 +967,18 @@ def _run(fault, iterations=40):
 
 @failing(_run, A="started elsewhere", B="wrong noise level", C="steps too large", D="batch statistics")
 def failing_run(letter):
-    """One of the runs of task 6: the gray denoiser, all of its weights, is adapted to a noisy page of a book
-    by SURE, and something is wrong.
+    """One of the runs of task 6, with which something is wrong.
+
+    The gray denoiser, all of its weights, is adapted to a noisy page of a book by SURE.
 
     Args:
         letter: "A", "B", "C" or "D".
 
     Returns:
         Dictionary: truth, y and estimate (1,1,48,48); told, the sigma that the run was told; given, the
-            network that the run was given;
-        adapted, the network at the end, as the estimate was made with it; and the lists said, the value of
-        SURE, and error, the mean squared error that it should have estimated, a number an iteration.
+        network that the run was given; adapted, the network at the end, as the estimate was made with it; and
+        the lists said, the value of SURE, and error, the mean squared error that it should have estimated, a
+        number an iteration.
     """
 
 

@@ -165,8 +165,9 @@ def entropy_gradient(answer, seed):
 
 @contextlib.contextmanager
 def _no_autograd():
-    """Refuse backward, grad, and what is made of them: all end in one function of torch. Forward mode has
-    another.
+    """Refuse backward, grad, and what is made of them: all end in one function of torch.
+
+    Forward mode has another.
     """
 
     def refuse(*given, **named):
@@ -429,14 +430,14 @@ def _run(fault, seed=0):
 
 @failing(_run, A="classes in a row", B="trained statistics", C="entropy goes up", D="one picture at a time")
 def failing_run(letter):
-    """One of the runs of task 6: TENT on digits with Gaussian noise, severity 5, and something is wrong with
-    it.
+    """One of the runs of task 6, with which something is wrong.
+
+    TENT on digits with Gaussian noise, severity 5.
 
     Returns:
         Dictionary: batches (list of (N,1,24,24)), labels (list of (N,)), logits (list of (N,10)), entropy
-            (list of numbers, the
-        mean of each batch), normed (list of (N,16,24,24): the output of the first norm, before scale and
-        shift), moved (dictionary of the largest change of each parameter), learning_rate.
+        (list of numbers, the mean of each batch), normed (list of (N,16,24,24): the output of the first norm,
+        before scale and shift), moved (dictionary of the largest change of each parameter), learning_rate.
     """
 
 

@@ -1,5 +1,4 @@
-"""The machine behind every problem set: call an answer safely, say which mistake it looks like, give hints in
-steps.
+"""The machine behind every problem set: call an answer safely, name its likely mistake, give hints in steps.
 
 A problem set's file (`ps01`, ...) holds one function a task, marked with `@task(points=...)`. Its body looks
 at the answer and raises `Wrong` at the first mistake that it recognizes. What a student sees and what
@@ -50,11 +49,10 @@ class Wrong(Exception):
 
 
 def task(points):
-    """Turn `check(answer, seed)`, which raises Wrong or returns None, into a check that prints and returns
-    points, from 0 to `points`.
+    """Turn `check(answer, seed)`, which raises Wrong to refuse, into one that prints and returns points.
 
-    The check draws its own inputs from `seed`. Students use the default; marking uses another one, so that an
-    answer that only knows the visible inputs earns nothing.
+    What it returns lies between 0 and `points`. The check draws its own inputs from `seed`. Students use the
+    default; marking uses another one, so that an answer that only knows the visible inputs earns nothing.
     """
 
     def decorate(check):
@@ -119,9 +117,9 @@ def _refuse(name, wrong, earned, points):
 
 
 def call(answer, *inputs):
-    """Call a student's function on copies of the inputs; its own printing and warnings stay out of the
-    verdict. What a generator yields comes as a list.
+    """Call a student's function on copies of the inputs, its own printing and warnings left out.
 
+    What a generator yields, and the values of a dictionary, come as a list.
     Gradients and torch's default dtype are afterwards as before.
 
     Raises:
@@ -175,8 +173,7 @@ def _about_errors(problem):
 
 
 def parts(given, names):
-    """What an answer returned together, as a list: of a tuple, a list, or the first axis of an array or
-    tensor.
+    """The parts of what an answer returned, a list: of a tuple or list, or along the first axis of a tensor.
 
     Args:
         given: what the student's function returned.
@@ -200,8 +197,9 @@ def parts(given, names):
 
 
 def tensor(given):
-    """What a student's function returned, as a float64 tensor on the CPU: tensors, arrays, numbers, and lists
-    of them, will do.
+    """What a student's function returned, as a float64 tensor on the CPU.
+
+    Tensors, arrays, numbers, and lists of them will do.
 
     Raises:
         Wrong: it is nothing of the kind, or complex with an imaginary part, or not finite.
@@ -304,8 +302,10 @@ def _other_shape(given, right, tolerance):
 
 
 def _resemblance(given, right, tolerance):
-    """In words, how a wrong result relates to the right one, where that is simple and beyond doubt: a factor,
-    a power, a constant, and of images a shift, a mirror, a border. With a hint; None where nothing is.
+    """In words, how a wrong result relates to the right one, where that is simple and beyond doubt.
+
+    A factor, a power, a constant, and of images a shift, a mirror, a border. With a hint; None where nothing
+    is recognized.
     """
     if not given.any():
         return "your result is zero everywhere", "print what each line computes: which one loses everything?"
@@ -411,8 +411,7 @@ def _shift(given, right):
 
 
 def failing(run, **causes):
-    """A decorator for `failing_run(letter, ...)`, which then returns `run(cause, ...)` of that letter's
-    cause.
+    """A decorator for `failing_run(letter, ...)`, which then returns `run(cause, ...)` of the letter's cause.
 
     Which letter has which cause, only it and `choose` know. The run is a copy: a student may change it.
     """

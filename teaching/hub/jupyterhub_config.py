@@ -1,5 +1,6 @@
-"""A JupyterHub for try_hub.py: everybody may enter, and all servers run as you. Never open such a hub to a
-network.
+"""A JupyterHub for try_hub.py: everybody may enter, and all servers run as you.
+
+Never open such a hub to a network.
 """
 
 import os
