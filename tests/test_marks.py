@@ -11,8 +11,9 @@ from teaching.fairness import MendCells
 
 
 @pytest.fixture
-def course(tmp_path):
+def course(tmp_path, monkeypatch):
     """A course with one submission of two tasks: one marked by a check, one by hand."""
+    monkeypatch.setenv("PATH", mark.environment()["PATH"])  # nbgrader calls alembic by its name
     with Gradebook(mark.database(tmp_path)) as gradebook:
         gradebook.add_assignment("ps")
         gradebook.add_notebook("ps", "ps")
