@@ -247,6 +247,16 @@ def test_save_and_load_give_the_picture_back(tmp_path, x):
     )
 
 
+def test_a_saved_picture_is_kept_where_asked_and_none_is_saved_twice(tmp_path):
+    first, second, third = expected(COLOURS), expected(GRAY), expected(255 - GRAY)
+    wanted = tmp_path / "mine.png"
+    names = [save_image(x, wanted, overwrite=False).name for x in (first, second, first, third, second)]
+    assert names == ["mine.png", "mine_2.png", "mine.png", "mine_3.png", "mine_2.png"]
+    assert torch.equal(load_image(wanted), first) and torch.equal(load_image(tmp_path / "mine_2.png"), second)
+    assert len(list(tmp_path.iterdir())) == 3
+    assert save_image(second, wanted) == wanted and torch.equal(load_image(wanted), second)
+
+
 @pytest.mark.parametrize(
     "source, error, words",
     [

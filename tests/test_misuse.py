@@ -385,9 +385,8 @@ def watched(**others):
     return sound(result.estimate)
 
 
-def saved(x, path):
-    signals.save_image(x, path)
-    assert pathlib.Path(path).stat().st_size
+def saved(x, path, overwrite):
+    assert signals.save_image(x, path, overwrite).stat().st_size
 
 
 def descended(**others):
@@ -697,7 +696,7 @@ RECIPES = {
             )
         },
     ),
-    "signals.save_image": (saved, {"x": PICTURE, "path": PATH}),
+    "signals.save_image": (saved, {"x": PICTURE, "path": PATH, "overwrite": flag(True)}),
     "signals.to_array": (signals.to_array, {"x": PICTURE}),
     "signals.to_tensor": (signals.to_tensor, {"array": SOURCE}),
     "signals.benchmark": (signals.benchmark, {"name": value("none", "set5/none.png", "../x", "set5")}),

@@ -33,6 +33,23 @@ def compare(name, mine, library, tolerance=1e-5):
     return approximate
 
 
+def note_if_stopped(result):
+    """Say in a sentence that a run which somebody stopped need not do what a check asks of a whole one.
+
+    Prints nothing where the run finished, or ended by itself.
+
+    Args:
+        result: what `run` or `watch` returned.
+
+    Raises:
+        TypeError: result is nothing of the kind.
+    """
+    if not isinstance(getattr(result, "why", None), str):
+        raise TypeError(f"result: expected what run or watch returns, got {describe(result)}")
+    if result.why.startswith(("stopped by you", "interrupted")):
+        print(f"This run was {result.why}. The lines below are about a whole run and need not hold for it.")
+
+
 def _numbers(value, name):
     """The value as a tensor that can be computed with."""
     try:

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from dil_course.signals.validation import (
     check_batch,
     check_choice,
+    check_flag,
     check_image,
     check_integer,
     check_scale,
@@ -343,8 +344,15 @@ def _shrink(x, sides, max_side):
     return shrunk.clamp(0, 1)
 
 
-def save_image(x, path):
+def save_image(x, path, overwrite=True):
     """Write a picture (1,C,H,W) with C = 1 or 3 to a file; the ending chooses the format. Clipped to 8 bits.
+
+    Args:
+        overwrite: False keeps a file of that name with another content, and takes the first free name of
+            estimate.png, estimate_2.png, estimate_3.png, ...
+
+    Returns:
+        The path of the file that holds the picture now.
 
     Raises:
         TypeError, ValueError: x is no picture to show, or on the scale 0..255, or the ending is unknown.
@@ -352,12 +360,21 @@ def save_image(x, path):
     """
     array = to_array(x)
     check_scale(x, "x")
+    check_flag(overwrite, "overwrite")
     if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
         raise ValueError(
             "path: expected the name of a picture's file that can be written, such as estimate.png, got "
             f"{describe(path)}"
         )
-    Image.fromarray(array).save(path)
+    content = io.BytesIO()
+    Image.fromarray(array).save(content, _format(path))
+    wanted = free = pathlib.Path(path)
+    number = 1
+    while not overwrite and free.exists() and free.read_bytes() != content.getvalue():
+        number += 1
+        free = wanted.with_stem(f"{wanted.stem}_{number}")
+    free.write_bytes(content.getvalue())
+    return free
 
 
 def _format(path):

@@ -9,51 +9,47 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# In a few minutes you will watch a photograph emerge from noise, on your own machine, out of a network that has never seen a picture.
-# Then you can try it on a photograph of your own.
+# In a few minutes you will watch a photograph emerge from noise, on your own machine, out of a network that has never seen an image before.
+# Then you will let the same run go on for too long and see the noise come back, and finally you can try the method on a photograph of your own.
 #
 # **What you will be able to do**
 # - run the cells of this course, stop a run, and look back at how it went;
 # - say in two sentences what *deep internal learning* is;
-# - restore a noisy picture of your own.
+# - say why such a run has to be stopped, and recognise in the image that it went on for too long;
+# - restore a noisy photograph of your own.
 #
-# **Before you start.** Nothing but a running JupyterLab. To follow the later lessons you should have trained a small network in PyTorch.
+# **Before you start.** You need nothing but a running JupyterLab. To follow the later lessons, you should have trained a small network in PyTorch.
 #
 # **Time.** About a minute of computing on 2 CPU cores. On a GPU: not measured.
 #
-# How to run a cell: click it and press Shift + Enter. To run all of them: *Run* > *Run All Cells*.
+# **How to go through a lesson.** Click the first code cell below and press Shift + Enter. Each press runs one cell and moves on to the next one, so that you read, predict and watch in this order.
+# The menu also offers *Run* > *Run All Cells*, which runs everything at once and jumps to the end of the page; on a first visit you would miss the live run.
 
 # %%
 import torch
 
 from dil_course import runtime
-from dil_course.figures import show_images
+from dil_course.checks import note_if_stopped
+from dil_course.figures import Film, show_images
 from dil_course.fitting import run, watch
 from dil_course.from_scratch import deep_image_prior
-from dil_course.signals import (
-    add_gaussian,
-    load_image,
-    picture,
-    psnr,
-    save_image,
-    uploaded,
-)
+from dil_course.signals import add_gaussian, load_image, picture, psnr
+from dil_course.signals import save_image, uploaded
 
 device = runtime.device()
 print(f"PyTorch {torch.__version__} on {device}, profile: {runtime.profile()}")
 
 # %% [markdown]
-# The profile says how long the runs are. *quick* is for a laptop: small pictures, but real runs. *full* is for a GPU.
+# The profile says how long the runs are. *quick* is made for a laptop and runs the real method on small images, whereas *full* is made for a GPU and uses the settings of the papers.
 #
-# Something odd on this machine? Type `python -m dil_course doctor` (or `make doctor`) in a terminal.
-# It says in plain words what is wrong and how to mend it.
+# If something looks odd on this machine, type `python -m dil_course doctor` (or `make doctor`) in a terminal. It says in plain words what is wrong and how to repair it.
 
 # %% [markdown]
-# ## 1. A picture and its noise
+# ## 1. An image and its noise
 #
-# A picture is a tensor of shape `(1, C, H, W)`: one picture, C colours, H rows, W columns. Its values lie between 0 and 1.
+# An image is a tensor of shape `(1, C, H, W)`: one image with C channels, H rows and W columns. Its values lie between 0 (black) and 1 (white).
 #
-# We add Gaussian noise with standard deviation 25/255, a tenth of the range from black to white.
+# We add Gaussian noise with a **standard deviation** of 25/255, which is about a tenth of the range from black to white.
 
 # %%
 clean = picture("astronaut", side=128).to(device)
@@ -65,14 +61,13 @@ show_images(
 )
 
 # %% [markdown]
-# The number is the **peak signal-to-noise ratio** (PSNR), in decibels: higher is closer to the clean picture.
-# Ten decibels more mean a tenth of the squared error.
+# The number in the title is the **peak signal-to-noise ratio** (PSNR) in decibels (dB). A higher value means that an image is closer to the clean one, and ten decibels more mean a tenth of the mean squared error.
 #
-# From here on, imagine that we never had the clean picture. We use it only to draw a curve.
+# From here on, imagine that we never had the clean image. We use it only to draw curves, so that we can judge what happens.
 
 # %% tags=["nbval-check-output"]
 print(
-    "the picture is one colour picture of 128 x 128 pixels:",
+    "the image has one batch entry, three channels, and 128 x 128 pixels:",
     clean.shape == (1, 3, 128, 128),
 )
 print(
@@ -83,16 +78,16 @@ print(
 # %% [markdown]
 # ## 2. Watch it emerge
 #
-# The usual way to denoise is to train a network on thousands of pictures first. We do not. We take
+# The usual way to denoise is to train a network on thousands of clean images first. We have no such images, and we train on nothing but the one noisy photograph. We take
 #
-# - a network with random weights, which turns a block of random numbers into a picture;
-# - the noisy picture as its only target.
+# - a network with random weights, which turns a block of random numbers into an image;
+# - the noisy photograph as the only target, to which the output of the network is fitted.
 #
-# At each iteration the network comes a little closer to the noisy picture.
+# At each **iteration** the weights change a little, so that the output comes closer to the *noisy* photograph. The squared difference between the two is the **loss**.
 #
 # **Predict before you run.** The target is noisy. Will the network show us the noise first, the face first, or both at once?
 #
-# While it runs, try *Stop* if you like: the run ends, and its estimate stays.
+# The next cell runs live. The *Stop* button ends the run at once and keeps its estimate, and so does *Kernel* > *Interrupt Kernel*; the cells below then run as usual.
 
 # %%
 iterations = runtime.pick(quick=350, full=1800)
@@ -101,15 +96,22 @@ result = await watch(
 )
 
 # %% [markdown]
-# We observe that the face comes first. The noise comes late, if we let the run go on.
-# In a live session you can move the slider back through the run.
+# <details><summary>Answer</summary>
 #
-# This is the **deep image prior**. The structure of the network prefers pictures to noise, before it has learned anything.
-# Lesson 03 builds it by hand and shows why it works, and why it has to stop in time.
+# The face comes first: colours and large shapes, then eyes and mouth, then fine detail. Many people say "both at once", because the loss treats every pixel in the same way and does not know which part of its value is noise.
+# That is true of the loss, but the network does not change every pixel independently: its convolutions tie neighbouring pixels together, and structure that neighbours share is learned in fewer iterations than noise that they do not share.
+#
+# </details>
+#
+# The curves below the images show the loss, which falls, and the PSNR against the clean image. The *single* estimate is what the network produces in one iteration, and the *average* is a running mean of these outputs, which is usually better.
+# In a live session the slider takes you back through the run.
+#
+# This method is the **deep image prior** of Ulyanov, Vedaldi and Lempitsky (2018). Lesson 03 builds it by hand and shows why it works.
 
 # %% tags=["nbval-check-output"]
+note_if_stopped(result)
 print(
-    "the estimate is at least 6 dB better than the noisy picture:",
+    "the estimate is at least 6 dB better than the noisy image:",
     psnr(result.estimate, clean) > psnr(noisy, clean) + 6,
 )
 print(
@@ -118,18 +120,62 @@ print(
 )
 
 # %% [markdown]
-# ## 3. What this course is about
+# ## 3. And if nobody stops it?
+#
+# The run above ended after a number of iterations that we had chosen beforehand. Now we let it go on for longer. We also switch off a part of the method that slows the fitting down (`input_noise`, explained in lesson 03), so that you need not wait for minutes.
+#
+# **Predict before you run.** The loss will fall further. What will the image look like at the end?
+
+# %%
+film = Film(truth=clean)
+long = runtime.pick(quick=600, full=3000)
+steps = deep_image_prior(noisy, iterations=long, input_noise=0)
+too_long = await watch(film.record("no stop", steps), truth=clean, observed=noisy)
+
+# %% [markdown]
+# The film below shows single outputs of this run. It needs no kernel: drag its slider, or press play. In the strip, the number under each image is its PSNR.
+
+# %%
+film.show(
+    at=(5, 20, 60, 130, 300, long),
+    alt="Outputs of one run: a blur, then a face, which is clearest in the middle of "
+    "the run and is covered by noise again at the end.",
+)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# At the end the output looks like the noisy photograph again. It is tempting to say that more training always helps, since the loss keeps falling; but the loss measures the distance to the *noisy* photograph, and the network is large enough to come very close to it.
+# The network has learned the noise. In machine learning this is called **overfitting**, and in the older literature on inverse problems **semi-convergence**: the estimate first approaches the truth and then leaves it.
+#
+# </details>
+#
+# Where does the face look best to you? The run has to be stopped near that iteration, although nobody gives us the PSNR. Lessons 03 and 05 are about that choice.
+
+# %% tags=["nbval-check-output"]
+note_if_stopped(too_long)
+single = too_long.history["psnr"]
+print("the loss is lowest near the end:", min(too_long.history["loss"][-20:]) < 0.006)
+print(
+    "the last output is at least 2 dB worse than the best one:",
+    single[-1] < max(single) - 2,
+)
+print(
+    "the best output comes in the first half of the run:",
+    single.index(max(single)) < len(single) / 2,
+)
+
+# %% [markdown]
+# ## 4. What this course is about
 #
 # **Deep internal learning** trains a network on the one input at hand. There are two directions:
 #
 # 1. **From scratch.** The network starts with random weights and sees nothing but this input, as above.
-# 2. **Adaptation.** A network trained elsewhere is tuned to this input, because it differs from what the network knows.
+# 2. **Adaptation.** A network that was trained elsewhere is tuned to this input, because the input differs from the training data.
 #
-# Both help for the same reason. Where data are scarce or the input is unusual, its own structure is the best teacher:
-# a brick wall contains its own training set.
+# Both help for the same reason. Where data are scarce or the input is unusual, its own structure is the best source of information: a brick wall contains its own training set.
 #
-# This is how a method looks everywhere in the course. It is a *generator*: it yields one step after each iteration.
-# `watch` shows the steps live and `run` does the same silently. You can also loop by hand:
+# Every method in this course has the same form. It is a *generator*, which yields one step after each iteration; `watch` shows the steps live, and `run` does the same silently. You can also loop by hand:
 
 # %%
 for step in deep_image_prior(noisy, iterations=3):
@@ -142,49 +188,50 @@ first, second = (
 )
 
 # %% [markdown]
-# Chance enters through a seed, and only through it. The same seed on the same machine gives the same numbers.
+# Chance enters through a seed, and only through it. The same seed on the same machine therefore gives the same numbers.
 
 # %% tags=["nbval-check-output"]
-print("two runs with one seed give the same picture:", torch.equal(first, second))
+print("two runs with one seed give the same image:", torch.equal(first, second))
 
 # %% [markdown]
-# ## 4. Your own picture
+# ## 5. Your own photograph
 #
-# Press the button and choose a photograph, such as a JPEG or a PNG. It stays on this machine.
+# Run the next cell, press its button, and choose a photograph, such as a JPEG or a PNG. The file stays on this machine.
 # The button then says (1). If it still says (0), the file was larger than 10 MB and did not arrive.
 #
-# Then run the two cells below it, not this one: a new button has no picture. Without a picture they use a cat.
+# Then go on with the cell below. Without a photograph of yours, the cells use the eye of a cat. If you run the cell of the button again, your choice is kept.
 
 # %%
 import ipywidgets
 
-upload = ipywidgets.FileUpload(
-    accept="image/*",
-    multiple=False,
-    description="Choose a picture",
-    layout={"width": "auto"},
-)
+if "upload" not in globals():
+    upload = ipywidgets.FileUpload(
+        accept="image/*",
+        multiple=False,
+        description="Choose a picture",
+        layout={"width": "auto"},
+    )
 upload
 
 # %%
 chosen = uploaded(upload)
 if chosen:
     name, content = chosen
-    print("your picture:", name)
+    print("your photograph:", name)
     own = load_image(content, max_side=192).to(device)
 else:
-    print("no picture was chosen: here is a cat")
+    print("no photograph was chosen: here is a cat")
     own = picture("chelsea", side=128).to(device)
 own_noisy = add_gaussian(own, sigma=25 / 255, seed=1)
 show_images(
-    {"your picture": own, "with noise": own_noisy},
-    alt="The chosen picture, by default a cat, clean and with noise.",
+    {"your photograph": own, "with noise": own_noisy},
+    alt="The chosen photograph, by default the eye of a cat, clean and with noise.",
 )
 
 # %% [markdown]
-# `load_image` also takes a path: `load_image("holiday.jpg", max_side=192)`. The picture is shrunk so that a laptop needs only minutes.
+# `load_image` also takes a path: `load_image("holiday.jpg", max_side=192)`. The image is shrunk to at most 192 pixels a side, so that a laptop needs only minutes.
 #
-# Is your picture noisy already? Then skip the noise: put `own` in the place of `own_noisy` below, and leave out `truth`.
+# Is your photograph noisy already? Then skip the noise: put `own` in the place of `own_noisy` below, and leave out `truth`.
 
 # %%
 iterations_own = runtime.pick(quick=350, full=1800)
@@ -193,38 +240,67 @@ own_result = await watch(
     truth=own,
     observed=own_noisy,
 )
-save_image(own_result.estimate, "my_picture_restored.png")
-print("saved as my_picture_restored.png, beside this notebook")
+saved_as = save_image(own_result.estimate, "my_picture_restored.png", overwrite=False)
+print(f"saved as {saved_as}, beside this notebook")
 
 # %% [markdown]
-# Is the result too smooth? Give it more iterations. Is it grainy? Give it fewer, or press *Stop* sooner.
-# Choosing that moment without knowing the clean picture is the subject of lesson 05.
+# A file that is there already is never overwritten: the next result is saved as `my_picture_restored_2.png`, and so on.
+#
+# If the result is too smooth, give it more iterations. If it is grainy, give it fewer, or press *Stop* sooner.
+# How to choose that moment without knowing the clean image is the subject of lesson 05.
 
 # %% tags=["nbval-check-output"]
-saved = load_image("my_picture_restored.png").to(device)
+note_if_stopped(own_result)
+saved = load_image(saved_as).to(device)
 print(
-    "the saved picture is the estimate, rounded to 8 bits:",
+    "the saved image is the estimate, rounded to 8 bits:",
     (saved - own_result.estimate).abs().max().item() < 0.51 / 255,
 )
 print(
-    "it is closer to the clean picture than the noisy one:",
+    "it is closer to the clean image than the noisy one:",
     psnr(saved, own) > psnr(own_noisy, own),
 )
 
 # %% [markdown]
+# ## Exercises
+#
+# Each takes a minute or two. Change a cell above, or add one of your own with the `+` button.
+#
+# 1. Double the noise: `sigma=50 / 255`. By how many decibels does the PSNR of the noisy image fall? Work it out before you run.
+# 2. Restore `picture("grass", side=128)` in place of the face. Will it gain more or less than the face did?
+# 3. Run the live cell of section 2 with `seed=1`. Is the estimate the same image? What is the same in both?
+#
+# <details><summary>Solution 1</summary>
+#
+# The mean squared error is the variance of the noise. Twice the standard deviation is four times the variance, and $10 \log_{10} 4 = 6.0$, so the PSNR falls by 6 dB whatever the image is.
+#
+# </details>
+#
+# <details><summary>Solution 2</summary>
+#
+# It gains far less. Blades of grass are so fine that neighbouring pixels have little in common, and the network learns them hardly sooner than the noise. Lesson 03 shows the curves.
+#
+# </details>
+#
+# <details><summary>Solution 3</summary>
+#
+# Another seed draws other starting weights and another input, so that the two estimates differ slightly, mostly in fine detail. Both show the same face, because the target is the same, and their PSNRs differ by a few tenths of a decibel.
+#
+# </details>
+#
 # ## Where to go from here
 #
-# - **A student of a course:** lesson 01, then 03. Each builds on the one before.
-# - **In a hurry:** lesson 03 alone explains what you have just seen.
-# - **A lecturer:** the README says how to start a class.
+# - **A student of a course** takes the lessons in order: 01 states the problem, 02 shows what a single image knows about itself, and 03 explains what you have just seen.
+# - **In a hurry**, read lesson 03 alone; it names the few things that it needs from lesson 01.
+# - **A lecturer** finds in the README how to start a class.
 #
 # ## Summary
 #
-# 1. A picture is a tensor `(1, C, H, W)` with values from 0 to 1.
-# 2. An untrained network, fitted to one noisy picture, shows the picture before the noise.
-# 3. Methods are generators of steps: `watch` them live, `run` them silently, or loop by hand.
-# 4. *Stop* and an interrupted kernel keep the estimate.
-# 5. **What breaks it:** too many iterations bring the noise back, and fine texture is taken for noise.
+# 1. An image is a tensor `(1, C, H, W)` with values from 0 to 1.
+# 2. An untrained network, fitted to one noisy photograph, shows the photograph before it shows the noise.
+# 3. If nobody stops the run, the noise comes back, although the loss falls all the time.
+# 4. Methods are generators of steps: `watch` them live, `run` them silently, or loop by hand. *Stop* and an interrupted kernel keep the estimate.
+# 5. **What breaks it:** too many iterations, and fine texture, which the network learns no sooner than the noise.
 #
-# **Papers.** T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, *Deep Internal Learning: Deep Learning from a Single Input*, IEEE Signal Processing Magazine 2024.
-# D. Ulyanov, A. Vedaldi, V. Lempitsky, *Deep Image Prior*, CVPR 2018.
+# **Papers.** T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, [*Deep Internal Learning: Deep Learning from a Single Input*](https://arxiv.org/abs/2312.07425), IEEE Signal Processing Magazine 2024: the survey that gives this course its map.
+# D. Ulyanov, A. Vedaldi, V. Lempitsky, [*Deep Image Prior*](https://arxiv.org/abs/1711.10925), CVPR 2018: the method of this lesson.

@@ -13,10 +13,10 @@
 #
 # - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
 # - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+#   **Run it again, and the hint says more.** Asking costs no points.
+# - The last line of that cell is your number of points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
-# - A bit more than two hours. The computing takes about a minute in all.
+# - The set takes a little more than two hours, of which the computer needs about a minute.
 
 # %%
 import torch
@@ -37,17 +37,17 @@ sigma = 25 / 255
 # %% [markdown]
 # ## Task 1. The loop, with a camera in it (3 points, 30 minutes)
 #
-# Lesson 03 removed noise. The same loop can do more: fill holes, sharpen, enlarge. Only the loss changes.
-# We observe $y = A(x)$. The network makes a picture. What must be compared with $y$ is not that picture, but what the camera $A$ would make of it:
+# Lesson 03 removed noise. The same loop can also fill holes, sharpen and enlarge, because only the loss changes.
+# We observe $y = A(x)$, and the network produces an estimate of $x$. What has to be compared with $y$ is not this estimate itself, but what the camera $A$ would make of it:
 #
 # $$\text{loss} = \text{mean of } \big(A(f_\theta(z + \text{noise} / 30)) - y\big)^2 .$$
 #
 # Write `fit(y, A, network, z, noises)`:
 #
 # - `noises` is a sequence of tensors like $z$, drawn from the standard normal distribution. Make one iteration for each.
-# - In an iteration the network sees $z + \text{noise} / 30$, with this iteration's noise. $z$ itself stays as it is.
+# - In each iteration, the network sees $z + \text{noise} / 30$ with the noise of this iteration. $z$ itself stays as it is.
 # - Update the weights by Adam with learning rate 0.01. Make the optimizer once, before the loop.
-# - Return the last iteration's estimate: the one that its loss was computed of, before its update.
+# - Return the estimate of the last iteration, from which its loss was computed before the update.
 
 
 # %% nbgrader={"solution": true, "grade_id": "fit_answer"}
@@ -73,7 +73,7 @@ ps03.fit(fit, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See it at work. We throw away half of the pixels, and the network fills them in. It has seen no other picture.
+# See it at work: we discard half of the pixels, and the network fills them in, although it has seen no other image.
 # **Predict before you run:** where will it go wrong?
 
 # %% nbgrader={"solution": true, "grade_id": "fit_seen"}
@@ -110,10 +110,10 @@ show_images(
 #
 # $$\bar x_i = w \, \bar x_{i-1} + (1 - w) \, \hat x_i .$$
 #
-# That gained a decibel or two. Is that much or little? Suppose the best case. Each output is the picture plus noise of its own,
-# **independent** of all others, and all with the same variance. The average has run for so long that its start is forgotten.
+# That gained a decibel or two. Is this much or little? Consider the best case: each output is the image plus noise of its own,
+# **independent** of the noise in all other outputs and of the same variance, and the average has run for so long that its start is forgotten.
 #
-# Write `noise_left(weight)`: the variance of the noise in the average, divided by the variance in one output. `weight` is a number $w$ from 0 to below 1.
+# Write `noise_left(weight)`: the variance of the noise in the average, divided by the variance of the noise in one output. `weight` is a number $w$ with $0 \le w < 1$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "noise_left_answer"}
@@ -134,7 +134,7 @@ ps03.noise_left(noise_left, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure it with random numbers. Then turn your share for $w = 0.99$ into decibels. Why is the gain in lesson 03 so much smaller?
+# Measure it with random numbers. Then express your ratio for $w = 0.99$ in decibels. Why is the gain in lesson 03 so much smaller?
 
 # %% nbgrader={"solution": true, "grade_id": "noise_left_measured"}
 ### BEGIN SOLUTION
@@ -155,12 +155,12 @@ print(
 # %% [markdown]
 # ## Task 3. Two runs are better than one (2 points, 15 minutes)
 #
-# So errors of different outputs resemble each other. Here is a number for that. Two estimates have the errors $a$ and $b$.
-# Both have the same mean square, $m$. Their **correlation** is
+# So the errors of different outputs resemble each other, and there is a number for this resemblance. Let two estimates have the errors $a$ and $b$,
+# both with the same mean square $m$. The **correlation** of the errors is
 #
 # $$\rho = \frac{\text{mean of } a\,b}{m} .$$
 #
-# 1 means: the same error. 0 means: they have nothing in common.
+# A correlation of 1 means that both make the same error, and 0 means that their errors have nothing in common.
 # Both estimates have the PSNR `one` (in dB). Write `psnr_of_mean(one, rho)`: the PSNR of the mean of the two estimates.
 
 
@@ -182,9 +182,9 @@ ps03.psnr_of_mean(psnr_of_mean, seed=2357)
 
 # %% [markdown]
 # The paper reports 30.43 dB for one run with averaged outputs, and 31.00 dB for the mean of two such runs.
-# These are means over several pictures. Take them as one picture: which $\rho$ do they imply? Solve your formula for it.
+# These are means over several images. Treat them as if they came from one image: which $\rho$ do they imply? Solve your formula for it.
 #
-# Then make two runs with two seeds yourself. Measure $\rho$, and compare the PSNR of their mean with your formula.
+# Then make two runs with two seeds yourself, measure $\rho$, and compare the PSNR of their mean with your formula.
 
 # %% nbgrader={"solution": true, "grade_id": "psnr_of_mean_measured"}
 ### BEGIN SOLUTION
@@ -206,16 +206,16 @@ print(
 # %% [markdown]
 # ## Task 4. Stop where the noise explains the rest (2 points, 10 minutes)
 #
-# When should a run stop? You cannot see its PSNR, but you see its loss. Suppose that you know the noise: its standard deviation is $\sigma$.
-# The *true* picture would leave a loss of
+# When should a run stop? You cannot see its PSNR, but you can see its loss. Suppose that you know the standard deviation $\sigma$ of the noise.
+# Then the *true* image would leave a loss of
 #
 # $$\text{mean of } (x - y)^2 = \text{mean of } n^2 \approx \sigma^2 .$$
 #
-# A loss below $\sigma^2$ explains the data better than the truth does. So the run must have learned noise.
-# This rule is called the **discrepancy principle**. It is far older than neural networks (V. A. Morozov, 1966).
+# A loss below $\sigma^2$ explains the data better than the truth does, so that the run must have learned some of the noise.
+# Stopping there is called the **discrepancy principle**. It is far older than deep learning (V. A. Morozov, 1966).
 #
-# Write `stop(losses, sigma)`. `losses` is a list of numbers, the losses of iterations 1, 2, 3, ...
-# Return the first iteration whose loss is at most $\sigma^2$. Count from 1. If there is none, return the last iteration, `len(losses)`.
+# Write `stop(losses, sigma)`, where `losses` is a list of numbers, the losses of iterations 1, 2, 3, ...
+# Return the first iteration whose loss is at most $\sigma^2$, counting from 1. If there is none, return the last iteration, `len(losses)`.
 
 
 # %% nbgrader={"solution": true, "grade_id": "stop_answer"}
@@ -237,7 +237,7 @@ ps03.stop(stop, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Let it stop a real run on a noisy photograph. How far from the **oracle peak** does it stop? That is the best PSNR of the run, which only the truth knows.
+# Let it stop a real run on a noisy photograph. How far does it stop from the **oracle peak**, the best PSNR of the run, which nobody can find without the truth?
 
 # %% nbgrader={"solution": true, "grade_id": "stop_seen"}
 ### BEGIN SOLUTION
@@ -267,19 +267,19 @@ show_curves(
 # %% [markdown]
 # ## Task 5. Hide some pixels, and judge by them (3 points, 15 minutes)
 #
-# What if you do not know $\sigma$? Then hold some pixels back. The network is fitted to the others.
-# It never sees the noise $n$ of the pixels held out, so it cannot learn it. If the noise of each pixel is independent of the others', then on the pixels held out
+# What if you do not know $\sigma$? Then hold some pixels back, and fit the network to the others.
+# It never sees the noise $n$ of the held-out pixels, and so it cannot learn that noise. If the noise of each pixel is independent of the noise of all others, then on the held-out pixels
 #
 # $$\text{mean of } (\hat x - y)^2 \approx \text{mean of } (\hat x - x)^2 + \sigma^2 .$$
 #
-# The last term is a constant. So this **held-out loss** is smallest where the true error is smallest, and you can compute it without the truth.
+# The last term is a constant. So this **held-out loss** is smallest where the true error is smallest, and you can compute it without the truth. In machine learning, the held-out pixels are a **validation set**.
 #
-# Write `hold_out(mask, share, seed)`. It returns two masks, `(to_fit, held_out)`:
+# Write `hold_out(mask, share, seed)`, which returns two masks, `(to_fit, held_out)`:
 #
-# - `mask` is (1,1,H,W): 1 where a pixel is seen, 0 where not. Both results have its shape, and hold 0 and 1.
-# - Each seen pixel is held out at random, a share of `share` of them. `share` is a number between 0 and 1.
-# - Each seen pixel is in one of the two masks, never in both. Pixels that are not seen are in neither.
-# - The same `seed` gives the same masks, another seed gives others.
+# - `mask` is (1,1,H,W), with 1 where a pixel is seen and 0 where it is not. Both results have this shape and hold only 0 and 1.
+# - Each seen pixel is held out at random with the probability `share`, a number between 0 and 1.
+# - Each seen pixel is in exactly one of the two masks, and pixels that are not seen are in neither.
+# - The same `seed` gives the same masks, and another seed gives other masks.
 
 
 # %% nbgrader={"solution": true, "grade_id": "hold_out_answer"}
@@ -300,8 +300,8 @@ ps03.hold_out(hold_out, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Hold out a tenth of the noisy photograph, and make a run on the rest. Draw both losses. Where is the smallest held-out loss, and where the oracle peak?
-# What did the tenth cost?
+# Hold out a tenth of the noisy photograph, and make a run on the rest. Draw both losses. Where is the smallest held-out loss, and where is the oracle peak?
+# How many decibels did the tenth cost?
 
 
 # %% nbgrader={"solution": true, "grade_id": "hold_out_run"}
@@ -354,14 +354,14 @@ show_curves(
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 25 minutes)
 #
-# `ps03.failing_run("A")` is a deep image prior on a noisy photograph of 48x48 pixels, made with `small_skip_network`. So are "B", "C" and "D".
-# None of the four ends well, each for a reason of its own. A run is a dictionary:
+# `ps03.failing_run("A")` is a deep image prior on a noisy photograph of 48x48 pixels, made with `small_skip_network`, and so are "B", "C" and "D".
+# None of the four ends well, and each has a reason of its own. A run is a dictionary:
 #
 # - `y`, `sigma`, the input `z`, and the last `estimate`;
 # - the lists `loss`, `psnr` and `distance`, one entry an iteration. `distance` says how far the weights have moved from their start:
 #   the norm of the change of all weights together.
 #
-# A good run reaches 28 dB here. Look at numbers before you guess. `ps03.failing_run("A", iterations=20)` runs shorter or longer.
+# A good run reaches 28 dB here. Measure before you guess: `ps03.failing_run("A", iterations=20)` makes a shorter run, and a larger number a longer one.
 
 # %%
 runs = {letter: ps03.failing_run(letter) for letter in "ABCD"}
@@ -372,7 +372,7 @@ for cause, meaning in ps03.CAUSES.items():
 ### BEGIN SOLUTION
 weights = sum(p.numel() for p in small_skip_network().parameters())
 for letter, r in runs.items():
-    alike = (
+    resemblance = (
         torch.corrcoef(torch.cat([r["z"][0].flatten(1), r["y"][0].flatten(1)]))[
             :16, 16:
         ]
@@ -381,7 +381,7 @@ for letter, r in runs.items():
     )
     print(
         f"{letter}: y from {r['y'].min():.1f} to {r['y'].max():.1f}, last loss /"
-        f" sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g}, z and y alike {alike:.2f},",
+        f" sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g}, correlation of z with y {resemblance:.2f},",
         f"first step of a weight {r['distance'][0] / weights**0.5:.3f}, best PSNR"
         f" {max(r['psnr']):.1f}",
     )
@@ -415,12 +415,12 @@ ps03.causes(causes)
 # %% [markdown]
 # ## Open question (4 points, 25 minutes)
 #
-# You have two rules to stop a run. Task 4 must know $\sigma$. Task 5 pays with pixels. Each of them believes something about the noise.
+# You have two rules to stop a run. That of task 4 must know $\sigma$, and that of task 5 gives up some of the data. Each rests on an assumption about the noise.
 #
 # Find **one case in which the rule of task 4 stops more than 1 dB below the oracle peak**, and **one in which held-out pixels do**.
-# A case is a picture, a noise, and what you were told about it. Give the numbers of both rules in both cases. Explain what each rule believes, and how your case breaks it.
+# A case consists of an image, a noise, and the value of $\sigma$ that is assumed. Give the numbers of both rules in both cases. Explain which assumption each rule makes, and how your case violates it.
 #
-# Then **predict before you measure**: you hold out a half of the pixels, not a tenth. What happens to the oracle peak, and how far from it do the two rules stop?
+# Then **predict before you measure**: suppose that you hold out half of the pixels instead of a tenth. What happens to the oracle peak, and how far from it do the two rules stop?
 #
 # You will be marked on this:
 #
@@ -433,11 +433,11 @@ ps03.causes(causes)
 
 # %% nbgrader={"solution": true, "grade_id": "open_question_measured"}
 ### BEGIN SOLUTION
-for told in (0.9, 1.1):
-    report(f"told sigma x {told}", *white, told * sigma)
+for factor in (0.9, 1.1):
+    report(f"sigma assumed x {factor}", *white, factor * sigma)
 grain = Blur(gaussian_kernel(7, 1.0))(add_gaussian(torch.zeros_like(x), 1.0, seed=0))
 report(
-    "noise of neighbours alike", *held_out_run(x + sigma * grain / grain.std()), sigma
+    "noise that neighbours share", *held_out_run(x + sigma * grain / grain.std()), sigma
 )
 report("half held out", *held_out_run(y, share=0.5), sigma)
 ### END SOLUTION
@@ -446,19 +446,19 @@ report("half held out", *held_out_run(y, share=0.5), sigma)
 # ### BEGIN SOLUTION
 # **A good answer, measured.** Our photograph, three seeds each, runs of 200 iterations; ranges are over the seeds.
 #
-# *White noise, but I was told 0.9 times its $\sigma$.* Oracle peak 29.2 to 29.6 dB. Task 4 stops at 26.6 to 27.0 dB, held-out pixels at 29.1 to 29.2 dB.
-# Told 1.1 times $\sigma$, task 4 stops at 25.9 to 26.3 dB. The rule believes one number. Near the peak the loss is almost flat:
-# from $\sigma^2$ to $(0.9\,\sigma)^2$ it takes 90 to 110 iterations, more than the whole way before. So a small mistake in $\sigma$ is a large one in time. Held-out pixels never ask for $\sigma$.
+# *White noise, but 0.9 times its $\sigma$ is assumed.* The oracle peak lies at 29.2 to 29.6 dB. Task 4 stops at 26.6 to 27.0 dB, held-out pixels at 29.1 to 29.2 dB.
+# If 1.1 times $\sigma$ is assumed, task 4 stops at 25.9 to 26.3 dB. The rule rests on this one number. Near the peak the loss is almost flat:
+# from $\sigma^2$ to $(0.9\,\sigma)^2$ it takes 90 to 110 iterations, more than the whole way before. So a small error in $\sigma$ becomes a large error in time, whereas held-out pixels never need $\sigma$.
 #
 # *Noise that neighbours share*: white noise, blurred by a Gaussian of one pixel, with the same $\sigma$. Neighbouring pixels have a correlation of 0.77.
-# Oracle peak 24.7 to 25.6 dB. Task 4 stops at 24.2 to 24.9 dB, held-out pixels at 21.2 to 21.4 dB, in the last iterations of the run. On the pixels held out,
-# the mean of $(\hat x - y)^2$ is the mean of $(\hat x - x)^2 + n^2 - 2\,(\hat x - x)\,n$. The last term vanishes only if the estimate knows nothing of $n$ there.
-# Here the neighbours tell it. So noise that is learned makes the held-out loss smaller, too. Task 4 believes only in the size of the noise, and that has not changed.
+# The oracle peak lies at 24.7 to 25.6 dB. Task 4 stops at 24.2 to 24.9 dB, held-out pixels at 21.2 to 21.4 dB, in the last iterations of the run. On the held-out pixels,
+# the mean of $(\hat x - y)^2$ is the mean of $(\hat x - x)^2 + n^2 - 2\,(\hat x - x)\,n$. The last term vanishes only if the estimate is independent of $n$ there.
+# Here the fitted neighbours carry information about $n$, so that noise that is learned makes the held-out loss smaller, too. Task 4 assumes only the size of the noise, which has not changed.
 #
-# *Half held out.* Prediction: the network gets half of the data. Were all its error noise, the peak would fall by 3 dB; part of it is blur, so I say 1 to 2 dB.
-# No belief is broken, so both rules stay within half a decibel of the new peak.
-# Measured: the peak falls to 27.8 to 28.1 dB. Task 4 stops 0.0 to 0.6 dB below it, held-out pixels 0.0 to 0.2 dB. Right, but for one tenth of a decibel.
+# *Half held out.* Prediction: the network gets half of the data. If all its error were noise, the peak would fall by 3 dB; a part of the error is blur, so that I expect 1 to 2 dB.
+# No assumption is violated, and both rules should stay within half a decibel of the new peak.
+# Measured: the peak falls to 27.8 to 28.1 dB. Task 4 stops 0.0 to 0.6 dB below it, held-out pixels 0.0 to 0.2 dB. The prediction was right, but for one tenth of a decibel.
 #
 # *Weakness.* One photograph, one network, 48 pixels. PSNRs of single outputs jitter by a few tenths of a decibel, so an oracle peak is also a lucky one.
-# In the second case the held-out rule stopped only because the run was over: its loss depends on the length that I chose.
+# In the second case, the held-out rule stopped only because the run was over, so that its loss depends on the length that I chose.
 # ### END SOLUTION
