@@ -8,6 +8,7 @@ own file for all of it.
 import contextlib
 import importlib
 import math
+import types
 
 import build
 import nbformat
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from dil_course.checks import compare, ps01, tasks
+from dil_course.checks import compare, note_if_stopped, ps01, tasks
 
 BANKS = [
     importlib.import_module(f"test_{number}").BANK
@@ -176,6 +177,23 @@ def test_comparison_is_of_the_numbers_as_they_are(mine, library, exact, approxim
     assert compare("numbers", mine, library) is approximate
     shown = capsys.readouterr().out
     assert difference in shown and (exact is None or f"exact: {exact}" in shown)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("stopped by you at iteration 7", "This run was stopped by you at iteration 7. The lines below"),
+        ("interrupted at iteration 7", "This run was interrupted at iteration 7. The lines below"),
+        ("finished 9 iterations", ""),
+        ("ended at iteration 7: the outputs differ least at iteration 3", ""),
+    ],
+)
+def test_a_check_says_where_a_reader_stopped_its_run(why, said, capsys):
+    note_if_stopped(types.SimpleNamespace(why=why))
+    shown = capsys.readouterr().out
+    assert shown.startswith(said) and bool(shown) == bool(said)
+    with pytest.raises(TypeError, match="result: expected what run or watch returns, got None"):
+        note_if_stopped(None)
 
 
 @each_task

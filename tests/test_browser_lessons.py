@@ -89,7 +89,7 @@ def stop_live_run(cell):
 @pytest.mark.slow
 def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_path):
     cells = copy_lesson("00_start_here", tmp_path)
-    first, own = (number for number, cell in enumerate(cells) if "await watch(" in cell)
+    first, long, own = (number for number, cell in enumerate(cells) if "await watch(" in cell)
     upload = next(number for number, cell in enumerate(cells) if "FileUpload" in cell)
 
     # As a camera writes it when held upright: the sensor's rows, and a note to turn them a quarter clockwise.
@@ -104,9 +104,11 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
         code.nth(first).scroll_into_view_if_needed()
         page.screenshot(path=ARTIFACTS / "lesson_00_live.png")
         stop_live_run(code.nth(first))
+        stop_live_run(code.nth(long))
         stop_live_run(code.nth(own))
         wait_for_the_end(page, 180)
         look_at_figures(page)
+        assert "need not hold for it" in outputs(code.nth(first + 1)).inner_text()
 
         with page.expect_file_chooser() as chooser:
             code.nth(upload).locator(".jupyter-button").click()
@@ -115,7 +117,7 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
         )
         code.nth(upload).get_by_text("(1)").wait_for(timeout=60_000)
         page.screenshot(path=ARTIFACTS / "lesson_00_upload.png")
-        (tmp_path / "my_picture_restored.png").unlink()  # the cat's
+        cat = (tmp_path / "my_picture_restored.png").read_bytes()
         code.nth(upload + 1).locator(".jp-InputPrompt").click()
         choose(page, "Run Selected Cell and All Below")
         wait_for_live_picture(code.nth(own))
@@ -128,7 +130,8 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
         page.screenshot(path=ARTIFACTS / "lesson_00_own.png")
     assert verdicts.count(": True") == 2 and "False" not in verdicts
 
-    truth, saved = load_image(upright, max_side=192), load_image(tmp_path / "my_picture_restored.png")
+    assert (tmp_path / "my_picture_restored.png").read_bytes() == cat, "a saved picture was overwritten"
+    truth, saved = load_image(upright, max_side=192), load_image(tmp_path / "my_picture_restored_2.png")
     assert saved.shape == truth.shape == (1, 3, 192, 143)
     assert psnr(saved, truth) > psnr(add_gaussian(truth, 25 / 255, seed=1), truth) + 3
 

@@ -1078,6 +1078,10 @@ RECIPES = {
         checks.compare,
         {"name": TITLE, "mine": PICTURE, "library": PICTURE, "tolerance": number(1e-5)},
     ),
+    "checks.note_if_stopped": (
+        checks.note_if_stopped,
+        {"result": value(types.SimpleNamespace(why="finished"))},
+    ),
     # runtime
     "runtime.device": (runtime.device, {}),
     "runtime.profile": (runtime.profile, {}),

@@ -1,7 +1,7 @@
 """The one place where speed lives: memory, threads, precision, and the update of the weights.
 
 The mathematics stay the same; `fast=False` is the textbook's loop, so that a lesson can show the difference
-(appendix of lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
+(docs/why_it_is_fast.md; figures, also of what did not pay, in benchmarks/RESULTS.md).
 """
 
 import contextlib

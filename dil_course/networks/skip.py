@@ -105,7 +105,7 @@ def small_skip_network(output_channels=3, input_channels=16, width=24, skip=8):
     About 72,000 parameters. Nearest-neighbour upsampling, zeros as padding and no norm of the joined branches
     cost less than the paper's choices, and the picture is fitted in fewer iterations; so is the noise. In the
     largest convolution 24 + 8 channels meet, a multiple of eight, because processors compute on eight numbers
-    at a time. Made and measured in lesson 03's appendix.
+    at a time. How it was found: docs/why_it_is_fast.md.
     """
     small = dict(input_channels=input_channels, width=width, scales=4, skip=skip)
     return SkipNetwork(output_channels, **small, upsampling="nearest", padding="zeros", norm_of_joined=False)

@@ -47,7 +47,7 @@ print(f"PyTorch {torch.__version__} on {device}, profile: {runtime.profile()}")
 # %% [markdown]
 # ## 1. An image and its noise
 #
-# An image is a tensor of shape `(1, C, H, W)`: one image with C channels, H rows and W columns. Its values lie between 0 (black) and 1 (white).
+# An image is a tensor of shape `(1, C, H, W)`, that is, one image with C channels, H rows and W columns, whose values lie between 0 (black) and 1 (white).
 #
 # We add Gaussian noise with a **standard deviation** of 25/255, which is about a tenth of the range from black to white.
 
@@ -85,7 +85,7 @@ print(
 #
 # At each **iteration** the weights change a little, so that the output comes closer to the *noisy* photograph. The squared difference between the two is the **loss**.
 #
-# **Predict before you run.** The target is noisy. Will the network show us the noise first, the face first, or both at once?
+# **Predict before you run.** Since the target is noisy, will the network show us the noise first, the face first, or both at once?
 #
 # The next cell runs live. The *Stop* button ends the run at once and keeps its estimate, and so does *Kernel* > *Interrupt Kernel*; the cells below then run as usual.
 
@@ -124,7 +124,7 @@ print(
 #
 # The run above ended after a number of iterations that we had chosen beforehand. Now we let it go on for longer. We also switch off a part of the method that slows the fitting down (`input_noise`, explained in lesson 03), so that you need not wait for minutes.
 #
-# **Predict before you run.** The loss will fall further. What will the image look like at the end?
+# **Predict before you run.** The loss will fall further, but what will the image look like at the end?
 
 # %%
 film = Film(truth=clean)
@@ -133,7 +133,7 @@ steps = deep_image_prior(noisy, iterations=long, input_noise=0)
 too_long = await watch(film.record("no stop", steps), truth=clean, observed=noisy)
 
 # %% [markdown]
-# The film below shows single outputs of this run. It needs no kernel: drag its slider, or press play. In the strip, the number under each image is its PSNR.
+# The film below shows single outputs of this run, first as a strip with the PSNR of each image and then as a player, whose slider and play button need no running kernel.
 
 # %%
 film.show(
@@ -150,7 +150,7 @@ film.show(
 #
 # </details>
 #
-# Where does the face look best to you? The run has to be stopped near that iteration, although nobody gives us the PSNR. Lessons 03 and 05 are about that choice.
+# Where does the face look best to you? The run has to be stopped near that iteration, although in practice nobody gives us the PSNR; lessons 03 and 05 are about that choice.
 
 # %% tags=["nbval-check-output"]
 note_if_stopped(too_long)
@@ -196,10 +196,10 @@ print("two runs with one seed give the same image:", torch.equal(first, second))
 # %% [markdown]
 # ## 5. Your own photograph
 #
-# Run the next cell, press its button, and choose a photograph, such as a JPEG or a PNG. The file stays on this machine.
-# The button then says (1). If it still says (0), the file was larger than 10 MB and did not arrive.
+# Run the next cell, press its button, and choose a photograph, such as a JPEG or a PNG, which stays on this machine.
+# The button then says (1); if it still says (0), the file was larger than 10 MB and did not arrive.
 #
-# Then go on with the cell below. Without a photograph of yours, the cells use the eye of a cat. If you run the cell of the button again, your choice is kept.
+# Then go on with the cell below, which uses the eye of a cat if you have chosen nothing. Your choice is kept even if you run the cell of the button again.
 
 # %%
 import ipywidgets
@@ -231,7 +231,7 @@ show_images(
 # %% [markdown]
 # `load_image` also takes a path: `load_image("holiday.jpg", max_side=192)`. The image is shrunk to at most 192 pixels a side, so that a laptop needs only minutes.
 #
-# Is your photograph noisy already? Then skip the noise: put `own` in the place of `own_noisy` below, and leave out `truth`.
+# If your photograph is noisy already, skip the noise that we add: put `own` in the place of `own_noisy` below, and leave out `truth`.
 
 # %%
 iterations_own = runtime.pick(quick=350, full=1800)
@@ -246,7 +246,7 @@ print(f"saved as {saved_as}, beside this notebook")
 # %% [markdown]
 # A file that is there already is never overwritten: the next result is saved as `my_picture_restored_2.png`, and so on.
 #
-# If the result is too smooth, give it more iterations. If it is grainy, give it fewer, or press *Stop* sooner.
+# If the result is too smooth, give it more iterations; if it is grainy, give it fewer, or press *Stop* sooner.
 # How to choose that moment without knowing the clean image is the subject of lesson 05.
 
 # %% tags=["nbval-check-output"]
@@ -264,11 +264,11 @@ print(
 # %% [markdown]
 # ## Exercises
 #
-# Each takes a minute or two. Change a cell above, or add one of your own with the `+` button.
+# Each takes a minute or two, and you can change a cell above or add one of your own with the `+` button.
 #
-# 1. Double the noise: `sigma=50 / 255`. By how many decibels does the PSNR of the noisy image fall? Work it out before you run.
-# 2. Restore `picture("grass", side=128)` in place of the face. Will it gain more or less than the face did?
-# 3. Run the live cell of section 2 with `seed=1`. Is the estimate the same image? What is the same in both?
+# 1. Double the noise by writing `sigma=50 / 255`. By how many decibels does the PSNR of the noisy image fall, if you work it out before you run?
+# 2. Restore `picture("grass", side=128)` in place of the face. Will the method gain more decibels than it gained on the face, or fewer?
+# 3. Run the live cell of section 2 with `seed=1`. In what do the two estimates differ, and what do they have in common?
 #
 # <details><summary>Solution 1</summary>
 #
@@ -278,7 +278,7 @@ print(
 #
 # <details><summary>Solution 2</summary>
 #
-# It gains far less. Blades of grass are so fine that neighbouring pixels have little in common, and the network learns them hardly sooner than the noise. Lesson 03 shows the curves.
+# It gains far less, because blades of grass are so fine that neighbouring pixels have little in common, and the network learns them hardly sooner than the noise. Lesson 03 shows the curves.
 #
 # </details>
 #
@@ -299,7 +299,7 @@ print(
 # 1. An image is a tensor `(1, C, H, W)` with values from 0 to 1.
 # 2. An untrained network, fitted to one noisy photograph, shows the photograph before it shows the noise.
 # 3. If nobody stops the run, the noise comes back, although the loss falls all the time.
-# 4. Methods are generators of steps: `watch` them live, `run` them silently, or loop by hand. *Stop* and an interrupted kernel keep the estimate.
+# 4. Methods are generators of steps, which you can `watch` live, `run` silently, or loop over by hand. *Stop* and an interrupted kernel keep the estimate.
 # 5. **What breaks it:** too many iterations, and fine texture, which the network learns no sooner than the noise.
 #
 # **Papers.** T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, [*Deep Internal Learning: Deep Learning from a Single Input*](https://arxiv.org/abs/2312.07425), IEEE Signal Processing Magazine 2024: the survey that gives this course its map.
