@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dil_course import figures
+from dil_course.figures import static
 from dil_course.fitting import Step, run
 from dil_course.fitting.live import summary_figure
 from dil_course.signals import picture, to_array
@@ -23,7 +24,7 @@ def shown(monkeypatch):
     """Everything that is displayed: pairs (figure, output)."""
     shown, made, draw = [], [], figures.png
     monkeypatch.setattr(
-        figures, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1]
+        static, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1]
     )
     monkeypatch.setattr(IPython.display, "display", lambda output: shown.append((made[-1], output)))
     return shown
