@@ -390,6 +390,13 @@ def saved(x, path):
     assert pathlib.Path(path).stat().st_size
 
 
+def filmed(name, steps, alt, at, error, **others):
+    """A film of one run, shown."""
+    film = figures.Film(**others)
+    fitting.run(film.record(name, steps))
+    film.show(alt, at, error)
+
+
 def descended(**others):
     return drained(fitting.Descent(**others))
 
@@ -1072,6 +1079,34 @@ RECIPES = {
             "title": TITLE,
             "log_x": flag(False),
             "log_y": flag(True),
+        },
+    ),
+    "figures.Film": (
+        filmed,
+        {
+            "truth": PICTURE,
+            "crop": value((1, 2, 8), (1, 2), (1, 2, 99), (-1, 2, 3), (1, 2, 0), (1.5, 2, 3), "all"),
+            "zoom": whole(2),
+            "name": TITLE,
+            "steps": STEPS,
+            "alt": ALT,
+            "at": value((1, 2), (), (0,), 5, (1.5,), "first", range(40), [99]),
+            "error": flag(True),
+        },
+    ),
+    "figures.swipe": (
+        figures.swipe,
+        {
+            "pictures": made(
+                lambda: {"a": tensor(), "b": tensor()},
+                dict,
+                lambda: {"a": tensor()},
+                lambda: {"a": tensor(), "b": None},
+                lambda: {"a": tensor(), 1: tensor(GRAY)},
+                lambda: {"a": tensor(), "b": tensor(values="all NaN")},
+            ),
+            "alt": ALT,
+            "zoom": whole(2),
         },
     ),
     # checks
