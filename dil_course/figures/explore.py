@@ -7,7 +7,7 @@ import numbers
 
 from matplotlib.figure import Figure
 
-from dil_course.figures.images import GAP, PAGE, line_height, wrapped
+from dil_course.figures.images import GAP, PAGE, text_height, wrapped
 from dil_course.figures.static import canvas_image, check_kind, figure_of, points, quick_png, show_figure
 from dil_course.front_end import as_page, has_front_end, picture_widget
 from dil_course.signals.validation import describe
@@ -88,7 +88,7 @@ def static_figure(draw, values):
     varied = [name for name in values if len(values[name]) > 1] or list(values)
     titles = [", ".join(f"{name} = {told(each[name])}" for name in varied) for each in combinations]
     titles = [wrapped(title.replace("_", " "), points(11), width) for title in titles]
-    top = line_height(points(11)) * (1 + max(title.count("\n") for title in titles)) + GAP
+    top = max(text_height(title, points(11)) for title in titles) + GAP
     columns = min(len(images), max(1, PAGE // width), len(values[varied[-1]]))
     rows = math.ceil(len(images) / columns)
     figure = figure_of(columns * width, rows * (top + height))

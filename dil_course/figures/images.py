@@ -7,10 +7,11 @@ import re
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from dil_course.figures.static import DPI, check_kind, draw_array, draw_boxes, figure_of, points, show_figure
+from dil_course.figures.static import DPI, check_kind, draw_array, figure_of, points, show_figure, talk
 from dil_course.signals import to_array
 from dil_course.signals.validation import check_integer, check_same_shape, describe
 
@@ -23,11 +24,21 @@ BAR = 70  # screen pixels of a colour bar with its numbers
 
 
 @functools.lru_cache(4096)
-def text_width(text, size):
-    """Width in screen pixels of a line of text of this size in points."""
+def text_size(text, size):
+    """Width and height in screen pixels of a text of this size in points."""
     figure = Figure(dpi=DPI)
     renderer = FigureCanvasAgg(figure).get_renderer()
-    return Text(0, 0, text, fontsize=size, figure=figure).get_window_extent(renderer).width
+    return Text(0, 0, text, fontsize=size, figure=figure).get_window_extent(renderer).size
+
+
+def text_width(text, size):
+    """Width in screen pixels of a text of this size in points."""
+    return text_size(text, size)[0]
+
+
+def text_height(text, size):
+    """Whole screen pixels that a text of this size in points is high; 0 for none."""
+    return math.ceil(text_size(text, size)[1]) if text else 0
 
 
 def pieces(word, size, width):
@@ -104,10 +115,10 @@ class Grid:
     def _row(self, first):
         """The row's pictures, and the heights of its titles, pictures and windows."""
         row = range(first, min(first + self.columns, len(self.arrays)))
-        text = max(line_height(points(10)) * (1 + self.titles[i].count("\n")) for i in row) + 4
+        text = max(text_height(self.titles[i], points(10)) for i in row)
         picture = max(self.zooms[i] * self.arrays[i].shape[0] for i in row)
         window = max(GAP + self.crop[2] * self._window_zoom(i) for i in row) if self.crop else 0
-        return row, text if any(self.titles[i] for i in row) else 0, picture, window
+        return row, text and text + 8, picture, window
 
     def _window_zoom(self, i):
         return max(1, self.zooms[i] * self.arrays[i].shape[1] // self.crop[2])
@@ -129,11 +140,12 @@ class Grid:
         draw(axes, array, self.titles[i])
         if self.crop:
             row, column, side = self.crop
-            draw_boxes(axes, [(row, column)], side, index=1)
+            for colour, style, line in (("white", "-", 2.5), ("black", "--", 1.2)):  # seen on any picture
+                place = dict(xy=(column - 0.5, row - 0.5), width=side, height=side, fill=False)
+                axes.add_patch(Rectangle(**place, edgecolor=colour, linestyle=style, linewidth=line * talk()))
             shown = self._window_zoom(i) * side
             axes = place_axes(figure, left, top + zoom * height + GAP, shown, shown)
             draw(axes, array[row : row + side, column : column + side])
-            draw_boxes(axes, [(0, 0)], side, index=1)
 
 
 def check_crop(crop, arrays):

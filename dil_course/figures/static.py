@@ -98,7 +98,7 @@ def show_figure(figure, alt):
 def draw_array(axes, array, title="", low=0, high=255, colours="gray"):
     """Draw an array (H,W) or (H,W,3), every pixel as a square; `low` and `high` are black and white."""
     axes.imshow(array, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-    axes.set_title(title, fontsize=points(10), pad=4)
+    axes.set_title(title, fontsize=points(10), pad=4, va="bottom")
     axes.axis("off")
 
 

@@ -244,7 +244,7 @@ class LiveCurves:
 
 def summary_figure(result, truth, observed):
     """The static figure that a run leaves, and its alternative text: pictures above, curves below."""
-    from dil_course.figures.images import Grid, arrays_of, line_height, wrapped
+    from dil_course.figures.images import Grid, arrays_of, text_height, wrapped
     from dil_course.figures.static import figure_of, points, talk
     from dil_course.signals import psnr
 
@@ -256,7 +256,7 @@ def summary_figure(result, truth, observed):
     grid = Grid(arrays_of(pictures), columns=3)
     width = max(grid.width, 800 * talk())
     why = wrapped(result.why, points(10), width - 24)
-    above = line_height(points(10)) * (1 + why.count("\n")) + 8
+    above = text_height(why, points(10)) + 8
     height = above + grid.height + 230 * talk()
     figure = figure_of(width, height)
     figure.text(0.5, 1 - 8 / height, why, ha="center", va="top", fontsize=points(10))
