@@ -519,6 +519,42 @@ CURVES = made(
     lambda: {"a": ([1], [1.0, 2.0])}, lambda: {"a": 3}, lambda: {"a": None}, lambda: {"a": []},
     lambda: {"a": ["x"]}, lambda: {1: [1.0]}, lambda: {"a": torch.ones(2, 2)}, lambda: {"a": ([1], [2], [3])},
 )  # fmt: skip
+LOOKS = value({"a": (1, 2)}, {"a": (6, 0)}, {"a": 1}, {"a": (1,)}, {"a": ("x", 1)})
+MARKS = value({"peak": (1, 2.0)}, {"peak": 1}, {"peak": (1, 2, 3)}, {"peak": "ab"}, {1: (1, 2)})
+ENDS = value((0.5, 2), (2, 1), (0, 1), (1,), (1, math.nan), (1, math.inf), "ab")
+AXIS = {"curves": CURVES, "x_label": TITLE, "y_label": TITLE, "title": TITLE, "log_x": flag(False)}
+AXIS |= {"log_y": flag(True), "looks": LOOKS, "marks": MARKS, "x_range": ENDS, "y_range": ENDS}
+IMAGES = {
+    "pictures": made(
+        lambda: {"a": tensor()},
+        dict,
+        lambda: {1: tensor()},
+        lambda: {"a": None},
+        lambda: {"a": np.zeros((4, 4))},
+        lambda: {"a": tensor((1, 1, 8, 8)), "b": tensor()},
+    ),
+    "columns": value(2, 0, -1, 1, 1.5),
+    "zoom": whole(2),
+    "crop": value((2, 3, 4), (1, 1), (9, 9, 9), (0, 0, 0), (0.5, 1, 2), "abc"),
+}
+ERRORS = {
+    "estimates": made(lambda: {"a": 0.5 * tensor()}, dict, lambda: {"a": None}, lambda: {"a": tensor(GRAY)}),
+    "truth": PICTURE,
+    "columns": value(2, 0, 1.5),
+}
+TEXT = value("words", 1, "")
+PLACE = value((1, 1), (1,), 3, "ab", (math.nan, 1))
+
+
+def diagrammed(**arguments):
+    figures.Diagram(**arguments).show("An empty diagram.")
+
+
+def boxed(**arguments):
+    box = figures.Diagram(4, 3).box(**arguments)
+    assert np.isfinite(box).all()
+
+
 TEMPORARY = tempfile.TemporaryDirectory()  # removed when the tests end
 FOLDER = pathlib.Path(TEMPORARY.name)
 (FOLDER / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
@@ -836,6 +872,21 @@ RECIPES = {
             "checkpoint": CHECKPOINT,
         },
     ),
+    "fitting.stop_by_eye": (
+        lambda **a: sound(asyncio.run(fitting.stop_by_eye(**a)).estimate),
+        {
+            "steps": STEPS,
+            "truth": PICTURE,
+            "rules": made(
+                lambda: {"a rule": stopping.WindowedVariance(2, 1)},
+                dict,
+                lambda: {"you": stopping.WindowedVariance()},
+                lambda: {1: stopping.WindowedVariance()},
+                lambda: {"a": stopping.WindowedVariance},
+                lambda: {"a": None},
+            ),
+        },
+    ),
     "stopping.WindowedVariance": (
         ruled(stopping.WindowedVariance),
         {"window": whole(2), "patience": whole(1)},
@@ -1053,33 +1104,40 @@ RECIPES = {
     ),
     "figures.draw_curves": (
         figures.draw_curves,
-        {"axes": AXES, "curves": CURVES, "x_label": TITLE, "y_label": TITLE},
+        {"axes": AXES, "curves": CURVES, "x_label": TITLE, "y_label": TITLE, "looks": LOOKS, "marks": MARKS},
     ),
-    "figures.show_images": (
-        figures.show_images,
+    "figures.images_figure": (figures.images_figure, IMAGES),
+    "figures.show_images": (figures.show_images, IMAGES | {"alt": ALT}),
+    "figures.error_map_figure": (figures.error_map_figure, ERRORS),
+    "figures.show_error_map": (figures.show_error_map, ERRORS | {"alt": ALT}),
+    "figures.curves_figure": (figures.curves_figure, AXIS),
+    "figures.show_curves": (figures.show_curves, AXIS | {"alt": ALT}),
+    "figures.figure_with": (figures.figure_with, IMAGES | AXIS),
+    "figures.explore": (
+        figures.explore,
         {
-            "pictures": made(
-                lambda: {"a": tensor()},
-                dict,
-                lambda: {1: tensor()},
-                lambda: {"a": None},
-                lambda: {"a": np.zeros((4, 4))},
-            ),
+            "draw": made(lambda: lambda strength: Figure(figsize=(1, 1)), lambda: lambda strength: strength),
             "alt": ALT,
-            "columns": value(2, 0, -1, 1, 1.5),
+            "static": value({"strength": [0.5]}, {"width": [1]}, {"strength": []}, {"strength": 3}),
+            "strength": value([0.5, 1.0], [], "ab"),
         },
     ),
-    "figures.show_curves": (
-        figures.show_curves,
-        {
-            "curves": CURVES,
-            "x_label": TITLE,
-            "y_label": TITLE,
-            "alt": ALT,
-            "title": TITLE,
-            "log_x": flag(False),
-            "log_y": flag(True),
-        },
+    "figures.Diagram": (diagrammed, {"width": number(4), "height": number(3)}),
+    "figures.Diagram.box": (
+        boxed,
+        {name: number(1) for name in "xywh"} | {"text": TEXT, "colour": whole(1)},
+    ),
+    "figures.Diagram.arrow": (
+        lambda **a: figures.Diagram(4, 3).arrow(**a),
+        {"start": PLACE, "end": value((2, 1), (1, 1)), "text": TEXT},
+    ),
+    "figures.Diagram.text": (
+        lambda **a: figures.Diagram(4, 3).text(**a),
+        {"x": number(1), "y": number(2), "text": TEXT},
+    ),
+    "figures.network_diagram": (
+        figures.network_diagram,
+        {"scales": whole(2), "width": whole(16), "skip": whole(4), "alt": ALT},
     ),
     "figures.Film": (
         filmed,
@@ -1128,7 +1186,7 @@ RECIPES = {
         },
     ),
 }
-RECORDS = {"fitting.Step", "fitting.Result", "signals.PICTURES"}  # hold what they are given
+RECORDS = {"fitting.Step", "fitting.Result", "fitting.Choice", "signals.PICTURES"}  # hold what they are given
 
 
 # The judge.
@@ -1208,6 +1266,8 @@ MODULES = {module.__name__.rpartition(".")[2]: module for module in ROOMS}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 # matplotlib takes its time
 FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}
+FEWER |= {"figures.images_figure": 60, "figures.error_map_figure": 60, "figures.show_error_map": 30}
+FEWER |= {"figures.curves_figure": 60, "figures.figure_with": 60, "figures.explore": 60}
 counted = collections.Counter()  # cases of each recipe
 
 
