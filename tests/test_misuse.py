@@ -553,6 +553,12 @@ PLACES = made(
 
 FIT = {"iterations": whole(2), "learning_rate": number(0.01), "seed": SEED, "fast": flag(True)}
 BLIND = {"y": OBSERVED, "network": MAP} | FIT
+PIXEL_FIT = {
+    "y": OBSERVED,
+    "weight": number(0.1),
+    "iterations": whole(2),
+    "learning_rate": number(0.01),
+}
 TUNE = {
     "y": OBSERVED,
     "denoiser": DENOISER,
@@ -884,6 +890,11 @@ RECIPES = {
     ),
     "from_scratch.dip_tv": (method(from_scratch.dip_tv), PRIOR_FIT | {"A": SAME, "weight": number(0.1)}),
     "from_scratch.total_variation": (from_scratch.total_variation, {"x": PICTURE}),
+    "from_scratch.tv": (method(from_scratch.tv), PIXEL_FIT | {"A": SAME}),
+    "from_scratch.bp_tv": (
+        method(from_scratch.bp_tv),
+        PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
+    ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
         PRIOR_FIT
