@@ -895,6 +895,10 @@ RECIPES = {
         method(from_scratch.bp_tv),
         PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
     ),
+    "from_scratch.guided_filter": (
+        lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),
+        {"y": PICTURE, "guide": PICTURE, "radius": whole(2), "epsilon": number(1e-3)},
+    ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
         PRIOR_FIT
