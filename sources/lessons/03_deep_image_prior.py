@@ -360,7 +360,8 @@ curves["the noisy image"] = ([1, long], 2 * [psnr(small_noisy, small)])
 looks = {"noise on z": (0, 0), "z fixed": (1, 1), "the noisy image": (5, 3)}
 alt = "PSNR of single outputs over iterations. With z fixed the curve peaks early and "
 alt += "falls almost to the noisy image; with noise on z it peaks later and falls less."
-axes = dict(log_x=True, y_range=(19.5, 28), looks=looks, marks=marks)
+axes = dict(log_x=True, x_range=(10, long), y_range=(19.5, 27))
+axes |= dict(looks=looks, marks=marks)
 show_curves(curves, "iteration", "PSNR of single outputs (dB)", alt, **axes)
 
 # %% [markdown]
@@ -403,7 +404,7 @@ curves = {
 curves["noise in y"] = ([1, long], [1, 1])
 alt = "Error per ring of frequencies over iterations, with z fixed. Coarse falls "
 alt += "first and furthest, middle follows, fine starts low; all end near 1, the noise."
-axes = dict(log_x=True, log_y=True, y_range=(0.05, 300))
+axes = dict(log_x=True, log_y=True, x_range=(3, long), y_range=(0.1, 300))
 show_curves(curves, "iteration", "error power / noise power", alt, **axes)
 
 # %% [markdown]

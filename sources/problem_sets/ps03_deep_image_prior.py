@@ -9,11 +9,11 @@
 # %% [markdown]
 # # Problem set 03 · Deep image prior
 #
-# Six tasks to [lesson 03](../../notebooks/03_deep_image_prior.ipynb), and one open question. 20 points.
+# Six tasks to [lesson 03](../../notebooks/03_deep_image_prior.ipynb) and one open question, for 20 points in all.
 #
-# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
+# - Write your lines in place of `raise NotImplementedError()`, and add cells of your own anywhere you like.
 # - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Asking costs no points.
+#   **Run it again, and the hint says more**; asking costs no points.
 # - The last line of that cell is your number of points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
 # - The set takes a little more than two hours, of which the computer needs about a minute.
@@ -37,16 +37,16 @@ sigma = 25 / 255
 # %% [markdown]
 # ## Task 1. The loop, with a camera in it (3 points, 30 minutes)
 #
-# Lesson 03 removed noise. The same loop can also fill holes, sharpen and enlarge, because only the loss changes.
+# Lesson 03 removed noise, but the same loop can also fill holes, sharpen and enlarge, because only the loss changes.
 # We observe $y = A(x)$, and the network produces an estimate of $x$. What has to be compared with $y$ is not this estimate itself, but what the camera $A$ would make of it:
 #
 # $$\text{loss} = \text{mean of } \big(A(f_\theta(z + \text{noise} / 30)) - y\big)^2 .$$
 #
 # Write `fit(y, A, network, z, noises)`:
 #
-# - `noises` is a sequence of tensors like $z$, drawn from the standard normal distribution. Make one iteration for each.
-# - In each iteration, the network sees $z + \text{noise} / 30$ with the noise of this iteration. $z$ itself stays as it is.
-# - Update the weights by Adam with learning rate 0.01. Make the optimizer once, before the loop.
+# - `noises` is a sequence of tensors like $z$, drawn from the standard normal distribution; make one iteration for each.
+# - In each iteration, the network sees $z + \text{noise} / 30$ with the noise of this iteration, while $z$ itself stays as it is.
+# - Update the weights by Adam with learning rate 0.01, and make the optimizer once, before the loop.
 # - Return the estimate of the last iteration, from which its loss was computed before the update.
 
 
@@ -110,7 +110,7 @@ show_images(
 #
 # $$\bar x_i = w \, \bar x_{i-1} + (1 - w) \, \hat x_i .$$
 #
-# That gained a decibel or two. Is this much or little? Consider the best case: each output is the image plus noise of its own,
+# That gained a decibel or two, and the question is whether this is much or little. Consider the best case: each output is the image plus noise of its own,
 # **independent** of the noise in all other outputs and of the same variance, and the average has run for so long that its start is forgotten.
 #
 # Write `noise_left(weight)`: the variance of the noise in the average, divided by the variance of the noise in one output. `weight` is a number $w$ with $0 \le w < 1$.
@@ -134,7 +134,7 @@ ps03.noise_left(noise_left, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure it with random numbers. Then express your ratio for $w = 0.99$ in decibels. Why is the gain in lesson 03 so much smaller?
+# Measure it with random numbers, and then express your ratio for $w = 0.99$ in decibels. Why is the gain in lesson 03 so much smaller?
 
 # %% nbgrader={"solution": true, "grade_id": "noise_left_measured"}
 ### BEGIN SOLUTION
@@ -182,7 +182,7 @@ ps03.psnr_of_mean(psnr_of_mean, seed=2357)
 
 # %% [markdown]
 # The paper reports 30.43 dB for one run with averaged outputs, and 31.00 dB for the mean of two such runs.
-# These are means over several images. Treat them as if they came from one image: which $\rho$ do they imply? Solve your formula for it.
+# These are means over several images, but treat them as if they came from one: which $\rho$ do they imply, if you solve your formula for it?
 #
 # Then make two runs with two seeds yourself, measure $\rho$, and compare the PSNR of their mean with your formula.
 
@@ -206,13 +206,13 @@ print(
 # %% [markdown]
 # ## Task 4. Stop where the noise explains the rest (2 points, 10 minutes)
 #
-# When should a run stop? You cannot see its PSNR, but you can see its loss. Suppose that you know the standard deviation $\sigma$ of the noise.
+# When should a run stop? You cannot see its PSNR, but you can see its loss, and suppose that you know the standard deviation $\sigma$ of the noise.
 # Then the *true* image would leave a loss of
 #
 # $$\text{mean of } (x - y)^2 = \text{mean of } n^2 \approx \sigma^2 .$$
 #
 # A loss below $\sigma^2$ explains the data better than the truth does, so that the run must have learned some of the noise.
-# Stopping there is called the **discrepancy principle**. It is far older than deep learning (V. A. Morozov, 1966).
+# Stopping there is called the **discrepancy principle**, which is far older than deep learning (V. A. Morozov, 1966).
 #
 # Write `stop(losses, sigma)`, where `losses` is a list of numbers, the losses of iterations 1, 2, 3, ...
 # Return the first iteration whose loss is at most $\sigma^2$, counting from 1. If there is none, return the last iteration, `len(losses)`.
@@ -267,12 +267,12 @@ show_curves(
 # %% [markdown]
 # ## Task 5. Hide some pixels, and judge by them (3 points, 15 minutes)
 #
-# What if you do not know $\sigma$? Then hold some pixels back, and fit the network to the others.
+# If you do not know $\sigma$, you can hold some pixels back and fit the network to the others.
 # It never sees the noise $n$ of the held-out pixels, and so it cannot learn that noise. If the noise of each pixel is independent of the noise of all others, then on the held-out pixels
 #
 # $$\text{mean of } (\hat x - y)^2 \approx \text{mean of } (\hat x - x)^2 + \sigma^2 .$$
 #
-# The last term is a constant. So this **held-out loss** is smallest where the true error is smallest, and you can compute it without the truth. In machine learning, the held-out pixels are a **validation set**.
+# Since the last term is a constant, this **held-out loss** is smallest where the true error is smallest, and you can compute it without the truth. In machine learning, the held-out pixels are a **validation set**.
 #
 # Write `hold_out(mask, share, seed)`, which returns two masks, `(to_fit, held_out)`:
 #
@@ -300,8 +300,8 @@ ps03.hold_out(hold_out, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Hold out a tenth of the noisy photograph, and make a run on the rest. Draw both losses. Where is the smallest held-out loss, and where is the oracle peak?
-# How many decibels did the tenth cost?
+# Hold out a tenth of the noisy photograph, make a run on the rest, and draw both losses. Where is the smallest held-out loss, where is the oracle peak,
+# and how many decibels did the tenth cost?
 
 
 # %% nbgrader={"solution": true, "grade_id": "hold_out_run"}
@@ -361,7 +361,7 @@ show_curves(
 # - the lists `loss`, `psnr` and `distance`, one entry an iteration. `distance` says how far the weights have moved from their start:
 #   the norm of the change of all weights together.
 #
-# A good run reaches 28 dB here. Measure before you guess: `ps03.failing_run("A", iterations=20)` makes a shorter run, and a larger number a longer one.
+# A good run reaches 28 dB here, so measure before you guess: `ps03.failing_run("A", iterations=20)` makes a shorter run, and a larger number a longer one.
 
 # %%
 runs = {letter: ps03.failing_run(letter) for letter in "ABCD"}
@@ -415,7 +415,7 @@ ps03.causes(causes)
 # %% [markdown]
 # ## Open question (4 points, 25 minutes)
 #
-# You have two rules to stop a run. That of task 4 must know $\sigma$, and that of task 5 gives up some of the data. Each rests on an assumption about the noise.
+# You have two rules to stop a run, each of which rests on an assumption about the noise. That of task 4 must know $\sigma$, and that of task 5 gives up some of the data.
 #
 # Find **one case in which the rule of task 4 stops more than 1 dB below the oracle peak**, and **one in which held-out pixels do**.
 # A case consists of an image, a noise, and the value of $\sigma$ that is assumed. Give the numbers of both rules in both cases. Explain which assumption each rule makes, and how your case violates it.
@@ -459,6 +459,6 @@ report("half held out", *held_out_run(y, share=0.5), sigma)
 # No assumption is violated, and both rules should stay within half a decibel of the new peak.
 # Measured: the peak falls to 27.8 to 28.1 dB. Task 4 stops 0.0 to 0.6 dB below it, held-out pixels 0.0 to 0.2 dB. The prediction was right, but for one tenth of a decibel.
 #
-# *Weakness.* One photograph, one network, 48 pixels. PSNRs of single outputs jitter by a few tenths of a decibel, so an oracle peak is also a lucky one.
+# *Weakness.* I have tried one photograph of 48 pixels and one network. PSNRs of single outputs jitter by a few tenths of a decibel, so that an oracle peak is also a lucky one.
 # In the second case, the held-out rule stopped only because the run was over, so that its loss depends on the length that I chose.
 # ### END SOLUTION
