@@ -1,15 +1,19 @@
 """Where the time of one iteration goes: the tables of docs/why_it_is_fast.md.
 
-python benchmarks/bricks.py    seconds and arithmetic of an iteration, seconds of each kind of layer at full
-                               resolution, page faults with and without kept memory, and time until done
+OMP_NUM_THREADS=1 python benchmarks/bricks.py
+
+Seconds and arithmetic of an iteration, seconds of each kind of layer at full resolution, page faults with and
+without kept memory, and the seconds of whole runs. On a CPU, seconds are those of the processor, which other
+programs disturb less than those of the clock.
 """
 
 import resource
 import time
+from itertools import pairwise
 from statistics import median
 
 import torch
-from speed import NETWORKS, apart, durations, header, observed, operations, peak_arithmetic, say
+from speed import NETWORKS, apart, header, observed, operations, say, wait
 from torch import nn
 
 from dil_course import runtime
@@ -31,16 +35,38 @@ LAYERS = {
 }
 
 
-def textbook_run(name, iterations=10**6, fast=False):
+def seconds(work, times):
+    """Median of what one call takes, after three to warm up."""
+    clock = time.process_time if runtime.device().type == "cpu" else time.perf_counter
+    marks = []
+    for _ in range(times + 4):
+        wait()
+        marks.append(clock())
+        work()
+    return median(after - before for before, after in pairwise(marks[3:]))
+
+
+def peak():
+    """GFLOP/s of a large matrix product and of a large convolution, whichever is more."""
+    matrix = torch.rand(1536, 1536, device=runtime.device())
+    image = torch.rand(1, 128, 128, 128, device=runtime.device())
+    kernel = torch.rand(128, 128, 3, 3, device=runtime.device())
+    product = 2 * 1536**3 / seconds(lambda: matrix @ matrix, 10)
+    convolution = (
+        2 * 128**2 * 9 * 128**2 / seconds(lambda: nn.functional.conv2d(image, kernel, padding=1), 10)
+    )
+    return max(product, convolution) / 1e9
+
+
+def steps_of(name, iterations=10**6, fast=False):
     with runtime.seeded(0):
         network = NETWORKS[name]().to(runtime.device())
     return deep_image_prior(observed("coffee", SIDE)[1], network=network, iterations=iterations, fast=fast)
 
 
 def seconds_of_an_iteration(name):
-    steps = textbook_run(name)
-    durations(steps, 3)
-    return median(durations(steps, 12))
+    steps = steps_of(name)
+    return seconds(lambda: next(steps), 12)
 
 
 def seconds_of_a_layer(name):
@@ -48,19 +74,13 @@ def seconds_of_a_layer(name):
     side = SIDE // 2 if name.startswith("upsampling") else SIDE
     layer = LAYERS[name]().to(runtime.device())
     features = torch.rand(1, CHANNELS, side, side, device=runtime.device(), requires_grad=True)
-    times = []
-    for _ in range(40):
-        started = time.perf_counter()
-        made = layer(features)
-        made.backward(torch.ones_like(made))
-        float(features.grad.flatten()[0])  # makes a GPU finish
-        times.append(time.perf_counter() - started)
-    return median(times[5:])
+    gradient = torch.ones_like(layer(features))
+    return seconds(lambda: layer(features).backward(gradient), 40)
 
 
 def page_faults(fast):
     """Page faults of an iteration."""
-    steps = textbook_run("lesson 03's, 4 scales of 32", fast=fast)
+    steps = steps_of("lesson 03's, 4 scales of 32", fast=fast)
     faults = []
     for _ in range(30):
         next(steps)
@@ -69,27 +89,28 @@ def page_faults(fast):
 
 
 def whole_run(name, iterations):
-    """Seconds and PSNR in dB of the average."""
+    """Seconds of the processor and PSNR in dB of the average."""
     x, _ = observed("coffee", SIDE)
-    result = run(textbook_run(name, iterations, fast=True), truth=x)
-    return result.seconds, result.history["psnr_average"][-1]
+    started = time.process_time()
+    result = run(steps_of(name, iterations, fast=True), truth=x)
+    return time.process_time() - started, result.history["psnr_average"][-1]
 
 
 def main():
     print(f"{machine()}; {torch.get_num_threads()} thread(s) asked for, {SIDE} px\n")
-    peak = max(apart(peak_arithmetic).values())
-    print(f"Largest arithmetic measured: {peak:.0f} GFLOP/s.\n")
+    most = apart(peak)
+    print(f"Largest arithmetic measured: {most:.0f} GFLOP/s.\n")
     header("network", "weights", "ms an iteration", "GFLOP an iteration", "per cent of the peak")
     for name, make in NETWORKS.items():
-        seconds, work = apart(seconds_of_an_iteration, name), operations(make(), observed("coffee", SIDE)[1])
+        taken, work = apart(seconds_of_an_iteration, name), operations(make(), observed("coffee", SIDE)[1])
         weights = sum(p.numel() for p in make().parameters())
-        share = 100 * work / 1e9 / seconds / peak
-        say(name, f"{weights:,}", f"{1000 * seconds:.0f}", work / 1e9, f"{share:.0f}")
+        share = 100 * work / 1e9 / taken / most
+        say(name, f"{weights:,}", f"{1000 * taken:.0f}", work / 1e9, f"{share:.0f}")
     print()
     header("layer, forward and backward", "ms", "of a 3x3 convolution")
     times = {name: apart(seconds_of_a_layer, name) for name in LAYERS}
-    for name, seconds in times.items():
-        say(name, f"{1000 * seconds:.2f}", f"{seconds / times['convolution 3x3']:.0%}")
+    for name, taken in times.items():
+        say(name, f"{1000 * taken:.2f}", f"{taken / times['convolution 3x3']:.0%}")
     print()
     header("memory", "page faults an iteration")
     for name, fast in {"given back to Linux": False, "kept": True}.items():
@@ -97,8 +118,8 @@ def main():
     print()
     header("network", "iterations", "seconds", "PSNR of the average, dB")
     for name, iterations in {"lesson 03's, 4 scales of 32": 600, "small, 4 scales of 24": 350}.items():
-        seconds, decibels = apart(whole_run, name, iterations)
-        say(name, iterations, f"{seconds:.0f}", f"{decibels:.2f}")
+        taken, decibels = apart(whole_run, name, iterations)
+        say(name, iterations, f"{taken:.0f}", f"{decibels:.2f}")
 
 
 if __name__ == "__main__":

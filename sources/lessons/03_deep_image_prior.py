@@ -811,7 +811,7 @@ print(
 #         print(iteration, f"loss {loss / 0.1**2:.2f}, error {error:.2f} noise variances")
 # ```
 #
-# The error falls to less than half of the noise variance within the first hundred or two hundred iterations, while the loss is still near one noise variance. At the end the loss is close to zero, and the error is about one noise variance: the network has learned the noise, sample by sample.
+# Within the first hundred iterations, the error falls to less than half of the noise variance, while the loss is still well above half of it. At the end the loss is close to zero, and the error is close to one noise variance: the network has learned the noise, sample by sample.
 #
 # </details>
 #
