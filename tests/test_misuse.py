@@ -596,6 +596,12 @@ PLACES = made(
 
 FIT = {"iterations": whole(2), "learning_rate": number(0.01), "seed": SEED, "fast": flag(True)}
 BLIND = {"y": OBSERVED, "network": MAP} | FIT
+PIXEL_FIT = {
+    "y": OBSERVED,
+    "weight": number(0.1),
+    "iterations": whole(2),
+    "learning_rate": number(0.01),
+}
 TUNE = {
     "y": OBSERVED,
     "denoiser": DENOISER,
@@ -942,6 +948,15 @@ RECIPES = {
     ),
     "from_scratch.dip_tv": (method(from_scratch.dip_tv), PRIOR_FIT | {"A": SAME, "weight": number(0.1)}),
     "from_scratch.total_variation": (from_scratch.total_variation, {"x": PICTURE}),
+    "from_scratch.tv": (method(from_scratch.tv), PIXEL_FIT | {"A": SAME}),
+    "from_scratch.bp_tv": (
+        method(from_scratch.bp_tv),
+        PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
+    ),
+    "from_scratch.guided_filter": (
+        lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),
+        {"y": PICTURE, "guide": PICTURE, "radius": whole(2), "epsilon": number(1e-3)},
+    ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
         PRIOR_FIT
