@@ -18,9 +18,11 @@ from dil_course.fitting import Result
 from dil_course.fitting.live import summary_figure
 
 SET_UP = """
-import json, time, torch
+import json, sys, time, torch
 torch.set_num_threads(1)
 from dil_course.fitting import run, watch
+interrupts = sys.modules["dil_course.fitting.run"]
+interrupts.AGAIN = 0  # an interrupt of one test is not the first of the next
 from dil_course.from_scratch import deep_image_prior
 from dil_course.signals import add_gaussian, picture
 truth = picture("camera", 32)
@@ -182,6 +184,39 @@ def test_an_interrupt_of_plain_run_keeps_the_estimate(kernel):
     assert kernel.printed(running).splitlines()[-1].startswith("interrupted at iteration ")
     why, iteration, shape = outcome(kernel, following)
     assert why == f"interrupted at iteration {iteration}" and iteration > 1 and shape == [1, 1, 32, 32]
+
+
+QUEUE = """
+def loud(number):
+    for step in slowly(deep_image_prior(y, iterations=1000)):
+        print(f"run {number}: {step.iteration}.", flush=True)
+        yield step
+interrupts._last_interrupt, interrupts.AGAIN = -1e9, 60  # a busy machine may take its time between the two
+made = []
+for number in (1, 2, 3):
+    made.append(DRAIN(loud(number)))
+"""
+
+
+@pytest.mark.parametrize("drain", ["run", "await watch"])
+def test_a_second_interrupt_ends_the_cell_and_not_only_the_next_run_of_its_queue(kernel, drain):
+    running = kernel.queue(QUEUE.replace("DRAIN", drain))
+
+    def has_printed(text):
+        return any(text in content.get("text", "") for _, content in kernel.outputs[running])
+
+    kernel.wait(lambda: has_printed("run 1: 3."), "three iterations")
+    kernel.manager.interrupt_kernel()
+    kernel.wait(lambda: has_printed("run 2: 3."), "the second run")
+    assert running not in kernel.replies, "the first interrupt ends one run"
+    kernel.manager.interrupt_kernel()
+    errors = [content["ename"] for kind, content in kernel.finish(running) if kind == "error"]
+    assert kernel.replies[running]["status"] == "error"
+    assert errors == ["KeyboardInterrupt" if drain == "run" else "CancelledError"]
+    time.sleep(0.5)  # after an error, the kernel refuses what was queued behind it
+    assert kernel.printed(kernel.queue("interrupts.AGAIN = 0\nprint(len(made), made[0].why[:11])")) == (
+        "1 interrupted\n"
+    )
 
 
 def test_stop_ends_the_run_within_two_iterations_and_run_all_goes_on(kernel):

@@ -390,6 +390,13 @@ def saved(x, path):
     assert pathlib.Path(path).stat().st_size
 
 
+def filmed(name, steps, alt, at, error, **others):
+    """A film of one run, shown."""
+    film = figures.Film(**others)
+    fitting.run(film.record(name, steps))
+    film.show(alt, at, error)
+
+
 def descended(**others):
     return drained(fitting.Descent(**others))
 
@@ -589,6 +596,12 @@ PLACES = made(
 
 FIT = {"iterations": whole(2), "learning_rate": number(0.01), "seed": SEED, "fast": flag(True)}
 BLIND = {"y": OBSERVED, "network": MAP} | FIT
+PIXEL_FIT = {
+    "y": OBSERVED,
+    "weight": number(0.1),
+    "iterations": whole(2),
+    "learning_rate": number(0.01),
+}
 TUNE = {
     "y": OBSERVED,
     "denoiser": DENOISER,
@@ -935,6 +948,15 @@ RECIPES = {
     ),
     "from_scratch.dip_tv": (method(from_scratch.dip_tv), PRIOR_FIT | {"A": SAME, "weight": number(0.1)}),
     "from_scratch.total_variation": (from_scratch.total_variation, {"x": PICTURE}),
+    "from_scratch.tv": (method(from_scratch.tv), PIXEL_FIT | {"A": SAME}),
+    "from_scratch.bp_tv": (
+        method(from_scratch.bp_tv),
+        PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
+    ),
+    "from_scratch.guided_filter": (
+        lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),
+        {"y": PICTURE, "guide": PICTURE, "radius": whole(2), "epsilon": number(1e-3)},
+    ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
         PRIOR_FIT
@@ -1131,6 +1153,34 @@ RECIPES = {
     "figures.network_diagram": (
         figures.network_diagram,
         {"scales": whole(2), "width": whole(16), "skip": whole(4), "alt": ALT},
+    ),
+    "figures.Film": (
+        filmed,
+        {
+            "truth": PICTURE,
+            "crop": value((1, 2, 8), (1, 2), (1, 2, 99), (-1, 2, 3), (1, 2, 0), (1.5, 2, 3), "all"),
+            "zoom": whole(2),
+            "name": TITLE,
+            "steps": STEPS,
+            "alt": ALT,
+            "at": value((1, 2), (), (0,), 5, (1.5,), "first", range(40), [99]),
+            "error": flag(True),
+        },
+    ),
+    "figures.swipe": (
+        figures.swipe,
+        {
+            "pictures": made(
+                lambda: {"a": tensor(), "b": tensor()},
+                dict,
+                lambda: {"a": tensor()},
+                lambda: {"a": tensor(), "b": None},
+                lambda: {"a": tensor(), 1: tensor(GRAY)},
+                lambda: {"a": tensor(), "b": tensor(values="all NaN")},
+            ),
+            "alt": ALT,
+            "zoom": whole(2),
+        },
     ),
     # checks
     "checks.compare": (

@@ -1,16 +1,18 @@
 """Watch a run live in a notebook: the picture as it emerges, curves, time left, and a Stop button."""
 
 import asyncio
+import contextlib
 import html
 import io
 import math
+import signal
 import time
 
 import numpy as np
 from PIL import Image
 
 from dil_course.fitting.pace import Pace
-from dil_course.fitting.run import Recorder, recorded
+from dil_course.fitting.run import Recorder, interrupted_again, recorded
 from dil_course.front_end import as_page, has_front_end, picture_widget
 from dil_course.signals import to_array
 
@@ -295,12 +297,23 @@ def told_curves(history):
     return f"{words}; the PSNR of the average, at most {best:.2f} dB, at iteration {iteration}."
 
 
+def pass_the_next_interrupt_on():
+    """Let the next interrupt of the kernel cancel this cell as well: ipykernel passes on its first one only.
+
+    Not for scripts: the kernel puts its own handler back when the cell ends, asyncio.run does not.
+    """
+    loop, cell = asyncio.get_running_loop(), asyncio.current_task()
+    with contextlib.suppress(ValueError):  # outside of the main thread, where no interrupts arrive
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(cell.cancel))
+
+
 async def watch(steps, truth=None, observed=None, average=0.99, stop=None, checkpoint=None):
     """Drain a method's generator live: `result = await watch(deep_image_prior(y), truth=x, observed=y)`.
 
     The same as `run`, and the same numbers. In a notebook it shows the averaged estimate, curves and a Stop
     button, and afterwards a slider over snapshots and one static figure; elsewhere, ten lines of text.
-    Stop and a kernel interrupt end the run and keep its estimate; the cells below then run as usual.
+    Stop and a kernel interrupt end the run and keep its estimate; the cells below then run as usual. A second
+    interrupt within two seconds is raised, and ends the whole cell.
 
     Args:
         steps: generator of Steps.
@@ -329,10 +342,13 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
                 break
     except BaseException as end:
         # An interrupted kernel raises the first in a plain cell and the second in an awaited one.
-        if not isinstance(end, KeyboardInterrupt | asyncio.CancelledError) or recorder.step is None:
+        interrupt = isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
+        if not interrupt or recorder.good is None or interrupted_again():
             view.fail()
             raise
         why = f"interrupted at iteration {recorder.step.iteration}"
+        if isinstance(end, asyncio.CancelledError) and has_front_end():
+            pass_the_next_interrupt_on()
     result = recorder.result(why)
     view.finish(result, recorder, observed)
     return result
