@@ -150,7 +150,8 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
 @pytest.mark.slow
 def test_lesson_03_runs_live_and_goes_on_after_stop(chromium, tmp_path):
     cells = copy_lesson("03_deep_image_prior", tmp_path)
-    first, last = (number for number, cell in enumerate(cells) if "await watch(" in cell)
+    first = next(number for number, cell in enumerate(cells) if "await watch(" in cell)
+    game = next(number for number, cell in enumerate(cells) if "await stop_by_eye(" in cell)
     with jupyter(tmp_path) as address, page_of(chromium, "lesson_03") as page:
         code = run_lesson(page, address, "03_deep_image_prior", len(cells))
         wait_for_live_picture(code.nth(first))
@@ -158,8 +159,8 @@ def test_lesson_03_runs_live_and_goes_on_after_stop(chromium, tmp_path):
         code.nth(first).scroll_into_view_if_needed()
         page.screenshot(path=ARTIFACTS / "lesson_03_live.png")
         stop_live_run(code.nth(first))
-        wait_until(lambda: code.nth(last).locator("img.widget-image").count(), "the last live run", 400)
-        stop_live_run(code.nth(last))
+        wait_until(lambda: code.nth(game).locator("img.widget-image").count(), "the game", 600)
+        code.nth(game).locator(".widget-button", has_text="Stop").click()
         wait_for_the_end(page, 180)
         look_at_figures(page)
         formula = page.locator("mjx-container[display=true]").first
