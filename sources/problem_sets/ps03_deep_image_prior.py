@@ -381,7 +381,8 @@ for letter, r in runs.items():
     )
     print(
         f"{letter}: y from {r['y'].min():.1f} to {r['y'].max():.1f}, last loss /"
-        f" sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g}, correlation of z with y {resemblance:.2f},",
+        f" sigma^2 {r['loss'][-1] / r['sigma'] ** 2:.2g},",
+        f"correlation of z with y {resemblance:.2f},",
         f"first step of a weight {r['distance'][0] / weights**0.5:.3f}, best PSNR"
         f" {max(r['psnr']):.1f}",
     )
