@@ -448,17 +448,17 @@ report("half held out", *held_out_run(y, share=0.5), sigma)
 # **A good answer, measured.** Our photograph, three seeds each, runs of 200 iterations; ranges are over the seeds.
 #
 # *White noise, but 0.9 times its $\sigma$ is assumed.* The oracle peak lies at 29.2 to 29.6 dB. Task 4 stops at 26.6 to 27.0 dB, held-out pixels at 29.1 to 29.2 dB.
-# If 1.1 times $\sigma$ is assumed, task 4 stops at 25.9 to 26.3 dB. The rule rests on this one number. Near the peak the loss is almost flat:
+# If 1.1 times $\sigma$ is assumed, task 4 stops at 25.9 to 26.4 dB. The rule rests on this one number. Near the peak the loss is almost flat:
 # from $\sigma^2$ to $(0.9\,\sigma)^2$ it takes 90 to 110 iterations, more than the whole way before. So a small error in $\sigma$ becomes a large error in time, whereas held-out pixels never need $\sigma$.
 #
 # *Noise that neighbours share*: white noise, blurred by a Gaussian of one pixel, with the same $\sigma$. Neighbouring pixels have a correlation of 0.77.
-# The oracle peak lies at 24.7 to 25.6 dB. Task 4 stops at 24.2 to 24.9 dB, held-out pixels at 21.2 to 21.4 dB, in the last iterations of the run. On the held-out pixels,
+# The oracle peak lies at 24.7 to 25.6 dB. Task 4 stops at 23.9 to 24.9 dB, held-out pixels at 21.2 to 21.4 dB, in the last iterations of the run. On the held-out pixels,
 # the mean of $(\hat x - y)^2$ is the mean of $(\hat x - x)^2 + n^2 - 2\,(\hat x - x)\,n$. The last term vanishes only if the estimate is independent of $n$ there.
 # Here the fitted neighbours carry information about $n$, so that noise that is learned makes the held-out loss smaller, too. Task 4 assumes only the size of the noise, which has not changed.
 #
 # *Half held out.* Prediction: the network gets half of the data. If all its error were noise, the peak would fall by 3 dB; a part of the error is blur, so that I expect 1 to 2 dB.
 # No assumption is violated, and both rules should stay within half a decibel of the new peak.
-# Measured: the peak falls to 27.8 to 28.1 dB. Task 4 stops 0.0 to 0.6 dB below it, held-out pixels 0.0 to 0.2 dB. The prediction was right, but for one tenth of a decibel.
+# Measured: the peak falls to 27.6 to 28.1 dB. Task 4 stops 0.0 to 0.6 dB below it, held-out pixels 0.0 to 0.2 dB. The prediction was right, but for one tenth of a decibel.
 #
 # *Weakness.* I have tried one photograph of 48 pixels and one network. PSNRs of single outputs jitter by a few tenths of a decibel, so that an oracle peak is also a lucky one.
 # In the second case, the held-out rule stopped only because the run was over, so that its loss depends on the length that I chose.
