@@ -22,7 +22,7 @@ LIVE_VIEW = {"jupyterlab": "4.2", "ipywidgets": "8.1", "ipykernel": "6"}
 
 # Minutes of each lesson in the quick profile, measured on two cores on which one iteration of `probe` takes
 # REFERENCE_PROBE seconds.
-LESSONS = {"00 start here": 1.6, "01 inverse problems": 0.4, "03 deep image prior": 2.8}
+LESSONS = {"00 start here": 1.6, "01 inverse problems": 0.4, "03 deep image prior": 3.0}
 REFERENCE_PROBE = 0.018
 TOO_LONG = 10  # minutes for one lesson
 
