@@ -23,8 +23,7 @@
 # - say what each method assumes about images, and find an image on which the assumption fails.
 #
 # **Before you start.** You know matrices, the transpose, the gradient of a function, the absolute value and the conjugate
-# of a complex number, and a little PyTorch. Section 6 explains the Fourier transform as far as this lesson needs it.
-# Nothing about image restoration is assumed.
+# of a complex number, and a little PyTorch. Section 6 explains the Fourier transform as far as this lesson needs it, and nothing about image restoration is assumed.
 #
 # **Time.** Under a minute of computing on 2 CPU cores. On a GPU: not measured, because the images are so small that this
 # lesson stays on the CPU everywhere. Reading and predicting take two sittings of about an hour: part one (sections 1 to 5)
@@ -62,19 +61,17 @@ show_images(
 #
 # ## 1. Four ways to degrade an image
 #
-# In this lesson $x$ is the image that we want and never see. What we see is
+# In this lesson $x$ is the image that we want and never see. Instead we see
 #
 # $$y = A(x) + n .$$
 #
-# - $A$ is the **forward model**, or *operator*: what the camera does to the image. We assume that we know it.
+# - $A$ is the **forward model**, or *operator*: what the camera does to the image. In most of this course we assume that it is known.
 # - $n$ is the **noise**, of which we know only statistics, for example its standard deviation $\sigma$.
 #
 # Going from $x$ to $y$ is the *forward problem*, and it is easy, because the camera solves it for us. Going back from $y$
 # to $x$ is the **inverse problem**, and it is what this course is about.
 #
-# Three operators return in every lesson, and we build them by hand. The first one hides pixels. The second one is a blur,
-# which replaces each pixel by a weighted mean of its neighbours. In other words, it adds up shifted copies of the
-# image, and the *kernel* holds the weight of each shift.
+# Three operators return in every lesson, and we build them by hand. The first one hides pixels, and the second one is a blur, which replaces each pixel by a weighted mean of its neighbours. In other words, a blur adds up shifted copies of the image, and the *kernel* holds the weight of each shift.
 
 
 # %%
@@ -151,7 +148,7 @@ matrices = {
 }
 
 # %% [markdown]
-# **Predict before you run.** Sketch the three matrices. Where are the entries that are not zero? What shape has the third?
+# **Predict before you run.** Sketch the three matrices: where are the entries that are not zero, and what shape has the third?
 
 # %%
 figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -176,8 +173,7 @@ show_figure(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The blur is a band, because each row holds the same kernel, moved by one sample. In two corners the band wraps around.
-# The mask is diagonal, with a 0 for each hidden sample. Decimation keeps every third row of the blur, so the matrix is
+# The blur is a band, because each row holds the same kernel, moved by one sample, and in two corners the band wraps around. The mask is diagonal, with a 0 for each hidden sample. Decimation keeps every third row of the blur, so the matrix is
 # wide: 24 unknowns, but only 8 equations. Many people draw the third matrix tall, because they think of the step from the small
 # image back to the large one. That step is the transpose, and we need it in section 3.
 # </details>
@@ -307,9 +303,9 @@ for name, gap in (right | wrong).items():
 # Most people expect a wrong adjoint to have a gap near 1, and take a tolerance of one percent. But $\langle Ax, y \rangle$
 # divided by both norms is the cosine of the angle between two random directions. In $n$ dimensions the square of this
 # cosine is $1/n$ on average, so the cosine itself is of the size $1/\sqrt n = 0.008$ for our 15,876 pixels. Even the
-# function that ignores $y$ therefore has a gap of about one percent only, and the unturned kernel has no larger one: as
-# far as the test can see, it is as wrong as an answer to another question. With a tolerance of 0.01, the unturned kernel
-# passes in most draws.
+# function that ignores $y$ therefore has a gap of about one percent only. The gap of the unturned kernel is no larger, so
+# as far as the test can see, it is as wrong as an answer to another question, and yet it passes most draws with a
+# tolerance of 0.01.
 #
 # The factor 1.005 is harder to catch, since its gap is only 0.005 times that cosine. What the tolerance has to be compared with is
 # therefore not 1, but rounding. The right adjoints stay near $10^{-8}$, so $10^{-6}$ leaves them a hundred times
@@ -357,8 +353,8 @@ same += [compare("shrink, adjoint", shrinking.adjoint(small), adjoint)]
 # `Downsample(scale)` is a fourth operator, the *antialiased bicubic* downsampling with which the super-resolution
 # literature makes its test images. **Aliasing** means that detail too fine for the small grid shows up there as a false
 # coarse pattern, as on a striped shirt on television. To prevent this, the fine detail is averaged away *before*
-# decimation, with weights that reach as far as the scale demands. In `BlurDownsample` you choose these weights. In
-# `Downsample` they are fixed: a curve made of cubic polynomials (in both directions, hence *bi*cubic), stretched by the scale.
+# decimation, with weights that reach as far as the scale demands. In `BlurDownsample` you choose these weights, whereas in `Downsample` they are fixed: a curve made of
+# cubic polynomials (in both directions, hence *bi*cubic), stretched by the scale.
 
 # %% tags=["nbval-check-output"]
 print(f"library and hand-built operators give the same numbers: {all(same)}")
@@ -375,9 +371,9 @@ for A in (Mask(kept), Blur(motion), BlurDownsample(motion, 3), Downsample(3)):
 #
 # $$\min_x \; \tfrac12 \|A x - y\|^2 .$$
 #
-# The gradient is $A^T(Ax - y)$. In words, we simulate the measurement, take the difference to the data (the **residual**),
-# and carry it back by the adjoint. **Gradient descent** repeats $x \leftarrow x - \text{step} \cdot A^T(Ax - y)$. For
-# least squares this is **Landweber's iteration** of 1951.
+# The gradient is $A^T(Ax - y)$: we simulate the measurement, take the difference to the data (the **residual**), and carry
+# it back by the adjoint. **Gradient descent** repeats $x \leftarrow x - \text{step} \cdot A^T(Ax - y)$, which for least
+# squares is **Landweber's iteration** of 1951.
 
 
 # %%
@@ -389,8 +385,7 @@ def least_squares(y, A, step, iterations):
 
 
 # %% [markdown]
-# PyTorch can differentiate too, and it must find the same gradient, because backpropagation through a linear layer *is*
-# the adjoint of this layer. We compare the two before going on.
+# PyTorch can differentiate too, and it must find the same gradient, because backpropagation through a linear layer *is* the adjoint of this layer.
 
 # %%
 A_small = BlurDownsample(kernel, 3)
@@ -405,7 +400,7 @@ gradient_is_adjoint = compare("gradient", unknown.grad, by_hand)
 # factor by which $A$ stretches any image. We measure it by *power iteration*: when $A^T A$ is applied again and again,
 # the direction that is stretched most wins.
 #
-# **Predict before you run.** We take the steps $1/\|A\|^2$ and $2.5/\|A\|^2$. What does the second one do?
+# **Predict before you run.** What does a step of $2.5/\|A\|^2$ do, compared with one of $1/\|A\|^2$?
 
 
 # %%
@@ -458,7 +453,7 @@ print(f"pseudo-inverse: {psnr(pinv, clean):.1f} dB")
 # squared error, so higher is better, and six decibels more mean half the root-mean-square error.
 #
 # The two estimates agree. Yet they are soft, and a grid covers the bright areas, although they explain $y$ *exactly*.
-# How can a wrong image explain the data exactly? Section 5 answers.
+# Section 5 shows how a wrong image can explain the data exactly.
 
 # %% tags=["nbval-check-output"]
 print(f"autograd's gradient is the adjoint of the residual: {gradient_is_adjoint}")
@@ -547,13 +542,12 @@ print(
 #
 # ## 6. Second trouble: noise is amplified
 #
-# Our blur has as many equations as unknowns. Is deblurring easy, then? To answer, we need one tool. A **frequency** is an
+# Our blur has as many equations as unknowns, so one might think that deblurring is easy. To see why it is not, we need one tool. A **frequency** is an
 # image of parallel stripes whose brightness follows a cosine, so many cycles down the image and so many across. The
 # **Fourier transform** writes any image as a sum of such stripes. Its result, the **spectrum**, holds one complex number for each
 # frequency: its absolute value is the strength of these stripes, and its angle says where they lie.
 #
-# **Predict before you run.** The first two images below are single frequencies, and the third is their sum. How many bright
-# points has the spectrum of each? What does a blur do to stripes?
+# **Predict before you run.** The first two images below are single frequencies, and the third is their sum. How many bright points has the spectrum of each, and what does a blur do to stripes?
 
 
 # %%
@@ -584,15 +578,13 @@ show_images(
 # <details><summary>Answer</summary>
 #
 # One frequency gives *two* points, because $\cos a = (e^{ia} + e^{-ia})/2$: the Fourier transform works with complex stripes,
-# and a real one is a pair of them. The point in the centre, frequency (0, 0), is the mean brightness. The sum has all
-# points of both. A photograph has all frequencies, the coarse ones far stronger than the fine ones.
+# and a real one is a pair of them. The point in the centre, frequency (0, 0), is the mean brightness. The sum has all points of both, and a photograph has all frequencies, the coarse ones far stronger than the fine ones.
 #
 # Many people say that a blur smears stripes into something else. But the mean of shifted copies of a cosine is a cosine of
 # the same frequency. A circular blur can only weaken the stripes (and, if the kernel is not symmetric, move them).
 # </details>
 #
-# So a circular blur does one simple thing to each frequency: it multiplies it by a number. This number is the *kernel's*
-# spectrum $K$ at that frequency. We measure it in both ways.
+# So a circular blur does one simple thing to each frequency: it multiplies it by a number. This number is the *kernel's* spectrum $K$ at that frequency, as two measurements show.
 
 # %%
 point = torch.zeros(1, 1, 42, 42)
@@ -643,11 +635,8 @@ for side, size, width in ((63, 5, 0.6), (126, 9, 1.2), (252, 17, 2.4)):
 # the largest to the smallest singular value is the **condition number**, here about 330,000. A matrix with a large one is
 # called **ill-conditioned**: a small relative change of $y$ can make a huge relative change of $x$.
 #
-# Is this Hadamard's third condition? Strictly, no. A matrix without a zero singular value has an inverse, and this inverse is
-# continuous. The blur of *light*, before any pixel, is different: its factors fall to zero towards ever finer frequencies, so that no
-# bound holds, and this problem is ill-posed. Our matrix samples that problem. The three printed lines photograph
-# the same blurred scene with more and more pixels, and the condition number grows beyond all measure. An
-# ill-conditioned matrix is what an ill-posed problem becomes in a computer.
+# Strictly, this does not violate Hadamard's third condition, because a matrix without a zero singular value has a continuous inverse. The blur of *light*, before any pixel, is different: its factors fall to zero towards ever finer frequencies, so that no
+# bound holds, and this problem is ill-posed. Our matrix samples that problem. In the three printed lines the same blurred scene is photographed with more and more pixels, and the condition number grows from 9 to twenty billion. An ill-conditioned matrix is what an ill-posed problem becomes in a computer.
 #
 # To invert the blur, we divide by $K$, which multiplies the noise in the finest frequencies by 330,000 as well.
 #
@@ -691,8 +680,7 @@ show_images(
 # frequency (with the Fourier transform scaled so that it keeps the sum of squares), and inverting multiplies this variance by
 # $1/|K|^2$. The mean squared error is therefore $\sigma^2 \cdot \text{mean}(1/|K|^2)$.
 #
-# Now we run gradient descent on the same noisy data, with step 1. **Predict before you run.** The misfit falls at every step. Draw the
-# PSNR over 300 iterations.
+# Now we run gradient descent on the same noisy data, with step 1. **Predict before you run.** The misfit falls at every step; draw the PSNR over 300 iterations.
 
 # %%
 noisy = noisy.float()
@@ -722,9 +710,8 @@ show_curves(
 # usually taken for a better image. After the peak, however, the fit improves because the *noise* is being fitted.
 # </details>
 #
-# This shape is called **semi-convergence**. The reason is that each step multiplies the part of a frequency that is still missing by $1 - |K|^2$.
-# Strong frequencies are therefore fitted in the first steps, and weak ones, where the noise wins, very late.
-# Stopping early leaves these alone. Remember this curve: lesson 03 finds the same shape with a network.
+# This shape is called **semi-convergence**, and its reason is that each step multiplies the part of a frequency that is still missing by $1 - |K|^2$.
+# Strong frequencies are therefore fitted in the first steps, and weak ones, where the noise wins, very late, so that stopping early leaves these alone. Remember this curve, because lesson 03 finds the same shape with a network.
 
 # %% tags=["nbval-check-output"]
 predicted = -10 * torch.log10(sigma**2 * (1 / K.abs() ** 2).mean())
@@ -746,7 +733,7 @@ print(
 # %% [markdown]
 # ## 7. Tikhonov: a penalty on large values
 #
-# The remedy for both troubles is to say what we *prefer*, and to add it to the misfit. This is called **regularization**.
+# The remedy for both troubles is to say what we *prefer*, and to add it to the misfit, which is called **regularization**.
 # Tikhonov's version, close to what Phillips had published one year before, prefers small values:
 #
 # $$\min_x \; \|A x - y\|^2 + \lambda \|x\|^2
@@ -759,7 +746,7 @@ print(
 #
 # We learn their sum at once, but their difference only from the small disagreement of the two scales. And the scales are wrong by about 1 kg.
 #
-# **Predict before you run.** How wrong will the two weights be? Where does gradient descent go first, and where last?
+# **Predict before you run.** How wrong will the two weights be, and where does gradient descent go first and last?
 
 # %%
 scales = torch.tensor([[0.50, 0.50], [0.55, 0.45]], dtype=torch.float64)
@@ -866,7 +853,7 @@ def restore(factors, y):
 
 # %% [markdown]
 # **Predict before you run.** Each method has one number to choose, and we give each its best one, found with the truth.
-# Will the three curves look alike? In which of them is the mean brightness, $|K| = 1$, touched?
+# Do the three curves resemble each other, and which of them changes the mean brightness, $|K| = 1$?
 
 # %%
 lambdas = [float(f"{10 ** (step / 8):.2g}") for step in range(-32, 1)]
@@ -898,7 +885,7 @@ show_curves(
 # sharply they change. For small $|K|$ descent lets $k\,|K|^2$ through and Tikhonov $|K|^2/\lambda$, so **the number of iterations plays the
 # part of $1/\lambda$**. This is why stopping early *is* regularization, and not a mere saving of time.
 #
-# The common guess is that Tikhonov wins, because it minimizes something and descent merely stops. Here descent has the better PSNR. One reason is
+# The common guess is that Tikhonov wins, because it minimizes something whereas descent merely stops. Yet descent has the better PSNR here, and one reason is
 # at $|K| = 1$: Tikhonov multiplies even the mean brightness by $1/(1+\lambda)$, so it darkens the image by about three percent.
 # </details>
 #
@@ -975,8 +962,7 @@ explore(
 # A popular answer is that a stronger penalty is always safer. It is safe from noise, but at $\lambda = 1$ what is left of the image is dark and soft.
 # </details>
 #
-# The same explorer for gradient descent, whose slider is the number of iterations $k$. **Predict before you move it.** In which direction
-# does the U run now?
+# The same explorer for gradient descent, whose slider is the number of iterations $k$. **Predict before you move it.** On which side of the U is the noise now?
 
 # %%
 explore(
@@ -991,12 +977,11 @@ explore(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It runs the other way round: few iterations leave bias and many let noise in, because $k$ plays the part of $1/\lambda$. The fall
+# It is on the right: few iterations leave bias and many let noise in, because $k$ plays the part of $1/\lambda$. Many people expect bias there, because they take more iterations for more regularization. The fall
 # of the PSNR in section 6 was the right arm of this U.
 # </details>
 #
-# There is a catch. Every "best" so far used the truth, which nobody has in practice. One honest rule is **Morozov's
-# discrepancy principle**. The true image would leave a misfit of $\sigma$ per pixel, so a smaller misfit can only fit noise. We
+# Every "best" so far used the truth, which nobody has in practice. An honest rule is **Morozov's discrepancy principle**: the true image would leave a misfit of $\sigma$ per pixel, so a smaller misfit can only fit noise. We
 # therefore take the largest $\lambda$, or the first iteration, whose misfit is at most $\sigma$. This rule needs $\sigma$, but not the truth.
 
 
@@ -1047,8 +1032,7 @@ print(f"the discrepancy principle lands within 1 dB of the best: {close}")
 #
 # ## 8. Total variation: a penalty on change
 #
-# What do we know about images? Neighbouring pixels mostly have similar values, so we penalize the *differences* of
-# neighbours. There are two ways, and a small difference in the formula makes a large one in the image:
+# One thing that we know about images is that neighbouring pixels mostly have similar values, so we penalize the *differences* of neighbours. There are two ways, and a small difference in the formula makes a large one in the image:
 #
 # - **smoothness**: the sum of *squared* differences. This is Tikhonov's idea again, with differences in place of $x$;
 # - **total variation (TV)**: the sum of their *lengths*, $\sum \sqrt{d_\text{down}^2 + d_\text{right}^2}$. Rudin, Osher and
@@ -1077,8 +1061,7 @@ def total_variation(x):
 
 
 # %% [markdown]
-# The `1e-6` rounds off the tip of the square root, which has no slope at zero; this is *smoothed* TV. Its minimizer has no
-# closed form. We therefore do what later lessons do with networks: we make the unknown a tensor with a gradient, let
+# The `1e-6` rounds off the tip of the square root, which has no slope at zero; this is *smoothed* TV. Since its minimizer has no closed form, we do what later lessons do with networks: we make the unknown a tensor with a gradient, let
 # autograd differentiate, and let the optimizer Adam take the steps. Here the unknown is the image itself, one number a pixel.
 
 
@@ -1113,7 +1096,7 @@ def best_of(y, A, penalty, weights, truth, **options):
 
 
 # %% [markdown]
-# First, deblurring. **Predict before you run.** Order the three: Tikhonov, smoothness, TV. Where in the image will they differ?
+# We begin with deblurring. **Predict before you run.** In which order will Tikhonov, smoothness and TV come, and where in the image will they differ?
 
 # %%
 results, weight = {"Tikhonov": tikhonov[best_weight]}, {}
@@ -1142,9 +1125,9 @@ for penalty in tried:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Each method gains over the one before. TV has flat areas without grain, and the firmest edges. A penalty that knows a
+# Each method gains over the one before, and TV has flat areas without grain and the firmest edges. A penalty that knows a
 # little about images is therefore worth several decibels. Many people put smoothness ahead of TV, because soft images look less
-# wrong than patchy ones, and the enlarged cheek shows what they mean: TV has made patches of it. We return to this in section 9.
+# wrong than patchy ones, and the enlarged cheek shows what they mean: TV has made patches of it, to which we return in section 9.
 #
 # Since section 6 you may suspect that 200 steps of Adam are early stopping in disguise. They are not: with three times as many steps, the PSNR
 # stays the same to a tenth of a decibel. Here the penalty regularizes, and not the number of steps.
@@ -1161,7 +1144,7 @@ by_hand = fit_pixels(y, Identity(), total_variation, 0.07, 0.005, iterations=600
 tv_is_library = compare("total variation", by_hand, step.estimate, tolerance=0.02)
 
 # %% [markdown]
-# Next, inpainting without noise. We take the photograph, and a drawing that is made of flat areas. For a mask, Tikhonov has a closed form: known
+# Next, we inpaint without noise, both the photograph and a drawing that is made of flat areas. For a mask, Tikhonov has a closed form: known
 # pixels become $y / (1 + \lambda)$ and holes become 0.
 #
 # **Predict before you run.** For which of the two images is TV far ahead of smoothness?
@@ -1224,7 +1207,7 @@ print(f"inpainting the photograph: they tie within 1 dB: {abs(lead['photograph']
 # **Texture.** We add noise with $\sigma = 25/255$ to the photograph and to a lawn, and denoise both. Nothing is blurred, so everything that
 # is lost was lost by the method.
 #
-# **Predict before you run.** On the photograph TV gains about 7 dB over $y$. How much does it gain on the lawn? Where do the blades go?
+# **Predict before you run.** On the photograph TV gains about 7 dB over $y$. How much does it gain on the lawn, and where do the blades go?
 
 # %%
 tried = {smoothness: (0.1, 0.2, 0.3, 0.5), total_variation: (0.03, 0.05, 0.07, 0.1)}
@@ -1262,7 +1245,7 @@ show_images(
 #
 # **Slopes.** Now we take one line of pixels that rises evenly, once without noise and once with it.
 #
-# **Predict before you run.** What does TV make of each?
+# **Predict before you run.** What does TV make of the noisy line, and what of the clean one?
 
 # %%
 ramp = torch.linspace(0.1, 0.9, 128).reshape(1, 1, 1, 128)
@@ -1308,7 +1291,7 @@ show_curves(
 #
 # **A wrong forward model.** So far the kernel in $A$ was the camera's own. Now we deblur the same $y$ with kernels that are too narrow or too wide, and give TV its best weight for each.
 #
-# **Predict before you run.** The true blur has $\sigma = 1.2$. Which is worse, assuming 0.8 or 1.6? Is Tikhonov hurt more than TV, or less?
+# **Predict before you run.** The true blur has $\sigma = 1.2$. Which is worse, to assume 0.8 or 1.6, and is Tikhonov hurt more than TV?
 
 # %%
 Y, tv_by_width, tikhonov_by_width = torch.fft.fft2(noisy.double()), {}, {}
@@ -1337,9 +1320,9 @@ swipe(
 # <details><summary>Answer</summary>
 #
 # A narrow kernel leaves the image blurred, and a wide one gives each edge a bright and a dark outline (move the line to see them). For TV both errors
-# cost about the same here: a kernel that is off by 0.2 loses about one decibel, and one that is off by 0.4 loses more than two, which is most of its lead over Tikhonov.
+# cost about the same here. A kernel that is off by 0.2 loses it about one decibel, and one that is off by 0.4 more than two, which is most of its lead over Tikhonov.
 #
-# Many people expect that the simpler method is hurt more. But Tikhonov is even *best* with a kernel that is a bit too wide, which you can understand from section 7: its
+# Many people expect that the simpler method is hurt more. But Tikhonov is even *best* with a kernel that is a bit too wide. Its
 # penalty weakens the middle frequencies, and dividing by a smaller $|K|$ makes up for that.
 # </details>
 
@@ -1372,7 +1355,7 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # $$\min_x \; \underbrace{\tfrac12\|A x - y\|^2}_{\text{explain the data}} \; + \;
 # \lambda \underbrace{R(x)}_{\text{resemble an image}} .$$
 #
-# The first part comes from physics. The second one, $R$, is called the **prior**, and the word comes from probability. Four lines show why:
+# The first part comes from physics, and the second one, $R$, is called the **prior**. The word comes from probability, as four lines show:
 #
 # 1. Bayes' rule: $p(x \mid y) \propto p(y \mid x)\, p(x)$, where $p(x)$ says how plausible an image is *before* there are any data.
 # 2. Gaussian noise: $p(y \mid x) \propto \exp\big(-\|Ax - y\|^2 / 2\sigma^2\big)$.
@@ -1390,10 +1373,10 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # | total variation | flat areas meet at edges | texture, noisy slopes |
 #
 # Nobody can write down a formula for "looks like a photograph". Two ideas lead on from here:
-# - **Look in the image itself.** Its small patches recur, at the same scale and at others. This is lesson 02.
+# - **Look in the image itself.** Its small patches recur, at the same scale and at others, which is the subject of lesson 02.
 # - **Let a network be the prior.** Instead of the pixels $x$, we look for the weights $\theta$ of an untrained convolutional network
-#   $f_\theta$ with a fixed input $z$, and minimize $\|A f_\theta(z) - y\|^2$. There are no training images and no $R$. Can this work? The network
-#   can come close to almost any image, noise included, so why should it prefer good ones? This is lesson 03, the deep image prior.
+#   $f_\theta$ with a fixed input $z$, and minimize $\|A f_\theta(z) - y\|^2$. There are no training images and no $R$. The network
+#   can come close to almost any image, noise included, so why should it prefer good ones? Lesson 03, the deep image prior, answers.
 #
 # You already have what lesson 03 needs: an operator, its adjoint (autograd's), Adam, and a curve that rises and falls.
 #
@@ -1421,13 +1404,11 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # print(torch.sum(down * p) + torch.sum(right * q), torch.sum(x * differences_adjoint(p, q)))
 # ```
 #
-# Each difference $x_{i+1} - x_i$ carries its value back with weight 1 to pixel $i+1$ and with weight $-1$ to pixel $i$. This is minus the
-# *divergence*. Applied to the differences of $x$ it is half the gradient of `smoothness`, as autograd would find, and inside the image it is
+# Each difference $x_{i+1} - x_i$ carries its value back with weight 1 to pixel $i+1$ and with weight $-1$ to pixel $i$, which is minus the *divergence*. Applied to the differences of $x$ it is half the gradient of `smoothness`, as autograd would find, and inside the image it is
 # minus the Laplacian: four times the pixel minus its four neighbours.
 # </details>
 #
-# **2. Which matrix to invert?** Show that $(A^T A + \lambda I)^{-1} A^T = A^T (A A^T + \lambda I)^{-1}$, and check it for the 8 × 24
-# matrix of section 2. Which side would you compute?
+# **2. Which matrix to invert?** Show that $(A^T A + \lambda I)^{-1} A^T = A^T (A A^T + \lambda I)^{-1}$, and check it for the 8 × 24 matrix of section 2. Which of the two sides would you compute, and why?
 #
 # <details><summary>Solution</summary>
 #
@@ -1445,12 +1426,11 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # $A^+$. Lesson 04 uses the right side to keep a pseudo-inverse from amplifying noise.
 # </details>
 #
-# **3. A better target.** Tikhonov pulls all values towards 0 and darkens the image. Change the penalty to $\|x - m\|^2$ with the mean brightness $m$ of $y$.
-# How does the solution change? Predict the gain in decibels at the best $\lambda$ before you measure it.
+# **3. A better target.** Tikhonov pulls all values towards 0 and darkens the image. Change the penalty to $\|x - m\|^2$ with the mean brightness $m$ of $y$. How does the solution change, and how many decibels does it gain at the best $\lambda$? Predict the number before you measure it.
 #
 # <details><summary>Solution</summary>
 #
-# Substitute $u = x - m$. Because the kernel sums to 1, $Am = m$, so $u$ is Tikhonov's solution for the data $y - m$, and $m$ is added at the end.
+# Substitute $u = x - m$ and use that $Am = m$, because the kernel sums to 1. Then $u$ is Tikhonov's solution for the data $y - m$, and $m$ is added at the end.
 #
 # ```python
 # m = noisy.mean()
@@ -1468,7 +1448,7 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # 2. The adjoint carries residuals back: $A^T(Ax - y)$ is the gradient. The dot-product test needs a tolerance near rounding.
 # 3. Two of Hadamard's conditions fail: a null space lets many images fit exactly, and small singular values amplify noise.
 # 4. Early stopping, truncation and Tikhonov are filters of the same form. Their error is bias plus noise, and U-shaped.
-# 5. Squared differences blur edges. Total variation keeps them, but removes texture and turns noisy slopes into stairs.
+# 5. Squared differences blur edges, whereas total variation keeps them, but removes texture and turns noisy slopes into stairs.
 #
 # **What breaks it.** A wrong $A$: a kernel off by a third costs TV more than two decibels. Noise of another kind or strength than assumed. A weight
 # chosen with the truth, as in our comparisons. Images that differ from what the prior assumes.
