@@ -9,25 +9,26 @@
 # %% [markdown]
 # # 01 · Inverse problems and forward models
 #
-# A camera shakes, a sensor is noisy, a scan is torn: we have the degraded image and want the original. This lesson says
-# what that question means, answers it with the classical methods, and shows where these methods stop.
+# A camera shakes, a sensor is noisy, a scan is torn: we have the degraded image and want the original. This lesson
+# says what that question means, answers it with the classical methods, and shows where these methods stop.
 #
 # **What you will be able to do**
 # - write a degradation as $y = A(x) + n$, and say what each letter stands for;
-# - build the operators of this course (mask, blur, downsampling) and their adjoints, and test an adjoint with a tolerance
-#   that you can justify;
-# - name Hadamard's three conditions, and show how an inverse problem violates them: many images fit the data, and noise is
-#   amplified;
+# - build the operators of this course (mask, blur, downsampling) and their adjoints, and test an adjoint with a
+#   tolerance that you can justify;
+# - name Hadamard's three conditions, and show how an inverse problem violates them: many images fit the data, and
+#   noise is amplified;
 # - restore an image by least squares, by Tikhonov regularization and by total variation, and compare the first two by
 #   their filter factors;
 # - say what each method assumes about images, and find an image on which the assumption fails.
 #
-# **Before you start.** You know matrices, the transpose, the gradient of a function, the absolute value and the conjugate
-# of a complex number, and a little PyTorch. Section 6 explains the Fourier transform as far as this lesson needs it, and nothing about image restoration is assumed.
+# **Before you start.** You know matrices, the transpose, the gradient of a function, the absolute value and the
+# conjugate of a complex number, and a little PyTorch. Section 6 explains the Fourier transform as far as this lesson
+# needs it, and nothing about image restoration is assumed.
 #
-# **Time.** Under a minute of computing on 2 CPU cores. On a GPU: not measured, because the images are so small that this
-# lesson stays on the CPU everywhere. Reading and predicting take two sittings of about an hour: part one (sections 1 to 5)
-# is about operators, part two (sections 6 to 10) about noise and regularization.
+# **Time.** Under a minute of computing on 2 CPU cores. On a GPU: not measured, because the images are so small that
+# this lesson stays on the CPU everywhere. Reading and predicting take two sittings of about an hour: part one
+# (sections 1 to 5) is about operators, part two (sections 6 to 10) about noise and regularization.
 
 # %%
 import torch
@@ -65,13 +66,16 @@ show_images(
 #
 # $$y = A(x) + n .$$
 #
-# - $A$ is the **forward model**, or *operator*: what the camera does to the image. In most of this course we assume that it is known.
+# - $A$ is the **forward model**, or *operator*: what the camera does to the image. In most of this course we assume
+#   that it is known.
 # - $n$ is the **noise**, of which we know only statistics, for example its standard deviation $\sigma$.
 #
-# Going from $x$ to $y$ is the *forward problem*, and it is easy, because the camera solves it for us. Going back from $y$
-# to $x$ is the **inverse problem**, and it is what this course is about.
+# Going from $x$ to $y$ is the *forward problem*, and it is easy, because the camera solves it for us. Going back from
+# $y$ to $x$ is the **inverse problem**, and it is what this course is about.
 #
-# Three operators return in every lesson, and we build them by hand. The first one hides pixels, and the second one is a blur, which replaces each pixel by a weighted mean of its neighbours. In other words, a blur adds up shifted copies of the image, and the *kernel* holds the weight of each shift.
+# Three operators return in every lesson, and we build them by hand. The first one hides pixels, and the second one is
+# a blur, which replaces each pixel by a weighted mean of its neighbours. In other words, a blur adds up shifted
+# copies of the image, and the *kernel* holds the weight of each shift.
 
 
 # %%
@@ -89,11 +93,12 @@ def blur(x, kernel):
 
 
 # %% [markdown]
-# `torch.roll` shifts the image, and whatever leaves on the right returns on the left. Our blur therefore has *circular
-# borders*, which no real camera has. They keep the mathematics short, and only pixels near the border are affected.
+# `torch.roll` shifts the image, and whatever leaves on the right returns on the left. Our blur therefore has
+# *circular borders*, which no real camera has. They keep the mathematics short, and only pixels near the border are
+# affected.
 #
-# The third operator makes the image three times smaller: it blurs, and then keeps the middle pixel of each block of
-# 3 × 3. Keeping every third pixel and dropping the others is called *decimation*.
+# The third operator makes the image three times smaller: it blurs, and then keeps the middle pixel of each block of 3
+# × 3. Keeping every third pixel and dropping the others is called *decimation*.
 
 
 # %%
@@ -126,9 +131,10 @@ show_images(
 #
 # ## 2. An operator is a matrix
 #
-# All these operators are **linear**: $A(ax + bz) = aA(x) + bA(z)$. Every linear map between finite lists of numbers is
-# a matrix, and there is a simple way to find it. We feed in a signal that is 1 at one place and 0 elsewhere, and what
-# comes out is one column of the matrix. We do this for signals with 24 samples, so that the whole matrix can be displayed.
+# All these operators are **linear**: $A(ax + bz) = aA(x) + bA(z)$. Every linear map between finite lists of numbers
+# is a matrix, and there is a simple way to find it. We feed in a signal that is 1 at one place and 0 elsewhere, and
+# what comes out is one column of the matrix. We do this for signals with 24 samples, so that the whole matrix can be
+# displayed.
 
 
 # %%
@@ -148,7 +154,8 @@ matrices = {
 }
 
 # %% [markdown]
-# **Predict before you run.** Sketch the three matrices: where are the entries that are not zero, and what shape has the third?
+# **Predict before you run.** Sketch the three matrices: where are the entries that are not zero, and what shape has
+# the third?
 
 # %%
 figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -173,14 +180,16 @@ show_figure(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The blur is a band, because each row holds the same kernel, moved by one sample, and in two corners the band wraps around. The mask is diagonal, with a 0 for each hidden sample. Decimation keeps every third row of the blur, so the matrix is
-# wide: 24 unknowns, but only 8 equations. Many people draw the third matrix tall, because they think of the step from the small
-# image back to the large one. That step is the transpose, and we need it in section 3.
+# The blur is a band, because each row holds the same kernel, moved by one sample, and in two corners the band wraps
+# around. The mask is diagonal, with a 0 for each hidden sample. Decimation keeps every third row of the blur, so the
+# matrix is wide: 24 unknowns, but only 8 equations. Many people draw the third matrix tall, because they think of the
+# step from the small image back to the large one. That step is the transpose, and we need it in section 3.
 # </details>
 #
-# Why do we not always write down the matrix? Our image has 126 × 126 = 15,876 pixels, so its blur matrix would have 252
-# million entries, about 1 GB of 32-bit numbers, nearly all of them zero. A function computes the same product without
-# storing any of them. From here on $A$ is therefore a *function*, although we keep thinking of it as a matrix.
+# Why do we not always write down the matrix? Our image has 126 × 126 = 15,876 pixels, so its blur matrix would have
+# 252 million entries, about 1 GB of 32-bit numbers, nearly all of them zero. A function computes the same product
+# without storing any of them. From here on $A$ is therefore a *function*, although we keep thinking of it as a
+# matrix.
 
 # %% tags=["nbval-check-output"]
 with runtime.seeded(1):
@@ -194,20 +203,21 @@ for name, A in operators.items():
 # %% [markdown]
 # ## 3. The adjoint: the transpose without the matrix
 #
-# Solving for $x$ needs the transpose $A^T$, and without a matrix there is nothing to transpose. The **adjoint** is the
-# function that does what the transpose would do. One property defines it:
+# Solving for $x$ needs the transpose $A^T$, and without a matrix there is nothing to transpose. The **adjoint** is
+# the function that does what the transpose would do. One property defines it:
 #
 # $$\langle A x,\, y \rangle = \langle x,\, A^T y \rangle \quad \text{for all } x \text{ and } y ,$$
 #
-# where $\langle a, b \rangle$ is the sum of the products of all entries. If $A$ carries a pixel of $x$ to a pixel of $y$
-# with some weight, then $A^T$ carries that pixel of $y$ back to that pixel of $x$ *with the same weight*. It does
+# where $\langle a, b \rangle$ is the sum of the products of all entries. If $A$ carries a pixel of $x$ to a pixel of
+# $y$ with some weight, then $A^T$ carries that pixel of $y$ back to that pixel of $x$ *with the same weight*. It does
 # not divide by the weight, so the adjoint is not the inverse.
 #
 # - **Mask.** The matrix is diagonal, so $A^T = A$.
-# - **Blur.** A shift forward by three becomes a shift back by three, so the adjoint blurs with the kernel turned by 180°.
-# - **Blur and decimation.** $A = SB$ with a blur $B$ and a decimation $S$, so $A^T = B^T S^T$: the order reverses. Since $S$
-#   takes pixel (1, 1) of each block, $S^T$ puts it back *at (1, 1)* and leaves zeros elsewhere, which is called
-#   *zero-filling*.
+# - **Blur.** A shift forward by three becomes a shift back by three, so the adjoint blurs with the kernel turned by
+#   180°.
+# - **Blur and decimation.** $A = SB$ with a blur $B$ and a decimation $S$, so $A^T = B^T S^T$: the order reverses.
+#   Since $S$ takes pixel (1, 1) of each block, $S^T$ puts it back *at (1, 1)* and leaves zeros elsewhere, which is
+#   called *zero-filling*.
 
 
 # %%
@@ -222,10 +232,10 @@ def shrink_adjoint(y, kernel, scale=3):
 
 
 # %% [markdown]
-# How do we know that an adjoint is right? We draw random $x$ and $y$ and compute both sides of the definition. This is
-# the **dot-product test**, and it takes four lines. It needs a kernel that is not symmetric: turning a Gaussian by 180°
-# changes nothing, so the test could not notice that somebody forgot to turn it. We use the blur of a camera that moves to
-# the right and accelerates.
+# How do we know that an adjoint is right? We draw random $x$ and $y$ and compute both sides of the definition. This
+# is the **dot-product test**, and it takes four lines. It needs a kernel that is not symmetric: turning a Gaussian by
+# 180° changes nothing, so the test could not notice that somebody forgot to turn it. We use the blur of a camera that
+# moves to the right and accelerates.
 
 
 # %%
@@ -257,8 +267,8 @@ print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in gaps.items())
 #
 # For comparison, a fifth function ignores $y$ altogether: it returns the adjoint of random data.
 #
-# **Predict before you run.** We divide the gap by $\|Ax\|\,\|y\|$, the largest value that the left side could have. Is the
-# gap of the function that ignores $y$ therefore near 1? Which of the five would pass with a tolerance of 0.01?
+# **Predict before you run.** We divide the gap by $\|Ax\|\,\|y\|$, the largest value that the left side could have.
+# Is the gap of the function that ignores $y$ therefore near 1? Which of the five would pass with a tolerance of 0.01?
 
 
 # %%
@@ -280,8 +290,8 @@ wrong_pairs = {
 }
 
 # %% [markdown]
-# The gap depends on the draw, so we take eleven draws, print the middle and the largest gap, and count how many would pass with
-# a tolerance of $10^{-2}$ and of $10^{-6}$.
+# The gap depends on the draw, so we take eleven draws, print the middle and the largest gap, and count how many would
+# pass with a tolerance of $10^{-2}$ and of $10^{-6}$.
 
 
 # %%
@@ -300,22 +310,22 @@ for name, gap in (right | wrong).items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most people expect a wrong adjoint to have a gap near 1, and take a tolerance of one percent. But $\langle Ax, y \rangle$
-# divided by both norms is the cosine of the angle between two random directions. In $n$ dimensions the square of this
-# cosine is $1/n$ on average, so the cosine itself is of the size $1/\sqrt n = 0.008$ for our 15,876 pixels. Even the
-# function that ignores $y$ therefore has a gap of about one percent only. The gap of the unturned kernel is no larger, so
-# as far as the test can see, it is as wrong as an answer to another question, and yet it passes most draws with a
-# tolerance of 0.01.
+# Most people expect a wrong adjoint to have a gap near 1, and take a tolerance of one percent. But
+# $\langle Ax, y \rangle$ divided by both norms is the cosine of the angle between two random directions. In $n$
+# dimensions the square of this cosine is $1/n$ on average, so the cosine itself is of the size $1/\sqrt n = 0.008$
+# for our 15,876 pixels. Even the function that ignores $y$ therefore has a gap of about one percent only. The gap of
+# the unturned kernel is no larger, so as far as the test can see, it is as wrong as an answer to another question,
+# and yet it passes most draws with a tolerance of 0.01.
 #
-# The factor 1.005 is harder to catch, since its gap is only 0.005 times that cosine. What the tolerance has to be compared with is
-# therefore not 1, but rounding. The right adjoints stay near $10^{-8}$, so $10^{-6}$ leaves them a hundred times
-# that much room, and it refuses every wrong function in nearly every draw. A wrong adjoint can be lucky in one draw, which is
-# why careful people take three.
+# The factor 1.005 is harder to catch, since its gap is only 0.005 times that cosine. What the tolerance has to be
+# compared with is therefore not 1, but rounding. The right adjoints stay near $10^{-8}$, so $10^{-6}$ leaves them a
+# hundred times that much room, and it refuses every wrong function in nearly every draw. A wrong adjoint can be lucky
+# in one draw, which is why careful people take three.
 # </details>
 #
-# The third mistake is tempting, because its output is a good-looking image. The output of the true adjoint need not look
-# good. It is dark, because it shares each value among all the pixels that contributed to it, and it is uneven, because
-# pixels between two kept ones contributed less.
+# The third mistake is tempting, because its output is a good-looking image. The output of the true adjoint need not
+# look good. It is dark, because it shares each value among all the pixels that contributed to it, and it is uneven,
+# because pixels between two kept ones contributed less.
 
 # %%
 carried_back = shrink_adjoint(small, kernel)
@@ -337,8 +347,9 @@ print(
 )
 
 # %% [markdown]
-# The library has these operators too: `A(x)` applies one, and `A.adjoint(y)` applies its adjoint. It computes blurs by
-# the fast Fourier transform instead of our loop, so we check that the numbers are the same before we use it from here on.
+# The library has these operators too: `A(x)` applies one, and `A.adjoint(y)` applies its adjoint. It computes blurs
+# by the fast Fourier transform instead of our loop, so we check that the numbers are the same before we use it from
+# here on.
 
 # %%
 same = [compare("mask", Mask(kept)(clean), hide(clean, kept))]
@@ -351,10 +362,11 @@ same += [compare("shrink, adjoint", shrinking.adjoint(small), adjoint)]
 
 # %% [markdown]
 # `Downsample(scale)` is a fourth operator, the *antialiased bicubic* downsampling with which the super-resolution
-# literature makes its test images. **Aliasing** means that detail too fine for the small grid shows up there as a false
-# coarse pattern, as on a striped shirt on television. To prevent this, the fine detail is averaged away *before*
-# decimation, with weights that reach as far as the scale demands. In `BlurDownsample` you choose these weights, whereas in `Downsample` they are fixed: a curve made of
-# cubic polynomials (in both directions, hence *bi*cubic), stretched by the scale.
+# literature makes its test images. **Aliasing** means that detail too fine for the small grid shows up there as a
+# false coarse pattern, as on a striped shirt on television. To prevent this, the fine detail is averaged away
+# *before* decimation, with weights that reach as far as the scale demands. In `BlurDownsample` you choose these
+# weights, whereas in `Downsample` they are fixed: a curve made of cubic polynomials (in both directions, hence
+# *bi*cubic), stretched by the scale.
 
 # %% tags=["nbval-check-output"]
 print(f"library and hand-built operators give the same numbers: {all(same)}")
@@ -371,9 +383,9 @@ for A in (Mask(kept), Blur(motion), BlurDownsample(motion, 3), Downsample(3)):
 #
 # $$\min_x \; \tfrac12 \|A x - y\|^2 .$$
 #
-# The gradient is $A^T(Ax - y)$: we simulate the measurement, take the difference to the data (the **residual**), and carry
-# it back by the adjoint. **Gradient descent** repeats $x \leftarrow x - \text{step} \cdot A^T(Ax - y)$, which for least
-# squares is **Landweber's iteration** of 1951.
+# The gradient is $A^T(Ax - y)$: we simulate the measurement, take the difference to the data (the **residual**), and
+# carry it back by the adjoint. **Gradient descent** repeats $x \leftarrow x - \text{step} \cdot A^T(Ax - y)$, which
+# for least squares is **Landweber's iteration** of 1951.
 
 
 # %%
@@ -385,7 +397,8 @@ def least_squares(y, A, step, iterations):
 
 
 # %% [markdown]
-# PyTorch can differentiate too, and it must find the same gradient, because backpropagation through a linear layer *is* the adjoint of this layer.
+# PyTorch can differentiate too, and it must find the same gradient, because backpropagation through a linear layer
+# *is* the adjoint of this layer.
 
 # %%
 A_small = BlurDownsample(kernel, 3)
@@ -396,9 +409,9 @@ by_hand = A_small.adjoint(A_small(torch.zeros_like(clean)) - small)
 gradient_is_adjoint = compare("gradient", unknown.grad, by_hand)
 
 # %% [markdown]
-# How large may the step be? Gradient descent converges when the step is below $2 / \|A\|^2$, where $\|A\|$ is the largest
-# factor by which $A$ stretches any image. We measure it by *power iteration*: when $A^T A$ is applied again and again,
-# the direction that is stretched most wins.
+# How large may the step be? Gradient descent converges when the step is below $2 / \|A\|^2$, where $\|A\|$ is the
+# largest factor by which $A$ stretches any image. We measure it by *power iteration*: when $A^T A$ is applied again
+# and again, the direction that is stretched most wins.
 #
 # **Predict before you run.** What does a step of $2.5/\|A\|^2$ do, compared with one of $1/\|A\|^2$?
 
@@ -421,16 +434,19 @@ for factor in (1.0, 2.5):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The first step explains the data up to rounding, whereas the second overshoots further at every step and diverges.
-# A common guess is that a large step merely oscillates. It oscillates *with growing amplitude*: along the direction that is stretched most,
-# each step multiplies the error by $1 - 2.5 = -1.5$. When a run of your own explodes, try a smaller step first.
+# The first step explains the data up to rounding, whereas the second overshoots further at every step and diverges. A
+# common guess is that a large step merely oscillates. It oscillates *with growing amplitude*: along the direction
+# that is stretched most, each step multiplies the error by $1 - 2.5 = -1.5$. When a run of your own explodes, try a
+# smaller step first.
 # </details>
 #
-# Many solutions may fit the data, and gradient descent from zero finds a particular one. Let $v$ be an image that
-# the camera cannot see, $Av = 0$. Then two lines show which one it is:
+# Many solutions may fit the data, and gradient descent from zero finds a particular one. Let $v$ be an image that the
+# camera cannot see, $Av = 0$. Then two lines show which one it is:
 #
-# 1. Every update has the form $A^T w$, and $\langle A^T w, v\rangle = \langle w, Av\rangle = 0$. So the iterates stay orthogonal to every such $v$.
-# 2. Any other solution is $\hat x + v$ with some $v$ of this kind, and by Pythagoras $\|\hat x + v\|^2 = \|\hat x\|^2 + \|v\|^2 \ge \|\hat x\|^2$.
+# 1. Every update has the form $A^T w$, and $\langle A^T w, v\rangle = \langle w, Av\rangle = 0$. So the iterates stay
+#    orthogonal to every such $v$.
+# 2. Any other solution is $\hat x + v$ with some $v$ of this kind, and by Pythagoras
+#    $\|\hat x + v\|^2 = \|\hat x\|^2 + \|v\|^2 \ge \|\hat x\|^2$.
 #
 # Gradient descent from zero therefore arrives at the solution of **smallest norm**. This solution is linear in $y$,
 # it is written $A^+ y$, and $A^+$ is called the **pseudo-inverse** of Moore and Penrose. The library computes it
@@ -449,8 +465,8 @@ print(f"largest difference between the two: {gap_to_pinv:.1e}")
 print(f"pseudo-inverse: {psnr(pinv, clean):.1f} dB")
 
 # %% [markdown]
-# The last number is the **PSNR**, the peak signal-to-noise ratio. For images in [0, 1] it is $-10 \log_{10}$ of the mean
-# squared error, so higher is better, and six decibels more mean half the root-mean-square error.
+# The last number is the **PSNR**, the peak signal-to-noise ratio. For images in [0, 1] it is $-10 \log_{10}$ of the
+# mean squared error, so higher is better, and six decibels more mean half the root-mean-square error.
 #
 # The two estimates agree. Yet they are soft, and a grid covers the bright areas, although they explain $y$ *exactly*.
 # Section 5 shows how a wrong image can explain the data exactly.
@@ -468,7 +484,8 @@ for A in (Mask(kept), A_small, Downsample(3)):
 # %% [markdown]
 # ## 5. First trouble: many images fit
 #
-# In 1902 Jacques Hadamard asked what makes a problem *well posed*. His answer, to which stability was added later, demands three things:
+# In 1902 Jacques Hadamard asked what makes a problem *well posed*. His answer, to which stability was added later,
+# demands three things:
 #
 # 1. **existence**: there is a solution;
 # 2. **uniqueness**: there is only one;
@@ -478,13 +495,13 @@ for A in (Mask(kept), A_small, Downsample(3)):
 # noise moves $y$ to a place that no $Ax$ reaches, it takes the closest $Ax$ instead. This section is about the second
 # condition, and section 6 about the third.
 #
-# All images $v$ with $Av = 0$ make up the **null space** of $A$. If $x$ explains the data, then so does $x + v$, since
-# $A(x + v) = Ax + Av = Ax$. For a mask, $v$ is anything that lives in the holes. For shrinking, the null space is large,
-# because there are 15,876 unknowns and only 1,764 equations. A member is easy to make: take any image $u$
+# All images $v$ with $Av = 0$ make up the **null space** of $A$. If $x$ explains the data, then so does $x + v$,
+# since $A(x + v) = Ax + Av = Ax$. For a mask, $v$ is anything that lives in the holes. For shrinking, the null space
+# is large, because there are 15,876 unknowns and only 1,764 equations. A member is easy to make: take any image $u$
 # and remove what the camera sees of it, $v = u - A^+ A u$.
 #
-# **Predict before you run.** We hide a piece of lawn in the null space, and add $t$ times the result to the photograph. The first
-# slider turns $t$. What changes in $x + tv$, and what in $A(x + tv)$?
+# **Predict before you run.** We hide a piece of lawn in the null space, and add $t$ times the result to the
+# photograph. The first slider turns $t$. What changes in $x + tv$, and what in $A(x + tv)$?
 
 # %%
 lawn = picture("grass", side=126)
@@ -501,7 +518,7 @@ explore(
     knob,
     alt="For each t two images: the photograph with more and more grass over it, and "
     "the small image that the camera records, always the same.",
-    static={"t": [-2.0, 0.0, 1.0, 2.0]},
+    static={"t": [0.0, 2.0]},
     t=[step / 2 for step in range(-6, 7)],
 )
 data_change = float((A_small(clean + 2 * unseen) - A_small(clean)).abs().max())
@@ -510,15 +527,15 @@ print(f"largest change of the data at t = 2: {data_change:.1e}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The image on the left changes everywhere: blades of grass and a grid grow over the face. The image on the right stands
-# still, up to rounding. Most people expect that a change as large as this must leave at least a trace in the data. It leaves none, because we
-# removed beforehand exactly what would have left one.
+# The image on the left changes everywhere: blades of grass and a grid grow over the face. The image on the right
+# stands still, up to rounding. Most people expect that a change as large as this must leave at least a trace in the
+# data. It leaves none, because we removed beforehand exactly what would have left one.
 # </details>
 #
 # This is the heart of the matter: **the data alone cannot say which image is right.** A smaller misfit is no help,
 # because every one of these images has misfit zero. To prefer one of them, we need knowledge that is not in $y$. The
-# pseudo-inverse makes a choice too, namely "the unseen part is zero". It is a poor choice: it leaves holes black,
-# and it made the grid that you saw in section 4.
+# pseudo-inverse makes a choice too, namely "the unseen part is zero". It is a poor choice: it leaves holes black, and
+# it made the grid that you saw in section 4.
 
 # %% tags=["nbval-check-output"]
 patched = clean + hide(lawn, 1 - kept)
@@ -531,8 +548,9 @@ print(
 )
 
 # %% [markdown]
-# **Part one in three sentences.** A degradation is a linear operator, and its adjoint carries residuals back to the image.
-# Gradient descent from zero finds the smallest image that explains the data. Infinitely many others explain them just as well.
+# **Part one in three sentences.** A degradation is a linear operator, and its adjoint carries residuals back to the
+# image. Gradient descent from zero finds the smallest image that explains the data. Infinitely many others explain
+# them just as well.
 #
 # This is a good place to stop and to come back another day.
 #
@@ -542,12 +560,14 @@ print(
 #
 # ## 6. Second trouble: noise is amplified
 #
-# Our blur has as many equations as unknowns, so one might think that deblurring is easy. To see why it is not, we need one tool. A **frequency** is an
-# image of parallel stripes whose brightness follows a cosine, so many cycles down the image and so many across. The
-# **Fourier transform** writes any image as a sum of such stripes. Its result, the **spectrum**, holds one complex number for each
-# frequency: its absolute value is the strength of these stripes, and its angle says where they lie.
+# Our blur has as many equations as unknowns, so one might think that deblurring is easy. To see why it is not, we
+# need one tool. A **frequency** is an image of parallel stripes whose brightness follows a cosine, so many cycles
+# down the image and so many across. The **Fourier transform** writes any image as a sum of such stripes. Its result,
+# the **spectrum**, holds one complex number for each frequency: its absolute value is the strength of these stripes,
+# and its angle says where they lie.
 #
-# **Predict before you run.** The first two images below are single frequencies, and the third is their sum. How many bright points has the spectrum of each, and what does a blur do to stripes?
+# **Predict before you run.** The first two images below are single frequencies, and the third is their sum. How many
+# bright points has the spectrum of each, and what does a blur do to stripes?
 
 
 # %%
@@ -577,14 +597,17 @@ show_images(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# One frequency gives *two* points, because $\cos a = (e^{ia} + e^{-ia})/2$: the Fourier transform works with complex stripes,
-# and a real one is a pair of them. The point in the centre, frequency (0, 0), is the mean brightness. The sum has all points of both, and a photograph has all frequencies, the coarse ones far stronger than the fine ones.
+# One frequency gives *two* points, because $\cos a = (e^{ia} + e^{-ia})/2$: the Fourier transform works with complex
+# stripes, and a real one is a pair of them. The point in the centre, frequency (0, 0), is the mean brightness. The
+# sum has all points of both, and a photograph has all frequencies, the coarse ones far stronger than the fine ones.
 #
-# Many people say that a blur smears stripes into something else. But the mean of shifted copies of a cosine is a cosine of
-# the same frequency. A circular blur can only weaken the stripes (and, if the kernel is not symmetric, move them).
+# Many people say that a blur smears stripes into something else. But the mean of shifted copies of a cosine is a
+# cosine of the same frequency. A circular blur can only weaken the stripes (and, if the kernel is not symmetric, move
+# them).
 # </details>
 #
-# So a circular blur does one simple thing to each frequency: it multiplies it by a number. This number is the *kernel's* spectrum $K$ at that frequency, as two measurements show.
+# So a circular blur does one simple thing to each frequency: it multiplies it by a number. This number is the
+# *kernel's* spectrum $K$ at that frequency, as two measurements show.
 
 # %%
 point = torch.zeros(1, 1, 42, 42)
@@ -600,13 +623,13 @@ for (down, across), x in {(1, 3): coarse, (8, 12): fine}.items():
     print(f"{'':20} and |K| is {K_there:.4f} there")
 
 # %% [markdown]
-# The **singular values** of a matrix are the factors by which it stretches its own special directions. For a circular blur
-# these directions are the frequencies, and the factors are $|K|$. Because the kernel's weights are positive and sum to 1,
-# no frequency is amplified: the largest factor is $|K| = 1$, for the mean brightness. Hence $\|A\| = 1$, and gradient
-# descent may take the step 1.
+# The **singular values** of a matrix are the factors by which it stretches its own special directions. For a circular
+# blur these directions are the frequencies, and the factors are $|K|$. Because the kernel's weights are positive and
+# sum to 1, no frequency is amplified: the largest factor is $|K| = 1$, for the mean brightness. Hence $\|A\| = 1$,
+# and gradient descent may take the step 1.
 #
-# To obtain $K$ in the right phase, we blur one bright point and transform the result. We use 64-bit numbers, so that rounding does not
-# hide the small factors.
+# To obtain $K$ in the right phase, we blur one bright point and transform the result. We use 64-bit numbers, so that
+# rounding does not hide the small factors.
 
 # %%
 point = torch.zeros_like(clean, dtype=torch.float64)
@@ -631,12 +654,15 @@ for side, size, width in ((63, 5, 0.6), (126, 9, 1.2), (252, 17, 2.4)):
     )
 
 # %% [markdown]
-# The stronger blur multiplies its finest frequencies by three millionths, so they are not gone, but nearly. The ratio of
-# the largest to the smallest singular value is the **condition number**, here about 330,000. A matrix with a large one is
-# called **ill-conditioned**: a small relative change of $y$ can make a huge relative change of $x$.
+# The stronger blur multiplies its finest frequencies by three millionths, so they are not gone, but nearly. The ratio
+# of the largest to the smallest singular value is the **condition number**, here about 330,000. A matrix with a large
+# one is called **ill-conditioned**: a small relative change of $y$ can make a huge relative change of $x$.
 #
-# Strictly, this does not violate Hadamard's third condition, because a matrix without a zero singular value has a continuous inverse. The blur of *light*, before any pixel, is different: its factors fall to zero towards ever finer frequencies, so that no
-# bound holds, and this problem is ill-posed. Our matrix samples that problem. In the three printed lines the same blurred scene is photographed with more and more pixels, and the condition number grows from 9 to twenty billion. An ill-conditioned matrix is what an ill-posed problem becomes in a computer.
+# Strictly, this does not violate Hadamard's third condition, because a matrix without a zero singular value has a
+# continuous inverse. The blur of *light*, before any pixel, is different: its factors fall to zero towards ever finer
+# frequencies, so that no bound holds, and this problem is ill-posed. Our matrix samples that problem. In the three
+# printed lines the same blurred scene is photographed with more and more pixels, and the condition number grows from
+# 9 to more than ten billion. An ill-conditioned matrix is what an ill-posed problem becomes in a computer.
 #
 # To invert the blur, we divide by $K$, which multiplies the noise in the finest frequencies by 330,000 as well.
 #
@@ -670,17 +696,19 @@ show_images(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From exact data the inverse is perfect. Saving $y$ as an ordinary 8-bit file is enough to destroy it, and so is the faint noise, which
-# gives the same specks, only stronger. A PSNR of −29 dB means errors 28 times as large as the whole range from black to white, and
-# −54 dB means 500 times. People who know that noise is amplified still underestimate by how much, because they think of a typical frequency. The weakest
-# ones decide: in the spectrum, all strength lies in the corners, at the finest frequencies in both directions.
+# From exact data the inverse is perfect. Saving $y$ as an ordinary 8-bit file is enough to destroy it, and so is the
+# faint noise, which gives the same specks, only stronger. A PSNR of −29 dB means errors 28 times as large as the
+# whole range from black to white, and −54 dB means 500 times. People who know that noise is amplified still
+# underestimate by how much, because they think of a typical frequency. The weakest ones decide: in the spectrum, all
+# strength lies in the corners, at the finest frequencies in both directions.
 # </details>
 #
 # The size of the disaster can be computed beforehand. **White** noise has the same variance $\sigma^2$ at each
-# frequency (with the Fourier transform scaled so that it keeps the sum of squares), and inverting multiplies this variance by
-# $1/|K|^2$. The mean squared error is therefore $\sigma^2 \cdot \text{mean}(1/|K|^2)$.
+# frequency (with the Fourier transform scaled so that it keeps the sum of squares), and inverting multiplies this
+# variance by $1/|K|^2$. The mean squared error is therefore $\sigma^2 \cdot \text{mean}(1/|K|^2)$.
 #
-# Now we run gradient descent on the same noisy data, with step 1. **Predict before you run.** The misfit falls at every step; draw the PSNR over 300 iterations.
+# Now we run gradient descent on the same noisy data, with step 1. **Predict before you run.** The misfit falls at
+# every step; draw the PSNR over 300 iterations.
 
 # %%
 noisy = noisy.float()
@@ -706,12 +734,15 @@ show_curves(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The PSNR rises, peaks after some fifteen iterations, and then falls until it ends far below that of $y$ itself. A smaller misfit is
-# usually taken for a better image. After the peak, however, the fit improves because the *noise* is being fitted.
+# The PSNR rises, peaks after some fifteen iterations, and then falls until it ends far below that of $y$ itself. A
+# smaller misfit is usually taken for a better image. After the peak, however, the fit improves because the *noise* is
+# being fitted.
 # </details>
 #
-# This shape is called **semi-convergence**, and its reason is that each step multiplies the part of a frequency that is still missing by $1 - |K|^2$.
-# Strong frequencies are therefore fitted in the first steps, and weak ones, where the noise wins, very late, so that stopping early leaves these alone. Remember this curve, because lesson 03 finds the same shape with a network.
+# This shape is called **semi-convergence**, and its reason is that each step multiplies the part of a frequency that
+# is still missing by $1 - |K|^2$. Strong frequencies are therefore fitted in the first steps, and weak ones, where
+# the noise wins, very late, so that stopping early leaves these alone. Remember this curve, because lesson 03 finds
+# the same shape with a network.
 
 # %% tags=["nbval-check-output"]
 predicted = -10 * torch.log10(sigma**2 * (1 / K.abs() ** 2).mean())
@@ -733,25 +764,26 @@ print(
 # %% [markdown]
 # ## 7. Tikhonov: a penalty on large values
 #
-# The remedy for both troubles is to say what we *prefer*, and to add it to the misfit, which is called **regularization**.
-# Tikhonov's version, close to what Phillips had published one year before, prefers small values:
+# The remedy for both troubles is to say what we *prefer*, and to add it to the misfit, which is called
+# **regularization**. Tikhonov's version, close to what Phillips had published one year before, prefers small values:
 #
 # $$\min_x \; \|A x - y\|^2 + \lambda \|x\|^2
 # \quad\Rightarrow\quad \hat x = (A^T A + \lambda I)^{-1} A^T y .$$
 #
-# **Two unknowns, one drawing.** Two people, of 80 and 60 kg, always step on two scales together. The first scale shows the mean of their
-# weights, the second one almost the same mean:
+# **Two unknowns, one drawing.** Two people, of 80 and 60 kg, always step on two scales together. The first scale
+# shows the mean of their weights, the second one almost the same mean:
 #
 # $$A = \begin{pmatrix} 0.50 & 0.50 \\ 0.55 & 0.45 \end{pmatrix}, \qquad \text{singular values 1.00 and 0.05.}$$
 #
-# We learn their sum at once, but their difference only from the small disagreement of the two scales. And the scales are wrong by about 1 kg.
+# We learn their sum at once, but their difference only from the small disagreement of the two scales. And the scales
+# are wrong by about 1 kg.
 #
 # **Predict before you run.** How wrong will the two weights be, and where does gradient descent go first and last?
 
 # %%
 scales = torch.tensor([[0.50, 0.50], [0.55, 0.45]], dtype=torch.float64)
 weights = torch.tensor([0.8, 0.6], dtype=torch.float64)  # in units of 100 kg
-with runtime.seeded(3):
+with runtime.seeded(10):
     readings = scales @ weights + 0.01 * torch.randn(30, 2, dtype=torch.float64)
 exact_fits = torch.linalg.solve(scales, readings.T)
 reading = readings[0]
@@ -773,14 +805,17 @@ print(
 )
 
 # %% [markdown]
-# The level lines of the misfit are drawn in gray. Along each of them, all pairs of weights explain the reading equally well.
+# The level lines of the misfit are drawn in gray. Along each of them, all pairs of weights explain the reading
+# equally well.
 
 # %%
 across, up = torch.meshgrid(
-    torch.linspace(0.4, 1.3, 200).double(), torch.linspace(0.1, 1, 200).double()
+    torch.linspace(0.4, 1.3, 200).double(),
+    torch.linspace(0.1, 1, 200).double(),
+    indexing="xy",
 )
 misfits_ = scales @ torch.stack([across.flatten(), up.flatten()]) - reading[:, None]
-figure = Figure(figsize=(7.6, 4.8), layout="constrained")
+figure = Figure(figsize=(8.2, 4.4), layout="constrained")
 axes = figure.subplots()
 levels = [0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2]
 misfits_ = misfits_.norm(dim=0).reshape(200, 200)
@@ -796,7 +831,7 @@ axes.plot(*exact_fits[:, 0], "s", color="black", label="exact fit of this weighi
 axes.plot(*weights, "*", color=COLOURS[2], markersize=14, label="truth")
 axes.set(xlim=(0.4, 1.3), ylim=(0.1, 1), aspect="equal")
 axes.set(xlabel="first person (100 kg)", ylabel="second person (100 kg)")
-figure.legend(loc="outside right upper", frameon=False)
+axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
 show_figure(
     figure,
     alt="Level lines form one long, narrow valley that falls from the upper left to the "
@@ -807,17 +842,20 @@ show_figure(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The misfit has one long, narrow valley. Across it the data decide, and the *sum* is known to a kilogram or two. Along it they hardly decide: an error of
-# 1 kg is divided by 0.05 and becomes 20 kg, so the exact fits of thirty weighings scatter along the floor. Many people
-# expect errors of about 1 kg in each weight, because that is how good the scales are.
+# The misfit has one long, narrow valley. Across it the data decide, and the *sum* is known to a kilogram or two.
+# Along it they hardly decide: an error of 1 kg is divided by 0.05 and becomes 20 kg along the valley, or 14 kg for
+# each person. The exact fits of thirty weighings therefore scatter along the floor. Many people expect errors of
+# about 1 kg in each weight, because that is how good the scales are.
 #
-# Gradient descent jumps to the floor in one step and then creeps along it. It passes near the truth, and ends at the exact fit. This is semi-convergence in two dimensions.
-# Tikhonov's solution stays where the valley is entered, since going further would gain little misfit and cost a larger $\|x\|^2$.
+# Gradient descent jumps to the floor in one step and then creeps along it. In this weighing it passes near the truth
+# and ends far from it, at the exact fit, which is semi-convergence in two dimensions. In about half of all weighings
+# the noise points the other way, and then the entry to the valley is the best point of the path. Tikhonov's solution
+# stays where the valley is entered, since going further would gain little misfit and cost a larger $\|x\|^2$.
 # </details>
 #
-# If both scales were the same, the valley floor would be exactly level. Every point on it would fit equally well, and the direction
-# $(1, -1)$ along it would be the **null space**. So ill-conditioning is a null space that is not quite one, and
-# the same remedy serves against both.
+# If both scales were the same, the valley floor would be exactly level. Every point on it would fit equally well, and
+# the direction $(1, -1)$ along it would be the **null space**. So ill-conditioning is a null space that is not quite
+# one, and the same remedy serves against both.
 
 # %% [markdown]
 # **Back to images.** For a circular blur everything is diagonal in the frequencies. Each method multiplies the plain
@@ -829,7 +867,8 @@ show_figure(
 # | Tikhonov | $\lvert K\rvert^2 / (\lvert K\rvert^2 + \lambda)$ |
 # | truncated singular values | 1 where $\lvert K\rvert$ exceeds a threshold, else 0 |
 #
-# The first line sums up the remark on $1 - |K|^2$ above. The second follows from the formula of $\hat x$, and the third simply drops what is too weak.
+# The first line sums up the remark on $1 - |K|^2$ above. The second follows from the formula of $\hat x$, and the
+# third simply drops what is too weak.
 
 # %%
 X = torch.fft.fft2(clean.double(), norm="ortho")
@@ -852,8 +891,8 @@ def restore(factors, y):
 
 
 # %% [markdown]
-# **Predict before you run.** Each method has one number to choose, and we give each its best one, found with the truth.
-# Do the three curves resemble each other, and which of them changes the mean brightness, $|K| = 1$?
+# **Predict before you run.** Each method has one number to choose, and we give each its best one, found with the
+# truth. Do the three curves resemble each other, and which of them changes the mean brightness, $|K| = 1$?
 
 # %%
 lambdas = [float(f"{10 ** (step / 8):.2g}") for step in range(-32, 1)]
@@ -881,17 +920,20 @@ show_curves(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The three curves have the same form: they let strong frequencies through and block weak ones, and they differ only in how
-# sharply they change. For small $|K|$ descent lets $k\,|K|^2$ through and Tikhonov $|K|^2/\lambda$, so **the number of iterations plays the
-# part of $1/\lambda$**. This is why stopping early *is* regularization, and not a mere saving of time.
+# The three curves have the same form: they let strong frequencies through and block weak ones, and they differ only
+# in how sharply they change. For small $|K|$ descent lets $k\,|K|^2$ through and Tikhonov $|K|^2/\lambda$, so **the
+# number of iterations plays the part of $1/\lambda$**. This is why stopping early *is* regularization, and not a mere
+# saving of time.
 #
-# The common guess is that Tikhonov wins, because it minimizes something whereas descent merely stops. Yet descent has the better PSNR here, and one reason is
-# at $|K| = 1$: Tikhonov multiplies even the mean brightness by $1/(1+\lambda)$, so it darkens the image by about three percent.
+# The common guess is that Tikhonov wins, because it minimizes something whereas descent merely stops. Yet descent has
+# the better PSNR here, and one reason is at $|K| = 1$: Tikhonov multiplies even the mean brightness by
+# $1/(1+\lambda)$, so it darkens the image by two or three percent.
 # </details>
 #
-# **Bias and noise.** The error of each method is a sum of two parts. What the filter takes away from the image is the **bias**,
-# $\text{mean}\,|(1-\varphi)X|^2$ with the filter factor $\varphi$. What it lets through of the noise is the **variance**,
-# $\sigma^2\,\text{mean}\,(\varphi/|K|)^2$. With growing $\lambda$ the first part grows and the second shrinks.
+# **Bias and noise.** The error of each method is a sum of two parts. What the filter takes away from the image is the
+# **bias**, $\text{mean}\,|(1-\varphi)X|^2$ with the filter factor $\varphi$. What it lets through of the noise is the
+# **variance**, $\sigma^2\,\text{mean}\,(\varphi/|K|)^2$. With growing $\lambda$ the first part grows and the second
+# shrinks.
 
 # %%
 white = (noisy.double() - blurred) / sigma  # the same noise at standard deviation 1
@@ -910,15 +952,16 @@ parts = {
 }
 
 # %% [markdown]
-# The explorer below has two sliders, one for $\lambda$ and one for $\sigma$. On the left it shows the restored image, in the middle the
-# filter factors, and on the right the two parts of the error with their sum. The dot is the error that was measured.
+# The explorer below has two sliders, one for $\lambda$ and one for $\sigma$. On the left it shows the restored image,
+# in the middle the filter factors, and on the right the two parts of the error with their sum. The dot is the error
+# that was measured.
 
 
 # %%
 def look(name, v, sigma):
     factors, settings = methods[name]
     restored = restore(factors(v, K.abs()), blurred + sigma * white)
-    figure = Figure(figsize=(9.6, 2.9), layout="constrained")
+    figure = Figure(figsize=(8.4, 2.6), layout="constrained")
     image, middle, error = figure.subplots(1, 3)
     image.imshow(restored[0, 0], cmap="gray", vmin=0, vmax=1)
     image.set_title(f"{psnr(restored, clean):.1f} dB")
@@ -957,12 +1000,14 @@ explore(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The error is U-shaped. On the left the noise dominates, on the right the bias, and the best $\lambda$ is where one begins to grow faster than the other shrinks.
-# More noise lifts the falling part and leaves the rising one where it is, so the minimum moves to the right: noisy data need more regularization.
-# A popular answer is that a stronger penalty is always safer. It is safe from noise, but at $\lambda = 1$ what is left of the image is dark and soft.
+# The error is U-shaped. On the left the noise dominates, on the right the bias, and the best $\lambda$ is where one
+# begins to grow faster than the other shrinks. More noise lifts the falling part and leaves the rising one where it
+# is, so the minimum moves to the right: noisy data need more regularization. A popular answer is that a stronger
+# penalty is always safer. It is safe from noise, but at $\lambda = 1$ what is left of the image is dark and soft.
 # </details>
 #
-# The same explorer for gradient descent, whose slider is the number of iterations $k$. **Predict before you move it.** On which side of the U is the noise now?
+# The same explorer for gradient descent, whose slider is the number of iterations $k$. **Predict before you move
+# it.** On which side of the U is the noise now?
 
 # %%
 explore(
@@ -977,12 +1022,15 @@ explore(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It is on the right: few iterations leave bias and many let noise in, because $k$ plays the part of $1/\lambda$. Many people expect bias there, because they take more iterations for more regularization. The fall
-# of the PSNR in section 6 was the right arm of this U.
+# It is on the right: few iterations leave bias and many let noise in, because $k$ plays the part of $1/\lambda$. Many
+# people expect bias there, because they take more iterations for more regularization. The fall of the PSNR in section
+# 6 was the right arm of this U.
 # </details>
 #
-# Every "best" so far used the truth, which nobody has in practice. An honest rule is **Morozov's discrepancy principle**: the true image would leave a misfit of $\sigma$ per pixel, so a smaller misfit can only fit noise. We
-# therefore take the largest $\lambda$, or the first iteration, whose misfit is at most $\sigma$. This rule needs $\sigma$, but not the truth.
+# Every "best" so far used the truth, which nobody has in practice. An honest rule is **Morozov's discrepancy
+# principle**: the true image would leave a misfit of $\sigma$ per pixel, so a smaller misfit can only fit noise. We
+# therefore take the largest $\lambda$, or the first iteration, whose misfit is at most $\sigma$. This rule needs
+# $\sigma$, but not the truth.
 
 
 # %%
@@ -1005,9 +1053,9 @@ print(f"brightness of the best Tikhonov: {darker:.3f} of that of x")
 # %% [markdown]
 # Both honest choices lose less than half a decibel. Later lessons look for such rules again and again.
 #
-# **Where Tikhonov fails.** It knows nothing about images: when all pixels are shuffled, $\|x\|^2$ stays the same. All it can
-# do is weaken frequencies, and an edge needs all frequencies, so it has to choose between grain and soft edges. For
-# inpainting it is of no use at all. A hole adds least to $\|x\|^2$ when it is black, so holes stay black.
+# **Where Tikhonov fails.** It knows nothing about images: when all pixels are shuffled, $\|x\|^2$ stays the same. All
+# it can do is weaken frequencies, and an edge needs all frequencies, so it has to choose between grain and soft
+# edges. For inpainting it is of no use at all. A hole adds least to $\|x\|^2$ when it is black, so holes stay black.
 
 # %% tags=["nbval-check-output"]
 plain = psnr(A.pinv(noisy), clean)
@@ -1027,20 +1075,23 @@ print(f"the discrepancy principle lands within 1 dB of the best: {close}")
 
 # %% [markdown]
 # A remark on the first line: the library's `Blur.pinv` is gentler than our `invert`, because it drops the frequencies
-# whose $|K|$ is below a thousandth of the largest. It is the truncated filter of the table with a very low threshold, and noise
-# that is amplified a thousand times is still noise.
+# whose $|K|$ is below a thousandth of the largest. It is the truncated filter of the table with a very low threshold,
+# and noise that is amplified a thousand times is still noise.
 #
 # ## 8. Total variation: a penalty on change
 #
-# One thing that we know about images is that neighbouring pixels mostly have similar values, so we penalize the *differences* of neighbours. There are two ways, and a small difference in the formula makes a large one in the image:
+# One thing that we know about images is that neighbouring pixels mostly have similar values, so we penalize the
+# *differences* of neighbours. There are two ways, and a small difference in the formula makes a large one in the
+# image:
 #
 # - **smoothness**: the sum of *squared* differences. This is Tikhonov's idea again, with differences in place of $x$;
-# - **total variation (TV)**: the sum of their *lengths*, $\sum \sqrt{d_\text{down}^2 + d_\text{right}^2}$. Rudin, Osher and
-#   Fatemi introduced it in 1992.
+# - **total variation (TV)**: the sum of their *lengths*, $\sum \sqrt{d_\text{down}^2 + d_\text{right}^2}$. Rudin,
+#   Osher and Fatemi introduced it in 1992.
 #
-# Suppose that a line of pixels goes from 0 to 1, in one jump or in ten steps of 0.1. Squared differences add up to 1 for the jump and to
-# $10 \cdot 0.1^2 = 0.1$ for the steps, so smoothness avoids edges. The lengths add up to 1 both ways, so TV is
-# indifferent to how steep an edge is. What it does penalize are *wiggles*, which go up and come down again.
+# Suppose that a line of pixels goes from 0 to 1, in one jump or in ten steps of 0.1. Squared differences add up to 1
+# for the jump and to $10 \cdot 0.1^2 = 0.1$ for the steps, so smoothness avoids edges. The lengths add up to 1 both
+# ways, so TV is indifferent to how steep an edge is. What it does penalize are *wiggles*, which go up and come down
+# again.
 
 
 # %%
@@ -1061,8 +1112,10 @@ def total_variation(x):
 
 
 # %% [markdown]
-# The `1e-6` rounds off the tip of the square root, which has no slope at zero; this is *smoothed* TV. Since its minimizer has no closed form, we do what later lessons do with networks: we make the unknown a tensor with a gradient, let
-# autograd differentiate, and let the optimizer Adam take the steps. Here the unknown is the image itself, one number a pixel.
+# The `1e-6` rounds off the tip of the square root, which has no slope at zero; this is *smoothed* TV. Since its
+# minimizer has no closed form, we do what later lessons do with networks: we make the unknown a tensor with a
+# gradient, let autograd differentiate, and let the optimizer Adam take the steps. Here the unknown is the image
+# itself, one number a pixel.
 
 
 # %%
@@ -1081,8 +1134,8 @@ def fit_pixels(y, A, penalty, weight, learning_rate=0.02, iterations=ITERATIONS)
 
 
 # %% [markdown]
-# A comparison is fair only if each method gets its best weight. We try several of them, print what each one gives, and
-# keep the best. This search uses the truth, so these are upper bounds of what each method can do.
+# A comparison is fair only if each method gets its best weight. We try several of them, print what each one gives,
+# and keep the best. This search uses the truth, so these are upper bounds of what each method can do.
 
 
 # %%
@@ -1096,7 +1149,8 @@ def best_of(y, A, penalty, weights, truth, **options):
 
 
 # %% [markdown]
-# We begin with deblurring. **Predict before you run.** In which order will Tikhonov, smoothness and TV come, and where in the image will they differ?
+# We begin with deblurring. **Predict before you run.** In which order will Tikhonov, smoothness and TV come, and
+# where in the image will they differ?
 
 # %%
 results, weight = {"Tikhonov": tikhonov[best_weight]}, {}
@@ -1125,17 +1179,20 @@ for penalty in tried:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Each method gains over the one before, and TV has flat areas without grain and the firmest edges. A penalty that knows a
-# little about images is therefore worth several decibels. Many people put smoothness ahead of TV, because soft images look less
-# wrong than patchy ones, and the enlarged cheek shows what they mean: TV has made patches of it, to which we return in section 9.
+# Each method gains over the one before, and TV has flat areas without grain and the firmest edges. A penalty that
+# knows a little about images is therefore worth several decibels. Many people put smoothness ahead of TV, because
+# soft images look less wrong than patchy ones, and the enlarged cheek shows what they mean: TV has made patches of
+# it, to which we return in section 9.
 #
-# Since section 6 you may suspect that 200 steps of Adam are early stopping in disguise. They are not: with three times as many steps, the PSNR
-# stays the same to a tenth of a decibel. Here the penalty regularizes, and not the number of steps.
+# Since section 6 you may suspect that 200 steps of Adam are early stopping in disguise. They are not: with three
+# times as many steps, the PSNR stays the same to a tenth of a decibel. Here the penalty regularizes, and not the
+# number of steps.
 # </details>
 
 # %% [markdown]
-# The library has this method too, as `tv`, which minimizes the same sum with steps of decreasing length. The sum is convex, so two ways of
-# minimizing it must arrive at the same image. We compare them on denoising, where 600 short steps of ours are enough.
+# The library has this method too, as `tv`, which minimizes the same sum with steps of decreasing length. The sum is
+# convex, so two ways of minimizing it must arrive at the same image. We compare them on denoising, where 600 short
+# steps of ours are enough.
 
 # %%
 y = add_gaussian(clean, 25 / 255)
@@ -1144,8 +1201,8 @@ by_hand = fit_pixels(y, Identity(), total_variation, 0.07, 0.005, iterations=600
 tv_is_library = compare("total variation", by_hand, step.estimate, tolerance=0.02)
 
 # %% [markdown]
-# Next, we inpaint without noise, both the photograph and a drawing that is made of flat areas. For a mask, Tikhonov has a closed form: known
-# pixels become $y / (1 + \lambda)$ and holes become 0.
+# Next, we inpaint without noise, both the photograph and a drawing that is made of flat areas. For a mask, Tikhonov
+# has a closed form: known pixels become $y / (1 + \lambda)$ and holes become 0.
 #
 # **Predict before you run.** For which of the two images is TV far ahead of smoothness?
 
@@ -1176,12 +1233,14 @@ show_images(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Tikhonov leaves the holes black, as predicted. On the drawing TV wins by far, because flat areas with edges are exactly what it assumes.
-# On the photograph TV and smoothness *tie*, although most people expect the better deblurrer to win again. With half of the pixels known, a hole has on average
-# two known direct neighbours, and only one hole in sixteen has none. A mean of the neighbours is then hard to beat.
+# Tikhonov leaves the holes black, as predicted. On the drawing TV wins by far, because flat areas with edges are
+# exactly what it assumes. On the photograph TV and smoothness *tie*, although most people expect the better deblurrer
+# to win again. With half of the pixels known, a hole has on average two known direct neighbours, and only one hole in
+# sixteen has none. A mean of the neighbours is then hard to beat.
 # </details>
 #
-# So "TV is better" is not a law. TV is better **where its assumption fits the image**. All of this is one run, with one mask and one draw of the noise.
+# So "TV is better" is not a law. TV is better **where its assumption fits the image**. All of this is one run, with
+# one mask and one draw of the noise.
 
 # %% tags=["nbval-check-output"]
 print(f"our total variation and the library's give the same image: {tv_is_library}")
@@ -1201,13 +1260,14 @@ print(f"inpainting the photograph: they tie within 1 dB: {abs(lead['photograph']
 # %% [markdown]
 # ## 9. Where these methods fail
 #
-# TV assumes that the world is made of flat areas. Two things are not: texture and gentle slopes. And all methods assume that
-# $A$ is known.
+# TV assumes that the world is made of flat areas. Two things are not: texture and gentle slopes. And all methods
+# assume that $A$ is known.
 #
-# **Texture.** We add noise with $\sigma = 25/255$ to the photograph and to a lawn, and denoise both. Nothing is blurred, so everything that
-# is lost was lost by the method.
+# **Texture.** We add noise with $\sigma = 25/255$ to the photograph and to a lawn, and denoise both. Nothing is
+# blurred, so everything that is lost was lost by the method.
 #
-# **Predict before you run.** On the photograph TV gains about 7 dB over $y$. How much does it gain on the lawn, and where do the blades go?
+# **Predict before you run.** On the photograph TV gains about 7 dB over $y$. How much does it gain on the lawn, and
+# where do the blades go?
 
 # %%
 tried = {smoothness: (0.1, 0.2, 0.3, 0.5), total_variation: (0.03, 0.05, 0.07, 0.1)}
@@ -1235,12 +1295,14 @@ show_images(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On the lawn TV gains less than half as many decibels, and its lead over smoothness nearly vanishes. A blade of grass *is* a wiggle: up on one side, down on
-# the other. TV cannot tell it from noise and removes some of both, so what it removed from the lawn resembles the lawn (correlation 0.4), whereas
-# what it removed from the photograph is mostly noise. In the restored lawn the thin blades have merged into patches.
+# On the lawn TV gains less than half as many decibels, and its lead over smoothness nearly vanishes. A blade of grass
+# *is* a wiggle: up on one side, down on the other. TV cannot tell it from noise and removes some of both, so what it
+# removed from the lawn resembles the lawn (correlation 0.4), whereas what it removed from the photograph is mostly
+# noise. In the restored lawn the thin blades have merged into patches.
 #
-# The usual explanation is that a lawn is simply full of edges. But TV does not mind an edge; what it minds are edges that turn back two pixels later.
-# You, looking at the rest of the lawn, know what a blade looks like. Lesson 02 turns this into a method.
+# The usual explanation is that a lawn is simply full of edges. But TV does not mind an edge; what it minds are edges
+# that turn back two pixels later. You, looking at the rest of the lawn, know what a blade looks like. Lesson 02 turns
+# this into a method.
 # </details>
 #
 # **Slopes.** Now we take one line of pixels that rises evenly, once without noise and once with it.
@@ -1284,14 +1346,17 @@ show_curves(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The noisy slope becomes a staircase of plateaus with jumps between them, which is called **staircasing**. Without noise TV keeps the slope, and only cuts off its two ends.
-# Most people blame TV for disliking slopes, but an even slope and a staircase of the same height have the same total variation. TV is indifferent, and so the noise decides where the
-# steps go. In photographs, cheeks and skies get such false edges.
+# The noisy slope becomes a staircase of plateaus with jumps between them, which is called **staircasing**. Without
+# noise TV keeps the slope, and only cuts off its two ends. Most people blame TV for disliking slopes, but an even
+# slope and a staircase of the same height have the same total variation. TV is indifferent, and so the noise decides
+# where the steps go. In photographs, cheeks and skies get such false edges.
 # </details>
 #
-# **A wrong forward model.** So far the kernel in $A$ was the camera's own. Now we deblur the same $y$ with kernels that are too narrow or too wide, and give TV its best weight for each.
+# **A wrong forward model.** So far the kernel in $A$ was the camera's own. Now we deblur the same $y$ with kernels
+# that are too narrow or too wide, and give TV its best weight for each.
 #
-# **Predict before you run.** The true blur has $\sigma = 1.2$. Which is worse, to assume 0.8 or 1.6, and is Tikhonov hurt more than TV?
+# **Predict before you run.** The true blur has $\sigma = 1.2$. Which is worse, to assume 0.8 or 1.6, and is Tikhonov
+# hurt more than TV?
 
 # %%
 Y, tv_by_width, tikhonov_by_width = torch.fft.fft2(noisy.double()), {}, {}
@@ -1313,17 +1378,20 @@ for width in (0.8, 1.0, 1.2, 1.4, 1.6):
     )
 swipe(
     {"TV, kernel of 1.2": tv_by_width[1.2], "TV, kernel of 1.6": tv_by_width[1.6]},
-    alt="Two restorations: a good one, and one whose edges have bright and dark outlines.",
+    alt="Two restorations: a good one, and one with exaggerated contrast at its edges and "
+    "a dark and bright frame along the border.",
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A narrow kernel leaves the image blurred, and a wide one gives each edge a bright and a dark outline (move the line to see them). For TV both errors
-# cost about the same here. A kernel that is off by 0.2 loses it about one decibel, and one that is off by 0.4 more than two, which is most of its lead over Tikhonov.
+# A narrow kernel leaves the image blurred. A wide one exaggerates: next to an edge, dark becomes darker and bright
+# becomes brighter, and a frame appears along the border (move the line to compare). For TV both errors cost about the
+# same here. A kernel that is off by 0.2 loses it about one decibel, and one that is off by 0.4 more than two, which
+# is most of its lead over Tikhonov.
 #
-# Many people expect that the simpler method is hurt more. But Tikhonov is even *best* with a kernel that is a bit too wide. Its
-# penalty weakens the middle frequencies, and dividing by a smaller $|K|$ makes up for that.
+# Many people expect that the simpler method is hurt more. But Tikhonov is even *best* with a kernel that is a bit too
+# wide. Its penalty weakens the middle frequencies, and dividing by a smaller $|K|$ makes up for that.
 # </details>
 
 
@@ -1355,16 +1423,20 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # $$\min_x \; \underbrace{\tfrac12\|A x - y\|^2}_{\text{explain the data}} \; + \;
 # \lambda \underbrace{R(x)}_{\text{resemble an image}} .$$
 #
-# The first part comes from physics, and the second one, $R$, is called the **prior**. The word comes from probability, as four lines show:
+# The first part comes from physics, and the second one, $R$, is called the **prior**. The word comes from
+# probability, as four lines show:
 #
-# 1. Bayes' rule: $p(x \mid y) \propto p(y \mid x)\, p(x)$, where $p(x)$ says how plausible an image is *before* there are any data.
+# 1. Bayes' rule: $p(x \mid y) \propto p(y \mid x)\, p(x)$, where $p(x)$ says how plausible an image is *before* there
+#    are any data.
 # 2. Gaussian noise: $p(y \mid x) \propto \exp\big(-\|Ax - y\|^2 / 2\sigma^2\big)$.
 # 3. Write the plausibility as $p(x) \propto \exp\big(-\lambda R(x) / \sigma^2\big)$.
-# 4. The most probable image minimizes $-\sigma^2 \log p(x \mid y) = \tfrac12\|Ax - y\|^2 + \lambda R(x)$ plus a constant.
+# 4. The most probable image minimizes $-\sigma^2 \log p(x \mid y) = \tfrac12\|Ax - y\|^2 + \lambda R(x)$ plus a
+#    constant.
 #
-# This is **MAP** estimation, the *maximum a posteriori*. In Tikhonov's case the prior says that pixels are independent Gaussian numbers with some variance
-# $s^2$, and the weight in section 7 is $\lambda = \sigma^2 / s^2$: more noise, more regularization. If each frequency may have its own
-# variance, the filter is that of Wiener. The three priors that we tried are:
+# This is **MAP** estimation, the *maximum a posteriori*. In Tikhonov's case the prior says that pixels are
+# independent Gaussian numbers with some variance $s^2$, and the weight in section 7 is $\lambda = \sigma^2 / s^2$:
+# more noise, more regularization. If each frequency may have its own variance, the filter is that of Wiener. The
+# three priors that we tried are:
 #
 # | prior $R(x)$ | assumes that | fails on |
 # | --- | --- | --- |
@@ -1373,21 +1445,26 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # | total variation | flat areas meet at edges | texture, noisy slopes |
 #
 # Nobody can write down a formula for "looks like a photograph". Two ideas lead on from here:
-# - **Look in the image itself.** Its small patches recur, at the same scale and at others, which is the subject of lesson 02.
-# - **Let a network be the prior.** Instead of the pixels $x$, we look for the weights $\theta$ of an untrained convolutional network
-#   $f_\theta$ with a fixed input $z$, and minimize $\|A f_\theta(z) - y\|^2$. There are no training images and no $R$. The network
-#   can come close to almost any image, noise included, so why should it prefer good ones? Lesson 03, the deep image prior, answers.
+# - **Look in the image itself.** Its small patches recur, at the same scale and at others, which is the subject of
+#   lesson 02.
+# - **Let a network be the prior.** Instead of the pixels $x$, we look for the weights $\theta$ of an untrained
+#   convolutional network $f_\theta$ with a fixed input $z$, and minimize $\|A f_\theta(z) - y\|^2$. There are no
+#   training images and no $R$. The network can come close to almost any image, noise included, so why should it
+#   prefer good ones? Lesson 03, the deep image prior, answers.
 #
-# You already have what lesson 03 needs: an operator, its adjoint (autograd's), Adam, and a curve that rises and falls.
+# You already have what lesson 03 needs: an operator, its adjoint (autograd's), Adam, and a curve that rises and
+# falls.
 #
-# > **Who found what.** *Hadamard* asked in 1902 which problems are well posed, and held that physics poses no others. *Moore* (1920) and
-# > *Penrose* (1955) defined the pseudo-inverse. *Wiener* (1949) derived the best linear filter for a known spectrum, and *Landweber* (1951) the iteration. *Phillips* (1962) and
-# > *Tikhonov* (1963) added a penalty to the misfit, and *Morozov* (1966) chose its weight by the discrepancy principle. *Rudin, Osher and Fatemi* (1992) replaced the squares by total variation.
+# > **Who found what.** *Hadamard* asked in 1902 which problems are well posed, and held that physics poses no others.
+# > *Moore* (1920) and *Penrose* (1955) defined the pseudo-inverse. *Wiener* (1949) derived the best linear filter for
+# > a known spectrum, and *Landweber* (1951) the iteration. *Phillips* (1962) and *Tikhonov* (1963) added a penalty to
+# > the misfit, and *Morozov* (1966) chose its weight by the discrepancy principle. *Rudin, Osher and Fatemi* (1992)
+# > replaced the squares by total variation.
 #
 # ## Exercises
 #
-# **1. The adjoint of a derivative.** Write the adjoint of `differences`, a function of two images that returns one, and test it. Which
-# image do you get from `differences_adjoint(*differences(x))`, and where have you met it?
+# **1. The adjoint of a derivative.** Write the adjoint of `differences`, a function of two images that returns one,
+# and test it. Which image do you get from `differences_adjoint(*differences(x))`, and where have you met it?
 #
 # <details><summary>Solution</summary>
 #
@@ -1404,16 +1481,18 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # print(torch.sum(down * p) + torch.sum(right * q), torch.sum(x * differences_adjoint(p, q)))
 # ```
 #
-# Each difference $x_{i+1} - x_i$ carries its value back with weight 1 to pixel $i+1$ and with weight $-1$ to pixel $i$, which is minus the *divergence*. Applied to the differences of $x$ it is half the gradient of `smoothness`, as autograd would find, and inside the image it is
-# minus the Laplacian: four times the pixel minus its four neighbours.
+# Each difference $x_{i+1} - x_i$ carries its value back with weight 1 to pixel $i+1$ and with weight $-1$ to pixel
+# $i$, which is minus the *divergence*. Applied to the differences of $x$ it is half the gradient of `smoothness`, as
+# autograd would find, and inside the image it is minus the Laplacian: four times the pixel minus its four neighbours.
 # </details>
 #
-# **2. Which matrix to invert?** Show that $(A^T A + \lambda I)^{-1} A^T = A^T (A A^T + \lambda I)^{-1}$, and check it for the 8 × 24 matrix of section 2. Which of the two sides would you compute, and why?
+# **2. Which matrix to invert?** Show that $(A^T A + \lambda I)^{-1} A^T = A^T (A A^T + \lambda I)^{-1}$, and check it
+# for the 8 × 24 matrix of section 2. Which of the two sides would you compute, and why?
 #
 # <details><summary>Solution</summary>
 #
-# Both $(A^T A + \lambda I) A^T$ and $A^T (A A^T + \lambda I)$ are $A^T A A^T + \lambda A^T$, so they are equal. Multiply by the
-# first inverse from the left and by the second one from the right.
+# Both $(A^T A + \lambda I) A^T$ and $A^T (A A^T + \lambda I)$ are $A^T A A^T + \lambda A^T$, so they are equal.
+# Multiply by the first inverse from the left and by the second one from the right.
 #
 # ```python
 # M = matrices["blur, keep every third"]
@@ -1422,15 +1501,19 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # print(torch.allclose(left, right, atol=1e-4))
 # ```
 #
-# The right side inverts a matrix of 8 × 8 instead of 24 × 24, so it is cheaper where there are fewer data than unknowns. As $\lambda$ goes to 0, both become
-# $A^+$. Lesson 04 uses the right side to keep a pseudo-inverse from amplifying noise.
+# The right side inverts a matrix of 8 × 8 instead of 24 × 24, so it is cheaper where there are fewer data than
+# unknowns. As $\lambda$ goes to 0, both become $A^+$. Lesson 04 uses the right side to keep a pseudo-inverse from
+# amplifying noise.
 # </details>
 #
-# **3. A better target.** Tikhonov pulls all values towards 0 and darkens the image. Change the penalty to $\|x - m\|^2$ with the mean brightness $m$ of $y$. How does the solution change, and how many decibels does it gain at the best $\lambda$? Predict the number before you measure it.
+# **3. A better target.** Tikhonov pulls all values towards 0 and darkens the image. Change the penalty to
+# $\|x - m\|^2$ with the mean brightness $m$ of $y$. How does the solution change, and how many decibels does it gain
+# at the best $\lambda$? Predict the number before you measure it.
 #
 # <details><summary>Solution</summary>
 #
-# Substitute $u = x - m$ and use that $Am = m$, because the kernel sums to 1. Then $u$ is Tikhonov's solution for the data $y - m$, and $m$ is added at the end.
+# Substitute $u = x - m$ and use that $Am = m$, because the kernel sums to 1. Then $u$ is Tikhonov's solution for the
+# data $y - m$, and $m$ is added at the end.
 #
 # ```python
 # m = noisy.mean()
@@ -1438,29 +1521,44 @@ print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
 # print(max(psnr(x, clean) for x in better.values()))
 # ```
 #
-# It gains about a quarter of a decibel over Tikhonov, and this is half of the distance to gradient descent. Most people expect more, because the darkening is the one error that can be put in words.
-# But it only concerns one frequency of 15,876. The other half comes from the shape of the filter.
+# It gains about a quarter of a decibel over Tikhonov, and this is half of the distance to gradient descent. Most
+# people expect more, because the darkening is the one error that can be put in words. But it only concerns one
+# frequency of 15,876. The other half comes from the shape of the filter.
 # </details>
 #
 # ## Summary
 #
 # 1. An inverse problem asks for $x$ in $y = A(x) + n$. Here $A$ is known and linear: mask, blur, downsampling.
-# 2. The adjoint carries residuals back: $A^T(Ax - y)$ is the gradient. The dot-product test needs a tolerance near rounding.
-# 3. Two of Hadamard's conditions fail: a null space lets many images fit exactly, and small singular values amplify noise.
-# 4. Early stopping, truncation and Tikhonov are filters of the same form. Their error is bias plus noise, and U-shaped.
-# 5. Squared differences blur edges, whereas total variation keeps them, but removes texture and turns noisy slopes into stairs.
+# 2. The adjoint carries residuals back: $A^T(Ax - y)$ is the gradient. The dot-product test needs a tolerance near
+#    rounding.
+# 3. Two of Hadamard's conditions fail: a null space lets many images fit exactly, and small singular values amplify
+#    noise.
+# 4. Early stopping, truncation and Tikhonov are filters of the same form. Their error is bias plus noise, and
+#    U-shaped.
+# 5. Squared differences blur edges, whereas total variation keeps them, but removes texture and turns noisy slopes
+#    into stairs.
 #
-# **What breaks it.** A wrong $A$: a kernel off by a third costs TV more than two decibels. Noise of another kind or strength than assumed. A weight
-# chosen with the truth, as in our comparisons. Images that differ from what the prior assumes.
+# **What breaks it.** A wrong $A$: a kernel off by a third costs TV more than two decibels. Noise of another kind or
+# strength than assumed. A weight chosen with the truth, as in our comparisons. Images that differ from what the prior
+# assumes.
 #
 # **Papers**
-# - J. Hadamard, *Sur les problèmes aux dérivées partielles et leur signification physique*, Princeton University Bulletin, 1902: what a problem needs to have a meaning in physics.
-# - L. Landweber, [*An iteration formula for Fredholm integral equations of the first kind*](https://doi.org/10.2307/2372313), American Journal of Mathematics, 1951: gradient descent on the misfit.
-# - D. L. Phillips, [*A technique for the numerical solution of certain integral equations of the first kind*](https://doi.org/10.1145/321105.321114), Journal of the ACM, 1962: a penalty on second differences.
-# - A. N. Tikhonov, *Solution of incorrectly formulated problems and the regularization method*, Soviet Mathematics Doklady, 1963: the penalty as a general method.
-# - V. A. Morozov, *On the solution of functional equations by the method of regularization*, Soviet Mathematics Doklady, 1966: the discrepancy principle.
-# - L. I. Rudin, S. Osher, E. Fatemi, [*Nonlinear total variation based noise removal algorithms*](https://doi.org/10.1016/0167-2789(92)90242-F), Physica D, 1992: lengths instead of squares.
-# - H. W. Engl, M. Hanke, A. Neubauer, *Regularization of Inverse Problems*, Kluwer, 1996: the textbook, with the proofs.
-# - D. Ulyanov, A. Vedaldi, V. Lempitsky, [*Deep Image Prior*](https://arxiv.org/abs/1711.10925), CVPR 2018: where lesson 03 goes.
+# - J. Hadamard, *Sur les problèmes aux dérivées partielles et leur signification physique*, Princeton University
+#   Bulletin, 1902: what a problem needs to have a meaning in physics.
+# - L. Landweber, [*An iteration formula for Fredholm integral equations of the first
+#   kind*](https://doi.org/10.2307/2372313), American Journal of Mathematics, 1951: gradient descent on the misfit.
+# - D. L. Phillips, [*A technique for the numerical solution of certain integral equations of the first
+#   kind*](https://doi.org/10.1145/321105.321114), Journal of the ACM, 1962: a penalty on second differences.
+# - A. N. Tikhonov, *Solution of incorrectly formulated problems and the regularization method*, Soviet Mathematics
+#   Doklady, 1963: the penalty as a general method.
+# - V. A. Morozov, *On the solution of functional equations by the method of regularization*, Soviet Mathematics
+#   Doklady, 1966: the discrepancy principle.
+# - L. I. Rudin, S. Osher, E. Fatemi, [*Nonlinear total variation based noise removal
+#   algorithms*](https://doi.org/10.1016/0167-2789(92)90242-F), Physica D, 1992: lengths instead of squares.
+# - H. W. Engl, M. Hanke, A. Neubauer, *Regularization of Inverse Problems*, Kluwer, 1996: the textbook, with the
+#   proofs.
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky, [*Deep Image Prior*](https://arxiv.org/abs/1711.10925), CVPR 2018: where
+#   lesson 03 goes.
 #
-# **Problem set.** [Problem set 01](../exercises/ps01_inverse_problems/ps01_inverse_problems.ipynb): write an adjoint and prove it, predict noise, find out why four runs fail.
+# **Problem set.** [Problem set 01](../exercises/ps01_inverse_problems/ps01_inverse_problems.ipynb): write an adjoint
+# and prove it, predict noise, find out why four runs fail.
