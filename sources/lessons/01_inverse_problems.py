@@ -58,7 +58,7 @@ show_images(
 )
 
 # %% [markdown]
-# # Part one: forward models
+# # ## Part one: forward models
 #
 # ## 1. Four ways to degrade an image
 #
@@ -203,8 +203,8 @@ for name, A in operators.items():
 # %% [markdown]
 # ## 3. The adjoint: the transpose without the matrix
 #
-# Solving for $x$ needs the transpose $A^T$, and without a matrix there is nothing to transpose. The **adjoint** is
-# the function that does what the transpose would do. One property defines it:
+# Most ways of solving for $x$ need the transpose $A^T$, and without a matrix there is nothing to transpose. The
+# **adjoint** is the function that does what the transpose would do. One property defines it:
 #
 # $$\langle A x,\, y \rangle = \langle x,\, A^T y \rangle \quad \text{for all } x \text{ and } y ,$$
 #
@@ -258,8 +258,8 @@ gaps = {name: dot_product_gap(*pair) for name, pair in pairs.items()}
 print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in gaps.items()))
 
 # %% [markdown]
-# All three gaps are near $10^{-8}$, which is the rounding of 32-bit numbers. But how large would the gap of a *wrong*
-# adjoint be? We make four mistakes on purpose:
+# All three gaps are below $10^{-8}$, which is the rounding of 32-bit numbers. But how large would the gap of a
+# *wrong* adjoint be? We make four mistakes on purpose:
 # 1. the kernel is not turned;
 # 2. the pixels are put back at (0, 0) of each block, although they were taken from (1, 1);
 # 3. the small image is enlarged by repeating each pixel, because that "looks like" the opposite of shrinking;
@@ -318,7 +318,7 @@ for name, gap in (right | wrong).items():
 # and yet it passes most draws with a tolerance of 0.01.
 #
 # The factor 1.005 is harder to catch, since its gap is only 0.005 times that cosine. What the tolerance has to be
-# compared with is therefore not 1, but rounding. The right adjoints stay near $10^{-8}$, so $10^{-6}$ leaves them a
+# compared with is therefore not 1, but rounding. The right adjoints stay below $10^{-8}$, so $10^{-6}$ leaves them a
 # hundred times that much room, and it refuses every wrong function in nearly every draw. A wrong adjoint can be lucky
 # in one draw, which is why careful people take three.
 # </details>
@@ -501,7 +501,7 @@ for A in (Mask(kept), A_small, Downsample(3)):
 # and remove what the camera sees of it, $v = u - A^+ A u$.
 #
 # **Predict before you run.** We hide a piece of lawn in the null space, and add $t$ times the result to the
-# photograph. The first slider turns $t$. What changes in $x + tv$, and what in $A(x + tv)$?
+# photograph. The slider turns $t$. What changes in $x + tv$, and what in $A(x + tv)$?
 
 # %%
 lawn = picture("grass", side=126)
@@ -556,7 +556,7 @@ print(
 #
 # ---
 #
-# # Part two: noise and regularization
+# ## Part two: noise and regularization
 #
 # ## 6. Second trouble: noise is amplified
 #
@@ -655,7 +655,7 @@ for side, size, width in ((63, 5, 0.6), (126, 9, 1.2), (252, 17, 2.4)):
 
 # %% [markdown]
 # The stronger blur multiplies its finest frequencies by three millionths, so they are not gone, but nearly. The ratio
-# of the largest to the smallest singular value is the **condition number**, here about 330,000. A matrix with a large
+# of the largest to the smallest singular value is the **condition number**, here about 320,000. A matrix with a large
 # one is called **ill-conditioned**: a small relative change of $y$ can make a huge relative change of $x$.
 #
 # Strictly, this does not violate Hadamard's third condition, because a matrix without a zero singular value has a
@@ -664,7 +664,7 @@ for side, size, width in ((63, 5, 0.6), (126, 9, 1.2), (252, 17, 2.4)):
 # printed lines the same blurred scene is photographed with more and more pixels, and the condition number grows from
 # 9 to more than ten billion. An ill-conditioned matrix is what an ill-posed problem becomes in a computer.
 #
-# To invert the blur, we divide by $K$, which multiplies the noise in the finest frequencies by 330,000 as well.
+# To invert the blur, we divide by $K$, which multiplies the noise in the finest frequencies by 320,000 as well.
 #
 # **Predict before you run.** We blur and invert (a) exactly, (b) after rounding $y$ to the 256 gray levels of a file,
 # (c) after adding noise with $\sigma = 5/255$. In $y$ nobody sees a difference between (a) and (b), and the noise of
@@ -770,8 +770,8 @@ print(
 # $$\min_x \; \|A x - y\|^2 + \lambda \|x\|^2
 # \quad\Rightarrow\quad \hat x = (A^T A + \lambda I)^{-1} A^T y .$$
 #
-# **Two unknowns, one drawing.** Two people, of 80 and 60 kg, always step on two scales together. The first scale
-# shows the mean of their weights, the second one almost the same mean:
+# **Two unknowns, one drawing.** Two people, of 80 and 60 kg, only ever step on a scale together, and we have two such
+# scales. The first scale shows the mean of their weights, the second one almost the same mean:
 #
 # $$A = \begin{pmatrix} 0.50 & 0.50 \\ 0.55 & 0.45 \end{pmatrix}, \qquad \text{singular values 1.00 and 0.05.}$$
 #
@@ -821,10 +821,9 @@ levels = [0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2]
 misfits_ = misfits_.norm(dim=0).reshape(200, 200)
 axes.contour(across, up, misfits_, levels, colors="0.75", linewidths=1)
 axes.plot(*exact_fits, ".", color="0.5", label="exact fits of 30 weighings")
-axes.plot(
-    *descent, "-", color=COLOURS[0], label="gradient descent, dots at 1, 100, 1000"
-)
-axes.plot(*descent[:, [1, 100, 1000]], "o", color=COLOURS[0])
+axes.plot(*descent, "-", color=COLOURS[0], label="gradient descent")
+marked = descent[:, [1, 100, 1000]]
+axes.plot(*marked, "o", color=COLOURS[0], label="its steps 1, 100, 1000")
 axes.plot(*tikhonov_path, "--", color=COLOURS[1], label="Tikhonov, all lambda")
 axes.plot(*tikhonov_path[:, 30], "D", color=COLOURS[1], label="Tikhonov, lambda 0.01")
 axes.plot(*exact_fits[:, 0], "s", color="black", label="exact fit of this weighing")
@@ -850,7 +849,7 @@ show_figure(
 # Gradient descent jumps to the floor in one step and then creeps along it. In this weighing it passes near the truth
 # and ends far from it, at the exact fit, which is semi-convergence in two dimensions. In about half of all weighings
 # the noise points the other way, and then the entry to the valley is the best point of the path. Tikhonov's solution
-# stays where the valley is entered, since going further would gain little misfit and cost a larger $\|x\|^2$.
+# stays near the entry, since going further along the valley would gain little misfit and cost a larger $\|x\|^2$.
 # </details>
 #
 # If both scales were the same, the valley floor would be exactly level. Every point on it would fit equally well, and
@@ -915,12 +914,13 @@ show_curves(
     alt="Three curves from 0 at small |K| to 1 at |K| = 1: Tikhonov rises slowly, "
     "descent faster, truncation in one jump, all three near |K| = 0.2.",
     log_x=True,
+    looks=dict(zip(curves, [(1, 1), (0, 0), (2, 2)], strict=True)),
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The three curves have the same form: they let strong frequencies through and block weak ones, and they differ only
+# The three curves have the same form: they let strong frequencies through and block weak ones, and they differ mainly
 # in how sharply they change. For small $|K|$ descent lets $k\,|K|^2$ through and Tikhonov $|K|^2/\lambda$, so **the
 # number of iterations plays the part of $1/\lambda$**. This is why stopping early *is* regularization, and not a mere
 # saving of time.
@@ -930,10 +930,10 @@ show_curves(
 # $1/(1+\lambda)$, so it darkens the image by two or three percent.
 # </details>
 #
-# **Bias and noise.** The error of each method is a sum of two parts. What the filter takes away from the image is the
-# **bias**, $\text{mean}\,|(1-\varphi)X|^2$ with the filter factor $\varphi$. What it lets through of the noise is the
-# **variance**, $\sigma^2\,\text{mean}\,(\varphi/|K|)^2$. With growing $\lambda$ the first part grows and the second
-# shrinks.
+# **Bias and noise.** On average over the noise, the squared error of each method is a sum of two parts. What the
+# filter takes away from the image is the (squared) **bias**, $\text{mean}\,|(1-\varphi)X|^2$ with the filter factor
+# $\varphi$. What it lets through of the noise is the **variance**, $\sigma^2\,\text{mean}\,(\varphi/|K|)^2$. With
+# growing $\lambda$ the first part grows and the second shrinks.
 
 # %%
 white = (noisy.double() - blurred) / sigma  # the same noise at standard deviation 1
@@ -952,9 +952,9 @@ parts = {
 }
 
 # %% [markdown]
-# The explorer below has two sliders, one for $\lambda$ and one for $\sigma$. On the left it shows the restored image,
-# in the middle the filter factors, and on the right the two parts of the error with their sum. The dot is the error
-# that was measured.
+# The explorer below has two sliders, one for the weight $\lambda$ and one for $\sigma$. On the left it shows the
+# restored image, in the middle the filter factors, and on the right the two parts of the error with their sum. The
+# dot is the error that was measured.
 
 
 # %%
@@ -976,8 +976,10 @@ def look(name, v, sigma):
     error.loglog(settings, total, color=COLOURS[0])
     error.loglog(v, float((restored - clean).square().mean()), "ko")
     error.set(title="error: bias (--) + noise (:)", xlabel=name, ylim=(1e-4, 1))
-    for axes in (middle, error):
-        axes.minorticks_off()  # they would take half of the time of a drawing
+    for axes in (middle, error):  # minor ticks and powers take half of the drawing time
+        axes.minorticks_off()
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
     return figure
 
 
@@ -1028,9 +1030,9 @@ explore(
 # </details>
 #
 # Every "best" so far used the truth, which nobody has in practice. An honest rule is **Morozov's discrepancy
-# principle**: the true image would leave a misfit of $\sigma$ per pixel, so a smaller misfit can only fit noise. We
-# therefore take the largest $\lambda$, or the first iteration, whose misfit is at most $\sigma$. This rule needs
-# $\sigma$, but not the truth.
+# principle**: the true image would leave a misfit of $\sigma$ per pixel, so a smaller misfit is a sign that noise is
+# being fitted. We therefore take the largest $\lambda$, or the first iteration, whose misfit is at most $\sigma$.
+# This rule needs $\sigma$, but not the truth.
 
 
 # %%
@@ -1051,11 +1053,13 @@ darker = float(tikhonov[best_weight].mean() / clean.mean())
 print(f"brightness of the best Tikhonov: {darker:.3f} of that of x")
 
 # %% [markdown]
-# Both honest choices lose less than half a decibel. Later lessons look for such rules again and again.
+# Against the best choice, the honest one loses a fifth of a decibel for Tikhonov and about half a decibel for descent,
+# which it stops too early. Later lessons look for such rules again and again.
 #
-# **Where Tikhonov fails.** It knows nothing about images: when all pixels are shuffled, $\|x\|^2$ stays the same. All
-# it can do is weaken frequencies, and an edge needs all frequencies, so it has to choose between grain and soft
-# edges. For inpainting it is of no use at all. A hole adds least to $\|x\|^2$ when it is black, so holes stay black.
+# **Where Tikhonov fails.** It knows nothing about images: when all pixels are shuffled, $\|x\|^2$ stays the same.
+# After a blur, all it can do is weaken frequencies, and an edge needs all frequencies, so it has to choose between
+# grain and soft edges. For inpainting it is of no use at all. A hole adds least to $\|x\|^2$ when it is black, so
+# holes stay black.
 
 # %% tags=["nbval-check-output"]
 plain = psnr(A.pinv(noisy), clean)
@@ -1135,7 +1139,8 @@ def fit_pixels(y, A, penalty, weight, learning_rate=0.02, iterations=ITERATIONS)
 
 # %% [markdown]
 # A comparison is fair only if each method gets its best weight. We try several of them, print what each one gives,
-# and keep the best. This search uses the truth, so these are upper bounds of what each method can do.
+# and keep the best. This search uses the truth, so it shows each method nearly at its best, and not what you would
+# obtain without the truth.
 
 
 # %%
@@ -1190,9 +1195,9 @@ for penalty in tried:
 # </details>
 
 # %% [markdown]
-# The library has this method too, as `tv`, which minimizes the same sum with steps of decreasing length. The sum is
-# convex, so two ways of minimizing it must arrive at the same image. We compare them on denoising, where 600 short
-# steps of ours are enough.
+# The library has this method too, as `tv`, which minimizes the same sum with steps of decreasing length. For
+# denoising this sum is strictly convex, so it has a single minimizer, at which any two ways of minimizing it must
+# arrive. We take 600 short steps.
 
 # %%
 y = add_gaussian(clean, 25 / 255)
@@ -1391,7 +1396,8 @@ swipe(
 # is most of its lead over Tikhonov.
 #
 # Many people expect that the simpler method is hurt more. But Tikhonov is even *best* with a kernel that is a bit too
-# wide. Its penalty weakens the middle frequencies, and dividing by a smaller $|K|$ makes up for that.
+# wide. A likely reason is that its penalty weakens the middle frequencies, and dividing by a smaller $|K|$ makes up
+# for that.
 # </details>
 
 
