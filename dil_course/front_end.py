@@ -21,8 +21,7 @@ def as_page(box, words="A live view, which needs its kernel."):
 
 
 def picture_widget(width, words):
-    """A widget for a PNG, `width` CSS pixels wide (None: as wide as its PNG), with words for those who cannot
-    see it.
+    """A widget for a PNG, `width` CSS pixels wide (None: set later), with words for those who cannot see it.
 
     ipywidgets has no alternative text. Its tooltip becomes the picture's title, which screen readers read out
     instead; but the page then also asks for a description, and pictures have none: without this empty one

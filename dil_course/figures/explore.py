@@ -130,8 +130,10 @@ class Explorer:
         """Draw what the sliders say. An error is shown on the page: a callback's traceback is not."""
         try:
             figure = drawn(self.draw, {name: slider.value for name, slider in self.sliders.items()})
-            self.picture.value = quick_png(self._settled(figure))
-            self.status.value = ""
+            image = self._settled(figure)
+            # Its own width: a box would stretch it, and a pixel would be no whole number of screen pixels.
+            self.picture.layout.width = f"{image.width}px"
+            self.picture.value, self.status.value = quick_png(image), ""
         except Exception as problem:
             self.status.value = f"<b>{html.escape(f'{type(problem).__name__}: {problem}')}</b>"
 

@@ -261,7 +261,7 @@ def summary_figure(result, truth, observed):
     above = text_height(why, points(10)) + 8
     height = above + grid.height + 230 * talk()
     figure = figure_of(width, height)
-    figure.text(0.5, 1 - 8 / height, why, ha="center", va="top", fontsize=points(10))
+    figure.text(12 / width, 1 - 8 / height, why, va="top", fontsize=points(10))
     grid.draw(figure, top=above + 8)
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 230 * talk() / height), wspace=0.05)
     columns = columns_of(result.history)
