@@ -1,5 +1,7 @@
 """What the library's widgets share: is there a page for them, and a picture that a screen reader names."""
 
+import io
+
 
 def has_front_end():
     """Is this a Jupyter kernel with widgets, rather than a script or a terminal?"""
@@ -35,3 +37,13 @@ def picture_widget(width, words):
     image.add_traits(description=Unicode("").tag(sync=True))
     image.tooltip = words
     return image
+
+
+def quick_png(image):
+    """A Pillow image as PNG bytes.
+
+    Hardly compressed: a run or a slider waits for this, a local network does not.
+    """
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -8,8 +8,8 @@ import numbers
 from matplotlib.figure import Figure
 
 from dil_course.figures.images import GAP, PAGE, text_height, wrapped
-from dil_course.figures.static import canvas_image, check_kind, figure_of, points, quick_png, show_figure
-from dil_course.front_end import as_page, has_front_end, picture_widget
+from dil_course.figures.static import canvas_image, check_kind, figure_of, points, show_figure
+from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
 from dil_course.signals.validation import describe
 
 
