@@ -160,6 +160,22 @@ def test_an_error_and_only_an_error_counts_as_a_traceback(chromium, tmp_path):
         assert tracebacks(failed).count() == 1 and tracebacks(page).count() == 1
 
 
+def test_picture_and_curves_stand_side_by_side_where_the_file_list_is_open(chromium, tmp_path):
+    cells = [*SLOW[:1], "result = await watch(slowly(), truth=torch.full((1, 3, 16, 16), 0.5))"]
+    write_notebook(tmp_path / "beside.ipynb", cells)
+    with jupyter(tmp_path) as address, page_of(chromium, "beside", width=1280, height=800) as page:
+        open_notebook(page, address, "beside.ipynb")
+        page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab").first.click()  # opens the file list again
+        page.locator(".jp-FileBrowser").first.wait_for()
+        run_all(page)
+        running = page.locator(".jp-CodeCell").nth(1)
+        live = wait_for_live_picture(running).bounding_box()
+        curves = running.get_by_role("img", name="Curves of the run").bounding_box()
+        page.screenshot(path=ARTIFACTS / "beside.png")
+        assert curves["x"] >= live["x"] + live["width"] and curves["width"] == 480
+        running.locator(".widget-button", has_text="Stop").click()
+
+
 def press_stop_during_slow_run(page):
     run_all(page)
     _, running, following = page.locator(".jp-CodeCell").all()
