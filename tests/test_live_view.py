@@ -13,6 +13,7 @@ import torch
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
+from dil_course.figures.static import canvas_image
 from dil_course.fitting import Result
 from dil_course.fitting.live import summary_figure
 
@@ -302,7 +303,7 @@ def test_curves_keep_their_size_with_and_without_a_truth(kernel):
         kernel.succeed(kernel.queue(f"await watch(deep_image_prior(y, iterations=3){words})"))
         curves = kernel.widgets[kernel.widget("ImageModel")[-1]]
         widths.append(kernel.widgets[curves["layout"].removeprefix("IPY_MODEL_")]["width"])
-    assert widths == ["260px", "520px"]
+    assert widths == ["240px", "480px"]
 
 
 def test_long_reasons_are_wrapped_in_the_static_figure_and_nothing_is_cut_off():
@@ -314,10 +315,11 @@ def test_long_reasons_are_wrapped_in_the_static_figure_and_nothing_is_cut_off():
     x, history = torch.full((1, 1, 16, 16), 0.5), {"iteration": [1, 6], "loss": [0.01, 0.179]}
     figure, alt = summary_figure(Result(x, 4, history, [], reason, 1.0), None, x)
     assert reason in alt and "the loss, from 0.01 to 0.18." in alt
-    title = figure.subfigs[0]._suptitle
-    figure.canvas.draw()
+    [title] = figure.texts
+    canvas_image(figure)
     box = title.get_window_extent()
-    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+    assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)
 
 
 def _children(kernel):

@@ -86,6 +86,20 @@ def check_step(step):
         raise TypeError(f"loss: expected a number or a 0-d float tensor, got {describe(step.loss)}")
 
 
+def check_rule(rule, name="stop"):
+    """Refuse what is no stopping rule (TypeError), and one that has watched another run (ValueError)."""
+    # dir, as a rule that has seen nothing yet may be unable to say `why`.
+    if isinstance(rule, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(rule)):
+        raise TypeError(
+            f"{name}: expected a rule with observe, iteration, estimate and why, such as "
+            f"WindowedVariance(), got {describe(rule)}"
+        )
+    if rule.iteration is not None:
+        raise ValueError(
+            f"{name}: this {type(rule).__name__} has watched a run already: make a new one for each run"
+        )
+
+
 class Recorder:
     """What `run` and `watch` share: takes each Step, says when the run has diverged, and makes the Result.
 
@@ -94,18 +108,8 @@ class Recorder:
 
     def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
-        # dir, as a rule that has seen nothing yet may be unable to say `why`.
-        if stop is not None and (
-            isinstance(stop, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(stop))
-        ):
-            raise TypeError(
-                "stop: expected a rule with observe, iteration, estimate and why, such as "
-                f"WindowedVariance(), got {describe(stop)}"
-            )
-        if stop is not None and stop.iteration is not None:
-            raise ValueError(
-                f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run"
-            )
+        if stop is not None:
+            check_rule(stop)
         if truth is not None:
             check_image(truth, "truth")
         self.truth, self.weight, self.stop = truth, float(average), stop
