@@ -185,9 +185,9 @@ def probe(iterations=40, warm_up=5):
 
 def stated_minutes(header):
     """The minutes of computing that a lesson's header states in words, such as "two and a half minutes"."""
+    number = r"(a|one|two|three|four|half|\d+)\b"
     said = re.search(
-        r"\*\*Time\.\*\* (?:About |Under )?(a|one|two|three|four|half|\d+)\b([^.]*?) (minute|second)s?([^.]*?) ?of "
-        "computing",
+        rf"\*\*Time\.\*\* (?:About |Under )?{number}([^.]*?) (minute|second)s?([^.]*?) ?of computing",
         header,
         flags=re.IGNORECASE,
     )
