@@ -1415,8 +1415,8 @@ print(f"without noise, TV keeps the slope away from its ends: {inside < 0.01}")
 loss = {
     w: psnr(tv_by_width[1.2], clean) - psnr(x, clean) for w, x in tv_by_width.items()
 }
-far = min(loss[0.8], loss[1.6]) > 1.5
-print(f"a kernel off by 0.4 loses TV more than 1.5 dB, on either side: {far}")
+far = min(loss[0.8], loss[1.6]) > 1
+print(f"a kernel off by a third costs TV more than a decibel, on either side: {far}")
 
 # %% [markdown]
 # ## 10. A prior is needed: could a network be one?
