@@ -846,8 +846,9 @@ show_figure(
 #
 # Gradient descent jumps to the floor in one step and then creeps along it. In this weighing it passes near the truth
 # and ends far from it, at the exact fit, which is semi-convergence in two dimensions. In about half of all weighings
-# the noise points the other way, and then the entry to the valley is the best point of the path. Tikhonov's solution
-# stays near the entry, since going further along the valley would gain little misfit and cost a larger $\|x\|^2$.
+# the noise points the other way, and then the entry to the valley is the best point of the path. Tikhonov's path
+# bends into the same valley, and at $\lambda = 0.01$ it has gone only a fifth of the way to the exact fit, since
+# going further would gain little misfit and cost a larger $\|x\|^2$.
 # </details>
 #
 # If both scales were the same, the valley floor would be exactly level. Every point on it would fit equally well, and
@@ -1051,8 +1052,8 @@ darker = float(tikhonov[best_weight].mean() / clean.mean())
 print(f"brightness of the best Tikhonov: {darker:.3f} of that of x")
 
 # %% [markdown]
-# Against the best choice, the honest one loses a fifth of a decibel for Tikhonov and about half a decibel for descent,
-# which it stops too early. Later lessons look for such rules again and again.
+# Against the best choice, the honest one loses a fifth of a decibel for Tikhonov and about half a decibel for
+# descent, which it stops too early. Later lessons look for such rules again and again.
 #
 # **Where Tikhonov fails.** It knows nothing about images: when all pixels are shuffled, $\|x\|^2$ stays the same.
 # After a blur, all it can do is weaken frequencies, and an edge needs all frequencies, so it has to choose between
