@@ -14,15 +14,25 @@ LESSONS    ?=
 
 VENV   := .venv
 RUN    := $(VENV)/bin/python
-INSTALL = $(RUN) -m pip install --quiet $(PIP_EXTRA) --constraint constraints.txt --editable
+INSTALL = $(RUN) -m pip install $(PIP_EXTRA) --constraint constraints.txt --editable
 
 # JupyterLab refuses to run as root, as in a container, unless told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab check test notebooks sources book doctor
 
-lab: $(VENV)/lab-installed
+lab: $(VENV)/lab-installed $(VENV)/lab-settings $(VENV)/lab-trusted
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
+
+# How JupyterLab and its kernels behave here, put into the environment: the reader's own settings stay as they are.
+$(VENV)/lab-settings: $(shell find lab -type f) | $(RUN)
+	@mkdir -p $(VENV)/etc && cp -R lab/. $(VENV)/etc/
+	@touch $@
+
+# The course's notebooks are trusted, so that their films play before anything is run.
+$(VENV)/lab-trusted: $(wildcard notebooks/*.ipynb exercises/*/*.ipynb solutions/*/*.ipynb) | $(VENV)/lab-installed $(VENV)/lab-settings
+	@$(RUN) -m nbformat.sign $? >/dev/null
+	@touch $@
 
 # A processor with wider registers sums in another order, and short runs drift to other pictures: tests use AVX2 everywhere.
 # The folder on PYTHONPATH shuts the network off in every Python process: the whole course works offline.

@@ -4,8 +4,6 @@ python benchmarks/quality.py denoise      deep image prior on bundled photograph
                                           non-local means
 python benchmarks/quality.py stopping     windowed variance, beside the oracle peak, on three pictures, seeds
                                           and noise levels
-python benchmarks/quality.py operators    deep image prior for seven inverse problems, beside the classical
-                                          method of lesson 04
 python benchmarks/quality.py records      the published settings, cut down to what a CPU does in an hour,
                                           beside the published values (DIL_DATA)
 python benchmarks/quality.py zssr         zero-shot super-resolution on Set5 by the field's protocol, beside
@@ -20,12 +18,10 @@ import argparse
 import itertools
 import statistics
 import sys
-import typing
 from pathlib import Path
 
 import torch
-from skimage.restoration import denoise_nl_means, inpaint_biharmonic
-from skimage.transform import iradon
+from skimage.restoration import denoise_nl_means
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -33,26 +29,20 @@ from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import WindowedVariance
-from dil_course.from_scratch import bp_dip, deep_image_prior, zero_shot_sr
-from dil_course.networks import SkipNetwork, conv_decoder, small_skip_network
+from dil_course.from_scratch import deep_image_prior, zero_shot_sr
+from dil_course.networks import SkipNetwork, small_skip_network
 from dil_course.signals import (
-    Blur,
     BlurDownsample,
     Downsample,
-    Fourier,
     Identity,
     Mask,
-    Radon,
     add_gaussian,
     add_poisson,
     add_salt_and_pepper,
     benchmark,
-    compress_jpeg,
-    consistent,
     crop,
     enlarge,
     gaussian_kernel,
-    line_mask,
     luma,
     picture,
     psnr,
@@ -251,162 +241,13 @@ def scan(name, side):
     return picture(name, side) * (steps[:, None] ** 2 + steps**2 <= (side // 2) ** 2)
 
 
-def biharmonic(y, A):
-    return to_tensor(inpaint_biharmonic(to_array(y), (A.mask[0, 0] == 0).numpy(), channel_axis=-1))
-
-
-def filtered_back_projection(y, A):
-    return to_tensor(iradon(A.side * y[0, 0].numpy(), theta=A.angles, circle=True)[..., None])
-
-
 def best_tikhonov(y, A, truth):
     """Tikhonov's filter with the weight of the highest PSNR to the truth: the best that it can do."""
     restored = [A.pinv(y, epsilon=epsilon).clamp(0, 1) for epsilon in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
     return max(restored, key=lambda x: psnr(x, truth))
 
 
-def half_mask(side):
-    return Mask(torch.rand(1, 1, side, side, generator=runtime.generator(0, "mask")) < 0.5)
-
-
-def tame(A):
-    return lambda misfit: A.pinv(misfit, epsilon=1e-2)
-
-
-def bicubic(y, A, x):
-    return enlarge(y, A).clamp(0, 1)
-
-
-def zero_filled(y, A, x):
-    return A.pinv(y).clamp(0, 1)
-
-
-def blur(side):
-    return Blur(gaussian_kernel(9, 1.6))
-
-
-def fourth(side):
-    return Fourier(line_mask(side, side, 4))
-
-
-class Problem(typing.NamedTuple):
-    """An inverse problem and its classical method."""
-
-    make: object  # the operator for a side
-    sigma: float  # of 255
-    names: tuple  # of pictures
-    classic: str
-    restore: object  # the classical method, a function of y, A and x
-    settings: dict  # of the run
-    finish: bool  # is y taken at its word?
-
-
 COLOUR, SCANS = ("astronaut", "coffee", "chelsea"), ("phantom", "camera", "coins")
-PROBLEMS = {
-    "super-resolution x4": Problem(
-        lambda side: Downsample(4), 0, COLOUR, "bicubic", bicubic, dict(iterations=350), True
-    ),
-    "super-resolution x8": Problem(
-        lambda side: Downsample(8), 0, COLOUR, "bicubic", bicubic, dict(iterations=350), True
-    ),
-    "half of the pixels, noise": Problem(
-        half_mask, 10, COLOUR, "biharmonic", lambda y, A, x: biharmonic(y, A), dict(iterations=450), False
-    ),
-    "half of the pixels": Problem(
-        half_mask, 0, COLOUR, "biharmonic", lambda y, A, x: biharmonic(y, A), dict(iterations=450), True
-    ),
-    "blur, back-projection loss": Problem(
-        blur, 2, COLOUR, "best Tikhonov", best_tikhonov, dict(iterations=500, pinv=tame), False
-    ),
-    "blur, least squares": Problem(
-        blur, 2, COLOUR, "best Tikhonov", best_tikhonov, dict(iterations=500), False
-    ),
-    "JPEG, quality 10": Problem(
-        lambda side: Identity(), 0, COLOUR, "the file", lambda y, A, x: y, dict(iterations=350), False
-    ),
-    "tomography, 30 angles": Problem(
-        lambda side: Radon(side, range(0, 180, 6)),
-        0.5,
-        SCANS,
-        "FBP",
-        lambda y, A, x: filtered_back_projection(y, A),
-        dict(iterations=500, input_noise=0.01),
-        False,
-    ),
-    "resonance, a fourth": Problem(fourth, 0, SCANS, "zero-filled", zero_filled, dict(iterations=350), True),
-    "resonance, ConvDecoder": Problem(
-        fourth,
-        0,
-        SCANS,
-        "zero-filled",
-        zero_filled,
-        dict(
-            iterations=350,
-            input_noise=0,
-            learning_rate=0.008,
-            network=lambda: conv_decoder(1, width=32),
-        ),
-        True,
-    ),
-}
-
-
-def operators(options):
-    print(
-        f"Inverse problems: {options.side} px, small network, PSNR in dB over all channels, seed "
-        f"{options.seed}. Noiseless data are put back at the end.\n"
-    )
-    header(
-        "problem",
-        "picture",
-        "classical",
-        "",
-        "deep image prior",
-        "difference",
-        "oracle peak",
-        "at",
-        "iterations",
-        "seconds",
-    )
-    for problem in options.problems:
-        make, sigma, names, classic, restore, settings, finish = PROBLEMS[problem]
-        for name in names:
-            A = make(options.side)
-            x = picture(name, options.side) if names is COLOUR else scan(name, options.side)
-            y = (
-                compress_jpeg(x, 10)
-                if "JPEG" in problem
-                else add_gaussian(A(x), sigma / 255, seed=options.seed)
-            )
-            given = settings | {"seed": options.seed}
-            if "network" in given:
-                with runtime.seeded(options.seed):
-                    given["network"] = given["network"]()
-            steps = (
-                bp_dip(y, A, **given | {"pinv": given["pinv"](A)})
-                if "pinv" in given
-                else deep_image_prior(y, A, **given)
-            )
-            result = run(steps, truth=x)
-            estimate = consistent(result.estimate, y, A) if finish else result.estimate
-            ours, theirs, curve = (
-                psnr(estimate.clamp(0, 1), x),
-                psnr(restore(y, A, x), x),
-                result.history["psnr_average"],
-            )
-            at = result.history["iteration"][curve.index(max(curve))]
-            say(
-                problem,
-                name,
-                theirs,
-                classic,
-                ours,
-                f"{ours - theirs:+.2f}",
-                max(curve),
-                at,
-                result.iteration,
-                round(result.seconds),
-            )
 
 
 def shrunk(x, side):
@@ -627,11 +468,6 @@ def main():
     stops.add_argument("--pictures", nargs="+", default=["astronaut", "coffee", "chelsea"])
     stops.add_argument("--noises", nargs="+", choices=NOISES, default=list(NOISES))
     stops.set_defaults(command=stopping)
-    problems = commands.add_parser("operators")
-    problems.add_argument("--side", type=int, default=128)
-    problems.add_argument("--seed", type=int, default=0)
-    problems.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
-    problems.set_defaults(command=operators)
     published = commands.add_parser("records")
     published.add_argument(
         "--setting", choices=NETWORKS, default="small", help="small also cuts sizes and iterations"

@@ -9,7 +9,7 @@ be stopped at any time. Prints markdown tables, and ends with status 1 where a r
 
 diverged    the run said so itself, or its result is not finite
 collapsed   the result is constant, or more than --below decibels worse than what it began with: the noisy
-            image, the blurred one (bp_dip) or bicubic interpolation (zero_shot_sr)
+            image, the blurred one (bp_dip, bp_tv) or bicubic interpolation (zero_shot_sr)
 """
 
 import argparse
@@ -34,6 +34,7 @@ from dil_course.fitting import run
 from dil_course.from_scratch import (
     blind,
     bp_dip,
+    bp_tv,
     deep_image_prior,
     deep_red,
     dip_sure,
@@ -47,6 +48,7 @@ from dil_course.from_scratch import (
     recorrupted2recorrupted,
     self2self,
     sgld_dip,
+    tv,
     zero_shot_noise2noise,
     zero_shot_sr,
 )  # fmt: skip
@@ -73,6 +75,7 @@ def nlm(x):
 GIVEN = collections.defaultdict(
     lambda: lambda x, seed: (add_gaussian(x, SIGMA, seed=seed),) * 2,
     bp_dip=lambda x, seed: (add_gaussian(BLUR(x), 1 / 255, seed=seed),) * 2,
+    bp_tv=lambda x, seed: (add_gaussian(BLUR(x), 1 / 255, seed=seed),) * 2,
     zero_shot_sr=lambda x, seed: (HALF(x), enlarge(HALF(x), HALF)),
 )
 # Of what the method is given, the clean image and a seed: its Steps, or its result.
@@ -81,6 +84,8 @@ METHODS = {
     "blind": lambda y, x, seed: blind(nlm)(y),
     "deep_image_prior": lambda y, x, seed: deep_image_prior(y, seed=seed),
     "bp_dip": lambda y, x, seed: bp_dip(y, BLUR, pinv=lambda r: BLUR.pinv(r, epsilon=1e-3), seed=seed),
+    "bp_tv": lambda y, x, seed: bp_tv(y, BLUR, 0.01, lambda r: BLUR.pinv(r, epsilon=1e-3)),
+    "tv": lambda y, x, seed: tv(y, None, SIGMA),
     "dip_tv": lambda y, x, seed: dip_tv(y, seed=seed),
     "deep_red": lambda y, x, seed: deep_red(y, nlm, seed=seed),
     "sgld_dip": lambda y, x, seed: sgld_dip(y, seed=seed),

@@ -19,7 +19,8 @@ import urllib.request
 import nbformat
 import pytest
 
-ARTIFACTS = pathlib.Path(__file__).parents[1] / "artifacts"
+ROOT = pathlib.Path(__file__).parents[1]
+ARTIFACTS, LAB = ROOT / "artifacts", ROOT / "lab"
 TOKEN = "browsertest"
 QUIET = (
     "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
@@ -86,14 +87,12 @@ def jupyter(folder, app="jupyterlab"):
     yields its address.
     """
     port, private = free_port(), folder / ".jupyter"
-    # Asks whether to fetch news otherwise, in a window above the page.
-    settings = (
-        private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    )
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    # As `make lab` installs it, without changing the environment that the tests run in.
+    shutil.copytree(LAB / "ipython", private / "ipython" / "profile_default")
     environment = os.environ | {
+        "IPYTHONDIR": str(private / "ipython"),
         "JUPYTER_CONFIG_DIR": str(private / "config"),
+        "JUPYTER_CONFIG_PATH": str(LAB / "jupyter"),
         "JUPYTER_RUNTIME_DIR": str(private / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
@@ -108,6 +107,7 @@ def jupyter(folder, app="jupyterlab"):
         "--ServerApp.port_retries=0",
     ]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    command += [f"--NotebookNotary.{kind}_file={private / kind}" for kind in ("db", "secret")]
     address = f"http://127.0.0.1:{port}"
     with serving(
         command, f"{address}/api/status?token={TOKEN}", folder / "server.log", cwd=folder, env=environment

@@ -7,6 +7,7 @@ which git ignores.
 import io
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -84,6 +85,16 @@ def stop_live_run(cell):
     """As soon as Stop is there: a run may be over before its picture has changed twice."""
     cell.locator(".widget-button", has_text="Stop").click(timeout=240_000)
     cell.get_by_text("stopped by you at iteration").first.wait_for(timeout=90_000)
+
+
+def test_a_lesson_that_is_only_opened_stays_as_it_is(chromium, tmp_path):
+    """Not "unsaved": JupyterLab would ask to save it, and git would then see an edit."""
+    shutil.copy(LESSONS / "00_start_here.ipynb", tmp_path)
+    with jupyter(tmp_path) as address, page_of(chromium, "only_opened") as page:
+        open_notebook(page, address, "00_start_here.ipynb")
+        page.wait_for_timeout(4000)  # the kernel has said its language, which JupyterLab writes down
+        assert page.locator(".lm-TabBar-tab.lm-mod-current", has_text="00_start_here").count()
+        assert not page.locator(".jp-mod-dirty").count(), "an untouched notebook is marked as changed"
 
 
 @pytest.mark.slow

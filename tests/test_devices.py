@@ -219,6 +219,9 @@ CALLS = {
     "deep_image_prior, own z": prior(from_scratch.deep_image_prior, z=torch.rand(1, 4, 32, 32)),
     "bp_dip": prior(from_scratch.bp_dip, A=signals.Blur(KERNEL)),
     "dip_tv": prior(from_scratch.dip_tv),
+    "tv": lambda d: run(from_scratch.tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
+    "bp_tv": lambda d: run(from_scratch.bp_tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
+    "guided_filter": lambda d: from_scratch.guided_filter(d(X), d(X)),
     "total_variation": lambda d: from_scratch.total_variation(d(X)),
     "deep_red": prior(from_scratch.deep_red, denoiser=soft, every=1),
     "deep_red with non-local means": prior(

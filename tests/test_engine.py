@@ -1,7 +1,6 @@
 """The engine: as fast as it may be, the same fit as the textbook's loop."""
 
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -123,33 +122,6 @@ def test_the_derivative_in_a_risk_is_never_taken_in_bfloat16(in_bfloat16):
 def test_a_float64_network_stays_one():
     network = SkipNetwork(width=4, scales=1, input_channels=2).double()
     assert Engine(network, 0.01)(torch.rand(1, 2, 8, 8, dtype=torch.float64)).dtype == torch.float64
-
-
-@pytest.mark.parametrize(
-    ("share", "cores", "asked", "threads"),
-    [
-        ("200000 100000", 8, "", 2), ("150000 100000", 8, "", 2), ("50000 100000", 8, "3", 1),
-        ("max 100000", 8, "", 3),
-        ("", 8, "", 3), ("", 3, "", 2), ("", 2, "", 1), ("", 1, "", 1), ("", 2, "3", 3),
-    ],
-)  # fmt: skip
-def test_threads_leave_a_core_and_fit_the_share_of_a_container(
-    share, cores, asked, threads, tmp_path, monkeypatch
-):
-    before = torch.get_num_threads()
-    if share:
-        (tmp_path / "cpu.max").write_text(share)
-    monkeypatch.setattr(engine, "SHARE", tmp_path / "cpu.max")
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if asked:
-        monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    try:
-        torch.set_num_threads(3)
-        engine.limit_threads.__wrapped__()
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_picture_of_any_network_comes_back_in_float32(in_bfloat16):

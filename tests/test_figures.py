@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dil_course import figures
+from dil_course.figures import static
 from dil_course.fitting import Step, run
 from dil_course.fitting.live import summary_figure
 from dil_course.signals import picture, to_array
@@ -23,7 +24,7 @@ def shown(monkeypatch):
     """Everything that is displayed: pairs (figure, output)."""
     shown, made, draw = [], [], figures.png
     monkeypatch.setattr(
-        figures, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1]
+        static, "png", lambda figure, **options: (made.append(figure), draw(figure, **options))[1]
     )
     monkeypatch.setattr(IPython.display, "display", lambda output: shown.append((made[-1], output)))
     return shown
@@ -43,7 +44,8 @@ def test_pictures_have_titles_and_alternative_text(shown):
     [(figure, output)] = shown
     assert words(output) == "Five pictures."
     assert [axes.get_title() for axes in figure.axes if axes.images] == titles
-    assert len(figure.axes) == 8, "two rows of four"
+    assert len({axes.bbox.y1 for axes in figure.axes}) == 2, "two rows"
+    assert len({axes.bbox.x0 for axes in figure.axes}) == 4, "of four columns"
 
 
 @pytest.mark.parametrize(
@@ -124,3 +126,187 @@ def test_boxes_outline_whole_pixels_in_the_style_asked_for():
         first.get_linestyle() == "--"
         and matplotlib.colors.to_hex(first.get_edgecolor()) == figures.COLOURS[1].lower()
     )
+
+
+def decoded(figure):
+    """The figure's stored PNG as an array (H,W,3) of whole numbers."""
+    return np.asarray(Image.open(io.BytesIO(figures.png(figure))).convert("RGB"), dtype=int)
+
+
+def drawn_at(figure, axes):
+    """Rows and columns of the PNG on which these axes lie."""
+    height = round(figure.bbox.height)
+    box = [round(value) for value in (axes.bbox.x0, axes.bbox.y0, axes.bbox.x1, axes.bbox.y1)]
+    return slice(height - box[3], height - box[1]), slice(box[0], box[2])
+
+
+def enlarged(x, zoom):
+    array = to_array(x).astype(int)
+    array = array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+    return array.repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+
+@pytest.mark.parametrize("talk", ["0", "1"])
+@pytest.mark.parametrize("zoom", [None, 1, 3, 7])
+def test_each_pixel_is_a_square_of_whole_screen_pixels(zoom, talk, monkeypatch):
+    monkeypatch.setenv("DIL_TALK", talk)
+    pictures = {"a": COLOUR, "one title that is long enough for two lines at least": GRAY, "c": COLOUR}
+    figure = figures.images_figure(pictures, columns=2, zoom=zoom)
+    image, zoom = decoded(figure), zoom or 260 // 30
+    for axes, x in zip(figure.axes, pictures.values(), strict=True):
+        found = image[drawn_at(figure, axes)]
+        # Values are stored as multiples of 3, and matplotlib's gray is one of 256.
+        assert found.shape == (20 * zoom, 30 * zoom, 3)
+        assert np.abs(found - enlarged(x, zoom)).max() <= 2
+
+
+def test_pictures_of_other_sizes_are_enlarged_by_their_own_whole_number():
+    large, small = torch.rand(1, 3, 96, 96), torch.rand(1, 3, 24, 24)
+    figure = figures.images_figure({"small": small, "large": large})
+    image = decoded(figure)
+    for axes, x, zoom in zip(figure.axes, (small, large), (8, 2), strict=True):
+        assert np.abs(image[drawn_at(figure, axes)] - enlarged(x, zoom)).max() <= 2
+
+
+def test_the_window_is_the_outlined_part_of_each_picture_enlarged_by_a_whole_number():
+    x, y = torch.rand(1, 3, 40, 40), torch.rand(1, 1, 40, 40)
+    figure = figures.images_figure({"x": x, "y": y}, zoom=4, crop=(5, 20, 12))
+    image = decoded(figure)
+    for picture_axes, window, z in zip(figure.axes[::2], figure.axes[1::2], (x, y), strict=True):
+        found = image[drawn_at(figure, window)]
+        assert np.abs(found - enlarged(z[..., 5:17, 20:32], 160 // 12)).max() <= 2
+        boxes = [(box.get_xy(), box.get_width(), box.get_height()) for box in picture_axes.patches]
+        assert ((19.5, 4.5), 12, 12) in boxes
+        assert window.bbox.y1 < picture_axes.bbox.y0
+    with pytest.raises(ValueError, match="crop: 12 pixels from row 30 .* do not lie in 'x'"):
+        figures.images_figure({"x": x}, crop=(30, 0, 12))
+
+
+TITLES = [
+    "a title of many words that does not fit in one line above its small picture",
+    "Averylongwordwithoutanyplacewhereitcouldbebroken",
+    r"with a formula $\|A x - y\|^2 + \lambda \|x\|^2$ in it",
+    "short",
+    "two\nlines",
+]
+
+
+@pytest.mark.parametrize("talk", ["0", "1"])
+@pytest.mark.parametrize("zoom", [1, 6])
+def test_titles_are_neither_cut_nor_overlapping(zoom, talk, monkeypatch):
+    monkeypatch.setenv("DIL_TALK", talk)
+    figure = figures.images_figure(dict.fromkeys(TITLES, COLOUR), columns=4, zoom=zoom)
+    static.canvas_image(figure)
+    # A formula is not broken, so that it may be wider than a tiny picture.
+    boxes = [
+        axes.title.get_window_extent() for axes in figure.axes if zoom > 1 or "$" not in axes.get_title()
+    ]
+    pictures = [axes.bbox for axes in figure.axes]
+    for i, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[:i] + boxes[i + 1 :])
+        assert not any(box.overlaps(other) for other in pictures)
+    assert " ".join(figure.axes[0].get_title().split()) == TITLES[0]
+    assert figure.axes[1].get_title().replace("\n", "") == TITLES[1]
+
+
+def test_pictures_that_are_too_wide_for_a_page_stand_in_fewer_columns():
+    figure = figures.images_figure({name: torch.rand(1, 1, 8, 500) for name in "abc"}, columns=3)
+    assert [axes.bbox.x0 for axes in figure.axes][::2] == [12, 12]
+    assert figure.bbox.width <= 1100
+
+
+def test_error_maps_are_mean_absolute_errors_with_one_colour_bar(shown):
+    truth = torch.full((1, 3, 12, 10), 0.5)
+    near, far = truth.clone(), truth.clone()
+    near[:, 0, 2, 3], far[:, :, 5, 6] = 0.8, 0.1
+    figures.show_error_map({"near": near, "far": far}, truth, alt="Two error maps.")
+    [(figure, output)] = shown
+    assert words(output) == "Two error maps."
+    *maps, bar = figure.axes
+    assert [axes.get_title() for axes in maps] == ["near", "far"]
+    first, second = (axes.images[0].get_array() for axes in maps)
+    assert first[2, 3] == pytest.approx(0.1) and second[5, 6] == pytest.approx(0.4)
+    assert first.sum() == pytest.approx(0.1) and second.sum() == pytest.approx(0.4)
+    assert all(axes.images[0].get_clim() == pytest.approx((0, 0.4)) for axes in maps)
+    assert bar.get_ylim() == pytest.approx((0, 0.4)) and bar.bbox.x1 < figure.bbox.x1 - 30
+    with pytest.raises(ValueError, match="estimates, 'small'"):
+        figures.show_error_map({"small": truth[..., :5]}, truth, "x")
+
+
+def curves_axes(curves, **options):
+    figure = figures.curves_figure(curves, "iteration", "PSNR (dB)", **options)
+    static.canvas_image(figure)
+    return figure.axes[0]
+
+
+CURVE = (range(1, 3001), np.linspace(10, 30, 3000))
+
+
+def test_logarithmic_axes_begin_with_the_first_iteration_and_have_minor_ticks():
+    axes = curves_axes({"a": CURVE, "b": CURVE}, log_x=True, log_y=True)
+    assert axes.get_xlim() == pytest.approx((1, 3000))
+    minor = axes.xaxis.get_minorticklocs()
+    assert sum((minor > 10) & (minor < 100)) >= 2, "minor ticks between powers of ten"
+    assert any(line.get_visible() for line in axes.get_xgridlines())
+
+
+def test_names_stand_beside_the_data_and_long_ones_are_wrapped():
+    long = "the average of the last hundred outputs, without noise on the network's input"
+    axes = curves_axes({long: CURVE, "b": CURVE}, marks={"peak, 30 dB": (3000, 30)})
+    box = axes.get_legend().get_window_extent()
+    assert box.x0 >= axes.bbox.x1 and box.x1 <= axes.figure.bbox.x1
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert [" ".join(name.split()) for name in names] == [long, "b", "peak, 30 dB"]
+    assert axes.bbox.width > 350
+
+
+def test_looks_keep_a_colour_for_each_meaning_and_a_style_for_each_role():
+    axes = curves_axes({"a": CURVE, "b": CURVE, "c": CURVE}, looks={"a": (3, 1), "b": (3, 0), "z": (0, 0)})
+    colours = [matplotlib.colors.to_hex(line.get_color()).upper() for line in axes.lines]
+    assert colours == [figures.COLOURS[3], figures.COLOURS[3], figures.COLOURS[2]]
+    assert [line.get_linestyle() for line in axes.lines] == ["--", "-", "-."]
+
+
+def test_marks_and_ranges_are_where_they_were_asked_for():
+    marks = {"peak": (600, 29.5), "end": (3000, 28)}
+    axes = curves_axes({"a": CURVE}, marks=marks, x_range=(100, 3000), y_range=(24, 30))
+    assert (axes.get_xlim(), axes.get_ylim()) == ((100, 3000), (24, 30))
+    dots = axes.lines[1:]
+    assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots] == list(marks.values())
+    assert len({dot.get_marker() for dot in dots}) == 2
+    with pytest.raises(ValueError, match="y_range: expected two numbers"):
+        curves_axes({"a": CURVE}, y_range=(30, 24))
+    with pytest.raises(ValueError, match="x_range: expected two positive numbers"):
+        curves_axes({"a": CURVE}, x_range=(0, 10), log_x=True)
+
+
+@pytest.mark.parametrize("names", [["a"], list("abcd")])
+def test_curves_stand_beside_pictures_or_below_them_without_overlap(names):
+    x = torch.rand(1, 3, 96, 96)
+    figure = figures.figure_with(dict.fromkeys(names, x), {"c": CURVE}, "x", "y", columns=4)
+    image = decoded(figure)
+    *places, curves = figure.axes
+    box = curves.get_tightbbox()
+    assert not any(box.overlaps(axes.bbox) for axes in places)
+    assert (box.x0 > places[-1].bbox.x1) == (len(names) == 1)
+    assert np.abs(image[drawn_at(figure, places[0])] - enlarged(x, 2)).max() <= 2
+
+
+def test_talk_enlarges_type_and_lines(monkeypatch):
+    def sizes():
+        axes = curves_axes({"a": CURVE, "b": CURVE}, title="t", marks={"peak": (1, 10)})
+        picture_axes = figures.images_figure({"a": COLOUR}, crop=(0, 0, 5)).axes[0]
+        texts = [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.get_legend().get_texts()]
+        texts += [*axes.get_xticklabels(), picture_axes.title]
+        widths = [line.get_linewidth() for line in axes.lines[:2]] + [picture_axes.patches[0].get_linewidth()]
+        return np.array(
+            [text.get_fontsize() for text in texts[:7]] + widths + [axes.lines[2].get_markersize()]
+        )
+
+    plain = sizes()
+    monkeypatch.setenv("DIL_TALK", "1")
+    assert sizes() == pytest.approx(1.5 * plain)
+    monkeypatch.setenv("DIL_TALK", "yes")
+    with pytest.raises(ValueError, match="DIL_TALK=yes: expected 0 or 1"):
+        sizes()

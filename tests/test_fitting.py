@@ -1,6 +1,9 @@
 """Draining a run: the average, the history, and every way in which a run can end."""
 
 import asyncio
+import math
+import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +16,12 @@ from dil_course.networks import ResidualNetwork, small_skip_network
 from dil_course.signals import Blur, add_gaussian, gaussian_kernel, picture, psnr
 
 TRUTH = picture("camera", 16)
+
+
+@pytest.fixture(autouse=True)
+def never_interrupted(monkeypatch):
+    """Interrupts of other tests are not remembered. (The room's name `run` is the function.)"""
+    monkeypatch.setattr(sys.modules["dil_course.fitting.run"], "_last_interrupt", -math.inf)
 
 
 def steps(total=100, broken_at=None, problem=None, value=torch.nan):
@@ -208,6 +217,19 @@ def test_interrupt_keeps_the_estimate(drain, problem):
     assert torch.equal(result.estimate, run(step for step in steps() if step.iteration < 40).estimate)
     with pytest.raises(problem):
         drain(steps(100, 1, problem()))  # Nothing to keep yet.
+
+
+@pytest.mark.parametrize(
+    "drain, problem",
+    [(run, KeyboardInterrupt), (run_watch, KeyboardInterrupt), (run_watch, asyncio.CancelledError)],
+)
+def test_a_second_interrupt_soon_after_is_meant_for_the_cell(drain, problem, monkeypatch):
+    drain(steps(100, 40, problem()))
+    with pytest.raises(problem):
+        drain(steps(100, 40, problem()))
+    moment = time.perf_counter()
+    monkeypatch.setattr(time, "perf_counter", lambda: moment + 2.5)
+    assert drain(steps(100, 40, problem())).iteration == 39, "later, it is meant for the next run"
 
 
 @both

@@ -3,6 +3,7 @@
 `make book` is tried in tests/test_book.py, with the whole course.
 """
 
+import json
 import os
 import re
 import shutil
@@ -11,10 +12,13 @@ import subprocess
 import time
 import urllib.request
 
+import build
 import nbformat
 import pytest
 from browser import free_port
 from copies import copy_course, make
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
 
 LESSON = """\
 # %% [markdown]
@@ -122,6 +126,34 @@ def test_lab_opens_the_first_lesson(course, tmp_path):
             except OSError:
                 time.sleep(0.2)
         assert "/lab/tree/notebooks/00_start_here.ipynb" in page.url
+
+        def asked(place):
+            return urllib.request.urlopen(address.replace("?", f"{place}?"), timeout=30).read().decode()
+
+        news = json.loads(asked("lab/api/settings/@jupyterlab/apputils-extension:notification"))
+        assert news["schema"]["properties"]["fetchNews"]["default"] == "false", "JupyterLab asks about news"
+        # Films, which are scripts, play where a notebook is trusted: the course's, and no other.
+        shutil.copy(course / "notebooks" / "00_start_here.ipynb", course / "notebooks" / "other.ipynb")
+        other = course / "notebooks" / "other.ipynb"
+        other.write_text(other.read_text(encoding="utf-8").replace("# 00", "# Other"), encoding="utf-8")
+        for name, trusted in (("00_start_here", True), ("other", False)):
+            cells = json.loads(asked(f"api/contents/notebooks/{name}.ipynb"))["content"]["cells"]
+            assert [cell["metadata"].get("trusted", False) for cell in cells[1:]] == [trusted], name
+        assert not list(tmp_path.rglob("*.db")), "trust is kept inside the folder"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+
+    python = str(course / ".venv" / "bin" / "python")
+    kernel = KernelManager()
+    kernel._kernel_spec = KernelSpec(argv=[python, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    kernel.start_kernel()
+    try:
+        client = kernel.blocking_client()
+        client.start_channels()
+        client.wait_for_ready(60)
+        said = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
+        assert said == build.METADATA["language_info"], "a notebook that is only opened would be changed"
+    finally:
+        client.stop_channels()
+        kernel.shutdown_kernel(now=True)

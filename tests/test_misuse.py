@@ -390,6 +390,13 @@ def saved(x, path):
     assert pathlib.Path(path).stat().st_size
 
 
+def filmed(name, steps, alt, at, error, **others):
+    """A film of one run, shown."""
+    film = figures.Film(**others)
+    fitting.run(film.record(name, steps))
+    film.show(alt, at, error)
+
+
 def descended(**others):
     return drained(fitting.Descent(**others))
 
@@ -512,6 +519,42 @@ CURVES = made(
     lambda: {"a": ([1], [1.0, 2.0])}, lambda: {"a": 3}, lambda: {"a": None}, lambda: {"a": []},
     lambda: {"a": ["x"]}, lambda: {1: [1.0]}, lambda: {"a": torch.ones(2, 2)}, lambda: {"a": ([1], [2], [3])},
 )  # fmt: skip
+LOOKS = value({"a": (1, 2)}, {"a": (6, 0)}, {"a": 1}, {"a": (1,)}, {"a": ("x", 1)})
+MARKS = value({"peak": (1, 2.0)}, {"peak": 1}, {"peak": (1, 2, 3)}, {"peak": "ab"}, {1: (1, 2)})
+ENDS = value((0.5, 2), (2, 1), (0, 1), (1,), (1, math.nan), (1, math.inf), "ab")
+AXIS = {"curves": CURVES, "x_label": TITLE, "y_label": TITLE, "title": TITLE, "log_x": flag(False)}
+AXIS |= {"log_y": flag(True), "looks": LOOKS, "marks": MARKS, "x_range": ENDS, "y_range": ENDS}
+IMAGES = {
+    "pictures": made(
+        lambda: {"a": tensor()},
+        dict,
+        lambda: {1: tensor()},
+        lambda: {"a": None},
+        lambda: {"a": np.zeros((4, 4))},
+        lambda: {"a": tensor((1, 1, 8, 8)), "b": tensor()},
+    ),
+    "columns": value(2, 0, -1, 1, 1.5),
+    "zoom": whole(2),
+    "crop": value((2, 3, 4), (1, 1), (9, 9, 9), (0, 0, 0), (0.5, 1, 2), "abc"),
+}
+ERRORS = {
+    "estimates": made(lambda: {"a": 0.5 * tensor()}, dict, lambda: {"a": None}, lambda: {"a": tensor(GRAY)}),
+    "truth": PICTURE,
+    "columns": value(2, 0, 1.5),
+}
+TEXT = value("words", 1, "")
+PLACE = value((1, 1), (1,), 3, "ab", (math.nan, 1))
+
+
+def diagrammed(**arguments):
+    figures.Diagram(**arguments).show("An empty diagram.")
+
+
+def boxed(**arguments):
+    box = figures.Diagram(4, 3).box(**arguments)
+    assert np.isfinite(box).all()
+
+
 TEMPORARY = tempfile.TemporaryDirectory()  # removed when the tests end
 FOLDER = pathlib.Path(TEMPORARY.name)
 (FOLDER / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
@@ -553,6 +596,12 @@ PLACES = made(
 
 FIT = {"iterations": whole(2), "learning_rate": number(0.01), "seed": SEED, "fast": flag(True)}
 BLIND = {"y": OBSERVED, "network": MAP} | FIT
+PIXEL_FIT = {
+    "y": OBSERVED,
+    "weight": number(0.1),
+    "iterations": whole(2),
+    "learning_rate": number(0.01),
+}
 TUNE = {
     "y": OBSERVED,
     "denoiser": DENOISER,
@@ -830,6 +879,21 @@ RECIPES = {
             "checkpoint": CHECKPOINT,
         },
     ),
+    "fitting.stop_by_eye": (
+        lambda **a: sound(asyncio.run(fitting.stop_by_eye(**a)).estimate),
+        {
+            "steps": STEPS,
+            "truth": PICTURE,
+            "rules": made(
+                lambda: {"a rule": stopping.WindowedVariance(2, 1)},
+                dict,
+                lambda: {"you": stopping.WindowedVariance()},
+                lambda: {1: stopping.WindowedVariance()},
+                lambda: {"a": stopping.WindowedVariance},
+                lambda: {"a": None},
+            ),
+        },
+    ),
     "stopping.WindowedVariance": (
         ruled(stopping.WindowedVariance),
         {"window": whole(2), "patience": whole(1)},
@@ -885,6 +949,15 @@ RECIPES = {
     ),
     "from_scratch.dip_tv": (method(from_scratch.dip_tv), PRIOR_FIT | {"A": SAME, "weight": number(0.1)}),
     "from_scratch.total_variation": (from_scratch.total_variation, {"x": PICTURE}),
+    "from_scratch.tv": (method(from_scratch.tv), PIXEL_FIT | {"A": SAME}),
+    "from_scratch.bp_tv": (
+        method(from_scratch.bp_tv),
+        PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
+    ),
+    "from_scratch.guided_filter": (
+        lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),
+        {"y": PICTURE, "guide": PICTURE, "radius": whole(2), "epsilon": number(1e-3)},
+    ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
         PRIOR_FIT
@@ -1047,32 +1120,67 @@ RECIPES = {
     ),
     "figures.draw_curves": (
         figures.draw_curves,
-        {"axes": AXES, "curves": CURVES, "x_label": TITLE, "y_label": TITLE},
+        {"axes": AXES, "curves": CURVES, "x_label": TITLE, "y_label": TITLE, "looks": LOOKS, "marks": MARKS},
     ),
-    "figures.show_images": (
-        figures.show_images,
+    "figures.images_figure": (figures.images_figure, IMAGES),
+    "figures.show_images": (figures.show_images, IMAGES | {"alt": ALT}),
+    "figures.error_map_figure": (figures.error_map_figure, ERRORS),
+    "figures.show_error_map": (figures.show_error_map, ERRORS | {"alt": ALT}),
+    "figures.curves_figure": (figures.curves_figure, AXIS),
+    "figures.show_curves": (figures.show_curves, AXIS | {"alt": ALT}),
+    "figures.figure_with": (figures.figure_with, IMAGES | AXIS),
+    "figures.explore": (
+        figures.explore,
         {
-            "pictures": made(
-                lambda: {"a": tensor()},
-                dict,
-                lambda: {1: tensor()},
-                lambda: {"a": None},
-                lambda: {"a": np.zeros((4, 4))},
-            ),
+            "draw": made(lambda: lambda strength: Figure(figsize=(1, 1)), lambda: lambda strength: strength),
             "alt": ALT,
-            "columns": value(2, 0, -1, 1, 1.5),
+            "static": value({"strength": [0.5]}, {"width": [1]}, {"strength": []}, {"strength": 3}),
+            "strength": value([0.5, 1.0], [], "ab"),
         },
     ),
-    "figures.show_curves": (
-        figures.show_curves,
+    "figures.Diagram": (diagrammed, {"width": number(4), "height": number(3)}),
+    "figures.Diagram.box": (
+        boxed,
+        {name: number(1) for name in "xywh"} | {"text": TEXT, "colour": whole(1)},
+    ),
+    "figures.Diagram.arrow": (
+        lambda **a: figures.Diagram(4, 3).arrow(**a),
+        {"start": PLACE, "end": value((2, 1), (1, 1)), "text": TEXT},
+    ),
+    "figures.Diagram.text": (
+        lambda **a: figures.Diagram(4, 3).text(**a),
+        {"x": number(1), "y": number(2), "text": TEXT},
+    ),
+    "figures.network_diagram": (
+        figures.network_diagram,
+        {"scales": whole(2), "width": whole(16), "skip": whole(4), "alt": ALT},
+    ),
+    "figures.Film": (
+        filmed,
         {
-            "curves": CURVES,
-            "x_label": TITLE,
-            "y_label": TITLE,
+            "truth": PICTURE,
+            "crop": value((1, 2, 8), (1, 2), (1, 2, 99), (-1, 2, 3), (1, 2, 0), (1.5, 2, 3), "all"),
+            "zoom": whole(2),
+            "name": TITLE,
+            "steps": STEPS,
             "alt": ALT,
-            "title": TITLE,
-            "log_x": flag(False),
-            "log_y": flag(True),
+            "at": value((1, 2), (), (0,), 5, (1.5,), "first", range(40), [99]),
+            "error": flag(True),
+        },
+    ),
+    "figures.swipe": (
+        figures.swipe,
+        {
+            "pictures": made(
+                lambda: {"a": tensor(), "b": tensor()},
+                dict,
+                lambda: {"a": tensor()},
+                lambda: {"a": tensor(), "b": None},
+                lambda: {"a": tensor(), 1: tensor(GRAY)},
+                lambda: {"a": tensor(), "b": tensor(values="all NaN")},
+            ),
+            "alt": ALT,
+            "zoom": whole(2),
         },
     ),
     # checks
@@ -1094,7 +1202,7 @@ RECIPES = {
         },
     ),
 }
-RECORDS = {"fitting.Step", "fitting.Result", "signals.PICTURES"}  # hold what they are given
+RECORDS = {"fitting.Step", "fitting.Result", "fitting.Choice", "signals.PICTURES"}  # hold what they are given
 
 
 # The judge.
@@ -1174,6 +1282,8 @@ MODULES = {module.__name__.rpartition(".")[2]: module for module in ROOMS}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 # matplotlib takes its time
 FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}
+FEWER |= {"figures.images_figure": 60, "figures.error_map_figure": 60, "figures.show_error_map": 30}
+FEWER |= {"figures.curves_figure": 60, "figures.figure_with": 60, "figures.explore": 60}
 counted = collections.Counter()  # cases of each recipe
 
 
@@ -1194,7 +1304,7 @@ def public():
 
 def test_every_public_name_has_a_recipe():
     # Not called by readers
-    helpers = {"figures.check_kind", "figures.numbers", "figures.on_cpu", "checks.is_plain"}
+    helpers = {"checks.is_plain"}
     # `corrupt` calls these
     helpers |= {f"corruptions.{function.__name__}" for function, _ in corruptions.CORRUPTIONS.values()}
     assert set(public()) - set(RECIPES) - RECORDS == helpers

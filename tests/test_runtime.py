@@ -1,5 +1,6 @@
-"""Device, profile and seed."""
+"""Threads, device, profile and seed."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,57 @@ import pytest
 import torch
 
 from dil_course import runtime
+
+
+@pytest.mark.parametrize(
+    ("share", "cores", "asked", "threads"),
+    [
+        ("200000 100000", 8, "", 2), ("150000 100000", 8, "", 2), ("50000 100000", 8, "3", 1),
+        ("max 100000", 8, "", 3),
+        ("", 8, "", 3), ("", 3, "", 2), ("", 2, "", 1), ("", 1, "", 1), ("", 2, "3", 3),
+    ],
+)  # fmt: skip
+def test_threads_leave_a_core_and_fit_the_share_of_a_container(
+    share, cores, asked, threads, tmp_path, monkeypatch
+):
+    before = torch.get_num_threads()
+    if share:
+        (tmp_path / "cpu.max").write_text(share)
+    monkeypatch.setattr(runtime, "SHARE", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    try:
+        torch.set_num_threads(3)
+        runtime.limit_threads()
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+ROOMS = """
+import importlib, os, sys, torch
+for room in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.startswith("dil_course")]:
+        del sys.modules[name]
+    torch.set_num_threads(os.cpu_count())
+    importlib.import_module(f"dil_course.{room}")
+    print(room, torch.get_num_threads())
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() < 2, reason="one core cannot be left free")
+def test_whatever_a_lesson_imports_limits_the_threads():
+    """Some lessons write their own loop: no engine is made, and no device asked for."""
+    rooms = ["runtime", "signals", "networks", "fitting", "from_scratch", "adaptation", "checks", "figures"]
+    own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", ROOMS, *rooms], env=own, capture_output=True, text=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == len(rooms)
+    for line in done.stdout.splitlines():
+        assert int(line.split()[1]) <= os.cpu_count() - 1, line
 
 
 def test_device_can_be_chosen(monkeypatch):

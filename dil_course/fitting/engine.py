@@ -1,15 +1,12 @@
-"""The one place where speed lives: memory, threads, precision, and the update of the weights.
+"""The one place where speed lives: memory, precision, and the update of the weights (threads: runtime).
 
 The mathematics stay the same; `fast=False` is the textbook's loop, so that a lesson can show the difference
 (appendix of lesson 03; figures, also of what did not pay, in benchmarks/RESULTS.md).
 """
 
-import contextlib
 import ctypes
 import functools
-import os
 import sys
-from pathlib import Path
 
 import torch
 
@@ -18,8 +15,6 @@ from dil_course.signals.validation import check_flag, check_module, check_number
 # Of glibc's malloc.h, for mallopt.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_KEPT = 32 * 2**20  # bytes: the largest M_MMAP_THRESHOLD that glibc takes
-# "150000 100000" says: of each 0.1 s of each core, this container may use 0.15 s in all.
-SHARE = Path("/sys/fs/cgroup/cpu.max")
 
 
 @functools.cache
@@ -37,25 +32,6 @@ def keep_memory():
     except (OSError, AttributeError):  # Not every Linux has glibc.
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
-
-
-@functools.cache
-def limit_threads():
-    """Leave a core to other programs, and keep to this container's share of the machine.
-
-    Where OMP_NUM_THREADS says how many threads to use, all of these are used. Threads wait for one another
-    after each operation, and keep their cores busy meanwhile, so one that has to share its core delays all:
-    beside one busy program, two threads on two cores took over 25 times as long as a single one, which is
-    only a quarter slower than two where nothing else runs. Moreover, torch counts the machine's cores: on a
-    shared server with 64, of which one student may use two, 64 threads would wait for each other.
-    """
-    room = [torch.get_num_threads()]
-    if "OMP_NUM_THREADS" not in os.environ:
-        room.append(max(1, os.cpu_count() - 1))
-    with contextlib.suppress(OSError, ValueError):  # no container, or no limit: "max 100000"
-        quota, period = SHARE.read_text().split()
-        room.append(max(1, round(int(quota) / int(period))))
-    torch.set_num_threads(min(room))
 
 
 def has_bfloat16(device):
@@ -102,7 +78,6 @@ class Engine:
         device = next(network.parameters()).device
         if fast and device.type == "cpu":
             keep_memory()
-            limit_threads()
         self.bfloat16 = fast and has_bfloat16(device)
         self.optimizer = torch.optim.Adam(network.parameters(), fused=fast and device.type in ("cpu", "cuda"))
         self.learning_rate = learning_rate

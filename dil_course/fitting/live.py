@@ -1,38 +1,32 @@
 """Watch a run live in a notebook: the picture as it emerges, curves, time left, and a Stop button."""
 
 import asyncio
+import contextlib
 import html
 import io
-import textwrap
+import math
+import signal
 import time
 
 import numpy as np
 from PIL import Image
 
 from dil_course.fitting.pace import Pace
-from dil_course.fitting.run import Recorder, recorded
+from dil_course.fitting.run import Recorder, interrupted_again, recorded
+from dil_course.front_end import as_page, has_front_end, picture_widget
 from dil_course.signals import to_array
 
 WIDTH = 320  # of the live picture on the page, in CSS pixels
-CURVES_WIDTH = 260  # of each of the live curves
+CURVES_WIDTH = 240  # of each of the live curves: both fit beside the picture where the page is 1280 wide
 # Of the event loop for each iteration: ipykernel 7.4 takes five to pass a press of Stop on, 0.1 ms in all
 TURNS = 8
 # Of the run's time that may go into drawing; 3 % in all with the messages
 PICTURE_SHARE, CURVES_SHARE = 0.008, 0.012
 # Of each axes: labels and names in the history
-CURVES = ({"loss": "loss"}, {"average": "psnr_average", "single": "psnr"})
+CURVES = ({"loss": "loss"}, {"moving average": "psnr_average", "single output": "psnr"})
+SPAN = 15  # dB below the highest PSNR that its axis shows at most: peak and fall are seen, not the begin
 # Seconds before the first curves: sooner, they hold a few points and cost a short run most
 CURVES_DELAY = 3.0
-
-
-def has_front_end():
-    """Is this a Jupyter kernel with widgets, rather than a script or a terminal?"""
-    try:
-        import ipywidgets  # noqa: F401
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return hasattr(get_ipython(), "kernel")
 
 
 def progress(recorder):
@@ -148,34 +142,6 @@ class WidgetView:
         show_figure(figure, alt)
 
 
-def as_page(box):
-    """A widget's data for display, with a sentence that replaces it where its kernel is gone.
-
-    The text that ipywidgets puts there lists the parts of the box.
-    """
-    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    return {
-        "application/vnd.jupyter.widget-view+json": view,
-        "text/plain": "A live view, which needs its kernel.",
-    }
-
-
-def picture_widget(width, words):
-    """A widget for a PNG, `width` CSS pixels wide, with words for those who cannot see it.
-
-    ipywidgets has no alternative text. Its tooltip becomes the picture's title, which screen readers read out
-    instead; but the page then also asks for a description, and pictures have none: without this empty one
-    they are not shown.
-    """
-    import ipywidgets as widgets
-    from traitlets import Unicode
-
-    image = widgets.Image(format="png", layout={"width": f"{width}px", "object_fit": "contain"})
-    image.add_traits(description=Unicode("").tag(sync=True))
-    image.tooltip = words
-    return image
-
-
 def picture_png(array):
     """An 8-bit picture as PNG bytes, enlarged by whole pixels so that the browser need not smooth it."""
     image = Image.fromarray(array)
@@ -196,17 +162,35 @@ def columns_of(history):
     return 2 if "psnr" in history else 1
 
 
+def has_average(history):
+    """Does the average differ from the single outputs? Not where a method gives averages itself."""
+    return history.get("psnr_average") != history.get("psnr")
+
+
+def peak(history):
+    """Iteration and value of the highest PSNR of the average."""
+    points = zip(history["iteration"], history["psnr_average"], strict=True)
+    return max(points, key=lambda point: point[1])
+
+
+def psnr_range(history):
+    """Ends of a PSNR axis on which peak and fall can be seen: most of the rise before them is left out."""
+    points = zip(history["iteration"], history["psnr_average"], strict=True)
+    later = [value for i, value in points if math.isfinite(value) and i > history["iteration"][-1] / 10]
+    if not later:
+        return 0, 1
+    low, high = np.percentile(later, 5), max(later)
+    margin = max(0.3, 0.1 * (high - low))
+    return max(low, high - SPAN) - margin, high + margin
+
+
 def draw_history(axes, history):
     """The loss on a logarithmic axis; with a truth, also the PSNR of single and averaged estimates."""
     from dil_course.figures import draw_curves
 
     for axis, name, curves in zip(axes, ("loss", "PSNR (dB)"), CURVES, strict=False):
-        draw_curves(
-            axis,
-            {label: (history["iteration"], history[key]) for label, key in curves.items()},
-            "iteration",
-            name,
-        )
+        shown = {label: (history["iteration"], history[key]) for label, key in curves.items()}
+        draw_curves(axis, shown, "iteration", name)
     axes[0].set_yscale("log")
 
 
@@ -217,52 +201,89 @@ class LiveCurves:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
+        from dil_course.figures.curves import legend
+        from dil_course.figures.static import talk
+
         columns = columns_of(history)
         figure = Figure(figsize=(3.2 * columns, 2.9), dpi=90)
         # Fixed margins: fitting them to the labels, as the static figures do, takes longer than the drawing.
         figure.subplots_adjust(
-            left=0.32 / columns, right=1 - 0.05 / columns, bottom=0.17, top=0.96, wspace=0.36
+            left=0.32 / columns * talk(),
+            right=1 - 0.05 / columns,
+            bottom=0.17 * talk(),
+            top=0.9,
+            wspace=0.36 * talk(),
         )
         self.axes = figure.subplots(1, columns, squeeze=False)[0]
         self.canvas = FigureCanvasAgg(figure)
         draw_history(self.axes, history)
+        if columns > 1:
+            above = dict(loc="lower right", bbox_to_anchor=(1.03, 1.02), ncols=2, columnspacing=1)
+            legend(self.axes[1], size=8, **above)
+            [self.peak] = self.axes[1].plot([], [], "o", color="black", markersize=5 * talk())
 
     def png(self, history):
         """The figure with these values, as PNG bytes."""
         for axes, curves in zip(self.axes, CURVES, strict=False):
             # The tick labels that matplotlib gives an empty axis overlap.
             axes.set_xlim(0, 1, auto=bool(history["iteration"]))
-            for line, key in zip(axes.lines, curves.values(), strict=True):
+            for line, key in zip(axes.lines, curves.values(), strict=False):
                 line.set_data(history["iteration"], history[key])
             axes.relim()
             axes.autoscale_view()
+        if len(self.axes) > 1 and history["iteration"]:
+            self._cut_to_the_peak(self.axes[1], history)
         # Not savefig, which draws everything twice.
         self.canvas.draw()
         return encode_png(Image.fromarray(np.asarray(self.canvas.buffer_rgba())))
 
+    def _cut_to_the_peak(self, axes, history):
+        self.peak.set_data(*([value] for value in peak(history)))
+        axes.set_ylim(psnr_range(history))
+        for part in (axes.lines[1], axes.get_legend()):
+            part.set_visible(has_average(history))
+
 
 def summary_figure(result, truth, observed):
     """The static figure that a run leaves, and its alternative text: pictures above, curves below."""
-    from matplotlib.figure import Figure
-
-    from dil_course.figures import draw_picture
+    from dil_course.figures.images import Grid, arrays_of, text_height, wrapped
+    from dil_course.figures.static import figure_of, points, talk
     from dil_course.signals import psnr
 
-    pictures = {"observed": observed, "estimate": result.estimate, "truth": truth}
-    pictures = {name: x for name, x in pictures.items() if x is not None}
-    titles = []
-    for name, x in pictures.items():
-        known = truth is not None and name != "truth" and x.shape == truth.shape
-        titles.append(f"{name}, {psnr(x.to(truth), truth):.2f} dB" if known else name)
-    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.25, 1])
-    for axes, title, x in zip(
-        above.subplots(1, len(pictures), squeeze=False)[0], titles, pictures.values(), strict=True
-    ):
-        draw_picture(axes, x, title)
-    draw_history(below.subplots(1, columns_of(result.history), squeeze=False)[0], result.history)
-    above.suptitle(textwrap.fill(result.why, 100), fontsize=10)
-    return figure, f"Pictures: {'; '.join(titles)}. {told_curves(result.history)} How it ended: {result.why}."
+    pictures = {}
+    for name, x in {"observed": observed, "estimate": result.estimate, "truth": truth}.items():
+        if x is not None:
+            known = truth is not None and name != "truth" and x.shape == truth.shape
+            pictures[f"{name}, {psnr(x.to(truth), truth):.2f} dB" if known else name] = x
+    grid = Grid(arrays_of(pictures), columns=3)
+    width = max(grid.width, 800 * talk())
+    why = wrapped(result.why, points(10), width - 24)
+    above = text_height(why, points(10)) + 8
+    height = above + grid.height + 230 * talk()
+    figure = figure_of(width, height)
+    figure.text(0.5, 1 - 8 / height, why, ha="center", va="top", fontsize=points(10))
+    grid.draw(figure, top=above + 8)
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 230 * talk() / height), wspace=0.05)
+    columns = columns_of(result.history)
+    ratios = [1, 1.5][:columns]
+    axes = figure.subplots(1, columns, squeeze=False, width_ratios=ratios)[0]
+    draw_summary_curves(axes, result.history)
+    words = f"Pictures: {'; '.join(pictures)}. {told_curves(result.history)} How it ended: {result.why}."
+    return figure, words
+
+
+def draw_summary_curves(axes, history):
+    """The curves of a whole run: the PSNR's axis is cut to its peak, which has a name."""
+    from dil_course.figures import draw_curves
+
+    draw_history(axes[:1], history)
+    if len(axes) == 1:
+        return
+    names = CURVES[1] if has_average(history) else {"estimate": "psnr"}
+    curves = {label: (history["iteration"], history[key]) for label, key in names.items()}
+    iteration, best = peak(history)
+    draw_curves(axes[1], curves, "iteration", "PSNR (dB)", marks={f"peak, {best:.2f} dB": (iteration, best)})
+    axes[1].set_ylim(psnr_range(history))
 
 
 def told_curves(history):
@@ -272,10 +293,18 @@ def told_curves(history):
     )
     if columns_of(history) == 1:
         return words + "."
-    iteration, best = max(
-        zip(history["iteration"], history["psnr_average"], strict=True), key=lambda point: point[1]
-    )
+    iteration, best = peak(history)
     return f"{words}; the PSNR of the average, at most {best:.2f} dB, at iteration {iteration}."
+
+
+def pass_the_next_interrupt_on():
+    """Let the next interrupt of the kernel cancel this cell as well: ipykernel passes on its first one only.
+
+    Not for scripts: the kernel puts its own handler back when the cell ends, asyncio.run does not.
+    """
+    loop, cell = asyncio.get_running_loop(), asyncio.current_task()
+    with contextlib.suppress(ValueError):  # outside of the main thread, where no interrupts arrive
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(cell.cancel))
 
 
 async def watch(steps, truth=None, observed=None, average=0.99, stop=None, checkpoint=None):
@@ -283,7 +312,8 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
 
     The same as `run`, and the same numbers. In a notebook it shows the averaged estimate, curves and a Stop
     button, and afterwards a slider over snapshots and one static figure; elsewhere, ten lines of text.
-    Stop and a kernel interrupt end the run and keep its estimate; the cells below then run as usual.
+    Stop and a kernel interrupt end the run and keep its estimate; the cells below then run as usual. A second
+    interrupt within two seconds is raised, and ends the whole cell.
 
     Args:
         steps: generator of Steps.
@@ -312,10 +342,13 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
                 break
     except BaseException as end:
         # An interrupted kernel raises the first in a plain cell and the second in an awaited one.
-        if not isinstance(end, KeyboardInterrupt | asyncio.CancelledError) or recorder.step is None:
+        interrupt = isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
+        if not interrupt or recorder.good is None or interrupted_again():
             view.fail()
             raise
         why = f"interrupted at iteration {recorder.step.iteration}"
+        if isinstance(end, asyncio.CancelledError) and has_front_end():
+            pass_the_next_interrupt_on()
     result = recorder.result(why)
     view.finish(result, recorder, observed)
     return result

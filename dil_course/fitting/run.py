@@ -1,6 +1,7 @@
 """Drain a method's steps: average the estimates, keep a history, notice divergence, survive an interrupt."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterable
 
@@ -21,6 +22,8 @@ from dil_course.signals.validation import (
 
 RECORDS = 200  # of a run's history, evenly spaced; the first iterations are recorded more densely
 SNAPSHOTS = 24  # kept at most; beyond that every second one is dropped
+AGAIN = 2.0  # seconds after an interrupt in which another one is meant for the whole cell
+_last_interrupt = -math.inf  # when a run was interrupted last, by the clock of time.perf_counter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +86,20 @@ def check_step(step):
         raise TypeError(f"loss: expected a number or a 0-d float tensor, got {describe(step.loss)}")
 
 
+def check_rule(rule, name="stop"):
+    """Refuse what is no stopping rule (TypeError), and one that has watched another run (ValueError)."""
+    # dir, as a rule that has seen nothing yet may be unable to say `why`.
+    if isinstance(rule, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(rule)):
+        raise TypeError(
+            f"{name}: expected a rule with observe, iteration, estimate and why, such as "
+            f"WindowedVariance(), got {describe(rule)}"
+        )
+    if rule.iteration is not None:
+        raise ValueError(
+            f"{name}: this {type(rule).__name__} has watched a run already: make a new one for each run"
+        )
+
+
 class Recorder:
     """What `run` and `watch` share: takes each Step, says when the run has diverged, and makes the Result.
 
@@ -91,18 +108,8 @@ class Recorder:
 
     def __init__(self, truth=None, average=0.99, stop=None):
         check_number(average, "average", high=1 - 1e-9)
-        # dir, as a rule that has seen nothing yet may be unable to say `why`.
-        if stop is not None and (
-            isinstance(stop, type) or not {"observe", "iteration", "estimate", "why"} <= set(dir(stop))
-        ):
-            raise TypeError(
-                "stop: expected a rule with observe, iteration, estimate and why, such as "
-                f"WindowedVariance(), got {describe(stop)}"
-            )
-        if stop is not None and stop.iteration is not None:
-            raise ValueError(
-                f"stop: this {type(stop).__name__} has watched a run already: make a new one for each run"
-            )
+        if stop is not None:
+            check_rule(stop)
         if truth is not None:
             check_image(truth, "truth")
         self.truth, self.weight, self.stop = truth, float(average), stop
@@ -264,11 +271,21 @@ def recorded(steps, recorder, checkpoint=None):
         )
 
 
+def interrupted_again():
+    """Note an interrupt. True where it is the second within AGAIN seconds.
+
+    The first ends one run. A cell that queues several would otherwise go on with the next.
+    """
+    global _last_interrupt
+    before, _last_interrupt = _last_interrupt, time.perf_counter()
+    return _last_interrupt - before < AGAIN
+
+
 def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
     """Drain a method's generator and return its Result, for scripts, tests and lessons.
 
-    Ctrl-C or a kernel interrupt ends the run and keeps its estimate. A diverging run ends with its last good
-    one.
+    Ctrl-C or a kernel interrupt ends the run and keeps its estimate; a second one within two seconds is
+    raised, and ends the whole cell. A diverging run ends with its last good estimate.
 
     Args:
         steps: generator of Steps, such as `deep_image_prior(y)`.
@@ -294,7 +311,7 @@ def run(steps, truth=None, average=0.99, stop=None, checkpoint=None):
         for _ in recorded(steps, recorder, checkpoint):
             pass
     except KeyboardInterrupt:
-        if recorder.step is None:
+        if recorder.good is None or interrupted_again():
             raise
         why = f"interrupted at iteration {recorder.step.iteration}"
     result = recorder.result(why)

@@ -43,6 +43,19 @@ def adjoint_of(y, A):
     return x
 
 
+def prepare_pixels(y, A, weight, iterations, learning_rate):
+    """Check what a method without a network was given. Returns the image it starts from, and the iterations.
+
+    Args:
+        all as `variational.tv` has them, A filled in.
+    """
+    iterations = check_fit(y, iterations, learning_rate, seed=0)
+    check_number(weight, "weight")
+    x = adjoint_of(y, A)
+    check_side(x.shape, 2, "the image to restore")
+    return x, iterations
+
+
 def check_sizes(network, *names):
     """Refuse what is no torch module with these attributes, whole numbers that say what sizes it takes."""
     check_module(network, attributes=names)

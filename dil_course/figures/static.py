@@ -1,22 +1,23 @@
-"""Figures of the lessons: pictures side by side and curves, each a static PNG with alternative text.
+"""What all figures of the lessons share: palette, size of type, the PNG with alternative text, one picture.
 
 Drawn on matplotlib's Figure, not pyplot, so that no figure is kept alive or drawn twice, and none needs a
 screen.
 """
 
 import io
-import math
+import os
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from dil_course.signals import to_array
-from dil_course.signals.validation import check_flag, check_integer, check_number, describe
+from dil_course.signals.validation import check_integer, check_number, describe
 
-TALLEST = 4  # height of a picture's place over its width: a strip of pixels would take minutes to draw
+DPI = 90  # of every figure: what is placed by pixels lies on these pixels in the PNG
 # Okabe and Ito's palette, told apart by colour-blind readers, with a brown for its sky blue, too pale on
 # white; line styles say the same in gray.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#663311", "#000000"]
@@ -29,7 +30,45 @@ def check_kind(value, kind, name):
         raise TypeError(f"{name}: expected a {kind.__name__}, got {describe(value)}")
 
 
-def png(figure, dpi=90):
+def talk():
+    """How many times larger type and lines are drawn: 1.5 where DIL_TALK=1 asks for a projector, else 1.
+
+    Raises:
+        ValueError: DIL_TALK is neither 0 nor 1.
+    """
+    asked = os.environ.get("DIL_TALK", "0")
+    if asked not in ("0", "1"):
+        raise ValueError(f"DIL_TALK={asked}: expected 0 or 1")
+    return 1.5 if asked == "1" else 1.0
+
+
+def points(size):
+    """A size of type in points, as large as the room needs it."""
+    return size * talk()
+
+
+def figure_of(width, height, **options):
+    """A Figure of so many screen pixels."""
+    # The hundredth: rounded down, a size such as 601 / 90 inches would give 600 pixels.
+    return Figure(figsize=((int(width) + 0.01) / DPI, (int(height) + 0.01) / DPI), dpi=DPI, **options)
+
+
+def canvas_image(figure):
+    """The figure as a Pillow image. Not savefig, which draws a figure with a fitted layout twice."""
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def quick_png(image):
+    """A Pillow image as PNG bytes for a page that waits for it, and takes no care of their number."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def png(figure, dpi=DPI):
     """The figure as the bytes of a PNG file, with values rounded to multiples of 3.
 
     No value changes by more than 1 of 255, which is invisible, and the file shrinks by a third, because the
@@ -56,12 +95,17 @@ def show_figure(figure, alt):
     display(Image(png(figure), alt=alt))
 
 
+def draw_array(axes, array, title="", low=0, high=255, colours="gray"):
+    """Draw an array (H,W) or (H,W,3), every pixel as a square; `low` and `high` are black and white."""
+    axes.imshow(array, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    axes.set_title(title, fontsize=points(10), pad=4, va="bottom")
+    axes.axis("off")
+
+
 def draw_picture(axes, x, title=""):
     """Draw a picture (1,C,H,W), clipped to [0,1], with every pixel as a square."""
     check_kind(axes, Axes, "axes")
-    axes.imshow(to_array(x), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_title(title, fontsize=10)
-    axes.axis("off")
+    draw_array(axes, to_array(x), title)
 
 
 def draw_boxes(axes, corners, size, index=0, width=1.2):
@@ -79,7 +123,7 @@ def draw_boxes(axes, corners, size, index=0, width=1.2):
     if corners.shape[1:] != (2,):
         raise ValueError(f"corners: expected pairs (row, column), got {describe(corners)}")
     for row, column in corners:
-        box = Rectangle((column - 0.5, row - 0.5), size, size, fill=False, linewidth=width)
+        box = Rectangle((column - 0.5, row - 0.5), size, size, fill=False, linewidth=width * talk())
         box.set(edgecolor=COLOURS[index % 6], linestyle=STYLES[index % 6])
         axes.add_patch(box)
 
@@ -98,69 +142,3 @@ def numbers(values, name):
         return np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         raise TypeError(f"{name}: expected real numbers, got {describe(values)}") from None
-
-
-def draw_curves(axes, curves, x_label, y_label):
-    """Draw {label: values or (x, values)} with colours and line styles that differ in both."""
-    check_kind(axes, Axes, "axes")
-    check_kind(curves, dict, "curves")
-    for index, (label, values) in enumerate(curves.items()):
-        x, values = values if isinstance(values, tuple) and len(values) == 2 else (None, values)
-        values = numbers(values, f"curves, {label!r}")
-        x = np.arange(len(values)) if x is None else numbers(x, f"curves, x of {label!r}")
-        if values.ndim != 1 or x.shape != values.shape:
-            raise ValueError(
-                f"curves, {label!r}: expected as many values as places on the axis, got {describe(values)} "
-                f"over {describe(x)}"
-            )
-        axes.plot(
-            x, values, color=COLOURS[index % 6], linestyle=STYLES[index % 6], linewidth=1.8, label=label
-        )
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    axes.grid(alpha=0.3)
-    if len(curves) > 1:
-        axes.legend(fontsize=9)
-
-
-def show_images(pictures, alt, columns=4):
-    """Show pictures in rows of `columns`.
-
-    Args:
-        pictures: {title: picture (1,C,H,W)}; values are clipped to [0,1] for showing.
-        alt: what the figure shows, in a sentence.
-    """
-    check_kind(pictures, dict, "pictures")
-    columns = check_integer(columns, "columns", 1, 100)
-    if not pictures:
-        raise ValueError("pictures: there are none to show")
-    rows = math.ceil(len(pictures) / columns)
-    columns = min(columns, len(pictures))
-    height, width = to_array(next(iter(pictures.values()))).shape[:2]
-    figure = Figure(
-        figsize=(2.7 * columns, rows * (2.7 * min(height / width, TALLEST) + 0.35)), layout="constrained"
-    )
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in grid:
-        axes.axis("off")
-    for axes, (title, x) in zip(grid, pictures.items(), strict=False):
-        draw_picture(axes, x, title)
-    show_figure(figure, alt)
-
-
-def show_curves(curves, x_label, y_label, alt, title="", log_x=False, log_y=False):
-    """Show curves over a common axis.
-
-    Args:
-        curves: {label: values or (x, values)}.
-        alt: what the figure shows, in a sentence.
-    """
-    check_flag(log_x, "log_x")
-    check_flag(log_y, "log_y")
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-    axes = figure.subplots()
-    draw_curves(axes, curves, x_label, y_label)
-    axes.set_title(title, fontsize=11)
-    axes.set_xscale("log" if log_x else "linear")
-    axes.set_yscale("log" if log_y else "linear")
-    show_figure(figure, alt)
