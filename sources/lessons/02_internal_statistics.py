@@ -121,9 +121,12 @@ print(
 def spread_out(numbers, where, apart, count):
     kept = []
     for number in numbers.tolist():
-        if all((where[number] - where[other]).abs().max() >= apart for other in kept):
+        gaps = [(where[number] - where[other]).abs().max() for other in kept]
+        if all(gap >= apart for gap in gaps):
             kept.append(number)
-    return kept[:count]
+        if len(kept) == count:
+            break
+    return kept
 
 
 def neighbours(x, corner, size, count=5):
@@ -889,8 +892,9 @@ from dil_course.from_scratch import non_local_means
 
 theirs = non_local_means(y, SIGMA)
 print("the library gives our numbers:", torch.allclose(estimate, theirs, atol=1e-5))
-brighter = non_local_means(y + 0.1, SIGMA)
-print("the weights sum to one:", torch.allclose(brighter, theirs + 0.1, atol=1e-4))
+moved, squared = shifts(y + 0.1)
+brighter = weighted_mean(moved, weight_2011(squared, SIGMA, strength=0.8))
+print("the weights sum to one:", torch.allclose(brighter, estimate + 0.1, atol=1e-4))
 print(
     "eye and ear have less than a third of the votes of hair and cheek:",
     max(region[n]["votes"] for n in ("eye", "ear"))
