@@ -548,7 +548,7 @@ for name, ratios in raced.items():
 # <details><summary>Answer</summary>
 #
 # For detailed patches the inside is nearer on every image, whereas for smooth patches neither side leads by as much as a tenth, because smooth is smooth everywhere. The outside comes
-# nearer as it grows: with 4 times as many patches it has overtaken the inside for smooth patches on all five images, and with 16 times as many it has drawn level for detailed patches on four of them. On the bricks it remains
+# nearer as it grows: with 4 times as many patches it has about drawn level for smooth patches, and with 16 times as many it has overtaken the inside for smooth patches on all five images and drawn level for detailed patches on four of them. On the bricks it remains
 # far behind, because no other image has these joints.
 #
 # The usual wrong answer is that a large enough database always wins, and wins everywhere at the same size. It wins first where there is least to be gained.
@@ -589,10 +589,10 @@ for name in BUNDLED:
     print(f"{name:10}{means[0]:6.1f}   {spread:14} |{means[1]:6.1f}")
 
 # %% [markdown]
-# The copy at half size is nearer in every draw, by more than one per cent, on five of the ten images: brick, coffee, chelsea, coins and moon. On the other five there is no clear difference, and on grass and gravel the outside is even slightly nearer in the mean. Recurrence
-# *across* scales is therefore real on some photographs and absent on others. In particular, it is absent on the two irregular textures.
+# The copy at half size is clearly nearer, in every draw, on five of the ten images: brick, coffee, chelsea, coins and moon. On astronaut, rocket and camera the lead of one or two per cent is about as large as the spread of the draws, which we call a tie. On grass and gravel there is no lead at all. Recurrence
+# *across* scales is therefore clear on some photographs, weak on others, and absent on the two irregular textures.
 #
-# The last column shows what the trap would have cost: with the query's own place in the database, astronaut and camera would have passed for clear successes as well. Lesson 08 returns to this question, because its super-resolution learns from exactly these pairs.
+# The last column shows what the trap would have cost: with the query's own place in the database, the three ties would have passed for clear successes as well. Lesson 08 returns to this question, because its super-resolution learns from exactly these pairs.
 
 # %% tags=["nbval-check-output"]
 for name, ratios in raced.items():
@@ -601,8 +601,8 @@ for name, ratios in raced.items():
         f"in each draw: {bool((ratios[:, 1, 3] > 1).all())}"
     )
 print(
-    "four times as many outside replace the inside for all smoothest quarters:",
-    all(bool((ratios[:, 2, 0] < 1).all()) for ratios in raced.values()),
+    "sixteen times as many outside replace the inside for all smoothest quarters:",
+    all(bool((ratios[:, 3, 0] < 1).all()) for ratios in raced.values()),
 )
 print(
     "sixteen times as many do not replace the most detailed quarter of the bricks:",
@@ -879,7 +879,7 @@ for name, place in REGIONS.items():
 #
 # The sky has the most votes, and its error is almost gone. Eye, ear and all strong edges have few votes, because hardly any patch resembles theirs. There the noise that is left is more than twice that of the cheek, and detail is lost as well.
 #
-# Many people say the same of the hair, and the measurement contradicts them. The hair has nearly as many votes as the cheek and as little noise left, but it loses almost three times as much
+# Many people say the same of the hair, and the measurement contradicts them. The hair has three quarters of the votes of the cheek and hardly more noise left, but it loses almost three times as much
 # detail. Its strands differ by less than the noise does, so that *different* strands pass for equal and are averaged. The two failures are opposite: too few votes in the eye, too many in the hair.
 #
 # </details>
@@ -933,13 +933,13 @@ for name, (row, column) in PIXELS.items():
     shown[title] = weight_map(weights, row, column)
     shown[f"{name}: clean image"] = x[..., row - 6 : row + 7, column - 6 : column + 7]
 alt = "Weights of four pixels beside their surroundings: many for cheek and hair, a "
-alt += "horizontal stripe for the edge, the pixel itself and little else for the eye."
+alt += "horizontal stripe for the edge, a small spot around the pixel for the eye."
 show_images(shown, alt, columns=4, zoom=14)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The cheek averages over most of its window, and the edge over a horizontal stripe, which is the edge itself. The pixel in the eye is left with little more than its own vote.
+# The cheek averages over most of its window, and the edge over a horizontal stripe, which is the edge itself. The pixel in the eye has its votes in a small spot around itself, from patches that overlap its own; nothing else in the window resembles it.
 # The hair is the revealing case: the clean image shows strands of different brightness, yet many of them receive a large weight.
 #
 # A common guess is that weights fall off with the spatial distance, as in a blur. Nothing in the formula depends on that distance; the stripe ends only where the window does.
@@ -975,7 +975,7 @@ for name in ("coffee", "camera", "chelsea", "grass"):
 
 # %%
 alt = "PSNR over strength: a hump for each image near 0.6 to 0.8 with the weight of "
-alt += "2011, and a narrower one near 0.9, mostly lower, with that of 2005."
+alt += "2011, and one near 1, mostly lower, with that of 2005."
 show_curves(curves, "strength h / σ", "PSNR (dB)", alt, looks=looks)
 print("PSNR at the best strength (found with the truth), three draws: 2011 | 2005")
 for name, values in tuned.items():
@@ -987,7 +987,7 @@ for name, values in tuned.items():
 #
 # Each image has one hump, and with the weight of 2011 all four lie between 0.6 and 0.8. This is worth much: with $h$ in units of $\sigma$, the strength 0.8 serves all four images within half a decibel.
 # The weight of 2005 needs a *larger* strength, near 1. With a small $h$ it collapses to the noisy image, because even an exact copy has $d^2 \approx 2 \sigma^2$ and gets a weight of only
-# $\exp(-2 / 0.16)$ at strength 0.4, whereas the pixel itself has $d^2 = 0$ and weight 1. Tuned, it stays 0.2 to 0.6 dB behind on three of the images and draws level on the grass.
+# $\exp(-2 / 0.16)$ at strength 0.4, whereas the pixel itself has $d^2 = 0$ and weight 1. Tuned, it stays 0.1 to 0.6 dB behind on three of the images and draws level on the grass.
 # Many implementations therefore give the pixel itself only the largest weight among its neighbours. In one run on these images this brought the weight of 2005 to within 0.3 dB of that of 2011.
 #
 # It is tempting to read the figure as a ranking of strengths only. The *height* of the curves says more: method and noise are the same, so the ten decibels between coffee and grass are a property of the images.
@@ -1141,10 +1141,8 @@ for name in FIVE_SMALL:
 shown = {}
 for name in ("chelsea", "camera", "grass"):
     shown |= {name + title: x for title, x in examples[name].items()}
-alt = (
-    "Three rows: a cat's eye, a face, grass; each clean, noisy, by non-local means and "
-)
-alt += "by BM3D, which keeps more of fur, hair and blades."
+alt = "Three rows: a cat's eye, a face, grass; each clean, noisy, by non-local means "
+alt += "and by BM3D, which is smoother and leaves fewer specks at edges."
 show_images(shown, alt, zoom=2)
 
 # %% [markdown]
@@ -1214,8 +1212,8 @@ show_figure(figure, alt)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - The **bricks** recur best by far. Their most unique patches lie where joints meet.
-# - The **coffee** recurs along its rings, and its most unique patches are on the bright rim and its reflections.
+# - The **bricks** recur best by far. Their most unique patches lie along the joints, mostly at corners.
+# - The **coffee** recurs along its rings, and its most unique patches lie on the bright rim.
 # - The **moon** is dark in the map because it has little contrast, but its novelty is not small: a faint patch is not a recurring one.
 # - The **face** has unique eyes and a unique mouth on skin that recurs.
 # - The **grass** has the *highest* novelty, which surprises most people. To us a lawn is "the same everywhere". But no blade lies exactly as another one does, so that its patches do not
@@ -1278,7 +1276,7 @@ for name, method in errors:
     print(f"{name:10}{method:5} {within[name, method]:6.2f}   {span(values, 2)}")
 
 # %% [markdown]
-# The partial result is smaller and more trustworthy. At equal contrast the distance still sorts the errors of both methods on the face, the cat and the man, with a mean correlation of about 0.2 to 0.3. On the
+# The partial result is smaller and more trustworthy. At equal contrast the distance still sorts the errors of both methods on the face, the cat and the man, with a mean correlation of about 0.3. On the
 # grass it says less, and on the coffee next to nothing about the error of BM3D.
 #
 # So the map predicts the errors of these two methods partly because unique patches have more contrast, and partly because they are unique. For other methods that average what they find inside it is a plausible guess that this table does not test.
@@ -1386,7 +1384,7 @@ for method in ("NLM", "BM3D"):
 # ## Summary
 #
 # 1. Most patches of a photograph have near neighbours in it. Matches are denser near the query than far from it where the image shows objects, and equally dense everywhere on a lawn.
-# 2. They recur across scales on some images (five of our ten), and the parent of a patch found in a smaller copy shows how it looks with more pixels. The query's own place must be left out.
+# 2. They recur across scales on some images (clearly on five of our ten), and the parent of a patch found in a smaller copy shows how it looks with more pixels. The query's own place must be left out.
 # 3. For detailed patches the inside beats as many patches from outside. A larger outside catches up, soonest for smooth patches.
 # 4. Neighbours are noisy copies, so averaging them denoises. Non-local means weights each by its similarity, and BM3D transforms them together.
 # 5. **What breaks it:** what is there only once (eyes, single objects) keeps its noise, and detail weaker than the noise (hair, fur, grass) is averaged away.
