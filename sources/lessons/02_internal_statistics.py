@@ -26,7 +26,7 @@
 #
 # **Before you start.** Lesson 01: noise, PSNR, downsampling. Nothing about patches is assumed.
 #
-# **Time.** About two minutes of computing on one CPU core (it uses one only), an hour with reading and predicting.
+# **Time.** About a minute of computing on one CPU core (it uses one only), an hour with reading and predicting.
 # On a GPU: not measured. The images are small, so this lesson stays on the CPU everywhere.
 
 # %%
@@ -178,7 +178,7 @@ show_images(windows, alt, columns=6, zoom=20)
 #
 # </details>
 #
-# Three chosen patches prove nothing, so we now take many at random, from three images and with five draws of the queries. From here to section 3 we also subtract
+# Three chosen patches prove nothing, so we now take many at random, from three images and with five draws of the queries. In sections 1 to 3 and in section 7 we also subtract
 # its mean from each patch, because a neighbour that is the same but brighter is just as useful. What remains is the *shape* of the patch, and its RMS is
 # the patch's **contrast**. The yardstick is a random patch of the same image: how close would one come without any search?
 
@@ -1079,7 +1079,7 @@ explore(
 # 1. **Group.** For a reference patch, find similar patches nearby and stack them into a 3-D block.
 # 2. **Transform** the block in all three dimensions, for example by cosine transforms. The structure that all its patches share collapses into a few large coefficients, whereas white noise stays spread evenly over all of them.
 # 3. **Shrink.** Set the small coefficients to zero, transform back, and return each patch to its place. Where patches overlap, their estimates are averaged.
-# 4. **Repeat** once: group by the first estimate, which is nearly free of noise, and replace the hard threshold by a Wiener filter whose gains come from that estimate.
+# 4. **Repeat** once: group by the first estimate, which is nearly free of noise, and shrink by a Wiener filter instead of the threshold. It multiplies each coefficient by the share of its energy that is signal, which the first estimate tells.
 
 # %%
 flow = Diagram(10.6, 2.3)
