@@ -119,11 +119,13 @@ print(
 
 # %%
 def spread_out(numbers, where, apart, count):
-    kept = []
+    kept, corners = [], []
     for number in numbers.tolist():
-        gaps = [(where[number] - where[other]).abs().max() for other in kept]
+        row, column = where[number].tolist()
+        gaps = [max(abs(row - r), abs(column - c)) for r, c in corners]
         if all(gap >= apart for gap in gaps):
             kept.append(number)
+            corners.append((row, column))
         if len(kept) == count:
             break
     return kept
