@@ -1,5 +1,7 @@
 """What the library's widgets share: is there a page for them, and a picture that a screen reader names."""
 
+import io
+
 
 def has_front_end():
     """Is this a Jupyter kernel with widgets, rather than a script or a terminal?"""
@@ -21,8 +23,7 @@ def as_page(box, words="A live view, which needs its kernel."):
 
 
 def picture_widget(width, words):
-    """A widget for a PNG, `width` CSS pixels wide (None: as wide as its PNG), with words for those who cannot
-    see it.
+    """A widget for a PNG, `width` CSS pixels wide (None: set later), with words for those who cannot see it.
 
     ipywidgets has no alternative text. Its tooltip becomes the picture's title, which screen readers read out
     instead; but the page then also asks for a description, and pictures have none: without this empty one
@@ -36,3 +37,13 @@ def picture_widget(width, words):
     image.add_traits(description=Unicode("").tag(sync=True))
     image.tooltip = words
     return image
+
+
+def quick_png(image):
+    """A Pillow image as PNG bytes.
+
+    Hardly compressed: a run or a slider waits for this, a local network does not.
+    """
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -12,7 +12,7 @@ import torch
 SHARE = Path("/sys/fs/cgroup/cpu.max")
 
 
-def limit_threads():
+def _limit_threads():
     """Leave a core to other programs, and keep to this container's share of the machine.
 
     Where OMP_NUM_THREADS says how many threads to use, all of these are used. Threads wait for one another
@@ -31,7 +31,7 @@ def limit_threads():
 
 
 # At import, which every lesson passes: some write their own loop and ask for nothing else of the library.
-limit_threads()
+_limit_threads()
 
 
 def device():

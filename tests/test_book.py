@@ -242,3 +242,15 @@ def test_the_search_finds_the_lesson_about_stein(chromium, html):  # noqa: F811
         results = page.locator("ul.search li a")
         results.first.wait_for(timeout=120_000)
         assert any("06_sure.html" in link.get_attribute("href") for link in results.all())
+
+
+@pytest.mark.browser
+def test_on_a_phone_code_keeps_its_indentation_and_the_table_its_words(chromium, html):  # noqa: F811
+    with page_of(chromium, "book_phone", width=390, height=900, offline=True) as page:
+        page.goto((html / LESSON).as_uri(), timeout=120_000)
+        code = page.locator(".cell_input pre").all()
+        assert code and all(block.evaluate("e => getComputedStyle(e).whiteSpace") == "pre" for block in code)
+        page.goto((html / "README.html").as_uri(), timeout=120_000)
+        cells = page.locator("#the-course td").evaluate_all("cells => cells.map(cell => cell.offsetWidth)")
+        shown = [width for width in cells if width]
+        assert len(shown) > 20 and min(shown) > 250, "columns of single words"

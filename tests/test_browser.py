@@ -149,6 +149,40 @@ def test_notebook_7_runs_live_and_stops(chromium, tmp_path):
         page.screenshot(path=ARTIFACTS / "notebook_7.png")
 
 
+def test_a_live_view_whose_kernel_is_gone_says_so_and_has_no_dead_button(chromium, tmp_path):
+    write_notebook(tmp_path / "slow.ipynb", SLOW[:2])
+    own = ["widget model not found", "WebSocket"]  # JupyterLab's words in the console
+    with jupyter(tmp_path) as address, page_of(chromium, "restart", allowed=own) as page:
+        open_notebook(page, address, "slow.ipynb")
+        run_all(page)
+        running = page.locator(".jp-CodeCell").nth(1)
+        live = wait_for_live_picture(running)
+        stop = running.locator(".widget-button", has_text="Stop")
+        assert stop.is_visible() and not words_by_style(running, "::before")
+        page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").first.click()
+        page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel…").first.click()
+        page.locator("dialog.jp-Dialog").get_by_text("Restart", exact=True).last.click()
+        stop.wait_for(state="hidden", timeout=90_000)
+        assert live.is_visible() and not running.get_by_text("s left").is_visible()
+        assert "Its kernel was restarted" in words_by_style(running, "::before")
+        page.screenshot(path=ARTIFACTS / "restart.png")
+
+        page.keyboard.press("Control+s")
+        page.locator(".jp-mod-dirty").first.wait_for(state="detached", timeout=30_000)
+        open_notebook(page, address, "slow.ipynb")  # as a reader does on the next day
+        running.get_by_text("Error displaying widget").wait_for(state="attached", timeout=60_000)
+        assert "it ended with its kernel" in words_by_style(running, "::after")
+        size = outputs(running).first.evaluate("output => getComputedStyle(output).fontSize")
+        assert size == "0px", "the error is shown as well"
+        page.screenshot(path=ARTIFACTS / "reopened.png")
+
+
+def words_by_style(cell, place):
+    """What a rule of style writes before or after the first output of a cell."""
+    text = outputs(cell).first.evaluate(f"output => getComputedStyle(output, '{place}').content")
+    return "" if text in ("none", "normal") else text
+
+
 def test_an_error_and_only_an_error_counts_as_a_traceback(chromium, tmp_path):
     write_notebook(tmp_path / "wrong.ipynb", ["import warnings\nwarnings.warn('only a warning')", "1 / 0"])
     with jupyter(tmp_path) as address, page_of(chromium, "wrong") as page:
@@ -158,6 +192,22 @@ def test_an_error_and_only_an_error_counts_as_a_traceback(chromium, tmp_path):
         outputs(failed).first.wait_for(timeout=90_000)
         assert outputs(warned).count() == 1 and tracebacks(warned).count() == 0
         assert tracebacks(failed).count() == 1 and tracebacks(page).count() == 1
+
+
+def test_picture_and_curves_stand_side_by_side_where_the_file_list_is_open(chromium, tmp_path):
+    cells = [*SLOW[:1], "result = await watch(slowly(), truth=torch.full((1, 3, 16, 16), 0.5))"]
+    write_notebook(tmp_path / "beside.ipynb", cells)
+    with jupyter(tmp_path) as address, page_of(chromium, "beside", width=1280, height=800) as page:
+        open_notebook(page, address, "beside.ipynb")
+        page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab").first.click()  # opens the file list again
+        page.locator(".jp-FileBrowser").first.wait_for()
+        run_all(page)
+        running = page.locator(".jp-CodeCell").nth(1)
+        live = wait_for_live_picture(running).bounding_box()
+        curves = running.get_by_role("img", name="Curves of the run").bounding_box()
+        page.screenshot(path=ARTIFACTS / "beside.png")
+        assert curves["x"] >= live["x"] + live["width"] and curves["width"] == 480
+        running.locator(".widget-button", has_text="Stop").click()
 
 
 def press_stop_during_slow_run(page):

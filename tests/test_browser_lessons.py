@@ -95,6 +95,8 @@ def test_a_lesson_that_is_only_opened_stays_as_it_is(chromium, tmp_path):
         page.wait_for_timeout(4000)  # the kernel has said its language, which JupyterLab writes down
         assert page.locator(".lm-TabBar-tab.lm-mod-current", has_text="00_start_here").count()
         assert not page.locator(".jp-mod-dirty").count(), "an untouched notebook is marked as changed"
+        printed = page.locator(".jp-RenderedText pre").first
+        assert printed.evaluate("text => getComputedStyle(text).wordBreak") == "normal", "words break in two"
 
 
 @pytest.mark.slow

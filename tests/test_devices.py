@@ -176,6 +176,7 @@ CALLS = {
     "save_image": saved,
     "patches": lambda d: signals.patches(d(X), 5),
     "places": lambda d: signals.places(d(X), 5),
+    "centres": lambda d: signals.centres(d(X), 5, 2),
     "nearest": lambda d: list(
         signals.nearest(
             *[signals.patches(d(GRAY), 5)] * 2,

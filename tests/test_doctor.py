@@ -55,7 +55,7 @@ def test_healthy_machine(capsys):
         "DIL_DATA",
     ):
         assert part in text
-    assert all(lesson in text for lesson in doctor.LESSONS)
+    assert all(lesson in text for lesson in doctor.lessons())
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,36 @@ def test_small_memory(monkeypatch):
 
 
 def test_prediction_scales_with_the_probe():
-    assert doctor.predicted_minutes(doctor.REFERENCE_PROBE) == pytest.approx(doctor.LESSONS)
+    assert doctor.predicted_minutes(doctor.REFERENCE_PROBE) == pytest.approx(doctor.lessons())
     slower = doctor.predicted_minutes(3 * doctor.REFERENCE_PROBE)
-    assert slower == pytest.approx({lesson: 3 * minutes for lesson, minutes in doctor.LESSONS.items()})
+    assert slower == pytest.approx({lesson: 3 * minutes for lesson, minutes in doctor.lessons().items()})
+
+
+@pytest.mark.parametrize(
+    ("words", "minutes"),
+    [
+        ("About a minute of computing", 1),
+        ("Under a minute of computing", 1),
+        ("About 3 minutes of computing", 3),
+        ("About two and a half minutes of computing", 2.5),
+        ("About a minute and a quarter of computing", 1.25),
+        ("Half a minute of computing", 0.5),
+        ("About 45 seconds of computing", 0.75),
+        ("An hour of reading", None),
+    ],
+)
+def test_minutes_are_read_from_a_lessons_header(words, minutes):
+    assert doctor.stated_minutes(f"# 00\n\n**Time.** {words} on 2 CPU cores, an hour of reading.") == minutes
+
+
+def test_every_lesson_has_its_minutes():
+    assert len(doctor.lessons()) == len(list((ROOT / "notebooks").glob("[0-9]*.ipynb")))
+    assert all(0.25 <= minutes <= 5 for minutes in doctor.lessons().values()), doctor.lessons()
 
 
 @pytest.mark.parametrize(("minutes", "ok"), [(doctor.TOO_LONG * 1.01, False), (doctor.TOO_LONG * 0.99, True)])
 def test_the_longest_lesson_decides_whether_a_machine_is_too_slow(minutes, ok, monkeypatch):
-    seconds = doctor.REFERENCE_PROBE * minutes / max(doctor.LESSONS.values())
+    seconds = doctor.REFERENCE_PROBE * minutes / max(doctor.lessons().values())
     monkeypatch.setattr(doctor, "probe", lambda: seconds)
     assert doctor.check_speed().ok == ok and bool(doctor.check_speed().fix) != ok
 

@@ -234,6 +234,8 @@ def test_the_slider_changes_the_picture_in_jupyterlab(chromium, tmp_path):
             )
             seen.add(picture.evaluate(PIXELS))
         assert len(seen) == 3
+        wide, natural = picture.bounding_box()["width"], picture.evaluate("image => image.naturalWidth")
+        assert wide == pytest.approx(natural, abs=1), "its pixels are no whole screen pixels"
         page.screenshot(path=ARTIFACTS / "explore.png")
         handle.press("Home")
         outputs(cell).get_by_text("ValueError: no strength").wait_for(timeout=30_000)

@@ -26,7 +26,7 @@ from skimage.color import rgb2lab
 
 from dil_course import figures
 from dil_course.fitting import Step, run
-from dil_course.fitting.live import summary_figure
+from dil_course.fitting.history import summary_figure
 
 __all__ = ["chromium"]  # a fixture
 

@@ -1,6 +1,7 @@
 """Figures: a PNG with words for those who cannot see it, titles where they belong, and no pyplot."""
 
 import io
+import math
 
 import IPython.display
 import matplotlib.colors
@@ -12,8 +13,8 @@ from PIL import Image
 
 from dil_course import figures
 from dil_course.figures import static
-from dil_course.fitting import Step, run
-from dil_course.fitting.live import summary_figure
+from dil_course.fitting import Result, Step, run
+from dil_course.fitting.history import LiveCurves, psnr_range, summary_figure
 from dil_course.signals import picture, to_array
 
 GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
@@ -310,3 +311,49 @@ def test_talk_enlarges_type_and_lines(monkeypatch):
     monkeypatch.setenv("DIL_TALK", "yes")
     with pytest.raises(ValueError, match="DIL_TALK=yes: expected 0 or 1"):
         sizes()
+
+
+def history(values, averaged=False):
+    """A run's history with this PSNR of the average; single outputs are 1 dB worse, unless averaged."""
+    return {
+        "iteration": list(range(1, len(values) + 1)),
+        "loss": [1 / i for i in range(1, len(values) + 1)],
+        "psnr_average": list(values),
+        "psnr": list(values) if averaged else [value - 1 for value in values],
+    }
+
+
+# As a deep image prior's: a steep rise, a peak of 30 dB at iteration 400, and a fall of 1 dB.
+FITTED = [30 - 20 * math.exp(-i / 60) - max(0, i - 400) / 600 for i in range(1, 1001)]
+
+
+def test_the_psnr_axis_is_cut_to_the_peak_which_is_marked():
+    result = Result(COLOUR, 1000, history(FITTED), [], "finished", 1.0)
+    figure, _ = summary_figure(result, COLOUR, None)
+    axes = figure.axes[-1]
+    low, high = axes.get_ylim()
+    assert high - low < 8 and low < 29 and high > 30, "a fall of 1 dB is lost on an axis of 25 dB"
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    best = max(FITTED)
+    assert names == ["moving average", "single output", f"peak, {best:.2f} dB"]
+    assert axes.lines[2].get_xdata() == [1 + FITTED.index(best)] and axes.lines[2].get_ydata() == [best]
+    live = LiveCurves({name: [] for name in result.history})
+    live.png(result.history)
+    assert live.axes[1].get_ylim() == (low, high) and live.peak.get_ydata() == [best]
+
+
+def test_a_run_that_starts_at_nothing_shows_at_most_the_last_decibels():
+    low, high = psnr_range(history([-60 + i / 10 for i in range(900)]))
+    assert high - low < 18.1 and low < 29.9 < high
+
+
+def test_equal_curves_are_drawn_once():
+    for averaged, names in ((True, ["estimate"]), (False, ["moving average", "single output"])):
+        given = history(FITTED, averaged)
+        figure, _ = summary_figure(Result(COLOUR, 1000, given, [], "finished", 1.0), COLOUR, None)
+        assert [line.get_label() for line in figure.axes[-1].lines[:-1]] == names
+        live = LiveCurves({name: [] for name in given})
+        live.png(given)
+        assert (
+            live.axes[1].lines[1].get_visible() == live.axes[1].get_legend().get_visible() == (not averaged)
+        )

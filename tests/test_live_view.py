@@ -15,7 +15,7 @@ from PIL import Image
 
 from dil_course.figures.static import canvas_image
 from dil_course.fitting import Result
-from dil_course.fitting.live import summary_figure
+from dil_course.fitting.history import summary_figure
 
 SET_UP = """
 import json, sys, time, torch

@@ -132,6 +132,7 @@ def test_lab_opens_the_first_lesson(course, tmp_path):
 
         news = json.loads(asked("lab/api/settings/@jupyterlab/apputils-extension:notification"))
         assert news["schema"]["properties"]["fetchNews"]["default"] == "false", "JupyterLab asks about news"
+        assert "disconnected" in asked("custom/custom.css")
         # Films, which are scripts, play where a notebook is trusted: the course's, and no other.
         shutil.copy(course / "notebooks" / "00_start_here.ipynb", course / "notebooks" / "other.ipynb")
         other = course / "notebooks" / "other.ipynb"

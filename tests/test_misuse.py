@@ -674,6 +674,7 @@ RECIPES = {
     "signals.enlarge": (signals.enlarge, {"y": PICTURE, "A": SMALLER}),
     "signals.patches": (signals.patches, {"x": PICTURE, "size": whole(5)}),
     "signals.places": (signals.places, {"x": PICTURE, "size": whole(5)}),
+    "signals.centres": (signals.centres, {"x": PICTURE, "size": whole(5), "scale": number(2.0)}),
     "signals.nearest": (
         signals.nearest,
         {

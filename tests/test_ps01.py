@@ -771,7 +771,7 @@ def sigma_not_squared(K, sigma, weight):
     return sigma * (K.abs() / (K.abs() ** 2 + weight)).square().mean()
 
 
-@wrong("noise_after_tikhonov", "the total over all waves")
+@wrong("noise_after_tikhonov", "the total over all frequencies")
 def summed(K, sigma, weight):
     return sum(sigma**2 * abs(k) ** 2 / (abs(k) ** 2 + weight) ** 2 for k in K.flatten().tolist())
 

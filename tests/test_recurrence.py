@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dil_course.signals import nearest, patches, picture, places, recurrence
+from dil_course.signals import Downsample, centres, nearest, patches, picture, places, recurrence
 
 X = picture("coffee", 16)
 GRAY = X.mean(1, keepdim=True)
@@ -51,6 +51,37 @@ def test_a_repeated_picture_has_every_patch_again():
     assert distances.max() < 1e-6
 
 
+@pytest.mark.parametrize("size", [3, 4])
+def test_across_scales_no_patch_is_found_at_its_own_place(size):
+    x = picture("camera", 32)
+    half = Downsample(2)(x)
+    rows, where, small, corners = patches(x, size), places(x, size), patches(half, size), places(half, size)
+    middles = centres(x, size), centres(half, size, scale=2)
+    distances, indices = nearest(rows, small, 1, 1.5 * size, *middles)
+
+    def pixels(corner, side):
+        top, left = corner
+        return {(row, column) for row in range(top, top + side) for column in range(left, left + side)}
+
+    parents = [pixels((2 * row, 2 * column), 2 * size) for row, column in corners.tolist()]
+    own = 0
+    for query in range(0, len(rows), 7):
+        here = pixels(where[query].tolist(), size)
+        everywhere = (rows[query] - small).double().square().mean(1).sqrt()
+        expected = everywhere.clone()
+        expected[[bool(here & parent) for parent in parents]] = torch.inf
+        torch.testing.assert_close(distances[query, 0].double(), expected.min(), atol=1e-6, rtol=0)
+        assert not here & parents[indices[query, 0]]
+        own += bool(here & parents[everywhere.argmin()])
+    assert own > 3  # without `apart` some would be found at their own place
+
+
+def test_centres_lie_in_the_middle_of_what_a_patch_was_made_from():
+    assert centres(GRAY, 5)[0].tolist() == [2.5, 2.5]
+    assert centres(GRAY, 5, scale=2)[-1].tolist() == [2 * 11 + 5, 2 * 11 + 5]
+    torch.testing.assert_close(centres(GRAY, 3), places(GRAY, 3) + 1.5)
+
+
 def test_where_all_is_left_out_the_distance_is_infinite():
     rows, where = patches(GRAY, 3), places(GRAY, 3)
     distances, _ = nearest(rows[:2], rows, 1, 100, where[:2], where)
@@ -77,6 +108,9 @@ ROWS, WHERE = patches(GRAY, 3), places(GRAY, 3)
         (ValueError, "must fit", lambda: patches(X, 17)),
         (ValueError, "4407 GB", lambda: patches(torch.zeros(1, 1, 2048, 2048), 1024)),
         (TypeError, "size", lambda: places(X, 3.0)),
+        (ValueError, "must fit", lambda: centres(X, 17)),
+        (ValueError, "scale", lambda: centres(X, 3, 0)),
+        (TypeError, "scale", lambda: centres(X, 3, "2")),
         (TypeError, "queries", lambda: nearest(ROWS.numpy(), ROWS)),
         (TypeError, "database", lambda: nearest(ROWS, ROWS.long())),
         (ValueError, "queries", lambda: nearest(X, ROWS)),

@@ -32,7 +32,7 @@ def test_threads_leave_a_core_and_fit_the_share_of_a_container(
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
     try:
         torch.set_num_threads(3)
-        runtime.limit_threads()
+        runtime._limit_threads()
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -4,7 +4,9 @@ import asyncio
 import importlib
 import io
 import json
+import math
 import re
+import sys
 
 import IPython.display
 import pytest
@@ -55,6 +57,7 @@ def game(monkeypatch):
     monkeypatch.setattr(IPython.display, "display", lambda *output, **options: None)
     monkeypatch.setattr(MODULE, "has_front_end", lambda: True)
     monkeypatch.setattr(MODULE, "DOUBLE_CLICK", 0.0)
+    monkeypatch.setattr(sys.modules["dil_course.fitting.run"], "_last_interrupt", -math.inf)
     views, figures = [], []
 
     class Kept(MODULE.EyeView):
@@ -179,6 +182,16 @@ def test_an_interrupt_keeps_the_estimate(game, press):
     assert torch.equal(choice.estimate, last.estimate)
     assert choice.stops["the end of the run"][0] == 39
     assert view.status.value == "interrupted at iteration 39"
+
+
+def test_a_second_interrupt_is_raised(game):
+    def interrupted():
+        yield from list(fitting())[:9]
+        raise KeyboardInterrupt
+
+    game(interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        game(interrupted())
 
 
 def test_an_error_is_raised_and_the_button_goes(game, monkeypatch):

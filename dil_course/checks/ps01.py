@@ -239,7 +239,7 @@ def passes_dot_product_test(answer, seed):
             "it says False to every adjoint, also to right ones",
             "the two sides never agree in the last digit: why?",
             "32-bit numbers round. Allow a small difference, relative to the size of the pictures",
-            "how large can <A x, y> be at most? Allow a ten-thousandth of that",
+            "how large can <A x, y> be at most? Allow a millionth of that",
         )
     if set(refused) & {"identity", "mask"}:
         raise Wrong(
@@ -265,7 +265,7 @@ def passes_dot_product_test(answer, seed):
             f"it refuses a right adjoint: {min(refused)}",
             "are both sides sums over all numbers? 32-bit sums agree to about six digits, not to all",
             "is your tolerance relative? is it wide enough for rounding?",
-            "how large can <A x, y> be at most? Allow a ten-thousandth of that",
+            "how large can <A x, y> be at most? Allow a millionth of that",
         )
     if "faint" in fooled:
         raise Wrong(
@@ -373,7 +373,7 @@ def _spectrum(kernel, shape):
 
 
 def _slopes(shape):
-    """|D|^2 of circular differences downwards and to the right, for each wave."""
+    """|D|^2 of circular differences downwards and to the right, for each frequency."""
     down, right = torch.meshgrid(
         *(2 - 2 * torch.cos(2 * math.pi * torch.arange(side) / side) for side in shape[-2:]), indexing="ij"
     )
@@ -388,7 +388,7 @@ def smooth_deblur(answer, seed):
     kernel, y = _asymmetric_kernel(), torch.rand(1, 1, 12, 16)
     _look_at_deblurred(answer, y, kernel, 0.3)
     _look_at_deblurred(answer, y, kernel, 0.02)
-    # Faint waves that 200 steps of a descent do not bring back, in three channels, with odd sides.
+    # Faint frequencies that 200 steps of a descent do not bring back, in three channels, with odd sides.
     _look_at_deblurred(answer, torch.rand(1, 3, 9, 11), gaussian_kernel(7, 1.5), 1e-4)
 
 
@@ -404,10 +404,10 @@ def _look_at_deblurred(answer, y, kernel, weight):
     added = (rows[:, None] - 1 + columns - 1).abs().double() ** 2
     both = ("both terms have the same factor in the gradient", "the 2 of the square cancels in both")
     mistakes = {
-        "this is Tikhonov: its price is on x, not on differences of x": (
+        "this is Tikhonov: its penalty is on x, not on differences of x": (
             result(K.conj(), power + weight),
-            "write the minimum as one equation for each wave",
-            "what does D do to a wave? multiply it by a number",
+            "write the minimum as one equation for each frequency",
+            "what does D do to a frequency? multiply it by a number",
             "the weight is multiplied by |D_down|^2 + |D_right|^2",
         ),
         "the conjugate in the numerator is missing": (
@@ -428,12 +428,12 @@ def _look_at_deblurred(answer, y, kernel, weight):
         ),
         "the spectrum of D is not squared": (
             result(K.conj(), power + weight * (down.sqrt() + right.sqrt())),
-            "the price is on SQUARED differences",
+            "the penalty is on SQUARED differences",
             "|D|^2, as |K|^2",
         ),
         "the two directions are added before they are squared": (
             result(K.conj(), power + weight * (down.sqrt() + right.sqrt()) ** 2),
-            "what does the price add up: squares, or the square of a sum?",
+            "what does the penalty add up: squares, or the square of a sum?",
             "|D_down|^2 + |D_right|^2",
         ),
         "the weight is squared": (
@@ -445,23 +445,23 @@ def _look_at_deblurred(answer, y, kernel, weight):
         "the weight is halved": (result(K.conj(), power + weight / 2 * D), *both),
         "the two spectra are added before their size is taken": (
             result(K.conj(), power + weight * added),
-            "what does the price add up: squares, or the square of a sum?",
+            "what does the penalty add up: squares, or the square of a sum?",
             "the size of each spectrum first, squared; then add",
         ),
-        "there is no price at all: this is the inverse filter": (
+        "there is no penalty at all: this is the inverse filter": (
             result(K.conj(), power),
             "where is the weight?",
             "add it to |K|^2, times |D|^2",
         ),
-        "the blur is not undone, only the differences are priced": (
+        "the blur is not undone, only the differences are penalized": (
             result(torch.ones_like(K), 1 + weight * D),
             "where is the kernel in your formula?",
         ),
     }
     hints = (
         "set the gradient to zero: (A^T A + weight D^T D) x = A^T y",
-        "all of A and D are diagonal in Fourier space, so divide wave by wave",
-        "on top conj(K) Y; below it a sum: what A^T A does to the wave, and the weight times what D^T D does",
+        "all of A and D are diagonal in Fourier space, so divide frequency by frequency",
+        "on top conj(K) Y; below it a sum: what A^T A does to it, and the weight times what D^T D does",
     )
     match(
         f"weight {weight}, {y.shape[1]} channels",
@@ -490,10 +490,10 @@ def noise_after_tikhonov(answer, seed):
                 "is sigma a standard deviation or a variance?",
                 "sigma squared",
             ),
-            "this is the total over all waves, not the mean": (
+            "this is the total over all frequencies, not the mean": (
                 sigma**2 * gain.sum(),
                 "the error is asked for per pixel",
-                "mean over the waves: white noise has the same variance in each",
+                "mean over the frequencies: white noise has the same variance at each",
             ),
             "the filter is not squared": (
                 sigma**2 * (power.sqrt() / (power + weight)).mean(),
@@ -502,12 +502,12 @@ def noise_after_tikhonov(answer, seed):
             ),
             "this is squared after the mean": (
                 sigma**2 * (power.sqrt() / (power + weight)).mean() ** 2,
-                "which of the waves are loud? does your number know?",
-                "the energies of the waves add up: square each, then take the mean",
+                "at which frequencies is the noise loud? does your number know?",
+                "the energies of the frequencies add up: square each, then take the mean",
             ),
             "a complex number is squared, not its size": (
                 sigma**2 * ((K / (power + weight)) ** 2).mean(),
-                "what is the square of i? and the energy of a wave with that factor?",
+                "what is the square of i? and the energy of a frequency with that factor?",
                 "an energy is never negative: take the size first, .abs()",
             ),
             "the numerator is missing": (
@@ -532,10 +532,10 @@ def noise_after_tikhonov(answer, seed):
             ),
         }
         hints = (
-            "Tikhonov multiplies each wave of y by one number. Which?",
-            "white noise has variance sigma^2 in each wave; the filter multiplies it by its own size squared",
-            "square the size of conj(K) / (|K|^2 + weight), wave by wave: that times the variance, and the "
-            "mean over all waves",
+            "Tikhonov multiplies each frequency of y by one number. Which?",
+            "white noise has variance sigma^2 at each frequency; the filter multiplies it by |filter|^2",
+            "square the size of conj(K) / (|K|^2 + weight) at each frequency; multiply by sigma^2, take the "
+            "mean over all frequencies",
         )
         match(
             f"sigma {sigma:.3f}, weight {weight:.3f}",
@@ -679,7 +679,7 @@ def causes(answer, seed):
             "plot the PSNR, and find its largest value",
         ),
         "null space": (
-            "a blur keeps every wave, though some only faintly; it has no such null space",
+            "a blur keeps every frequency, though some only faintly; it has no such null space",
             "which operators of the lesson throw numbers away?",
         ),
         "nothing": (

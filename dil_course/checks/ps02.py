@@ -106,7 +106,7 @@ def distance_map(answer, seed):
             ),
             (
                 (
-                    "a patch has all colours",
+                    "a patch has all channels",
                     "y[..., rows, columns] keeps the channels; the mean is over all of its numbers",
                 ),
                 {
@@ -489,10 +489,10 @@ def _refuse_offset(given, y, size, apart, right):
 
 
 CAUSES = {
-    "strength far too large": "the method was told a strength of 100 where 0.8 is good",
-    "sigma too small": "the method was told a third of sigma",
+    "strength far too large": "the method was given a strength of 100 where 0.8 is good",
+    "sigma too small": "the method was given a third of sigma",
     "patches of one pixel": "pixels are compared without their surroundings",
-    "noise that neighbours share": "the method is told the right sigma, but the noise is no white noise",
+    "noise that neighbours share": "the method is given the right sigma, but the noise is not white",
     "reach too small": "only the nearest neighbours of a pixel are asked",
     "nothing": "the run is as it should be",
 }

@@ -241,8 +241,8 @@ def fit(answer, seed):
     kernel = 0.1 + torch.rand(3, 5)
     hints = (
         "compare your lines with the loop of lesson 03, one by one; only the loss has changed",
-        "estimate = network(z + noise / 30); loss = mean of (A(estimate) - y)^2; zero_grad, backward, step",
         "make the optimizer before the loop; return the last estimate, as it was before its update",
+        "estimate = network(z + noise / 30); loss = mean of (A(estimate) - y)^2; zero_grad, backward, step",
     )
     loud_blur = Blur(kernel / kernel.sum())
     loud_blur.kernel *= 20  # so that gradients are not faint

@@ -1,9 +1,12 @@
 """Curves over a common axis: names off the data, a colour for each meaning, a line style for each role."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
-from dil_course.figures.images import PAGE, Grid, arrays_of, check_crop, wrapped
+from dil_course.figures.images import PAGE, Grid, arrays_of, check_crop, text_width, wrapped
 from dil_course.figures.static import (
     COLOURS,
     STYLES,
@@ -99,9 +102,14 @@ def legend(axes, size=9, **place):
 
 
 def legend_width(curves, marks):
-    """Screen pixels to leave for the names of curves and dots; 0 where one curve needs no name."""
+    """Screen pixels to leave for the names of curves and dots; 0 where one curve needs no name.
+
+    In steps of 40, so that a figure keeps its size when a slider changes a number in a name.
+    """
     check_kind(curves, dict, "curves")
-    return LEGEND + 40 if len(curves) + len(by_label(marks, "marks")) > 1 else 0
+    names = [*curves, *by_label(marks, "marks")]
+    widest = max((text_width(str(name), 9) for name in names), default=0)
+    return 50 + 40 * math.ceil(min(widest, LEGEND) / 40) if len(names) > 1 else 0
 
 
 def check_ends(ends, name, log):
@@ -120,6 +128,9 @@ def set_axis(axis, log, ends, name):
     if log:
         axes.set(**{f"{name}scale": "log"})
         axis.grid(which="minor", alpha=0.12)
+        low, high = axis.get_view_interval()
+        if high > 30 * low > 0:  # two between powers of ten are enough, and drawn in a third of the time
+            axis.set_minor_locator(LogLocator(subs=(2, 5)))
     if log and name == "x":
         axes.margins(x=0)  # begins with the first iteration, not before it
     if ends is not None:
@@ -174,9 +185,10 @@ def figure_with(pictures, curves, x_label, y_label, title="", columns=2, zoom=No
     """
     arrays = arrays_of(pictures)
     grid = Grid(arrays, columns, zoom, check_crop(crop, arrays))
-    wide = (0.8 * WIDTH + legend_width(curves, options.get("marks"))) * talk()
-    high = HEIGHT * talk()
-    if grid.width + wide <= PAGE * talk():
+    larger = (1 + talk()) / 2
+    wide = (0.8 * WIDTH + legend_width(curves, options.get("marks"))) * larger
+    high = HEIGHT * larger
+    if grid.width + wide <= PAGE:
         width, height = grid.width + wide, max(grid.height, high)
         rect = (grid.width / width, 0, wide / width, 1)
     else:

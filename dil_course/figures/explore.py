@@ -8,8 +8,8 @@ import numbers
 from matplotlib.figure import Figure
 
 from dil_course.figures.images import GAP, PAGE, text_height, wrapped
-from dil_course.figures.static import canvas_image, check_kind, figure_of, points, quick_png, show_figure
-from dil_course.front_end import as_page, has_front_end, picture_widget
+from dil_course.figures.static import canvas_image, check_kind, figure_of, points, show_figure
+from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
 from dil_course.signals.validation import describe
 
 
@@ -130,8 +130,10 @@ class Explorer:
         """Draw what the sliders say. An error is shown on the page: a callback's traceback is not."""
         try:
             figure = drawn(self.draw, {name: slider.value for name, slider in self.sliders.items()})
-            self.picture.value = quick_png(self._settled(figure))
-            self.status.value = ""
+            image = self._settled(figure)
+            # Its own width: a box would stretch it, and a pixel would be no whole number of screen pixels.
+            self.picture.layout.width = f"{image.width}px"
+            self.picture.value, self.status.value = quick_png(image), ""
         except Exception as problem:
             self.status.value = f"<b>{html.escape(f'{type(problem).__name__}: {problem}')}</b>"
 

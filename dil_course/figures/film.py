@@ -1,8 +1,10 @@
 """A film of one or several runs: what they made at each of two dozen iterations, to look at and to play."""
 
 import contextlib
+from collections.abc import Iterable
 
 import numpy as np
+import torch
 
 from dil_course.figures.images import PAGE, PLACE, check_crop
 from dil_course.figures.page import check_alt, jpeg, show_page, small_page
@@ -71,7 +73,7 @@ class Film:
         check_kind(name, str, "name")
         if not name.strip():
             raise ValueError(f"name: expected words for this run, got {name!r}")
-        if not hasattr(steps, "__iter__"):
+        if not isinstance(steps, Iterable) or isinstance(steps, torch.Tensor):
             raise TypeError(
                 f"steps: expected what a method returns, such as deep_image_prior(y), got {describe(steps)}"
             )

@@ -52,13 +52,13 @@ class Page:
         )
         digest = hashlib.sha256((script + shown).encode()).hexdigest()[:16]
         self.html = (
-            f'<div class="dil-page dil-{kind}" role="group" aria-label="{html.escape(alt)}" data-lm-suppress-'
-            f'shortcuts="true" data-figure="{digest}"><p>{self.sentence}</p></div>\n'
+            f'<div class="dil-page dil-{kind}" role="group" aria-label="{html.escape(alt)}" '
+            f'data-figure="{digest}"><p>{self.sentence}</p></div>\n'
             f"<script>(() => {{\n{script}\n"
             f"for (const root of document.querySelectorAll('[data-figure=\"{digest}\"]')) {{\n"
             "if (root.querySelector('style')) continue; // built already: the same figure twice on a page\n"
             f"root.replaceChildren(make('style', {{}}, css));\nroot.style.fontSize = '{talk():g}em';\n"
-            f"build(root, {shown});\n}}\n}})();</script>"
+            f"build(root, {shown});\nkeepKeys(root);\n}}\n}})();</script>"
         )
 
     def _repr_html_(self):

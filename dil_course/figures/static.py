@@ -61,13 +61,6 @@ def canvas_image(figure):
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-def quick_png(image):
-    """A Pillow image as PNG bytes for a page that waits for it, and takes no care of their number."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
 def png(figure, dpi=DPI):
     """The figure as the bytes of a PNG file, with values rounded to multiples of 3.
 

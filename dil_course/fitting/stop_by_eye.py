@@ -7,9 +7,17 @@ import time
 
 import torch
 
-from dil_course.fitting.live import PICTURE_SHARE, TURNS, WIDTH, TextView, picture_png, psnr_range
+from dil_course.fitting.history import psnr_range
+from dil_course.fitting.live import (
+    PICTURE_SHARE,
+    TURNS,
+    WIDTH,
+    TextView,
+    pass_the_next_interrupt_on,
+    picture_png,
+)
 from dil_course.fitting.pace import Pace
-from dil_course.fitting.run import Recorder, check_rule, recorded
+from dil_course.fitting.run import Recorder, check_rule, interrupted_again, recorded
 from dil_course.front_end import as_page, has_front_end, picture_widget
 from dil_course.signals import psnr, to_array
 from dil_course.signals.validation import check_image, describe
@@ -170,7 +178,8 @@ async def stop_by_eye(steps, truth, rules=None):
     In a notebook, the run shows its averaged estimate, the iteration and a Stop button: press where the
     picture is best. The run then goes on to its end without drawing, and a figure shows where you, each rule
     and the oracle stopped. A second press skips the rest. In a script nobody presses. The truth measures and
-    chooses nothing but the oracle. An interrupt of the kernel ends the run and keeps what there is.
+    chooses nothing but the oracle. An interrupt of the kernel ends the run and keeps what there is; a second
+    one within two seconds is raised.
 
     Args:
         steps: generator of Steps.
@@ -200,10 +209,13 @@ async def stop_by_eye(steps, truth, rules=None):
                 why = f"comparison skipped at iteration {step.iteration}"
                 break
     except BaseException as end:
-        if not isinstance(end, KeyboardInterrupt | asyncio.CancelledError) or recorder.step is None:
+        interrupt = isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
+        if not interrupt or recorder.good is None or interrupted_again():
             view.close("ended by an error")
             raise
         why = f"interrupted at iteration {recorder.step.iteration}"
+        if isinstance(end, asyncio.CancelledError) and has_front_end():
+            pass_the_next_interrupt_on()
     result = recorder.result(why)
     view.close(result.why)
     stops = judges.stops(you, (result.iteration, result.estimate), recorder.truth)

@@ -31,13 +31,13 @@ from dil_course.signals.operators import (
     enlarge,
     gaussian_kernel,
 )
-from dil_course.signals.recurrence import nearest, patches, places
+from dil_course.signals.recurrence import centres, nearest, patches, places
 from dil_course.signals.scanners import Fourier, Radon, line_mask
 
 __all__ = [
     "Blur", "BlurDownsample", "Downsample", "Fourier", "Identity", "Mask", "PICTURES", "Radon",
-    "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark", "compress_jpeg",
-    "consistent", "crop", "digits", "enlarge", "estimate_sigma", "gaussian_kernel", "line_mask", "load_image",
-    "luma", "nearest", "patches", "picture", "places", "psnr", "save_image", "ssim", "to_array", "to_tensor",
-    "uploaded",
+    "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark", "centres",
+    "compress_jpeg", "consistent", "crop", "digits", "enlarge", "estimate_sigma", "gaussian_kernel",
+    "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places", "psnr", "save_image",
+    "ssim", "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip

@@ -49,6 +49,30 @@ def places(x, size):
     return torch.cartesian_prod(rows, columns)
 
 
+def centres(x, size, scale=1):
+    """Row and column of the middle of each of `patches(x, size)`, in pixels of the full-size image: (N, 2).
+
+    Patches are compared across scales by these places. Where x is a copy that was shrunk by `scale`, the
+    patch with its corner at (row, column) was made from the window (its parent) whose corner lies at
+    scale * (row, column) and whose side is scale * size. That parent shares no pixel with a full-size patch
+    of the same size if their middles lie (1 + scale) / 2 * size apart along rows or columns. So
+
+        nearest(patches(x, size), patches(small, size), k, apart=(1 + scale) / 2 * size,
+                query_places=centres(x, size), database_places=centres(small, size, scale))
+
+    leaves out what a patch would find at its own place.
+
+    Args:
+        x, size: as `patches`.
+        scale: by how much x was shrunk; 1 for the image itself.
+
+    Raises:
+        TypeError, ValueError: as `places`, or scale is no number above 0.
+    """
+    check_number(scale, "scale", low=1e-3, high=1e3)
+    return scale * (places(x, size) + check_size(x, size) / 2)
+
+
 def check_size(x, size):
     """The size, where a window of it fits into the picture (else TypeError, ValueError)."""
     check_batch(x, "x")

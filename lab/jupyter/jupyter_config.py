@@ -1,6 +1,7 @@
 """Which notebooks are trusted is remembered inside this environment, not in the reader's home.
 
 In a notebook that is not trusted, JupyterLab leaves out scripts, and the lessons' films do not play.
+The folder custom/ beside this file holds a few rules of style for JupyterLab's pages.
 """
 
 import pathlib
@@ -9,3 +10,5 @@ import sys
 c = get_config()  # noqa: F821
 c.NotebookNotary.db_file = str(pathlib.Path(sys.prefix, "trusted.db"))
 c.NotebookNotary.secret_file = str(pathlib.Path(sys.prefix, "trusted.key"))
+c.LabApp.custom_css = True
+c.ServerApp.tornado_settings = {"static_custom_path": [str(pathlib.Path(__file__).parent / "custom")]}

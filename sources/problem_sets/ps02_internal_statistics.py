@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Problem set 02 · Internal statistics
 #
-# Six tasks to [lesson 02](../../notebooks/02_internal_statistics.ipynb), and one open question. 20 points.
+# Six tasks on [lesson 02](../../notebooks/02_internal_statistics.ipynb), and one open question, for 20 points in all.
 #
 # - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
-# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
-# - Please do not delete, copy or edit the check cells.
-# - About two and a half hours. The computing takes less than a minute in all.
+# - The cell after each task checks your answer at once, says *which* mistake it sees, and gives a hint.
+#   **If you run it again, the hint says more**, and asking costs no points.
+# - The last line of that cell gives your points. When your work is marked, the same check runs on other numbers.
+# - Please do not delete, copy or edit the check cells, because the marking relies on them.
+# - The set takes about two and a half hours, of which the computing takes less than a minute.
 
 # %%
 import math
@@ -36,15 +36,15 @@ sigma = 20 / 255
 y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
 
 # %% [markdown]
-# ## Task 1. How alike are the neighbours? (2 points, 20 minutes)
+# ## Task 1. How similar are the neighbours? (2 points, 20 minutes)
 #
-# A **patch** is a small square of a picture. The patch about a pixel has that pixel in its middle.
-# Take the patch about one pixel, and compare it with the patches about all pixels near it. That gives a map: dark where the picture looks the same again.
+# A **patch** is a small square window of an image, and the patch around a pixel has that pixel in its centre.
+# If we compare the patch around one pixel with the patches around all pixels near it, we get a map that is dark wherever the image looks the same.
 #
 # Write `distance_map(y, row, column, reach, size)`:
 #
-# - `y` is (1,C,H,W); `size` is odd, the side of a patch; all patches that you need lie inside of `y`;
-# - return a tensor (2 reach + 1, 2 reach + 1). Its middle belongs to the patch itself. The entry `[reach + down, reach + right]` belongs to the patch about `(row + down, column + right)`;
+# - `y` is (1,C,H,W); `size` is odd, the side of a patch; all patches that you need lie inside `y`;
+# - return a tensor (2 reach + 1, 2 reach + 1). Its central entry belongs to the patch itself, and the entry `[reach + down, reach + right]` to the patch around `(row + down, column + right)`;
 # - each entry is the **mean squared difference** of the two patches, over all of their numbers.
 
 
@@ -79,12 +79,12 @@ ps02.distance_map(distance_map, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See it at work on the clean picture `x`, with patches of 5 pixels and a reach of 12. Take a pixel in the sky, (16, 16), and two pixels where much happens, (24, 42) and (31, 44).
-# **Predict before you run:** what is the shape of the dark region for a flat place? For an edge? For a place that is like no other?
+# See it at work on the clean image `x`, with patches of 5 pixels and a reach of 12. Take a pixel in the sky, (16, 16), and two pixels with much detail around them, (24, 42) and (31, 44).
+# **Predict before you run:** what shape does the dark region have for a flat place, for an edge, and for a place that resembles no other?
 
 # %% nbgrader={"solution": true, "grade_id": "distance_map_seen"}
 ### BEGIN SOLUTION
-maps = {"picture": x}
+maps = {"image": x}
 for row, column in ((16, 16), (24, 42), (31, 44)):
     distance = distance_map(x, row, column, 12, 5).sqrt()
     maps[f"({row}, {column})"] = (4 * distance)[None, None].clamp(0, 1)
@@ -102,14 +102,14 @@ print(
 ### END SOLUTION
 
 # %% [markdown]
-# ## Task 2. How near can noise come? (3 points, 30 minutes)
+# ## Task 2. How close are two noisy copies? (3 points, 30 minutes)
 #
-# Take two patches that are equal, and add white noise of standard deviation $\sigma$ to each. They are no longer equal.
-# Let $D$ be their mean squared difference, over the $n$ numbers of a patch. It is random. What is its mean? What is its standard deviation?
+# Take two patches that are equal, and add white noise of standard deviation $\sigma$ to each, so that they are no longer equal.
+# Their mean squared difference over the $n$ numbers of a patch, $D$, is then a random variable. What is its mean, and what is its standard deviation?
 #
-# Write `noise_distance(sigma, numbers)`. It returns two numbers, `(mean, spread)`: the mean of $D$ and its standard deviation.
+# Write `noise_distance(sigma, numbers)`, which returns two numbers, `(mean, spread)`: the mean of $D$ and its standard deviation.
 #
-# Two facts will do. Variances of independent numbers add. The square of a Gaussian number with mean 0 and variance $v$ has the mean $v$ and the **variance** $2 v^2$.
+# Two facts are enough. The variances of independent numbers add, and the square of a Gaussian number with mean 0 and variance $v$ has the mean $v$ and the **variance** $2 v^2$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "noise_distance_answer"}
@@ -131,10 +131,10 @@ ps02.noise_distance(noise_distance, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Test it on 4000 pairs of noisy flat patches, for patches of 1, 3, 5 and 7 pixels a side. Print the mean and the spread that you measure, beside your formula.
+# Test it on 4000 pairs of noisy flat patches, for patches of 1, 3, 5 and 7 pixels a side, and print the mean and the spread that you measure beside your formula.
 #
-# Then: two patches differ by 25 gray levels of 255 everywhere, and $\sigma$ = 20/255. That adds $(25/255)^2$ to the mean of $D$. By **how many spreads** is $D$ larger than for equal patches?
-# Print it for the four sizes. From which size on can you tell them apart?
+# Now suppose that two patches differ by 25 gray levels of 255 everywhere, and that $\sigma$ = 20/255, which adds $(25/255)^2$ to the mean of $D$. By **how many spreads** is $D$ larger than for equal patches?
+# Print this for the four sizes. From which size on can the two cases be distinguished?
 
 # %% nbgrader={"solution": true, "grade_id": "noise_distance_seen"}
 ### BEGIN SOLUTION
@@ -155,21 +155,21 @@ for size in (1, 3, 5, 7):
         f"25 gray levels are {(25 / 255) ** 2 / spread:.1f} spreads",
     )
 print(
-    "One pixel cannot tell. Five by five nearly always can. But a large patch finds"
-    " fewer that are like it: that is the price."
+    "One pixel cannot distinguish them, and 5 x 5 pixels nearly always can. But the"
+    " larger a patch is, the fewer others resemble it."
 )
 ### END SOLUTION
 
 # %% [markdown]
-# ## Task 3. Who votes, and how much? (2 points, 20 minutes)
+# ## Task 3. The weights of non-local means (2 points, 20 minutes)
 #
-# **Non-local means** replaces a pixel by a weighted mean of its neighbours. The more alike the patches, the larger the weight:
+# **Non-local means** replaces a pixel by a weighted mean of its neighbours, whose weight is larger the more similar the patches are. With the weight of 2011 (lesson 02 compares it with that of 2005) it reads
 #
 # $$w_i \propto \exp\!\Big( - \frac{\max(d_i^2 - 2 \sigma^2, \, 0)}{h^2} \Big) , \qquad h = \mathrm{strength} \cdot \sigma , \qquad \sum_i w_i = 1 .$$
 #
-# $d_i^2$ is the mean squared difference of the two patches. Task 2 tells you why $2 \sigma^2$ is taken off.
+# Here $d_i^2$ is the mean squared difference of the two patches, and task 2 explains why $2 \sigma^2$ is subtracted.
 #
-# Write `vote_weights(squared, sigma, strength)`. `squared` is a tensor of any shape with the $d_i^2$ of some patches, in any order: a list, or a map. Return their weights, in the same shape.
+# Write `vote_weights(squared, sigma, strength)`. The tensor `squared` holds the $d_i^2$ of some patches, in any order and any shape, such as a list or a map. Return their weights in the same shape.
 
 
 # %% nbgrader={"solution": true, "grade_id": "vote_weights_answer"}
@@ -191,8 +191,8 @@ ps02.vote_weights(vote_weights, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now you have non-local means: your map of distances, your weights, and a weighted mean. Show the weights about the three pixels of task 1, on the noisy `y` (reach 6, patches of 5, strength 0.8).
-# A mean of $N$ equal votes has $\sum w^2 = 1/N$. So $1 / \sum w^2$ says how many pixels take part. Print it, and denoise these three pixels.
+# Your map of distances, your weights and a weighted mean together are non-local means. Show the weights around the three pixels of task 1 on the noisy `y`, with a reach of 6, patches of 5 pixels and the strength 0.8.
+# A mean of $N$ equal votes has $\sum w^2 = 1/N$, so that $1 / \sum w^2$ says how many pixels take part. Print this number for the three pixels, and denoise them.
 
 # %% nbgrader={"solution": true, "grade_id": "vote_weights_seen"}
 ### BEGIN SOLUTION
@@ -218,11 +218,11 @@ show_images(
 # %% [markdown]
 # ## Task 4. What a mean gains, and what it costs (2 points, 25 minutes)
 #
-# A pixel has the true value $x$. Its neighbours have the true values $x + \delta_i$, and noise of standard deviation $\sigma$ of their own. We take their weighted mean, with fixed weights that add up to one:
+# A pixel has the true value $x$, and its neighbours have the true values $x + \delta_i$, each with its own noise of standard deviation $\sigma$. We take their weighted mean, with fixed weights that add up to one:
 #
 # $$\hat x = \sum_i w_i \, (x + \delta_i + n_i) .$$
 #
-# What is the expected squared error, the mean of $(\hat x - x)^2$ over the noise? Write `error_of_mean(differences, weights, sigma)`. `differences` holds the $\delta_i$.
+# What is the expected squared error, that is, the mean of $(\hat x - x)^2$ over the noise? Write `error_of_mean(differences, weights, sigma)`, where `differences` holds the $\delta_i$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "error_of_mean_answer"}
@@ -243,11 +243,11 @@ ps02.error_of_mean(error_of_mean, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# So more neighbours are not always better: the noise falls, and the differences grow. Where is the best number?
+# More neighbours are therefore not always better, because the noise falls while the differences grow. Which number is best?
 #
 # For 200 random patches of 5 × 5 pixels of the clean `x`, find the 64 nearest neighbours with `nearest` (they include the patch itself, at distance 0).
-# The $\delta_i$ are the differences of the middle pixels. Take equal weights for the first $k$, and average your formula over the 200 patches.
-# Draw the root of it over $k$, for $\sigma$ = 5, 20 and 50 (of 255). **Predict before you run:** how does the best $k$ move with the noise?
+# The $\delta_i$ are the differences of the central pixels. Take equal weights for the first $k$, average your formula over the 200 patches,
+# and draw its root over $k$ for $\sigma$ = 5, 20 and 50 (of 255). **Predict before you run:** how does the best $k$ move with the noise?
 
 # %% nbgrader={"solution": true, "grade_id": "error_of_mean_seen"}
 ### BEGIN SOLUTION
@@ -280,21 +280,21 @@ show_curves(
     log_x=True,
 )
 print(
-    "More noise, more neighbours. But these neighbours were found on the clean picture:"
-    " who looks for them in noise finds worse ones."
+    "The more noise, the more neighbours. But these were found in the clean image:"
+    " a search in the noisy one finds worse neighbours."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 5. Find the forgery (3 points, 30 minutes)
 #
-# Somebody hid a part of a photograph under a copy of another part of it. Then the file got a little noise. You have the picture alone. Try your function on `y, truth = ps02.forged(seed)`: there the part has 18 × 18 pixels. The check brings pictures of its own.
-# Natural patches have similar neighbours here and there. A copied patch has a nearly equal one, and all patches of the copy have theirs **in the same direction and distance**.
+# A part of a photograph has been hidden under a copy of another part of it, and then the file received a little noise. You have this image alone. Try your function on `y, truth = ps02.forged(seed)`, where the part has 18 × 18 pixels. The check uses images of its own.
+# The similar neighbours of natural patches lie here and there. A copied patch has a nearly equal one, and all patches of the copy have theirs **in the same direction and at the same distance**.
 #
-# Write `find_copy(y, size, apart)`. It returns two whole numbers, `(down, right)`: the offset from the upper place to the lower one. `down` is positive; `right` is negative if the lower one lies further left.
-# `size` is the side of the patches to compare, and `apart` is how far a neighbour has to be: else a patch finds itself.
+# Write `find_copy(y, size, apart)`, which returns two whole numbers, `(down, right)`: the offset from the upper place to the lower one. The first is positive, and `right` is negative if the lower one lies further left.
+# The patches to compare have the side `size`, and a neighbour has to be `apart` pixels away, because otherwise a patch finds itself.
 #
-# `rows = patches(y, size)` are all patches, one in a row, and `corners = places(y, size)` are the row and column of each. `nearest(rows, rows, 1, apart, corners, corners)` gives distances and indices, both (N,1).
+# `rows = patches(y, size)` are all patches, one to a row, and `corners = places(y, size)` are the row and column of each. `nearest(rows, rows, 1, apart, corners, corners)` gives distances and indices, both (N,1).
 
 
 # %% nbgrader={"solution": true, "grade_id": "find_copy_answer"}
@@ -321,8 +321,8 @@ ps02.find_copy(find_copy, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Mark the forgery: show `ps02.forged(1)`, and beside it a map of all patches whose nearest neighbour lies at the offset that you found, or at its opposite.
-# Then make it harder. Add more noise to the picture, $\sigma$ = 5, 10, 20 and 40 of 255. **Predict** where your function fails. Compare the noise with the differences between natural patches.
+# Mark the forgery: show `ps02.forged(1)`, and beside it a map of all patches whose nearest neighbour lies at the offset that you found or at its opposite.
+# Then make the task harder by adding more noise to the image, with $\sigma$ = 5, 10, 20 and 40 of 255. **Predict** where your function fails, by comparing the noise with the differences between natural patches.
 
 # %% nbgrader={"solution": true, "grade_id": "find_copy_seen"}
 ### BEGIN SOLUTION
@@ -367,12 +367,12 @@ for level in (0, 5, 10, 20, 40):
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
 #
-# `ps02.failing_run("A")` is non-local means on a noisy photograph, with one thing wrong. So are "B", "C" and "D", each with another one. A good run reaches 27.8 dB here. None of these reaches 25.5. A run is a dictionary:
+# `ps02.failing_run("A")` is non-local means on a noisy photograph, with one thing wrong, and so are "B", "C" and "D", each with a different fault. A good run reaches 27.8 dB here, whereas none of these reaches 25.5. A run is a dictionary:
 #
 # - `truth`, `y` and `estimate` (1,1,64,64), and `sigma`, the true standard deviation of the noise;
-# - `votes`, a function: `votes(row, column)` is the map (13,13) of the weights of the pixels about that pixel, before they are divided by their sum.
+# - `votes`, a function: `votes(row, column)` is the map (13,13) of the weights of the pixels around that pixel, before they are divided by their sum.
 #
-# Look at the pictures, at the votes, and at the noise `y - truth` before you guess.
+# Look at the images, at the votes, and at the noise `y - truth` before you decide.
 
 # %%
 runs = {letter: ps02.failing_run(letter) for letter in "ABCD"}
@@ -395,7 +395,7 @@ for letter, r in runs.items():
     show_images(
         shown,
         alt=(
-            f"Run {letter}: the noisy picture, the estimate, and the votes about a flat"
+            f"Run {letter}: the noisy image, the estimate, and the votes around a flat"
             " place and an edge."
         ),
     )
@@ -426,8 +426,8 @@ ps02.causes(causes)
 # ## Open question (4 points, 30 minutes)
 #
 # `noisy, sigma, truths = ps02.three_pictures(seed)` are three noisy photographs of 64 × 64 pixels: a brick wall, a man with a camera, and a cat.
-# For each, compute from the noisy picture **alone** a number that says how well it repeats itself. **Write down, before you denoise anything,** the order of the three by what `non_local_means(y, sigma)` will gain (PSNR after, minus PSNR before), and the gains that you expect.
-# Then measure, for three seeds. `truths` may judge your number. They may not make it.
+# For each, compute from the noisy image **alone** a number that says how well it repeats itself. **Write down, before you denoise anything,** the order of the three by what `non_local_means(y, sigma)` will gain (PSNR after minus PSNR before), and the gains that you expect.
+# Then measure with three seeds. The clean `truths` may be used to judge your number, but not to compute it.
 #
 # You will be marked on this:
 #
@@ -468,16 +468,16 @@ for seed in range(3):
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** `ps02.three_pictures` with the seeds 0, 1 and 2; 60 random pixels of each picture; ranges are over the seeds.
+# **A good answer, measured.** `ps02.three_pictures` with the seeds 0, 1 and 2; 60 random pixels of each image; ranges are over the seeds.
 #
-# *The number.* For each pixel the weights of non-local means, from the noisy picture alone. With fixed weights the noise that stays is $\sigma^2 \sum w^2$ (task 4).
-# I take the mean of $\sum w^2$ over the pixels, and write it as a gain: $-10 \log_{10}$ of it. A picture that repeats itself has many voters, and a small sum.
+# *The number.* For each pixel I compute the weights of non-local means from the noisy image alone. With fixed weights the noise that stays is $\sigma^2 \sum w^2$ (task 4).
+# I take the mean of $\sum w^2$ over the pixels and write it as a gain, $-10 \log_{10}$ of it. An image that repeats itself has many voters, and therefore a small sum.
 #
 # *Prediction.* The number counts the noise alone. Neighbours differ as well, so I expect about two thirds of it: the wall 12 dB, the cat 10 dB, the man 7 dB, in this order.
 #
 # *Measured.* The order is right for all seeds. The wall: number 17.4 to 17.6 dB, gain 12.1 to 12.3 dB. The cat: 14.4 to 16.8 dB, gain 7.8 to 8.3 dB. The man: 10.5 to 11.0 dB, gain 5.5 to 5.9 dB.
 # So two thirds was right for the wall, and too much for the two others: about a half.
 #
-# *What it misses.* The first part of task 4, the differences of neighbours. The cat has many voters, because its fur is about as strong as the noise: patches look alike that are not, and the fur is averaged away.
-# It would prove me wrong if a picture of pure fine texture had a large number and no gain. And weights that were made from the noise are not fixed weights.
+# *What it misses.* It misses the first part of task 4, the differences of the neighbours. The cat has many voters because its fur is about as strong as the noise, so that different patches pass for similar ones and the fur is averaged away.
+# It would prove me wrong if an image of pure fine texture had a large number and no gain. Moreover, weights that were computed from the noisy image are not fixed weights.
 # ### END SOLUTION
