@@ -20,7 +20,7 @@
 #
 # **Before you start.** You need nothing but a running JupyterLab. To follow the later lessons, you should have trained a small network in PyTorch.
 #
-# **Time.** About one to two minutes of computing on 2 CPU cores. On a GPU: not measured.
+# **Time.** About a minute and a half of computing on 2 CPU cores. On a GPU: not measured.
 #
 # **How to go through a lesson.** Click the first code cell below and press Shift + Enter. Each press runs one cell and moves on to the next one, so that you read, predict and watch in this order.
 # The menu also offers *Run* > *Run All Cells*, which runs everything at once and jumps to the end of the page; on a first visit you would miss the live run.
