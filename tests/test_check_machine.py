@@ -10,6 +10,7 @@ import build
 import numpy as np
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 
 from dil_course.checks import tasks
 
@@ -43,6 +44,57 @@ def test_points_lie_between_zero_and_the_maximum(earned, capsys):
         raise tasks.Wrong("so it is", earned=earned)
 
     assert odd(None) == min(max(earned, 0), 3)
+
+
+def test_points_are_a_number_for_nbgrader_and_a_running_total_on_the_page(capsys, monkeypatch):
+    monkeypatch.setattr(tasks, "_worth", {})
+    monkeypatch.setattr(tasks, "_earned", {})
+
+    def one(answer, seed):
+        if answer < 3:
+            raise tasks.Wrong("less", earned=answer)
+
+    def other(answer, seed):
+        if not answer:
+            raise tasks.Wrong("nothing")
+
+    one, other = tasks.task(points=3)(one), tasks.task(points=2)(other)
+    first, second = one(1), other(True)
+    assert (repr(first), str(second), first + second) == ("1", "2", 3)
+    assert "✗ not yet: 1 of 3 points" in first._repr_html_() and "✓ right" in second._repr_html_()
+    assert "1 of 2 tasks, 3 of the 5 checked points" in second._repr_html_()
+    assert "0 of 2 points" in other(False)._repr_html_(), "asked again, the last answer counts"
+    marked = one(3, seed=2357)
+    assert "0 of 2 tasks, 1 of the 5 checked points" in marked._repr_html_(), (
+        "marking is not the student's own call"
+    )
+
+
+def test_an_error_in_an_answer_names_its_line(capsys):
+    five_numbers(of_a_student("def answer():\n    loss = 1\n    return los"))
+    assert "NameError: name 'los' is not defined (in line 3)" in capsys.readouterr().out
+
+
+CELLS = [  # and what a notebook's page shows of each
+    ("from dil_course.checks import ps03\nps03.fit(fit)", "`fit` does not exist yet", "NameError"),
+    ("def fit(*given):\n    return los", "", None),
+    ("ps03.fit(fit)", "name 'los' is not defined (in line 2 of its cell: return los)", None),
+    ("los", "`los` does not exist yet", "NameError"),
+]
+
+
+def test_a_name_that_is_missing_is_told_in_words():
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        for code, words, error in CELLS:
+            shown = []
+            reply = client.execute_interactive(code, timeout=120, output_hook=shown.append)["content"]
+            text = "".join(message["content"].get("text", "") for message in shown)
+            assert words in text and (error is None) == (reply["status"] == "ok"), (text, reply)
+            assert reply.get("ename") == error
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 RAISERS = {

@@ -65,6 +65,13 @@ def test_exercise_gives_nothing_away(name):
 
 
 @each_set
+def test_run_all_goes_on_after_a_cell_that_is_not_solved_yet(name):
+    """JupyterLab stops at an error, unless the cell is tagged so; then the checks below would say nothing."""
+    stubs = [cell for cell in exercise(name).cells if re.search("^raise NotImplemented", cell.source, re.M)]
+    assert stubs and all(cell.metadata.tags == ["raises-exception"] for cell in stubs)
+
+
+@each_set
 def test_every_check_of_the_solution_gives_full_points(name):
     for cell in checks(solution(name)):
         points = cell.metadata.nbgrader.points

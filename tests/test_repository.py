@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 
+import bs4
 import build
 import nbformat
 import pytest
@@ -17,6 +18,8 @@ from conftest import COLLECTED, LONG, SLOW, SLOW_TESTS
 from copies import make
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from dil_course import figures
 
 SOURCES = sorted(build.SOURCES.glob("*.py"))
 SETS = sorted(build.PROBLEM_SETS.glob("ps*.py"))
@@ -141,6 +144,47 @@ def test_every_picture_has_alternative_text(path):
             if "image/png" in output.get("data", {}):
                 alt = output.metadata.get("image/png", {}).get("alt", "")
                 assert alt.strip(), f"say what the figure shows, alt=...:\n{cell.source}"
+
+
+@each_notebook
+def test_figures_that_are_html_are_small_described_and_need_no_network(path):
+    for cell in code_cells(read(path)):
+        for output in cell.outputs:
+            fault = fault_of_html("".join(output.get("data", {}).get("text/html", "")))
+            assert not fault, f"{fault}:\n{cell.source}"
+
+
+def fault_of_html(html):
+    """What is wrong with an output that is HTML, or None."""
+    page = bs4.BeautifulSoup(html, "html.parser")
+    if len(html.encode()) > figures.page.LIMIT:
+        return f"larger than {figures.page.LIMIT} bytes"
+    if any(not image.get("alt", "").strip() for image in page.select("img")):
+        return "an image has no alternative text"
+    if any(not figure.get("aria-label", "").strip() for figure in page.select(".dil-page")):
+        return "a film or a swipe says not what it shows"
+    links = page.select("a[href]")
+    for link in links:
+        link.extract()  # a reader follows them on purpose
+    address = re.search(r"https?:|[\"'(]//\w|@import", str(page))
+    return f"asks for {address[0]}... of a network" if address else None
+
+
+@pytest.mark.parametrize(
+    "html, fault",
+    [
+        ("<img src='data:,' alt='A cat.'>", None),
+        ("<a href='https://example.org'>a paper</a>", None),
+        ("<img src='data:,'>", "alternative"),
+        ("<div class='dil-page'></div>", "says not"),
+        ("<script src='https://example.org/x.js'></script>", "network"),
+        ("<img alt='A cat.' src='//example.org/x.png'>", "network"),
+        ("x" * 400_001, "larger"),
+    ],
+)
+def test_faults_of_html_are_seen(html, fault):
+    found = fault_of_html(html)
+    assert found is None if fault is None else fault in found
 
 
 # The anatomy of a lesson

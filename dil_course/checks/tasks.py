@@ -13,8 +13,10 @@ import copy
 import functools
 import inspect
 import io
+import linecache
 import math
 import random
+import sys
 import traceback
 import warnings
 from collections import Counter
@@ -29,6 +31,8 @@ from dil_course.signals.validation import describe
 
 STEPS = ("a nudge", "a pointer", "nearly there")
 _asked = Counter()  # how often each task has refused an answer for the same reason: the next hint says more
+_worth = {}  # {module: {task: its points}}
+_earned = {}  # the same of what the last check of each task gave in this session
 _causes = {}  # {failing_run: {letter: cause}}, kept where no press of Tab on a problem set's module shows it
 
 
@@ -48,14 +52,43 @@ class Wrong(Exception):
         self.says, self.hints, self.earned, self.result = says, hints, earned, result
 
 
+class Points(int):
+    """Points of a task: a number for nbgrader; on a notebook's page, a line with the running total."""
+
+    def __new__(cls, earned, module, name):
+        points = super().__new__(cls, earned)
+        points.module, points.name = module, name
+        return points
+
+    def _repr_html_(self):
+        worth, earned = _worth[self.module], _earned.get(self.module, {})
+        most = worth[self.name]
+        colour, verdict = ("#009E73", "✓ right") if self == most else ("#D55E00", "✗ not yet")
+        right = sum(earned.get(name) == points for name, points in worth.items())
+        return (
+            f'<div style="border-left: 0.4em solid {colour}; padding-left: 0.6em">'
+            f"<b>{verdict}: {int(self)} of {most} points.</b> So far in this problem set: {right} of "
+            f"{len(worth)} tasks, {sum(earned.values())} of the {sum(worth.values())} checked points."
+            "</div>"
+        )
+
+
 def task(points):
-    """Turn `check(answer, seed)`, which raises Wrong to refuse, into one that prints and returns points.
+    """Turn `check(answer, seed)`, which raises Wrong to refuse, into one that prints and returns Points.
 
     What it returns lies between 0 and `points`. The check draws its own inputs from `seed`. Students use the
     default; marking uses another one, so that an answer that only knows the visible inputs earns nothing.
     """
 
     def decorate(check):
+        module, name = check.__module__, check.__name__
+        _worth.setdefault(module, {})[name] = points
+
+        def given(earned, seed):
+            if seed == 0:  # the student's own call; marking draws other numbers
+                _earned.setdefault(module, {})[name] = earned
+            return Points(earned, module, name)
+
         @functools.wraps(check)
         def checked(answer, seed=0):
             with runtime.seeded(seed), _other_generators_seeded(seed):
@@ -64,10 +97,10 @@ def task(points):
                 except (Exception, SystemExit) as problem:
                     wrong = problem if _is_of_the_check(problem, check) else _stopped("your answer", problem)
                     earned = min(max(wrong.earned, 0), points)
-                    _refuse(check.__name__, wrong, earned, points)
-                    return earned
+                    _refuse(name, wrong, earned, points)
+                    return given(earned, seed)
             print(f"right: {points} of {points} points")
-            return points
+            return given(points, seed)
 
         checked.points = points
         del checked.__wrapped__  # the bare check is nothing to play with
@@ -155,14 +188,30 @@ def call(answer, *inputs):
 
 def _stopped(what, problem):
     return Wrong(
-        f"{what} stops with {type(problem).__name__}: {str(problem)[:200]}",
+        f"{what} stops with {type(problem).__name__}: {str(problem)[:200]}{_line_of(problem)}",
         "call it yourself in a new cell, on a small input, to see where",
         *_about_errors(problem),
     )
 
 
+def _line_of(problem):
+    """In words, the last line of the student's own cells that an error passed through."""
+    own = [
+        (frame.f_code.co_filename, number)
+        for frame, number in traceback.walk_tb(problem.__traceback__)
+        if frame.f_globals.get("__name__") == "__main__"
+    ]
+    if not own:
+        return ""
+    filename, number = own[-1]
+    line = linecache.getline(filename, number).strip()
+    return f" (in line {number} of its cell: {line})" if line else f" (in line {number})"
+
+
 def _about_errors(problem):
     text = str(problem)
+    if isinstance(problem, NameError):
+        return ("is it a slip of the pen? Or run the cell that defines this name, from the top",)
     if "size of tensor" in text or "shape" in text:
         return ("print the shapes of both sides just before the line that stops",)
     if "expected scalar type" in text or "dtype" in text:
@@ -408,6 +457,26 @@ def _shift(given, right):
     place = divmod(agreement.argmax().item(), right.shape[-1])
     sides = right.shape[-2:]
     return tuple((one + side // 2) % side - side // 2 for one, side in zip(place, sides, strict=True))
+
+
+def _say_what_is_missing(shell, kind, problem, trace, tb_offset=None):
+    """A NameError as it is, and in words what to do where a check came before its task."""
+    cells = [frame for frame, _ in traceback.walk_tb(trace) if frame.f_globals.get("__name__") == "__main__"]
+    if len(cells) == 1 and problem.name:
+        print(
+            f"`{problem.name}` does not exist yet: is it misspelt, or was the cell that makes it not run? "
+            "The menu Run has: Run All Above Selected Cell."
+        )
+    shell.showtraceback((kind, problem, trace), tb_offset=tb_offset)
+
+
+def _in_a_notebook():
+    """Python evaluates `check(answer)` from inside: where `answer` is missing, no check is ever called."""
+    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+        shell.set_custom_exc((NameError,), _say_what_is_missing)
+
+
+_in_a_notebook()
 
 
 def failing(run, **causes):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dil_course.figures.static import check_kind
+from dil_course.figures.static import check_kind, talk
 from dil_course.signals.validation import describe
 
 LIMIT = 400_000  # bytes of HTML; a notebook has two or three of them, and may have 1.5 MB
@@ -57,7 +57,8 @@ class Page:
             f"<script>(() => {{\n{script}\n"
             f"for (const root of document.querySelectorAll('[data-figure=\"{digest}\"]')) {{\n"
             "if (root.querySelector('style')) continue; // built already: the same figure twice on a page\n"
-            f"root.replaceChildren(make('style', {{}}, css));\nbuild(root, {shown});\n}}\n}})();</script>"
+            f"root.replaceChildren(make('style', {{}}, css));\nroot.style.fontSize = '{talk():g}em';\n"
+            f"build(root, {shown});\n}}\n}})();</script>"
         )
 
     def _repr_html_(self):

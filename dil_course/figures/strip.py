@@ -1,9 +1,11 @@
 """The static strip of a film: a row of images for each run, at integer magnification."""
 
+import math
+
 import matplotlib
 import numpy as np
 
-from dil_course.figures.images import BAR, GAP, NARROWEST, PAGE, PLACE, line_height, place_axes
+from dil_course.figures.images import BAR, GAP, PAGE, PLACE, line_height, place_axes, text_width, wrapped
 from dil_course.figures.static import draw_array, figure_of, points
 
 LEVELS = 24  # colours of a map of errors: more would make its file larger than those of the images
@@ -24,12 +26,18 @@ def strip_figure(runs, at, zoom=None, truth=None):
     height, width = np.max(sizes, axis=0)
     fits = min(PLACE // max(height, width), (PAGE - GAP) // len(at) // width)
     zoom = zoom or max(1, fits)
-    height, column = zoom * height, max(zoom * width, NARROWEST)
-    name, title = line_height(points(11)), 2 * line_height(points(10)) + 4
+    widest = max(
+        text_width(f"iteration {iteration}", points(10)) for frames in runs.values() for iteration in frames
+    )
+    height, column = zoom * height, max(zoom * width, math.ceil(widest))
+    names = [wrapped(run, points(11), len(at) * (column + GAP) - GAP) for run in runs]
+    name = line_height(points(11)) * max(1 + run.count("\n") for run in names)
+    known = any(decibels is not None for frames in runs.values() for _, decibels in frames.values())
+    title = (2 if known else 1) * line_height(points(10)) + 4
     row = name + title + height + GAP + (0 if truth is None else height + GAP)
     figure = figure_of(GAP + len(at) * (column + GAP) + (0 if truth is None else BAR), GAP + len(runs) * row)
     errors = []
-    for index, (run, frames) in enumerate(runs.items()):
+    for index, (run, frames) in enumerate(zip(names, runs.values(), strict=True)):
         top = GAP + index * row
         place = place_axes(figure, GAP, top, len(at) * (column + GAP) - GAP, name)
         place.text(0, 0.5, run, fontsize=points(11), weight="bold", va="center")
