@@ -479,9 +479,9 @@ reached = next(i for i, value in enumerate(curve) if value > end)
 print("ahead of least squares' best at", back_projection.history["iteration"][reached])
 
 # %%
-alt = "Two runs at iterations 5, 20, 50 and 200; back-projection shows the rim of"
+alt = "Two runs at iterations 5, 50 and 200; back-projection shows the rim of"
 alt += " the cup sharply while least squares is still soft."
-film.show(alt, at=(5, 20, 50, 200))
+film.show(alt, at=(5, 50, 200))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -719,7 +719,7 @@ def draw(angle):
 
 alt = "Rays through a head, the sinogram filled up to that angle, the smear of one column,"
 alt += " and the sum of smears, which becomes a blurred head."
-explore(draw, alt, static={"angle": [0, 60, 174]}, angle=angles)
+explore(draw, alt, static={"angle": [60, 174]}, angle=angles)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -926,7 +926,7 @@ def colour(*values):
 lamp = torch.linspace(1, 0.35, 96, device=device) * colour(1, 0.8, 0.55)
 flash = (0.15 + 0.85 * face**0.6) * colour(0.8, 0.9, 1)
 ambient = face * lamp
-y = add_gaussian(ambient, 40 / 255)
+y = add_gaussian(ambient, sigma=40 / 255)
 with runtime.seeded(0):
     network = small_skip_network(input_channels=3).to(device)
 steps = deep_image_prior(y, network=network, z=flash, iterations=200)
