@@ -303,7 +303,7 @@ from skimage.restoration import inpaint_biharmonic
 
 from dil_course.from_scratch import non_local_means
 
-sigma = 10 / 255
+sigma = 10 / 255  # known
 astronaut = picture("astronaut", side=96).to(device)
 kept = torch.rand(1, 1, 96, 96, generator=runtime.generator(0, "mask")) < 0.5
 
@@ -316,7 +316,7 @@ def biharmonic(y, kept):
 
 # %%
 A = Mask(kept)
-y = A(add_gaussian(astronaut, sigma))
+y = A(add_gaussian(astronaut, sigma, seed=0))
 filled = {"biharmonic": biharmonic(y, kept)}
 denoised = [
     non_local_means(filled["biharmonic"], sigma, strength=h) for h in (0.6, 0.8, 1)
@@ -378,7 +378,7 @@ print(
 print("with noise the network beats TV:", chain["network"] > chain["TV"] + 0.2)
 plain = scores["half the pixels, clean"]
 print(
-    "without noise the network is at most level with the biharmonic surface:",
+    "without noise the network is at most level with the biharmonic one:",
     plain["network"] < plain["classical"] + 0.3,
 )
 
@@ -926,7 +926,7 @@ def colour(*values):
 lamp = torch.linspace(1, 0.35, 96, device=device) * colour(1, 0.8, 0.55)
 flash = (0.15 + 0.85 * face**0.6) * colour(0.8, 0.9, 1)
 ambient = face * lamp
-y = add_gaussian(ambient, 40 / 255)  # much noise
+y = add_gaussian(ambient, 40 / 255)  # dark
 with runtime.seeded(0):
     network = small_skip_network(input_channels=3).to(device)
 steps = deep_image_prior(y, network=network, z=flash, iterations=200)
@@ -939,7 +939,9 @@ flat = best([run(tv(y, None, w)).estimate for w in (0.15, 0.2, 0.3)], ambient)
 pictures = {"no flash": y, "TV": flat, "random z": unguided.estimate}
 pictures |= {"z = flash": guided.estimate, "guided filter": best(filters, ambient)}
 alt = "Part of the face: noisy, restored without the flash, and sharper with it."
-show_part(pictures | {"flash": flash}, ambient, alt, 14, 24, 48, columns=4)
+show_part(pictures, ambient, alt, 14, 24, 48, columns=3)
+alt = "The flash image: the same part, sharp and cold."
+show_images({"flash, another light": flash[..., 14:62, 24:72]}, alt, zoom=5)
 curves = {
     name: (r.history["iteration"], r.history["psnr_average"])
     for name, r in {"random z": unguided, "z = flash": guided}.items()
