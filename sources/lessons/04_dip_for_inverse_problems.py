@@ -906,7 +906,7 @@ print(
 #
 # Until now $z$ was random. What if we know another image of the same scene? In a dark room we take two photographs:
 # one **without flash**, with the right light and much noise, and one **with flash**, sharp, with the wrong light.
-# Ulyanov, Vedaldi and Lempitsky use the flash image as $z$. The edges are in it, so that the network only has to learn the light.
+# Ulyanov, Vedaldi and Lempitsky use the flash image as $z$ (in the paper with a larger network, here with the small one). The edges are in it, so that the network only has to learn the light.
 #
 # We make the pair ourselves: a warm lamp from the left, and a cold flash from the front. The flash image is the clean truth behind a curve of tone, free of noise and without
 # shadows of its own, so that whatever we measure here is an **upper bound by construction**. A real pair is harder.
@@ -1084,7 +1084,7 @@ for task, row in scores.items():
 # **When is the network worth its time?**
 #
 # - **In noise.** Without noise biharmonic inpainting beats the network on two of three pictures; with noise of $10/255$ the network is ahead of TV on all three, by 0.7 to 1.2 dB, and level with a chain of two classical methods. For the blur at $2/255$ TV wins on all three pictures;
-#   at $20/255$ the network wins in four runs of six, by up to 0.8 dB. Nobody has to know $\sigma$ for it, but somebody has to stop it.
+#   at $20/255$ the network wins on two of them, by 0.4 dB, and loses on the third by as much. Nobody has to know $\sigma$ for it, but somebody has to stop it.
 # - **In colour.** One network makes all channels, so that an edge in one is an edge in all. A fair TV couples the channels, too, which is worth half a decibel at $20/255$; against TV channel by channel, as it is often run, the network looks better than it is.
 # - **Where data are missing and the scene is smooth.** On the cup the network leads by more than 1 dB, both for x4 and for half of the pixels: long clean edges are what it knows, as the null space of section 2 has shown.
 # - **Not** where data are nearly clean and the object is piecewise flat or the operator is that of a scanner. There TV is better by decibels, has no seed, and takes seconds. It is also the first thing to try, because it tells you what the network would have to beat.
