@@ -458,7 +458,8 @@ for factor in (1.0, 2.5):
 #
 # Gradient descent from zero therefore arrives at the solution of **smallest norm**. This solution is linear in $y$,
 # it is written $A^+ y$, and $A^+$ is called the **pseudo-inverse** of Moore and Penrose. The library computes it
-# directly, as `A.pinv(y)`.
+# directly, as `A.pinv(y)`. (Only for a blur it leaves out the tiniest singular values, for which section 6 gives the
+# reason.)
 
 # %%
 estimate = least_squares(small, A_small, 1 / norm, iterations=200)
@@ -714,7 +715,8 @@ show_images(
 # <details><summary>Answer</summary>
 #
 # From exact data the inverse is perfect. Saving $y$ as an ordinary 8-bit file is enough to destroy it, and so is the
-# faint noise, which gives the same specks, only stronger. A PSNR of −29 dB means errors 28 times as large as the
+# faint noise, which gives the same specks, only stronger. The figure cannot show how strong, since it stops at black
+# and white. A PSNR of −29 dB means errors 28 times as large as the
 # whole range from black to white, and −54 dB means 500 times. People who know that noise is amplified still
 # underestimate by how much, because they think of a typical frequency. The weakest ones decide: the spectrum of the
 # error grows towards the corners, the finest frequencies in both directions, and on a scale that is not logarithmic
@@ -748,6 +750,17 @@ show_curves(
     marks={f"peak, iteration {best + 1}": (best + 1, quality[best])},
     log_x=True,
 )
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The PSNR rises, peaks after some fifteen iterations, and then falls until it ends far below that of $y$ itself. A
+# smaller misfit is usually taken for a better image. After the peak, however, the fit improves because the *noise* is
+# being fitted. The next figure shows the misfit of the same run. It falls at every step, and it crosses the level
+# $\sigma$ of the noise some iterations before the peak.
+# </details>
+
+# %%
 show_curves(
     {"misfit, root mean square": (steps, misfit), "sigma": (steps, [sigma] * 300)},
     "iteration",
@@ -759,14 +772,7 @@ show_curves(
 )
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# The PSNR rises, peaks after some fifteen iterations, and then falls until it ends far below that of $y$ itself. A
-# smaller misfit is usually taken for a better image. After the peak, however, the fit improves because the *noise* is
-# being fitted.
-# </details>
-#
-# This shape is called **semi-convergence**. Its reason is the factor of section 4: with step 1 and $s = |K|$, each step
+# The shape of the PSNR curve is called **semi-convergence**. Its reason is the factor of section 4: with step 1 and $s = |K|$, each step
 # multiplies the part of a frequency that is still missing by $1 - |K|^2$. Strong frequencies are therefore fitted in the first steps, and weak ones, where
 # the noise wins, very late, so that stopping early leaves these alone. Remember this curve, because lesson 03 finds
 # the same shape with a network.
@@ -835,12 +841,6 @@ spread = exact_fits.std(dim=1) * 100
 print(
     f"standard deviation of the exact fits: {spread[0]:.0f} kg and {spread[1]:.0f} kg"
 )
-valley = torch.linalg.svd(scales).Vh[1]  # the direction that is stretched least
-along, needed = valley @ exact_fits, valley @ weights
-passes = int((along / needed > 1).sum())
-wrong_way = int((along / needed < 0).sum())
-print(f"of 30 descents {passes} pass the truth, {wrong_way} start the wrong way,")
-print(f"and {30 - passes - wrong_way} stop before it")
 
 # %% [markdown]
 # The level lines of the misfit are drawn in gray. Along each of them, all pairs of weights explain the reading
@@ -889,11 +889,24 @@ show_figure(
 #
 # Gradient descent jumps to the floor in one step and then creeps along it. In this weighing, which we chose because it
 # shows the effect, descent passes near the truth and ends far from it, at the exact fit. This is semi-convergence in
-# two dimensions. In other weighings the noise points the wrong way from the start, so the entry to the valley is the
-# best point of the path, and in a few descent stops before it reaches the truth. Tikhonov's path bends into the same
-# valley. At $\lambda = 0.01$ it has gone a fifth of the way from the entry to the exact fit, since going further would
+# two dimensions. Tikhonov's path bends into the same valley. At $\lambda = 0.01$ it has gone a fifth of the way from the entry to the exact fit, since going further would
 # gain little misfit and cost a larger $\|x\|^2$. That the truth lies just there is luck.
 # </details>
+#
+# Does every descent pass the truth? We compare, along the valley, the way to the exact fit with the way to the truth.
+
+# %%
+valley = torch.linalg.svd(scales).Vh[1]  # the direction that is stretched least
+along, needed = valley @ exact_fits, valley @ weights
+passes = int((along / needed > 1).sum())
+wrong_way = int((along / needed < 0).sum())
+print(f"of 30 descents {passes} pass the truth, {wrong_way} start the wrong way,")
+print(f"and {30 - passes - wrong_way} stop before it")
+
+# %% [markdown]
+# Descents that start the wrong way have their best point at the entry to the valley, because the noise points away
+# from the truth. Those that stop before the truth are best at their end. By the normal distribution of the noise, we
+# expect half of all weighings to pass the truth, a third to start the wrong way, and the rest to stop before it.
 #
 # If both scales were the same, the valley floor would be exactly level. Every point on it would fit equally well, and
 # the direction $(1, -1)$ along it would be the **null space**. So ill-conditioning is a null space that is not quite
@@ -987,6 +1000,7 @@ show_curves(
 
 # %%
 white = (noisy.double() - blurred) / sigma  # the same noise at standard deviation 1
+sigmas = [0.005, 0.01, 0.02, 0.04, 0.08]  # the third is close to the 5/255 above
 
 
 def two_parts(factors, v):
@@ -1008,9 +1022,6 @@ parts = {
 
 
 # %%
-sigmas = [0.005, 0.01, 0.02, 0.04, 0.08]  # the third is close to the 5/255 above
-
-
 def look(name, v, sigma):
     factors, settings = methods[name]
     restored = restore(factors(v, K.abs()), blurred + sigma * white)
@@ -1106,8 +1117,9 @@ darker = float(tikhonov[best_weight].mean() / clean.mean())
 print(f"brightness of the best Tikhonov: {darker:.3f} of that of x")
 
 # %% [markdown]
-# Against the best choice, the honest one loses a fifth of a decibel for Tikhonov and about half a decibel for
-# descent, which it stops too early. Later lessons look for such rules again and again.
+# Against the best choice, the honest one loses a fifth of a decibel for Tikhonov and about half a decibel for descent
+# in this run. It stops descent too early, because the best estimate has already fitted the noise of the strong
+# frequencies, so that its misfit lies below $\sigma$. Later lessons look for such rules again and again.
 #
 # **Where Tikhonov fails.** It knows nothing about images: when all pixels are shuffled, $\|x\|^2$ stays the same.
 # After a blur, all it can do is weaken frequencies, and an edge needs all frequencies, so it has to choose between
@@ -1335,10 +1347,11 @@ shown, gained, correlation = {}, {}, {}
 for name, x in {"photograph": clean, "lawn": lawn}.items():
     y = add_gaussian(x, 25 / 255)
     for penalty, weights_ in tried.items():
-        estimate, _ = best_of(y, Identity(), penalty, weights_, x)
+        estimate, v = best_of(y, Identity(), penalty, weights_, x)
         gained[name, penalty.__name__] = psnr(estimate, x) - psnr(y, x)
     shown |= {f"{name}, y": y, f"{name}, TV: {psnr(estimate, x):.1f} dB": estimate}
-    shown[f"{name}: 3 (x - TV), plus a half"] = 3 * (x - estimate) + 0.5
+    taken = x - fit_pixels(x, Identity(), total_variation, v)
+    shown[f"{name}: 3 (x - TV(x)), plus a half"] = 3 * taken + 0.5
     removed = torch.stack([(y - estimate).flatten(), x.flatten()])
     correlation[name] = float(torch.corrcoef(removed)[0, 1])
     print(f"{name}: TV gains {gained[name, 'total_variation']:.1f} dB over y,", end=" ")
@@ -1346,9 +1359,9 @@ for name, x in {"photograph": clean, "lawn": lawn}.items():
     print(f"{'':{len(name)}}  correlation {correlation[name]:.2f} with x")
 show_images(
     shown,
-    alt="A noisy photograph, its restoration by total variation, and what was lost of "
-    "the truth, some outlines and hair; a noisy lawn, its restoration in patches, and "
-    "what was lost: blades everywhere.",
+    alt="A noisy photograph, its restoration by total variation, and what the method "
+    "takes from the truth, outlines and hair; a noisy lawn, its restoration in "
+    "patches, and what the method takes from the truth: blades everywhere.",
     columns=3,
 )
 
@@ -1358,18 +1371,19 @@ show_images(
 # On the lawn TV gains less than half as many decibels, and its lead over smoothness nearly vanishes. A blade of grass
 # *is* a wiggle: up on one side, down on the other. TV cannot tell it from noise and removes some of both. What it
 # removed, $y - \text{TV}$, therefore correlates with the lawn (see the printed numbers), and much less with the
-# photograph. The last column shows, three times stronger, what TV lost of the truth, without the noise: blades all over
-# the lawn, but of the photograph mainly outlines and hair. In the restored lawn the thin blades
+# photograph. In $y - \text{TV}$ the noise would hide this from the eye. The last column therefore shows, three times
+# stronger, what the same TV takes from the image *without* noise, which Buades, Coll and Morel (2005) call the **method
+# noise**: blades all over the lawn, but of the photograph mainly outlines and hair. In the restored lawn the thin blades
 # have merged into patches.
 #
 # The usual explanation is that a lawn is simply full of edges. But an edge costs TV no more than a gentle rise of the
-# same height. What it resists are edges that turn back two pixels later, because they cost twice and lead nowhere. You, looking at the rest of the lawn, know what a blade looks like. Lesson 02 turns
-# this into a method.
+# same height. What it resists are edges that turn back two pixels later, because they cost twice and lead nowhere.
+# You, looking at the rest of the lawn, know what a blade looks like. Lesson 02 turns this into a method.
 # </details>
 #
-# **Slopes.** Now we take one line of pixels that rises evenly, once without noise and once with it.
+# **Slopes.** Now we take one line of pixels that rises evenly, first with noise and then without it.
 #
-# **Predict before you run.** What does TV make of the noisy line, and what of the clean one?
+# **Predict before you run.** What does TV make of the noisy line?
 
 # %%
 ramp = torch.linspace(0.1, 0.9, 128).reshape(1, 1, 1, 128)
@@ -1384,10 +1398,6 @@ for penalty, tried in {
     lines[name], ramp_weight[name] = best_of(
         ramp_y, Identity(), penalty, tried, ramp, **options
     )
-v = ramp_weight["total_variation"]
-no_noise = fit_pixels(ramp, Identity(), total_variation, v, **options)
-inside = float((no_noise - ramp)[..., 20:-20].abs().max())
-print(f"TV without noise: largest error {inside:.3f}, 20 pixels or more from the ends")
 show_curves(
     {name.replace("_", " "): x.flatten() for name, x in lines.items()},
     "pixel",
@@ -1404,6 +1414,22 @@ show_curves(
     x_range=(20, 110),
     y_range=(0.15, 0.9),
 )
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The noisy slope becomes a staircase of plateaus with jumps between them, which is called **staircasing**. Smoothness,
+# by contrast, undulates gently about the truth and has the better PSNR. In photographs, cheeks and skies get such false
+# edges from TV.
+# </details>
+#
+# **Predict before you run.** What does the same TV, with the same weight, make of the line without noise?
+
+# %%
+v = ramp_weight["total_variation"]
+no_noise = fit_pixels(ramp, Identity(), total_variation, v, **options)
+inside = float((no_noise - ramp)[..., 20:-20].abs().max())
+print(f"TV without noise: largest error {inside:.3f}, 20 pixels or more from the ends")
 show_curves(
     {"truth": ramp.flatten(), "total variation": no_noise.flatten()},
     "pixel",
@@ -1417,15 +1443,14 @@ show_curves(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The noisy slope becomes a staircase of plateaus with jumps between them, which is called **staircasing**. Without
-# noise TV keeps the slope, and only cuts off its two ends: the lengths of a rising line add up to its end minus its
-# start, so it pays to bring these two closer together. Most people blame TV for disliking slopes, but an even slope
+# Without noise TV keeps the slope, and only cuts off its two ends: the lengths of a rising line add up to its end minus
+# its start, so it pays to bring these two closer together. Most people blame TV for disliking slopes, but an even slope
 # and a staircase of the same height have the same total variation. TV is indifferent, and so the noise decides where
-# the steps go. In photographs, cheeks and skies get such false edges.
+# the steps go.
 # </details>
 #
 # **A wrong forward model.** So far we made $y$ with exactly the $A$ that we inverted, circular borders included. This
-# is known as the **inverse crime**, because it makes every result look better than a real camera allows. Now we deblur
+# is known as the **inverse crime**, and it makes every result look better than a real camera allows. Now we deblur
 # the same $y$ with kernels that are too narrow or too wide, and give each method its best weight for each kernel.
 #
 # **Predict before you run.** The true blur has a width of 1.2. Which is worse, to assume 0.8 or 1.6, and is Tikhonov
@@ -1449,6 +1474,8 @@ for width in (0.8, 1.0, 1.2, 1.4, 1.6):
     tv_by_width[width], _ = best_of(
         noisy, Blur(assumed), total_variation, (0.003, 0.01, 0.03), clean
     )
+
+# %%
 for width, x in tv_by_width.items():
     losses = psnr(tv_by_width[1.2], clean) - psnr(x, clean), tikhonov_by_width[1.2]
     print(f"width {width}: TV loses {losses[0]:.1f} dB,", end=" ")
