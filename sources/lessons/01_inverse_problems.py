@@ -258,9 +258,9 @@ gaps = {name: dot_product_gap(*pair) for name, pair in pairs.items()}
 print("\n".join(f"{name}: relative gap {gap:.1e}" for name, gap in gaps.items()))
 
 # %% [markdown]
-# These gaps are rounding. They are even smaller than the $6 \cdot 10^{-8}$ to which a 32-bit number is rounded, because
-# the errors of thousands of products partly cancel. But how large would the gap of a *wrong* adjoint be? We make four
-# mistakes on purpose:
+# These gaps are rounding. They are even smaller than the $6 \cdot 10^{-8}$ to which a 32-bit number is rounded,
+# because the errors of thousands of products partly cancel. But how large would the gap of a *wrong* adjoint be? We
+# make four mistakes on purpose:
 # 1. the kernel is not turned;
 # 2. the pixels are put back at (0, 0) of each block, although they were taken from (1, 1);
 # 3. the small image is enlarged by repeating each pixel, because that "looks like" the opposite of shrinking;
@@ -670,9 +670,9 @@ for side, size, width in ((63, 5, 0.6), (126, 9, 1.2), (252, 17, 2.4)):
 
 # %% [markdown]
 # Our blur multiplies its finest frequencies by three millionths, so they are not gone, but nearly, whereas the weaker
-# blur leaves them nearly a hundredth. The ratio of the largest to the smallest singular value is the **condition
-# number**, here about 320,000. A matrix with a large one is called **ill-conditioned**: a small relative change of $y$
-# can make a huge relative change of $x$.
+# blur leaves them somewhat less than a hundredth. The ratio of the largest to the smallest singular value is the
+# **condition number**, here about 320,000. A matrix with a large one is called **ill-conditioned**: a small relative
+# change of $y$ can make a huge relative change of $x$.
 #
 # What has this to do with Hadamard's third condition? A matrix without a zero singular value has a continuous inverse,
 # so strictly it never violates stability, but it can come as close as you like. The three printed lines show how. They
@@ -716,11 +716,10 @@ show_images(
 #
 # From exact data the inverse is perfect. Saving $y$ as an ordinary 8-bit file is enough to destroy it, and so is the
 # faint noise, which gives the same specks, only stronger. The figure cannot show how strong, since it stops at black
-# and white. A PSNR of −29 dB means errors 28 times as large as the
-# whole range from black to white, and −54 dB means 500 times. People who know that noise is amplified still
-# underestimate by how much, because they think of a typical frequency. The weakest ones decide: the spectrum of the
-# error grows towards the corners, the finest frequencies in both directions, and on a scale that is not logarithmic
-# only the corners would be visible.
+# and white. A PSNR of −29 dB means errors 28 times as large as the whole range from black to white, and −54 dB means
+# 500 times. People who know that noise is amplified still underestimate by how much, because they think of a typical
+# frequency. The weakest ones decide: the spectrum of the error grows towards the corners, the finest frequencies in
+# both directions, and on a scale that is not logarithmic only the corners would be visible.
 # </details>
 #
 # The size of the disaster can be computed beforehand. **White** noise has the same variance $\sigma^2$ at each
@@ -772,10 +771,10 @@ show_curves(
 )
 
 # %% [markdown]
-# The shape of the PSNR curve is called **semi-convergence**. Its reason is the factor of section 4: with step 1 and $s = |K|$, each step
-# multiplies the part of a frequency that is still missing by $1 - |K|^2$. Strong frequencies are therefore fitted in the first steps, and weak ones, where
-# the noise wins, very late, so that stopping early leaves these alone. Remember this curve, because lesson 03 finds
-# the same shape with a network.
+# The shape of the PSNR curve is called **semi-convergence**. Its reason is the factor of section 4: with step 1 and
+# $s = |K|$, each step multiplies the part of a frequency that is still missing by $1 - |K|^2$. Strong frequencies are
+# therefore fitted in the first steps, and weak ones, where the noise wins, very late, so that stopping early leaves
+# these alone. Remember this curve, because lesson 03 finds the same shape with a network.
 
 # %% tags=["nbval-check-output"]
 predicted = -10 * torch.log10(sigma**2 * (1 / K.abs() ** 2).mean())
@@ -887,10 +886,11 @@ show_figure(
 # about 14 kg for each person, and the thirty exact fits scatter by as much. Many people expect errors of about 1 kg in
 # each weight, because that is how good the scales are.
 #
-# Gradient descent jumps to the floor in one step and then creeps along it. In this weighing, which we chose because it
-# shows the effect, descent passes near the truth and ends far from it, at the exact fit. This is semi-convergence in
-# two dimensions. Tikhonov's path bends into the same valley. At $\lambda = 0.01$ it has gone a fifth of the way from the entry to the exact fit, since going further would
-# gain little misfit and cost a larger $\|x\|^2$. That the truth lies just there is luck.
+# Gradient descent jumps to the floor in one step and then creeps along it. In this weighing, which we chose because
+# it shows the effect, descent passes near the truth and ends far from it, at the exact fit. This is semi-convergence
+# in two dimensions. Tikhonov's path bends into the same valley. At $\lambda = 0.01$ it has gone a fifth of the way
+# from the entry to the exact fit, since going further would gain little misfit and cost a larger $\|x\|^2$. That the
+# truth lies just there is luck.
 # </details>
 #
 # Does every descent pass the truth? We compare, along the valley, the way to the exact fit with the way to the truth.
@@ -907,6 +907,7 @@ print(f"and {30 - passes - wrong_way} stop before it")
 # Descents that start the wrong way have their best point at the entry to the valley, because the noise points away
 # from the truth. Those that stop before the truth are best at their end. By the normal distribution of the noise, we
 # expect half of all weighings to pass the truth, a third to start the wrong way, and the rest to stop before it.
+# Thirty are few, so our counts deviate from these shares.
 #
 # If both scales were the same, the valley floor would be exactly level. Every point on it would fit equally well, and
 # the direction $(1, -1)$ along it would be the **null space**. So ill-conditioning is a null space that is not quite
@@ -914,7 +915,8 @@ print(f"and {30 - passes - wrong_way} stop before it")
 
 # %% [markdown]
 # **Back to images.** For a circular blur everything is diagonal in the frequencies. Let $X$ and $Y$ be the spectra of
-# $x$ and $y$. Then $A$ multiplies a frequency by $K$, and $A^T$ by the conjugate $\bar K$, so Tikhonov's formula becomes
+# $x$ and $y$. Then $A$ multiplies a frequency by $K$, and $A^T$ by the conjugate $\bar K$, so Tikhonov's formula
+# becomes
 #
 # $$\hat X = \frac{\bar K\, Y}{|K|^2 + \lambda} = \frac{|K|^2}{|K|^2 + \lambda} \cdot \frac{Y}{K} .$$
 #
@@ -1018,7 +1020,8 @@ parts = {
 # %% [markdown]
 # The explorer below has two sliders, one for the weight $\lambda$ and one for $\sigma$. On the left it shows the
 # restored image, in the middle the filter factors, and on the right the two parts of the error with their sum. The
-# dot is the error that was measured, and the gray curves are the sums for the other values of $\sigma$.
+# dot is the error that was measured, and the gray curves are the sums for the other values of $\sigma$. (The first
+# slider is called *weight*, because `lambda` is a reserved word in Python.)
 
 
 # %%
@@ -1033,12 +1036,12 @@ def look(name, v, sigma):
     middle.semilogx(gain, factors(v, gain), color=COLOURS[0])
     middle.set(title="filter factor", xlabel="|K|", ylim=(-0.05, 1.05))
     bias, noise = torch.tensor([parts[name][one] for one in settings]).T
-    for other in sigmas:
-        error.loglog(settings, bias + other**2 * noise, color="0.8", linewidth=1)
-    error.loglog(settings, bias, "--", color=COLOURS[1])
-    error.loglog(settings, sigma**2 * noise, ":", color=COLOURS[2])
-    error.loglog(settings, bias + sigma**2 * noise, color=COLOURS[0])
-    error.loglog(v, float((restored - clean).square().mean()), "ko")
+    others = bias[:, None] + torch.tensor(sigmas) ** 2 * noise[:, None]
+    error.loglog(settings, others, color="0.8", linewidth=1)
+    error.plot(settings, bias, "--", color=COLOURS[1])
+    error.plot(settings, sigma**2 * noise, ":", color=COLOURS[2])
+    error.plot(settings, bias + sigma**2 * noise, color=COLOURS[0])
+    error.plot(v, float((restored - clean).square().mean()), "ko")
     error.set(title="error: bias (--) + noise (:)", xlabel=name, ylim=(1e-4, 1))
     for axes in (middle, error):  # minor ticks and powers take half of the drawing time
         axes.minorticks_off()
@@ -1068,8 +1071,9 @@ explore(
 #
 # The error is U-shaped. On the left the noise dominates, on the right the bias, and the best $\lambda$ is where one
 # begins to grow faster than the other shrinks. More noise lifts the falling part and leaves the rising one where it
-# is, so the minimum moves to the right, as the gray curves show: noisy data need more regularization. A popular answer is that a stronger
-# penalty is always safer. It is safe from noise, but at $\lambda = 1$ what is left of the image is dark and soft.
+# is, so the minimum moves to the right, as the gray curves show: noisy data need more regularization. A popular
+# answer is that a stronger penalty is always safer. It is safe from noise, but at $\lambda = 1$ what is left of the
+# image is dark and soft.
 # </details>
 #
 # The same explorer for gradient descent, whose slider is the number of iterations $k$. **Predict before you move
@@ -1372,9 +1376,9 @@ show_images(
 # *is* a wiggle: up on one side, down on the other. TV cannot tell it from noise and removes some of both. What it
 # removed, $y - \text{TV}$, therefore correlates with the lawn (see the printed numbers), and much less with the
 # photograph. In $y - \text{TV}$ the noise would hide this from the eye. The last column therefore shows, three times
-# stronger, what the same TV takes from the image *without* noise, which Buades, Coll and Morel (2005) call the **method
-# noise**: blades all over the lawn, but of the photograph mainly outlines and hair. In the restored lawn the thin blades
-# have merged into patches.
+# stronger, what the same TV takes from the image *without* noise, which Buades, Coll and Morel (2005) call the
+# **method noise**: blades all over the lawn, but of the photograph mainly outlines and hair. In the restored lawn the
+# thin blades have merged into patches.
 #
 # The usual explanation is that a lawn is simply full of edges. But an edge costs TV no more than a gentle rise of the
 # same height. What it resists are edges that turn back two pixels later, because they cost twice and lead nowhere.
@@ -1418,9 +1422,9 @@ show_curves(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The noisy slope becomes a staircase of plateaus with jumps between them, which is called **staircasing**. Smoothness,
-# by contrast, undulates gently about the truth and has the better PSNR. In photographs, cheeks and skies get such false
-# edges from TV.
+# The noisy slope becomes a staircase of plateaus with jumps between them, which is called **staircasing**.
+# Smoothness, by contrast, undulates gently about the truth and has the better PSNR. In photographs, cheeks and skies
+# get such false edges from TV.
 # </details>
 #
 # **Predict before you run.** What does the same TV, with the same weight, make of the line without noise?
@@ -1443,10 +1447,10 @@ show_curves(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without noise TV keeps the slope, and only cuts off its two ends: the lengths of a rising line add up to its end minus
-# its start, so it pays to bring these two closer together. Most people blame TV for disliking slopes, but an even slope
-# and a staircase of the same height have the same total variation. TV is indifferent, and so the noise decides where
-# the steps go.
+# Without noise TV keeps the slope, and only cuts off its two ends: the lengths of a rising line add up to its end
+# minus its start, so it pays to bring these two closer together. Most people blame TV for disliking slopes, but an
+# even slope and a staircase of the same height have the same total variation. TV is indifferent, and so the noise
+# decides where the steps go.
 # </details>
 #
 # **A wrong forward model.** So far we made $y$ with exactly the $A$ that we inverted, circular borders included. This
@@ -1481,22 +1485,23 @@ for width, x in tv_by_width.items():
     print(f"width {width}: TV loses {losses[0]:.1f} dB,", end=" ")
     print(f"Tikhonov {losses[1] - tikhonov_by_width[width]:.1f} dB")
 swipe(
-    {"TV, kernel of 1.2": tv_by_width[1.2], "TV, kernel of 1.6": tv_by_width[1.6]},
-    alt="Two restorations: a good one, and one with exaggerated contrast at its edges "
-    "and a dark and bright frame along the border.",
+    {"TV, width 0.8": tv_by_width[0.8], "TV, width 1.6": tv_by_width[1.6]},
+    alt="Two restorations with a wrong kernel: one that is still blurred, and one with "
+    "exaggerated contrast at its edges and a dark and bright frame along the border.",
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # A narrow kernel leaves the image blurred. A wide one exaggerates: next to an edge, dark becomes darker and bright
-# becomes brighter, and a frame appears along the border (move the line to compare). For TV both errors cost about the
-# same here: about one decibel for a kernel that is off by 0.2, and more than two for one that is off by 0.4.
+# becomes brighter, and a frame appears along the border (move the line to compare; section 8 showed the restoration
+# with the true kernel). For TV both errors cost about the same here: about one decibel for a kernel that is off by
+# 0.2, and about two for one that is off by 0.4.
 #
-# Many people expect that the simpler method is hurt more. With a kernel that is too narrow, the two lose about equally
-# much, so TV keeps its lead. With one that is too wide, Tikhonov hardly suffers, and at 1.4 it is even *better* than
-# with the true kernel. A likely reason is that its penalty weakens the middle frequencies, and dividing by a smaller $|K|$ makes up
-# for that.
+# Many people expect that the simpler method is hurt more. With a kernel that is too narrow, the two lose about
+# equally much, so TV keeps its lead. With one that is too wide, Tikhonov hardly suffers, and at 1.4 it is even
+# *better* than with the true kernel. A likely reason is that its penalty weakens the middle frequencies, and dividing
+# by a smaller $|K|$ makes up for that.
 # </details>
 
 
@@ -1540,9 +1545,9 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 #
 # So more noise needs more regularization, as the explorer showed. This is **MAP** estimation, the *maximum a
 # posteriori*. In Tikhonov's case the prior says that pixels are independent Gaussian numbers with mean 0 and some
-# variance $s^2$, so that $\beta = 1/s^2$ and $\lambda = \sigma^2 / s^2$. If each frequency may have its own variance, the
-# filter is that of Wiener. Do not read too much into the word: images that are drawn at random from $\exp(-\beta R)$
-# look nothing like photographs, for any of our penalties. The three priors that we tried are:
+# variance $s^2$, so that $\beta = 1/s^2$ and $\lambda = \sigma^2 / s^2$. If each frequency may have its own variance,
+# the filter is that of Wiener. Do not read too much into the word: images that are drawn at random from such a prior look
+# nothing like photographs, for any of our penalties. The three priors that we tried are:
 #
 # | prior $R(x)$ | assumes that | fails on |
 # | --- | --- | --- |
@@ -1590,8 +1595,9 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # ```
 #
 # Each difference $x_{i+1} - x_i$ carries its value back with weight 1 to pixel $i+1$ and with weight $-1$ to pixel
-# $i$. (Vector analysis knows this adjoint as minus the *divergence*.) Applied to the differences of $x$ it is half the gradient of `smoothness`, as
-# autograd would find, and inside the image it is minus the Laplacian: four times the pixel minus its four neighbours.
+# $i$. (Vector analysis knows this adjoint as minus the *divergence*.) Applied to the differences of $x$ it is half
+# the gradient of `smoothness`, as autograd would find, and inside the image it is minus the Laplacian: four times the
+# pixel minus its four neighbours.
 # </details>
 #
 # **2. Which matrix to invert?** Show that $(A^T A + \lambda I)^{-1} A^T = A^T (A A^T + \lambda I)^{-1}$, and check it
@@ -1646,7 +1652,7 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # 5. Squared differences blur edges, whereas total variation keeps them, but removes texture and turns noisy slopes
 #    into stairs.
 #
-# **What breaks it.** A wrong $A$: a kernel off by a third costs TV more than two decibels. Noise of another kind or
+# **What breaks it.** A wrong $A$: a kernel off by a third costs TV about two decibels. Noise of another kind or
 # strength than assumed. A weight chosen with the truth, as in our comparisons. Images that differ from what the prior
 # assumes.
 #
