@@ -59,11 +59,18 @@ def gray(name, side=128):
     return picture(name, side).mean(1, keepdim=True)
 
 
-def show_over(ticks, curves, x_label, y_label, alt, looks, **options):
+# %%
+def show_over(ticks, curves, x_label, y_label, alt, looks, y_ticks=None):
     """Curves over a logarithmic axis that is labelled at these values."""
-    figure = curves_figure(curves, x_label, y_label, log_x=True, looks=looks, **options)
-    figure.axes[0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    figure.axes[0].minorticks_off()
+    log_y = y_ticks is not None
+    figure = curves_figure(
+        curves, x_label, y_label, log_x=True, log_y=log_y, looks=looks
+    )
+    axes = figure.axes[0]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    if log_y:
+        axes.set_yticks(y_ticks, [f"{tick:g}" for tick in y_ticks])
+    axes.minorticks_off()
     show_figure(figure, alt)
 
 
@@ -151,8 +158,7 @@ def neighbours(x, corner, size, count=5):
 
 
 # %% [markdown]
-# We look at three patches of a photograph: a cheek, an edge below the camera that the man looks through, and an eye.
-# For each we show five near ones from the same image.
+# We look at three patches of a photograph, and at five near ones for each: a cheek, an edge below the camera, and an eye.
 #
 # **Predict before you run.** Which of the three has good neighbours, and where do they lie?
 
@@ -181,8 +187,7 @@ show_images(windows, alt, columns=6, zoom=20)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The cheek and the edge have good neighbours, and the eye has none. (Each number is an RMS distance.) The cheek finds other parts of the cheek, in a
-# band of equal light, that differ by a few gray levels only. The edge finds itself *along the edge*, because a long straight edge is one patch
+# The cheek and the edge have good neighbours, and the eye has none. (Each number is an RMS distance.) The cheek finds other parts of the cheek that differ by a few gray levels only. The edge finds itself *along the edge*, because a long straight edge is one patch
 # repeated many times. After four neighbours this edge is used up, and the fifth, on the camera, is much farther. The eye's five are merely the least bad candidates.
 #
 # Most people expect the neighbours of a patch to lie on *another object of the same kind*. In a small photograph the
@@ -190,7 +195,7 @@ show_images(windows, alt, columns=6, zoom=20)
 #
 # </details>
 #
-# Three chosen patches prove nothing, so we now take many at random, from three images and with five draws of the queries. From here to the end of section 3, and in section 7, we
+# Three chosen patches prove nothing, so we now take many at random. From here to the end of section 3, and in section 7, we
 # **subtract its mean from each patch**, because a neighbour that is the same but brighter is just as useful there. What remains is the *shape* of the patch, and its RMS is
 # the patch's **contrast**.
 #
@@ -242,9 +247,9 @@ for name in ("brick", "coffee", "camera"):
 
 # %% [markdown]
 # Shuffled pixels have no structure left, and still their nearest patch is only a third to a half as far as a random one. That much is due to the number of candidates alone. In the photographs
-# the ratio is clearly smaller, and on the bricks five times smaller. Half of the bricks' patches have a neighbour within a few thousandths of the gray scale, whereas noise of standard deviation 25/255 has an RMS of about a tenth.
+# the ratio is clearly smaller, and on the bricks five times smaller. There half of the patches have a neighbour within a few thousandths of the gray scale.
 #
-# Part of this is easy, however: a photograph contains many flat patches, which are close to one another although nothing of interest recurs in them. From now on we therefore separate smooth from detailed patches.
+# Part of this is easy, however, because a photograph has many flat patches, and these are close to one another. From now on we therefore separate smooth from detailed patches.
 
 # %% tags=["nbval-check-output"]
 for name, (_, _, ratios, controls) in compared.items():
@@ -256,8 +261,8 @@ for name, (_, _, ratios, controls) in compared.items():
 # %% [markdown]
 # ### Are neighbours near?
 #
-# Similar patches need not be close together in the image. Zontak and Irani (2011) measured where they are, and found that the density of similar patches decays rapidly with the spatial
-# distance from the query, and also as the query's gradient content grows. Both statements can be tested in a few lines.
+# Zontak and Irani (2011) measured where similar patches lie, and found that their density decays rapidly with the spatial
+# distance from the query, and also as the query's gradient content grows. We test both statements.
 #
 # We measure the **gradient strength** of a patch as the RMS difference of neighbouring pixels, and sort the queries by it. The first quarter we call *smooth*, the last *detailed*. For each query we take its 150 nearest patches, about one per cent of all, and ask how far away in the image they lie. We count them in four square rings around the query and
 # divide by the share of all patches that the ring contains. A relative density of 1 then means that matches are as frequent in that ring as anywhere.
@@ -326,7 +331,7 @@ for (name, kind), values in rings.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On the three photographs of objects, matches are several times denser next to the query than on average, and at most as dense as on average beyond 40 pixels. The decay holds for smooth and for detailed patches.
+# On the three photographs of objects, matches are several times denser next to the query than on average, and no denser than that beyond 40 pixels. The decay holds for smooth and for detailed patches.
 # The effect of the gradient shows in the last column: the 150 best matches of a detailed patch are on average three to seven times as far from it (as an RMS difference) as those of a smooth one, so that within a fixed distance there are far fewer of them. Both agree with Zontak and Irani.
 #
 # The lawn is the exception. Its density stays close to 1 in all rings for detailed patches, because its blades are spread evenly over the image. "Near is better" is therefore a property of images with objects in
@@ -405,7 +410,7 @@ for index, (name, corner) in enumerate(queries.items()):
     title = f"{name}: contrast {window.std(correction=0):.2f}"
     windows[title] = without_mean(window)
     window = half[..., row : row + 7, column : column + 7]
-    windows[f"match: distance {distance.item():.3f} ({name})"] = without_mean(window)
+    windows[f"{name}: match, {distance.item():.3f}"] = without_mean(window)
     parent = face[..., 2 * row : 2 * row + 14, 2 * column : 2 * column + 14]
     windows[f"{name}, parent"] = without_mean(parent)
 
@@ -423,10 +428,10 @@ show_images(windows, alt, columns=3, zoom=10)
 # <details><summary>Answer</summary>
 #
 # A straight edge stays a straight edge when it is shrunk, and a corner stays a corner, so both find a good match whose parent shows the same structure with
-# four times the pixels. The eye does not survive: its details disappear, and what was found for it is no eye.
+# four times the pixels. The eye does not survive: its details disappear, and what was found for it is no eye. (The numbers are the query's contrast and the distance of the match.)
 #
 # A common mistake is to judge by the distances alone. Where there is much contrast all differences are large. The corner's distance is the largest of the three, and it is
-# nevertheless a better match than the eye's, because the corner has more than twice the contrast. Section 7 divides by the contrast.
+# nevertheless a better match than the eye's, because the corner has twice the contrast. Section 7 divides by the contrast.
 #
 # </details>
 #
@@ -456,7 +461,7 @@ for name in ("brick", "coffee", "chelsea", "astronaut"):
     )
 
 # %% [markdown]
-# The trap is real: such matches are five to twenty times as frequent as by chance, and the exclusion removes all of them.
+# The trap is real: such matches are at least four times as frequent as by chance, and the exclusion removes all of them.
 
 # %% tags=["nbval-check-output"]
 print(
@@ -508,7 +513,7 @@ explore(
 # %% [markdown]
 # ## 3. Inside or outside?
 #
-# Why should a method look inside the image at all? It could bring a database of patches from other images, and a network trained on many images brings knowledge of them in another form. The survey that this
+# Why should a method look inside the image at all, when it could bring a database of patches, or a network, from many other images? The survey that this
 # course follows (Tirer et al., 2024) asks when looking inside is the better choice.
 #
 # To find out, we let the two compete. Inside are the image's own patches. Outside are patches of nine other bundled images (256 × 256 pixels of each, at their original scale), in random order and in growing
@@ -568,7 +573,7 @@ curves["draws level"], looks["draws level"] = (TIMES, [1] * 4), (5, 3)
 alt = "Distance outside over distance inside against the size of the outside: falling "
 alt += "curves; detailed ones start higher, and that of the bricks stays above 1.5."
 x_label, y_label = "patches outside : inside", "distance outside : inside"
-show_over(TIMES, curves, x_label, y_label, alt, looks, log_y=True)
+show_over(TIMES, curves, x_label, y_label, alt, looks, (0.8, 1, 1.25, 1.6, 2, 2.5))
 
 # %%
 print("distance outside : inside, three draws, for 1, 4 and 16 times as many patches")
@@ -587,7 +592,7 @@ for kind, quarter in {"smooth": 0, "detailed": 3}.items():
 # The usual wrong answer is that a large enough database always wins, and wins everywhere at the same size. It wins first where there is least to be gained.
 #
 # Zontak and Irani (2011) report that an external database of hundreds of images is needed to find equally good representatives for *all* patches of an image, and that this is particularly true of very detailed ones. Our
-# factors are smaller. Two differences may explain it: an image of 128 pixels a side does not have much inside, and some of the bundled images resemble each other (for the grass, the outside contains gravel).
+# factors are smaller. An image of 128 pixels a side does not have much inside, and some of the bundled images resemble each other (for the grass, the outside contains gravel); both may explain it.
 #
 # </details>
 #
@@ -625,7 +630,7 @@ for name in BUNDLED:
 # The copy at half size is clearly nearer, in every draw, on five of the ten images: brick, coffee, chelsea, coins and moon. On astronaut, rocket and camera the lead of one or two per cent is about as large as the spread of the draws, which we call a tie. On grass and gravel there is no lead at all. Measured against
 # other images, recurrence *across* scales is therefore clear on some photographs and weak on others, whereas the two irregular textures gain nothing from it.
 #
-# The last column shows what the trap would have cost: with the query's own place in the database, the three ties would show a mean lead of four to seven per cent and pass for successes. Lesson 08 returns to this question, because its super-resolution learns from exactly these pairs.
+# The last column shows what the trap would have cost: with the query's own place in the database, the three ties would show a mean lead of four to seven per cent and pass for successes. Lesson 08 learns super-resolution from these pairs.
 
 # %% tags=["nbval-check-output"]
 print(
@@ -653,19 +658,19 @@ print(
 # %% [markdown]
 # ## 4. Neighbours remove noise
 #
-# What are neighbours good for? Efros and Leung (1999) used them to synthesise texture: they fill an image pixel by pixel, each time looking for the places of a sample whose neighbourhood resembles what is already
-# drawn, and copying the central pixel of one of them. Denoising needs only one change: instead of copying one central pixel, take the mean of many.
+# Efros and Leung (1999) used neighbours to synthesise texture: they fill an image pixel by pixel, each time copying the central pixel of a place whose neighbourhood resembles what is already
+# drawn. Denoising needs only one change: instead of copying one central pixel, take the mean of many.
 #
 # To see what a mean can gain, suppose that we had $k$ noisy copies of one image, each with noise of its own. Their mean shows
 # the same image, and the variance of its noise is $\sigma^2 / k$. In decibels the gain is $10 \log_{10} k$.
 #
 # We have one noisy image only, but a patch that recurs *is* a noisy copy. So for each pixel we take the patch around it, find the $k$ nearest patches, and average their central pixels.
 # The search includes the pixel itself, as the first neighbour, and patches that overlap its own. Section 1 excluded them because they prove no recurrence, but here they are welcome, since every
-# pixel has noise of its own. For the same reason the patches keep their mean: what is averaged must have the same brightness.
+# pixel has noise of its own. The patches keep their mean, because only pixels of equal brightness may be averaged.
 #
 # Two effects pull in opposite directions. With few neighbours little noise is averaged away, whereas with many the later ones are less similar, so that the mean is blurred.
 #
-# A third cost is hidden, because we must *search in the noisy image*. To measure it we search once more in the clean one, which nobody has in practice: the second search is a yardstick and not a method.
+# A third effect is hidden, because we must *search in the noisy image*. To measure it we search once more in the clean one, as a yardstick and not as a method.
 
 
 # %%
@@ -740,12 +745,11 @@ for name in AVERAGED:
 # Only true copies rise for ever, by 3 dB with each doubling. Neighbours found in the clean image follow them for a while and then fall behind, as soon as the patch has no further good neighbours. The
 # bricks keep up longest, the cat comes next, and the lawn turns down after about ten neighbours. Found in the noisy image, only the lawn's neighbours turn down within 128.
 #
-# Searching in the noisy image costs several decibels on bricks and cat, for two reasons that the last column separates. It uses the places found in the noisy image, but averages the pixels of *another* noisy image there.
-# The step from the first column to the last is therefore due to *wrong places*, and the step from the last to the second is due to *selection*: the search prefers patches whose noise happens to be similar, and that
-# part of the noise is not averaged away. For the bricks at $k = 128$ the places cost about 4 dB and selection another 3. At $k = 16$ selection costs more on the bricks, whereas on the cat the wrong places cost most at both $k$.
+# Searching in the noisy image costs several decibels on bricks and cat, for two reasons that the last column separates. It averages the pixels of *another* noisy image at the places found in the noisy one.
+# From the first column to the last the loss is due to *wrong places*, and from the last to the second it is due to *selection*: the search prefers patches whose noise happens to be similar, and that
+# part of the noise is not averaged away. For the bricks at $k = 128$ the places cost about 4 dB and selection another 3.
 #
-# Most people name the wrong places only. On the grass selection even *helps*, as fresh noise makes the result worse there. A likely reason is that the same preference also keeps the pixel's own detail, which
-# the wrong places would average away.
+# Most people name the wrong places only. They are right about the cat at $k = 128$. On the grass selection even *helps*, and a likely reason is that the same preference keeps some of the pixel's own detail.
 #
 # </details>
 
@@ -755,12 +759,13 @@ print(
     "sixteen true copies gain twelve decibels, within a half:",
     abs(gain.item() - 12) < 0.5,
 )
-for name in AVERAGED:
-    clean, noisy = quality[name, "clean"].max(), quality[name, "noisy"].max()
-    print(
-        f"{name}: searching in the noisy image loses more than 1 dB at the best k: "
-        f"{bool(clean > noisy + 1)}"
-    )
+loss = [
+    quality[name, "clean"].max() - quality[name, "noisy"].max() for name in AVERAGED
+]
+print(
+    "bricks, cat, grass: searching in the noisy image loses more than 1 dB at the best k:",
+    bool(min(loss) > 1),
+)
 print(
     "bricks and cat still gain 4 dB or more from the noisy image's own neighbours:",
     all(
@@ -823,7 +828,7 @@ flow.show(
 )
 
 # %% [markdown]
-# In code, `shifts` returns all 169 moved images and all their distances as two tensors, so that each of the two weights needs only a line or two.
+# In code, `shifts` returns all 169 moved images and all their distances as two tensors.
 
 
 # %%
@@ -930,12 +935,12 @@ for name, (row, column, side) in REGIONS.items():
 #
 # The sky has the most votes, and its error is almost gone. Eye, ear and all strong edges have few votes, because hardly any patch resembles theirs. There the noise that is left is more than twice that of the cheek, and detail is lost as well.
 #
-# Many people say the same of the hair, and the measurement contradicts them. The hair has three quarters of the votes of the cheek and hardly more noise left, but it loses almost three times as much
+# Many people say the same of the hair. It has three quarters of the votes of the cheek and hardly more noise left, but it loses almost three times as much
 # detail. Its strands differ by less than the noise does, so that *different* strands pass for equal and are averaged. The eye has too few votes, so that it keeps noise and loses detail about equally. The hair has too many, so that nearly all of its error is lost detail.
 #
 # </details>
 #
-# The library's `non_local_means` uses the weight of 2011 and cuts windows out instead of rolling the image, which gives the same numbers. From here on we use it where a single estimate is wanted.
+# The library's `non_local_means` uses the weight of 2011, and we use it below where a single estimate is wanted.
 # The next cell also adds a constant to the image: as the weights sum to one, the result must rise by that constant.
 
 # %% tags=["nbval-check-output"]
@@ -1051,10 +1056,10 @@ for name, values in tuned.items():
 #
 # Each image has one hump, and with the weight of 2011 all four lie at 0.7 or 0.8. With $h$ in units of $\sigma$, one strength therefore serves all four images.
 # The weight of 2005 needs a *larger* strength, near 1. With a small $h$ it collapses to the noisy image, because even an exact copy has $d^2 \approx 2 \sigma^2$ and gets a weight of only
-# $\exp(-2 / 0.16)$ at strength 0.4, whereas the pixel itself has $d^2 = 0$ and weight 1. Tuned, it stays 0.1 to 0.6 dB behind on three of the images and is level on the grass.
-# The last column caps the pixel's own weight, as the authors' code of 2011 does. This removes the collapse at small strengths only in part, and hardly changes the best PSNR of the earlier weight.
+# $\exp(-2 / 0.16)$ at strength 0.4, whereas the pixel itself has $d^2 = 0$ and weight 1. Tuned, it stays 0.1 to 0.6 dB behind on three of the images, and is ahead by less on the grass.
+# The last column caps the pixel's own weight, as the authors' code of 2011 does. This changes the best PSNR by about 0.3 dB at most, and on the coffee by nothing.
 #
-# It is tempting to read the figure as a ranking of strengths only. The *height* of the curves says more: method and noise are the same and all images are gray, so the ten decibels between coffee and grass are a property of the images.
+# The *height* of the curves says more than the place of the hump: the ten decibels between coffee and grass are a property of the images.
 #
 # </details>
 #
@@ -1076,9 +1081,6 @@ show_images(shown | noises, alt, columns=3)
 # The second row shows a test that needs no truth. Buades, Coll and Morel call $y - \hat x$ the **method noise**: what the method has taken away. It should look like noise.
 # With strength 2 the eye is visible in it, which means that detail was removed. With strength 0.2 it has flat holes, where
 # nothing was taken away and the noise stayed.
-#
-# **Where it fails.** There are two ways, and they are opposite. Where a patch has no neighbours, it keeps its noise. Where patches
-# differ by less than the noise does, they are averaged although they differ, so that fine fur and hair go first.
 
 # %% tags=["nbval-check-output"]
 best = {name: values.amax(2) for name, values in tuned.items()}
@@ -1138,7 +1140,7 @@ explore(
 # %% [markdown]
 # ## 6. A strong reference: BM3D
 #
-# Non-local means estimates one pixel at a time. **BM3D** (Dabov, Foi, Katkovnik and Egiazarian, 2007), short for block matching and 3-D filtering, takes the same idea further. Its steps are:
+# Non-local means estimates one pixel at a time. **BM3D** (Dabov, Foi, Katkovnik and Egiazarian, 2007), short for block matching and 3-D filtering, takes the same idea further:
 #
 # 1. **Group.** For a reference patch, find similar patches nearby and stack them into a 3-D block.
 # 2. **Transform** the block in all three dimensions, for example by cosine transforms. The structure that all its patches share collapses into a few large coefficients, whereas white noise stays spread evenly over all of them.
@@ -1212,7 +1214,7 @@ alt += "and by BM3D, which is smoother and leaves fewer specks at edges."
 show_images(shown, alt, zoom=2)
 
 # %% [markdown]
-# BM3D is ahead on all five images and in every draw, although non-local means was tuned with the truth. In one further trial a window of 21 × 21 pixels gained non-local means nothing. Both methods follow the image: coffee is easy, and grass is hard for both.
+# BM3D is ahead on all five images and in every draw, although non-local means was tuned with the truth. In one further trial a window of 21 × 21 pixels gained non-local means nothing. The lead is about half a decibel on grass and coffee, and about one on astronaut and cameraman. Both methods follow the image: coffee is easy, and grass is hard for both.
 # When a network of a later lesson denoises, this is the number to compare it with.
 
 # %% tags=["nbval-check-output"]
@@ -1235,7 +1237,7 @@ for method in ("NLM", "BM3D"):
 # One number for a whole image needs more care, because a strong edge has large distances merely through its large values.
 #
 # - We divide the distance by the contrast of the patch and call the ratio the **novelty**.
-# - At novelty 0 the patch recurs exactly. At novelty 1 its nearest neighbour is no closer than a flat patch, which is all zeros without its mean, so that its distance is just the contrast.
+# - At novelty 0 the patch recurs exactly. At novelty 1 its nearest neighbour is no closer than a flat patch, which is all zeros without its mean.
 # - Flat patches contain only camera noise, which never recurs. We leave out patches with a contrast below 0.03.
 # - The novelty of an image is the median over its remaining patches.
 #
@@ -1266,7 +1268,7 @@ for name in ("brick", "moon", "astronaut", "coffee", "grass"):
     shown[name], where = gray(name, 96), places(gray(name, 96), 5)
     corners[name] = where[spread_out(distance.topk(300).indices, where, 5, 6)]
 for name in corners:
-    title = f"distances; novelty {novelty[name]:.2f}" + " " * len(shown)
+    title = f"distances; novelty {novelty[name]:.2f}"
     shown[title] = maps[name][0].reshape(1, 1, 92, 92) / 0.12
 figure = images_figure(shown, columns=5, zoom=2)
 for axes, places_of in zip(figure.axes, corners.values(), strict=False):
@@ -1284,7 +1286,7 @@ show_figure(figure, alt)
 # - The **coffee** recurs along its rings, and its most unique patches lie on the bright rim.
 # - The **moon** is dark in the map because it has little contrast, but its novelty is not small: a faint patch is not a recurring one.
 # - The **face** has unique eyes and a unique mouth on skin that recurs.
-# - The **grass** has the *highest* novelty, which surprises most people. To us a lawn is "the same everywhere". But no blade lies exactly as another one does, so that its patches do not
+# - The **grass** has the *highest* novelty, which surprises most people. No blade lies exactly as another one does, so that its patches do not
 #   recur pixel by pixel. What recurs is their statistics, and a mean of blades is no blade.
 #
 # "Texture recurs, objects do not" is therefore too simple. Regular texture recurs, whereas irregular texture recurs only in a sense that averaging cannot use.
@@ -1293,7 +1295,7 @@ show_figure(figure, alt)
 #
 # ### Does the map predict the error?
 #
-# The map was made from the clean image, without any noise or method. If it predicts where non-local means and BM3D fail, then the limit lies in the image. But there is an obvious competitor: any method makes larger errors where there is more contrast, and the distance
+# The map was made from the clean image, without any noise or method. If it predicts where non-local means and BM3D fail, then the limit lies in the image. However, any method makes larger errors where there is more contrast, and the distance
 # grows with the contrast as well. We need a **control**, so we sort the pixels once by the distance and once by the plain contrast of their patch, and compare the RMS errors of the highest and the lowest quarter.
 
 
@@ -1322,10 +1324,8 @@ for name, method in errors:
     print(f"{name:10}{method:5}", " | ".join(cells))
 
 # %% [markdown]
-# Where the distance is large, the error is larger on every image. However, the plain contrast sorts the errors nearly as well. This table alone would not show that recurrence has anything to do with the error.
-#
-# A fairer question is whether the distance tells us something *beyond* the contrast. We divide the pixels into ten groups of nearly equal contrast, and within each group compute the rank correlation
-# between distance and error: 0 means that the map says nothing more, 1 that it sorts the errors perfectly. (The highest group is the widest, so that some contrast is left in it.)
+# Where the distance is large, the error is larger on every image. However, the plain contrast sorts the errors nearly as well. The question is therefore whether the distance tells us something *beyond* the contrast. We divide the pixels into ten groups of nearly equal contrast, and within each group compute the rank correlation
+# between distance and error: 0 means that the map says nothing more, 1 that it sorts the errors perfectly. (The highest group is the widest and keeps some contrast.)
 
 
 # %%
@@ -1346,8 +1346,7 @@ for name, method in errors:
     print(f"{name:10}{method:5} {within[name, method]:6.2f}   {span(values, 2)}")
 
 # %% [markdown]
-# What remains is smaller and more trustworthy. At equal contrast the distance still sorts the errors of both methods on astronaut, cat and cameraman, with a mean correlation of about 0.3. That is weak for
-# a single pixel, but it is a sign in the right direction on each of them. On the
+# At equal contrast the distance still sorts the errors of both methods on astronaut, cat and cameraman, with a mean correlation of about 0.3. On the
 # grass it says less, and on the coffee next to nothing about the error of BM3D.
 #
 # So the map predicts the errors of these two methods partly because unique patches have more contrast, and partly because they are unique. Whether it does so for other methods was not tested.
@@ -1374,7 +1373,7 @@ for method in ("NLM", "BM3D"):
 # %% [markdown]
 # ## 8. What this means for networks
 #
-# To train a network on one image seems absurd, with one example for thousands of weights. Now we can say why it is not:
+# To train a network on one image seems absurd, with one example for thousands of weights. It is not:
 # **its training set is the set of the image's patches**, more than 15,000 of them in 128 × 128 pixels, and many show the same thing again.
 #
 # | what recurs | what can be made of it | lesson |
@@ -1383,11 +1382,10 @@ for method in ("NLM", "BM3D"):
 # | patches, at another scale | pairs small and large, to learn super-resolution from | 08 |
 # | statistics of patches, at all scales | new images with the same patches | 10 |
 #
-# Lesson 03 is a weaker case. Its convolutions apply the same small filters at every pixel, which suits an image whose patches recur. However, its network maps a fixed random input to the
-# image, so that there are no pairs of patches to learn from, and the lesson does not test whether recurrence is what helps it.
+# Lesson 03 is a weaker case, because its network maps a fixed random input to the image. There are no pairs of patches to learn from, and the lesson does not test whether recurrence helps it.
 #
-# We can also say where learning from one image has to end, namely at what the image contains only once. There knowledge from outside is needed. The second
-# half of this course starts from a network trained outside, and adapts it to the inside.
+# Learning from one image ends at what the image contains only once, where knowledge from outside is needed. The second
+# half of this course adapts a network trained outside to the inside.
 #
 # ## Exercises
 #
@@ -1444,7 +1442,8 @@ for method in ("NLM", "BM3D"):
 #     return filled
 # ```
 #
-# Take `torch.full_like` of the border's mean for the comparison. On the bricks copying wins for nine holes of ten, and its RMS error is a third of that of the mean (one set of 30 holes). On the cup it has two thirds of the error of the mean, on face and man the two are about equal, and on the grass copying is clearly worse in RMS error although it looks more like grass: the mean of many blades is the safer guess, but it is no blade. Efros and Leung wanted a plausible texture and not the smallest error.
+# For the other estimate, replace the inside by the mean of the border's pixels, and draw the upper left pixel of each hole from 4 to 115. On the bricks copying wins most of the holes, with a third of the RMS error of the mean. On the coffee it is ahead by less. On faces and cat the two
+# are about equal, and which is ahead depends on the holes. On the grass copying is clearly worse in RMS error although it looks more like grass: the mean of many blades is the safer guess, but it is no blade.
 #
 # </details>
 #
@@ -1459,7 +1458,7 @@ for method in ("NLM", "BM3D"):
 # **Papers**
 # - A. A. Efros, T. K. Leung, [*Texture Synthesis by Non-parametric Sampling*](https://doi.org/10.1109/ICCV.1999.790383), ICCV 1999, grows a texture pixel by pixel from the best matching neighbourhoods of a sample.
 # - A. Buades, B. Coll, J.-M. Morel, [*A Non-Local Algorithm for Image Denoising*](https://doi.org/10.1109/CVPR.2005.38), CVPR 2005, introduces non-local means and the method noise.
-# - A. Buades, B. Coll, J.-M. Morel, [*Non-Local Means Denoising*](https://doi.org/10.5201/ipol.2011.bcm_nlm), Image Processing On Line, 2011, subtracts $2\sigma^2$ in the weight and comes with code. That code also caps the weight of the pixel itself.
+# - A. Buades, B. Coll, J.-M. Morel, [*Non-Local Means Denoising*](https://doi.org/10.5201/ipol.2011.bcm_nlm), Image Processing On Line, 2011, subtracts $2\sigma^2$ in the weight and comes with code.
 # - K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian, [*Image Denoising by Sparse 3-D Transform-Domain Collaborative Filtering*](https://doi.org/10.1109/TIP.2007.901238),
 #   IEEE Transactions on Image Processing, 2007, is BM3D.
 # - D. Glasner, S. Bagon, M. Irani, [*Super-Resolution from a Single Image*](https://doi.org/10.1109/ICCV.2009.5459271), ICCV 2009, uses recurrence within and across scales together.
