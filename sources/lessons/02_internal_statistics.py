@@ -178,7 +178,7 @@ for index, (name, corner) in enumerate(queries.items()):
 
 # %%
 alt = "A man's face in profile at a camera. The cheek's neighbours lie on the cheek, "
-alt += "all but one of the edge's along that edge; the eye's are scattered and none is an eye."
+alt += "all but one of the edge's along that edge; the eye's are scattered."
 show_figure(figure, alt)
 alt = "Three rows of patches: the neighbours of cheek and edge look like their query, "
 alt += "those of the eye do not."
@@ -254,8 +254,8 @@ for name in ("brick", "coffee", "camera"):
 # %% tags=["nbval-check-output"]
 for name, (_, _, ratios, controls) in compared.items():
     print(
-        f"{name}: relative to a random patch, the nearest is closer by a quarter or more "
-        f"than in shuffled pixels: {max(ratios) < 0.75 * min(controls)}"
+        f"{name}: relative to a random patch, the nearest is closer by a quarter or "
+        f"more than in shuffled pixels: {max(ratios) < 0.75 * min(controls)}"
     )
 
 # %% [markdown]
@@ -342,8 +342,8 @@ for (name, kind), values in rings.items():
 # %% tags=["nbval-check-output"]
 objects = [v for (name, _), v in rings.items() if name != "grass"]
 print(
-    "astronaut, coffee, chelsea, smooth and detailed: matches are twice as dense in the "
-    "nearest ring as in the farthest, in each draw:",
+    "astronaut, coffee, chelsea, smooth and detailed: matches are twice as dense in "
+    "the nearest ring as in the farthest, in each draw:",
     all(bool((v[:, 0] > 2 * v[:, -1]).all()) for v in objects),
 )
 values = rings["grass", "detailed"]
@@ -456,12 +456,10 @@ def own_place(name, exclude, seed=0, size=5):
 own = {}
 for name in ("brick", "coffee", "chelsea", "astronaut"):
     own[name] = [own_place(name, exclude) for exclude in (False, True)]
-    print(
-        f"{name:9} {own[name][0]:.0%} at their own place, {own[name][1]:.0%} if left out"
-    )
+    print(f"{name:9} {own[name][0]:.0%} at their own place, then {own[name][1]:.0%}")
 
 # %% [markdown]
-# The trap is real: such matches are at least four times as frequent as by chance, and the exclusion removes all of them.
+# The trap is real, since such matches are at least four times as frequent as by chance, and the exclusion removes all of them.
 
 # %% tags=["nbval-check-output"]
 print(
@@ -634,8 +632,8 @@ for name in BUNDLED:
 
 # %% tags=["nbval-check-output"]
 print(
-    "on all five images the inside is nearer than as many outside for detailed patches, "
-    "in each draw:",
+    "on all five images the inside is nearer than as many outside for detailed "
+    "patches, in each draw:",
     all(bool((ratios[:, 1, 3] > 1).all()) for ratios in raced.values()),
 )
 print(
@@ -763,7 +761,7 @@ loss = [
     quality[name, "clean"].max() - quality[name, "noisy"].max() for name in AVERAGED
 ]
 print(
-    "bricks, cat, grass: searching in the noisy image loses more than 1 dB at the best k:",
+    "bricks, cat, grass: searching in the noisy image loses over 1 dB at the best k:",
     bool(min(loss) > 1),
 )
 print(
@@ -896,7 +894,7 @@ for index, (row, column, side) in enumerate(REGIONS.values()):
 alt = (
     "A noisy face and its estimate with five regions. Votes are many in the sky, fewer "
 )
-alt += "on cheek and hair, few in eye, ear and edges; errors are large at edges and in hair."
+alt += "on cheek and hair, few in eye, ear and edges; errors are large at edges."
 show_figure(figure, alt)
 
 # %% [markdown]
@@ -1091,7 +1089,8 @@ print(
     all(bool((best[name][:, 0] > ends[name] + 1).all()) for name in tuned),
 )
 print(
-    "2011, each image and draw: strength 0.8 is within 0.3 dB of the best:",
+    "2011, each image and draw: the default strength is within a third of a decibel "
+    "of the best:",
     all(bool((default[name] > best[name][:, 0] - 0.3).all()) for name in tuned),
 )
 for name in ("coffee", "camera", "chelsea"):
@@ -1355,8 +1354,8 @@ for name, method in errors:
 print("bricks have the lowest novelty:", novelty["brick"] == min(novelty.values()))
 print("grass has the highest novelty:", novelty["grass"] == max(novelty.values()))
 print(
-    "the last quarter by distance has far more error than the first, on each image, for "
-    "both methods:",
+    "the last quarter by distance has far more error than the first, on each image, "
+    "for both methods:",
     min(distance for distance, _ in rises.values()) > 1.4,
 )
 print(
