@@ -188,7 +188,6 @@ estimates = {
     "network": enlarged.estimate,
 }
 exact = {name: consistent(x, y, A) for name, x in estimates.items()}
-
 for name in estimates:
     before, after = (score(x[name], coffee) for x in (estimates, exact))
     misfits = [float((A(x[name]) - y).abs().max()) for x in (estimates, exact)]
@@ -913,7 +912,7 @@ for name, (before, after) in gains.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# TV cannot remove the ghosts of every fourth line: it gains a fraction of a decibel. With the centre it gains decibels, and then evenly spaced lines come close to random ones on this image. So most of the rescue comes from the
+# TV cannot remove the ghosts of every fourth line: it gains a fraction of a decibel. With the centre it gains decibels, and then evenly spaced lines, two more of them, end about a decibel behind this draw of random ones, and level with other draws. So most of the rescue comes from the
 # *centre*, which tells ghost from image at low frequencies. People often credit randomness with all of it; in practice evenly spaced lines with a centre are a common choice.
 #
 # </details>
