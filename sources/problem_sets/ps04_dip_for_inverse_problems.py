@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Problem set 04 · Deep image prior for inverse problems
 #
-# Six tasks on [lesson 04](../../notebooks/04_dip_for_inverse_problems.ipynb), and one open question. 20 points.
+# Six tasks on [lesson 04](../../notebooks/04_dip_for_inverse_problems.ipynb) and one open question are worth 20 points in all.
 #
-# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
-# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+# - Write your lines in place of `raise NotImplementedError()`; you may add cells of your own anywhere.
+# - The cell after each task checks your answer at once, says *which* mistake it sees, and gives a hint.
+#   **Run it again, and the hint says more:** nothing is lost by asking.
+# - The last line of that cell gives your points, and when your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
-# - About two and a half hours. The computing takes about a minute in all.
+# - Allow about two and a half hours, of which the computing takes about a minute.
 
 # %%
 import math
@@ -74,8 +74,7 @@ ps04.consistent(consistent, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure what it gains, with half of the pixels and with an image four times smaller. **Predict first:** which gains more?
-# Then give the data noise with a standard deviation of 10/255. What does the correction gain now, and why?
+# Measure what it gains, with half of the pixels and with an image four times smaller. **Predict first:** which gains more, and what does the correction gain once the data have noise with a standard deviation of 10/255, and why?
 
 # %% nbgrader={"solution": true, "grade_id": "consistent_seen"}
 ### BEGIN SOLUTION
@@ -123,14 +122,14 @@ print(
 # ## Task 2. How bad does the truth look? (2 points, 15 minutes)
 #
 # The **back-projection loss** of lesson 04 measures the misfit in image space, as the mean of $\big(A^+(A(\hat x) - y)\big)^2$.
-# It is fast, but with an $\varepsilon$ that is too small for the noise it fails. To see why, evaluate both losses at the *true* image.
+# It is fast, but with an $\varepsilon$ that is too small for the noise it fails, and to see why, we evaluate both losses at the *true* image.
 #
 # $A$ is a blur, which multiplies each frequency of the image by a number $K$, the spectrum of the kernel, and $y = A(x) + n$.
 # The noise is white with standard deviation $\sigma$, so that the least-squares loss of the truth is $\sigma^2$ on average. In place of $A^+$ we use its regularised version, which multiplies each frequency by
 #
 # $$\frac{\overline{K}}{|K|^2 + \varepsilon} .$$
 #
-# The bar is the complex conjugate. Write `truth_loss(K, sigma, epsilon)`: the back-projection loss of the truth, on average over the noise.
+# Here the bar is the complex conjugate. Write `truth_loss(K, sigma, epsilon)`, the back-projection loss of the truth, on average over the noise, where
 # `K` is a complex tensor $(H, W)$ with one number for each frequency (all frequencies, as `torch.fft.fft2` gives them).
 #
 # You need one fact, **Parseval's theorem**: the mean square of an image is the mean square of its Fourier coefficients, up to a factor that is the same for all images of this size.
@@ -155,8 +154,7 @@ ps04.truth_loss(truth_loss, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure it. Blur the photograph, add noise, and compute the back-projection loss of the truth for some $\varepsilon$.
-# How many times larger than $\sigma^2$ is it?
+# Now measure it: blur the photograph, add noise, compute the back-projection loss of the truth for some $\varepsilon$, and say how many times larger than $\sigma^2$ it is.
 
 # %% nbgrader={"solution": true, "grade_id": "truth_loss_measured"}
 ### BEGIN SOLUTION
@@ -199,15 +197,15 @@ show_curves(
 # %% [markdown]
 # ## Task 3. Waiting for a frequency (2 points, 20 minutes)
 #
-# Why is back-projection fast? Leave out the network for a moment, and change the pixels themselves by plain gradient descent with step 1 (Landweber's iteration, of either loss):
+# To see why back-projection is fast, leave out the network for a moment, and change the pixels themselves by plain gradient descent with step 1 (Landweber's iteration, of either loss):
 #
 # $$\hat x \leftarrow \hat x - \text{gradient}, \qquad \text{of} \quad \tfrac12 \,\lVert A \hat x - y \rVert^2 \quad \text{or of} \quad \tfrac12 \,\lVert B (A \hat x - y) \rVert^2 .$$
 #
-# $A$ is a blur that multiplies a certain frequency by $k$, a number between 0 and 1, and $B$ multiplies it by $k / (k^2 + \varepsilon)$. There is no noise.
+# $A$ is a blur that multiplies a certain frequency by $k$, a number between 0 and 1, and $B$ multiplies it by $k / (k^2 + \varepsilon)$, and there is no noise.
 # The gradients are $A^T (A \hat x - y)$ and $A^T B^T B (A \hat x - y)$, where the transpose multiplies by the same number.
 #
-# We begin with $\hat x = 0$. How many iterations does it take until the **error** at this frequency, the difference to the true image's coefficient, is at most 1 % of what it was at the start?
-# Write `waits(k, epsilon)`. Return a pair of whole numbers: first for least squares, then for back-projection.
+# If we begin with $\hat x = 0$, how many iterations does it take until the **error** at this frequency, the difference to the true image's coefficient, is at most 1 % of what it was at the start?
+# Write `waits(k, epsilon)`, which returns a pair of whole numbers, first for least squares, then for back-projection.
 
 
 # %% nbgrader={"solution": true, "grade_id": "waits_answer"}
@@ -278,13 +276,13 @@ show_curves(
 # ## Task 4. What the scanner did not measure (3 points, 25 minutes)
 #
 # A magnetic resonance scanner measures some of the image's Fourier coefficients, and the simplest reconstruction takes all others as zero.
-# How good is that? The answer can be computed without transforming back.
+# How good that is can be computed without transforming back.
 #
-# - `coefficients` is a complex tensor $(H, W)$, the Fourier coefficients of a gray image. The zero frequency stands in the middle, at $(H // 2, W // 2)$.
+# - `coefficients` is a complex tensor $(H, W)$, the Fourier coefficients of a gray image, whose zero frequency stands in the middle, at $(H // 2, W // 2)$.
 #   The transform keeps lengths: the sum of squares of the image is the sum of $|\text{coefficient}|^2$.
 # - `mask` is $(H, W)$, and 1 where a coefficient was measured.
 # - The image is real, so that the coefficient of a frequency and that of the **opposite** frequency are complex conjugates.
-#   Either of the two determines the other, and the estimate $A^+ y$ makes use of that.
+#   Hence either of the two determines the other, and the estimate $A^+ y$ makes use of that.
 #
 # Write `zero_filled(coefficients, mask)`: the PSNR of $A^+ y$ in dB. Images lie in $[0, 1]$, so PSNR is $-10 \log_{10}$ of the mean squared error. $H$ and $W$ are even.
 #
@@ -346,14 +344,14 @@ show_images(
 # ## Task 5. When did the patient move? (3 points, 25 minutes)
 #
 # After the logarithm of Beer and Lambert's law, a CT scanner gives sums of the image along parallel rays, at many angles. Each column of the **sinogram** holds the sums of one angle.
-# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by a pixel or more, and then slid back. Find that angle, which may also be the first one or the last.
+# The patient must lie still, but at **one** angle this patient did not: the body had slid along the detector by a pixel or more, and then slid back. Your task is to find that angle, which may also be the first one or the last.
 #
 # Think of the body's **centre of mass**. In the image it is one point, and in a column of the sinogram it is the mean row number, weighted by the values of that column.
 # Where does this mean lie at the angle $\theta$? The scanner turns about the row `side // 2` of the detector, so count rows from there.
 #
 # There is one more difficulty: the scale of each column is wrong by an unknown factor, as when the calibration of the detector drifts.
 #
-# Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved. The check brings scans of its own, of several sides and numbers of angles.
+# Write `moved(sinogram, angles)`, where the sinogram is `(1, 1, side, number of angles)` and `angles` is a list in degrees, not evenly spaced; return the index of the angle at which the patient had moved. The check brings scans of its own, of several sides and numbers of angles.
 
 
 # %% nbgrader={"solution": true, "grade_id": "moved_answer"}
@@ -381,8 +379,8 @@ ps04.moved(moved, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See it at work. `ps04.scan(seed)` returns an image, its sinogram, the angles and the index of the moved one.
-# Give all columns the same sum. Reconstruct the image with all angles, and then without the one that you found.
+# To see it at work, `ps04.scan(seed)` returns an image, its sinogram, the angles and the index of the moved one.
+# Give all columns the same sum, and reconstruct the image with all angles, and then without the one that you found.
 
 # %% nbgrader={"solution": true, "grade_id": "moved_seen"}
 ### BEGIN SOLUTION
@@ -412,15 +410,15 @@ show_images(
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 25 minutes)
 #
-# `ps04.failing_run("A")` is a deep image prior for an inverse problem. The truth is our photograph `x`. So are "B", "C" and "D".
-# In each of the four something is wrong, and each time something else. A run is a dictionary:
+# `ps04.failing_run("A")` is a deep image prior for an inverse problem, whose truth is our photograph `x`, and so are "B", "C" and "D".
+# In each of the four something is wrong, and each time something else. A run is a dictionary with these entries:
 #
 # - `y` and `sigma`, the standard deviation of its noise;
-# - `A`, the forward model that the run was given. **The camera itself may be another.**
+# - `A`, the forward model that the run was given, **although the camera itself may be another**;
 # - `loss_of`, the loss that it minimised, as a function of an image;
 # - the last `estimate`, and the lists `loss` and `psnr`, one entry an iteration.
 #
-# Look at numbers before you guess. Because you know the truth, you can compute what `A` and `loss_of` make of it. `ps04.failing_run("A", iterations=20)` runs shorter or longer.
+# Look at numbers before you guess: because you know the truth, you can compute what `A` and `loss_of` make of it. `ps04.failing_run("A", iterations=20)` runs shorter or longer.
 
 # %%
 runs = {letter: ps04.failing_run(letter) for letter in "ABCD"}
@@ -474,10 +472,10 @@ ps04.causes(causes)
 # %% [markdown]
 # ## Open question (4 points, 25 minutes)
 #
-# You get a blurred photograph, the kernel and the noise level $\sigma$. **You do not get the truth.** Choose the loss (least squares, or back-projection with an $\varepsilon$) and the moment to stop.
+# You get a blurred photograph, the kernel and the noise level $\sigma$, but **you do not get the truth.** Choose the loss (least squares, or back-projection with an $\varepsilon$) and the moment to stop.
 #
 # State a rule that turns $\sigma$ and $K$ into these choices; tasks 2 and 3 give you two numbers to build it from. **Predict** what it gains over least squares at $\sigma = 1/255$ and at $25/255$.
-# Then measure, and defend your rule or improve it. The truth may judge your rule, but it may not choose.
+# Then measure, and defend your rule or improve it; the truth may judge your rule, but it may not choose.
 #
 # You will be marked on this:
 #
@@ -519,22 +517,22 @@ for sigma in (1 / 255, 25 / 255):
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** Our photograph, one noise and one network, runs of 150 iterations.
+# **A good answer, measured** on our photograph, with one noise and one network, in runs of 150 iterations.
 #
-# *Rule.* `truth_loss` says how much noise the loss would see in the truth. Take the smallest $\varepsilon$ of 0.001, 0.01 and 0.1 for which it is at most 0.001, which corresponds to 30 dB.
-# If there is none, take least squares. Stop at the first iteration whose loss is at most that of the truth, or when the time is over.
+# *Rule.* `truth_loss` says how much noise the loss would see in the truth. Take the smallest $\varepsilon$ of 0.001, 0.01 and 0.1 for which it is at most 0.001, which corresponds to 30 dB;
+# if there is none, take least squares. Stop at the first iteration whose loss is at most that of the truth, or when the time is over.
 #
 # *Reason.* Task 3: a small $\varepsilon$ saves waiting. At $k = 0.2$ a frequency takes 113 iterations by least squares, and 5 with $\varepsilon = 0.01$.
-# Task 2: a small $\varepsilon$ makes noise count more than the picture. So take as little of it as the noise permits.
+# Task 2: a small $\varepsilon$ makes noise count more than the image, so that we take the smallest that the noise permits.
 #
-# *Prediction.* At 1/255 `truth_loss` is 0.0013, 0.00012 and 0.00001: the rule says $\varepsilon = 0.01$. I expect 1 dB more than least squares in the same time, because the frequencies with small $|K|$ come sooner.
+# *Prediction.* At 1/255 `truth_loss` is 0.0013, 0.00012 and 0.00001: the rule says $\varepsilon = 0.01$, and I expect 1 dB more than least squares in the same time, because the frequencies with small $|K|$ come sooner.
 # At 25/255 it is 0.8, 0.08 and 0.007: the rule says least squares, so it gains nothing.
 #
-# *Measured at 1/255.* $\varepsilon = 0.01$ gives 31.6 dB, least squares 30.2 dB. $\varepsilon = 0.001$ would have given 31.9 dB: the rule was too careful. No run reached its bound.
+# *Measured at 1/255.* $\varepsilon = 0.01$ gives 31.6 dB, least squares 30.2 dB. Because $\varepsilon = 0.001$ would have given 31.9 dB, the rule was too careful, and no run reached its bound.
 #
-# *Measured at 25/255.* Least squares stops at 26.8 dB, 0.1 dB below its oracle peak, the best PSNR of the run. The three back-projections stop at 16.7, 24.3 and 25.9 dB.
-# Their own oracle peaks are 20.0, 24.8 and 26.7 dB: no moment to stop makes them better than least squares here.
+# *Measured at 25/255.* Least squares stops at 26.8 dB, 0.1 dB below its oracle peak, the best PSNR of the run. The three back-projections stop at 16.7, 24.3 and 25.9 dB,
+# and their own oracle peaks are 20.0, 24.8 and 26.7 dB: no moment to stop makes them better than least squares here.
 #
-# *Weakness.* The bound of 0.001 was my choice, and I tried it on the picture that judges it. One kernel and one noise are few. The gain at 1/255 depends on the time:
-# least squares was still rising when it was over. A longer run might reverse the order.
+# *Weakness.* The bound of 0.001 was my choice, and I tried it on the picture that judges it; moreover, one kernel and one noise are few. The gain at 1/255 depends on the time:
+# least squares was still rising when it was over, so that a longer run might reverse the order.
 # ### END SOLUTION
