@@ -52,8 +52,8 @@ TIE = 0.1  # decibels
 # Classical methods: function of y and A that returns its estimates, one for each setting to choose from.
 
 
-def total_variation(*weights, iterations=300):
-    return lambda y, A: [run(tv(y, A, weight, iterations)).estimate for weight in weights]
+def total_variation(*weights, iterations=300, rate=0.05):
+    return lambda y, A: [run(tv(y, A, weight, iterations, rate)).estimate for weight in weights]
 
 
 def back_projection_variation(*weights):
@@ -230,7 +230,7 @@ PROBLEMS = {
         observed(lambda side, seed: Radon(side, range(0, 180, 6)), 0.005, scan),
         SCANS,
         False,
-        {"FBP": filtered_back_projection, "TV": total_variation(3e-4, 1e-3, 3e-3)},
+        {"FBP": filtered_back_projection, "TV": total_variation(3e-5, 1e-4, 3e-4, rate=0.2)},
         {"network": network(500, input_noise=0.01)},
     ),
     "resonance, a quarter": (

@@ -81,20 +81,20 @@ WRONG["truth_loss"] = {
     "epsilon is squared": lambda K, s, e: s**2 * power_filter(K, e**2).mean(),
     "for sigma in place of sigma squared": lambda K, s, e: s * power_filter(K, e).mean(),
     "your result is the square root of": lambda K, s, e: s * power_filter(K, e).mean().sqrt(),
-    "a sum over all waves": lambda K, s, e: s**2 * power_filter(K, e).sum(),
+    "a sum over all frequencies": lambda K, s, e: s**2 * power_filter(K, e).sum(),
     "divides a mean by a mean": lambda K, s, e: (
         s**2 * (K.abs() ** 2).mean() / ((K.abs() ** 2).mean() + e) ** 2
     ),
     "the square of a mean": lambda K, s, e: (s * (K.abs() / (K.abs() ** 2 + e)).mean()) ** 2,
     "only the real part": lambda K, s, e: s**2 * power_filter(K.real, e).mean(),
-    "the weakest wave alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
+    "the weakest frequency alone": lambda K, s, e: s**2 * power_filter(K, e).max(),
     "a complex number was squared": lambda K, s, e: s**2 * ((K.conj() / (K.abs() ** 2 + e)) ** 2).mean(),
     "times what is asked for": lambda K, s, e: 2 * s**2 * power_filter(K, e).mean(),
     "one number is asked for: the mean": lambda K, s, e: s**2 * power_filter(K, e),
 }
 
 
-# Task 3: waiting for a wave
+# Task 3: waiting for a frequency
 
 
 def first_time(factor):
@@ -185,13 +185,13 @@ def by_a_real_reconstruction(c, mask):
 
 
 WRONG["zero_filled"] = {
-    "opposite waves are counted as lost": lambda c, m: decibels(c.abs() ** 2 * (1 - m)),
+    "opposite frequencies are counted as lost": lambda c, m: decibels(c.abs() ** 2 * (1 - m)),
     "the PSNR of A^T y": lambda c, m: decibels(c.abs() ** 2 * (1 - (m + turned(m)) / 2) ** 2),
     "the opposite is off by one": lambda c, m: decibels(c.abs() ** 2 * (1 - m) * (1 - m.flip((0, 1)))),
     "lost if one of the two is missing": lambda c, m: decibels(c.abs() ** 2 * (1 - m * turned(m))),
     "what was measured, not what was lost": lambda c, m: decibels(c.abs() ** 2 * torch.maximum(m, turned(m))),
     "a sum, not a mean": lambda c, m: -10 * (c.abs() ** 2 * (1 - m) * (1 - turned(m))).sum().log10(),
-    "over lost waves only": lambda c, m: decibels(c.abs()[(m + turned(m)) == 0] ** 2),
+    "over lost frequencies only": lambda c, m: decibels(c.abs()[(m + turned(m)) == 0] ** 2),
     "10 log10, not 20": lambda c, m: 2 * decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
     "the opposite sign": lambda c, m: -decibels(c.abs() ** 2 * (1 - m) * (1 - turned(m))),
     "not in decibels": lambda c, m: (c.abs() ** 2 * (1 - m) * (1 - turned(m))).mean(),
@@ -282,7 +282,7 @@ WRONG["moved"] = {
     "the angle in degrees": lambda s, a: a[residual(centres(s), a).argmax()],
     "counts angles from 1": lambda s, a: residual(centres(s), a).argmax() + 1,
     "the best fit, not the worst": lambda s, a: residual(centres(s), a).argmin(),
-    "a flicker of the tube": lambda s, a: (s[0, 0].sum(0) - s[0, 0].sum(0).mean()).abs().argmax(),
+    "a column with an odd factor": lambda s, a: (s[0, 0].sum(0) - s[0, 0].sum(0).mean()).abs().argmax(),
     "not divided by their sums": lambda s, a: residual(centres(s, weigh=False), a).argmax(),
     "farthest out": lambda s, a: (centres(s) - centres(s).mean()).abs().argmax(),
     "at its first angle": lambda s, a: centres(s).diff().abs().argmax(),

@@ -116,9 +116,9 @@ def truth_loss(answer, seed):
     """
     draw = torch.Generator().manual_seed(seed)
     filters = (
-        "at the truth A(x) - y is noise. What does the filter do to each wave of it?",
-        "white noise has the same strength, sigma squared, in each wave. A filter G multiplies that by |G|^2",
-        "take the mean of |G|^2 over all waves, with |G| = |K| / (|K|^2 + epsilon)",
+        "at the truth A(x) - y is noise. What does the filter do to each frequency of it?",
+        "white noise has the strength sigma squared at each frequency. A filter G multiplies that by |G|^2",
+        "take the mean of |G|^2 over all frequencies, with |G| = |K| / (|K|^2 + epsilon)",
     )
     for height, width, epsilon in ((16, 16, 0.02), (12, 16, 0.2)):
         kernel = torch.rand(3, 5, generator=draw, dtype=torch.float64)
@@ -155,14 +155,14 @@ def truth_loss(answer, seed):
             ),
             (
                 (
-                    "each wave has a filter of its own: square it, and take the mean over all waves last",
+                    "each frequency has its own filter: square it, and take the mean over all of them last",
                     filters[2],
                 ),
                 {
-                    "this is a sum over all waves, not a mean": right * K.numel(),
+                    "this is a sum over all frequencies, not a mean": right * K.numel(),
                     "this divides a mean by a mean": noise * power.mean() / (power.mean() + epsilon) ** 2,
                     "this is the square of a mean": noise * torch.mean(power.sqrt() / (power + epsilon)) ** 2,
-                    "this holds for the weakest wave alone": noise
+                    "this holds for the weakest frequency alone": noise
                     * torch.max(power / (power + epsilon) ** 2),
                 },
             ),
@@ -186,7 +186,7 @@ def _wait(factor):
 
 @task(points=2)
 def waits(answer, seed):
-    """Task 3: `answer(k, epsilon)` is the pair of iterations that a wave takes, by least squares and by
+    """Task 3: `answer(k, epsilon)` is the pair of iterations that a frequency takes, by least squares and by
     back-projection.
     """
     draw = torch.Generator().manual_seed(seed)
@@ -198,9 +198,9 @@ def waits(answer, seed):
         if min(abs(wait - round(wait)) for wait in exact) > 0.005:
             break
     steps = (
-        "write the error of one wave after one iteration, as a factor times the error before",
+        "write the error of one frequency after one iteration, as a factor times the error before",
         "least squares: the factor is 1 - k^2, once by A and once by A^T",
-        "back-projection: A^+ A multiplies a wave by p = k^2 / (k^2 + epsilon). The factor is 1 - p^2",
+        "back-projection: A^+ A multiplies a frequency by p = k^2 / (k^2 + epsilon). The factor is 1 - p^2",
     )
 
     def both(ls, bp, wait=_wait):
@@ -226,7 +226,7 @@ def waits(answer, seed):
             },
         ),
         (
-            ("what does A^+ A make of a wave, with epsilon?", steps[2]),
+            ("what does A^+ A make of a frequency, with epsilon?", steps[2]),
             {
                 "epsilon is forgotten: back-projection would be done at once": [
                     [_wait(ls(k)), 1] for k, _ in cases
@@ -305,19 +305,19 @@ def zero_filled(answer, seed):
         mistakes = with_hints(
             (
                 (
-                    "the picture is real: measure a wave or its opposite, and you know both",
+                    "the picture is real: measure a frequency or its opposite, and you know both",
                     *parseval[1:],
                 ),
                 {
-                    "opposite waves are counted as lost": -10 * (power * (1 - mask)).mean().log10(),
+                    "opposite frequencies are counted as lost": -10 * (power * (1 - mask)).mean().log10(),
                     "this is the PSNR of A^T y": -10 * (lost + alone / 4).mean().log10(),
-                    "this counts a wave as lost if one of the two is missing": -10
+                    "this counts a frequency as lost if one of the two is missing": -10
                     * (power * (1 - mask * opposite)).mean().log10(),
                 },
             ),
             (
                 (
-                    "the constant wave stands at (H // 2, W // 2). Which wave is its opposite? Itself",
+                    "the zero frequency stands at (H // 2, W // 2). Which one is its opposite? Itself",
                     "turning an array of even side by 180 degrees moves that place by one",
                     "mask.flip((0, 1)).roll((1, 1), (0, 1))",
                 ),
@@ -334,7 +334,7 @@ def zero_filled(answer, seed):
                 ),
                 {
                     "this is a sum, not a mean": -10 * lost.sum().log10(),
-                    "the mean is over lost waves only": -10 * (lost.sum() / (lost > 0).sum()).log10(),
+                    "the mean is over lost frequencies only": -10 * (lost.sum() / (lost > 0).sum()).log10(),
                     "sizes are added where squares should be": -10 * (lost.sqrt().mean() ** 2).log10(),
                 },
             ),
@@ -351,8 +351,8 @@ def zero_filled(answer, seed):
 
 
 def scan(seed=0, side=32, count=24):
-    """A scan of some blobs, for task 5: at one angle the patient had moved, and the tube's brightness
-    flickers.
+    """A scan of some blobs, for task 5: at one angle the patient had moved, and each column has
+    an unknown factor.
 
     Args:
         seed: of all that is drawn.
@@ -476,7 +476,7 @@ def moved(answer, seed):
 
 
 _FIT_OF_CENTRES = (
-    "divide each column by its sum: then it says where the mass lies, not how bright the tube was",
+    "divide each column by its sum: then it says where the mass lies, not what its factor was",
     "the centre of mass, counted from side // 2, is a cos(angle) + b sin(angle). Two unknowns, many angles: "
     "least squares",
     "torch.linalg.lstsq of the two columns cos and sin; the answer is the angle with the largest residual",
@@ -511,7 +511,7 @@ def _moved_mistakes(scans, right):
             [int(_moved(*case).argmin()) for case in scans],
             "where is the residual largest?",
         ),
-        "this looks at the brightness: it finds a flicker of the tube": (
+        "this looks at the sums of the columns: it finds a column with an odd factor": (
             [int((s[0, 0].sum(0) - s[0, 0].sum(0).mean()).abs().argmax()) for s, _ in scans],
             "a patient who moves keeps the mass: the sum of a column says nothing about its place",
             *fit[:2],

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Problem set 04 · Deep image prior for inverse problems
 #
-# Six tasks to [lesson 04](../../notebooks/04_dip_for_inverse_problems.ipynb), and one open question. 20 points.
+# Six tasks on [lesson 04](../../notebooks/04_dip_for_inverse_problems.ipynb), and one open question. 20 points.
 #
 # - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
 # - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
@@ -48,11 +48,11 @@ x = picture("coffee", side=48)
 # %% [markdown]
 # ## Task 1. Explain the data exactly (2 points, 15 minutes)
 #
-# A network's estimate $\hat x$ explains the data $y = A(x)$ only nearly. If the data are free of noise, we can mend that.
-# Among all pictures that explain $y$ exactly, take the one **nearest to** $\hat x$. It keeps all that $A$ cannot see as the network made it.
+# A network's estimate $\hat x$ explains the data $y = A(x)$ only approximately. If the data are free of noise, this can be corrected:
+# among all images that explain $y$ exactly, take the one **nearest to** $\hat x$, which leaves everything that $A$ cannot see as the network made it.
 #
-# You know the pseudo-inverse $A^+$ from lesson 01: $A^+ r$ is the *shortest* picture that $A$ turns into $r$.
-# Assume that the data are such that a picture explains them. Then $A A^+ r = r$ for all $r$ that you meet here.
+# You know the pseudo-inverse $A^+$ from lesson 01: $A^+ r$ is the *shortest* image that $A$ turns into $r$.
+# Assume that some image explains the data, so that $A A^+ r = r$ for all $r$ that you meet here.
 #
 # Write `consistent(estimate, y, A)`. You may use `A(...)`, `A.adjoint(...)` and `A.pinv(...)`.
 
@@ -74,8 +74,8 @@ ps04.consistent(consistent, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure what it gains, with half of the pixels and with a picture four times smaller. **Predict first:** which gains more?
-# Then give the data noise with a standard deviation of 10/255. What does it gain now, and why?
+# Measure what it gains, with half of the pixels and with an image four times smaller. **Predict first:** which gains more?
+# Then give the data noise with a standard deviation of 10/255. What does the correction gain now, and why?
 
 # %% nbgrader={"solution": true, "grade_id": "consistent_seen"}
 ### BEGIN SOLUTION
@@ -90,16 +90,16 @@ for name, A in {
         y = add_gaussian(A(x), sigma, seed=0) if sigma else A(x)
         y = A(y) if A is half else y  # no noise where there is no datum
         estimate = run(deep_image_prior(y, A, iterations=100)).estimate
-        mended = consistent(estimate, y, A)
+        corrected = consistent(estimate, y, A)
         print(
             f"{name}, noise {255 * sigma:2.0f}/255: estimate {psnr(estimate, x):.2f}"
-            f" dB, made consistent {psnr(mended, x):.2f} dB"
+            f" dB, made consistent {psnr(corrected, x):.2f} dB"
         )
         if A is not half and not sigma:
             shown = {
                 "y": y,
                 f"estimate, {psnr(estimate, x):.1f} dB": estimate,
-                f"consistent, {psnr(mended, x):.1f} dB": mended,
+                f"consistent, {psnr(corrected, x):.1f} dB": corrected,
                 "truth": x,
             }
 ### END SOLUTION
@@ -122,25 +122,25 @@ print(
 # %% [markdown]
 # ## Task 2. How bad does the truth look? (2 points, 15 minutes)
 #
-# The **back-projection loss** of lesson 04 looks at the misfit in the space of pictures: the mean of $\big(A^+(A(\hat x) - y)\big)^2$.
-# It is fast, but it fails when there is much noise. Here is why. Ask both losses what they think of the *true* picture.
+# The **back-projection loss** of lesson 04 measures the misfit in image space, as the mean of $\big(A^+(A(\hat x) - y)\big)^2$.
+# It is fast, but with an $\varepsilon$ that is too small for the noise it fails. To see why, evaluate both losses at the *true* image.
 #
-# $A$ is a blur. It multiplies each wave of the picture by a number $K$, the spectrum of the kernel. There is noise: $y = A(x) + n$.
-# The noise is white, with standard deviation $\sigma$. The least-squares loss of the truth is $\sigma^2$ on average. In place of $A^+$ we use its tame relative, which multiplies each wave by
+# $A$ is a blur, which multiplies each frequency of the image by a number $K$, the spectrum of the kernel, and $y = A(x) + n$.
+# The noise is white with standard deviation $\sigma$, so that the least-squares loss of the truth is $\sigma^2$ on average. In place of $A^+$ we use its regularised version, which multiplies each frequency by
 #
 # $$\frac{\overline{K}}{|K|^2 + \varepsilon} .$$
 #
 # The bar is the complex conjugate. Write `truth_loss(K, sigma, epsilon)`: the back-projection loss of the truth, on average over the noise.
-# `K` is a complex tensor $(H, W)$ with one number for each wave (all waves, as `torch.fft.fft2` gives them).
+# `K` is a complex tensor $(H, W)$ with one number for each frequency (all frequencies, as `torch.fft.fft2` gives them).
 #
-# You need one fact, **Parseval's theorem**: the mean square of a picture is the mean square of its waves, up to a factor that is the same for all pictures of this size.
+# You need one fact, **Parseval's theorem**: the mean square of an image is the mean square of its Fourier coefficients, up to a factor that is the same for all images of this size.
 
 
 # %% nbgrader={"solution": true, "grade_id": "truth_loss_answer"}
 def truth_loss(K, sigma, epsilon):
     ### BEGIN SOLUTION
-    # White noise has the same mean square in all waves. The filter changes it by its
-    # own square.
+    # White noise has the same mean square at all frequencies. The filter changes it
+    # by its own square.
     power = K.abs() ** 2
     return sigma**2 * torch.mean(power / (power + epsilon) ** 2)
     ### END SOLUTION
@@ -197,23 +197,23 @@ show_curves(
 ### END SOLUTION
 
 # %% [markdown]
-# ## Task 3. Waiting for a wave (2 points, 20 minutes)
+# ## Task 3. Waiting for a frequency (2 points, 20 minutes)
 #
-# Why is back-projection fast? Leave out the network for a moment, and change the pixels themselves by plain gradient descent with step 1:
+# Why is back-projection fast? Leave out the network for a moment, and change the pixels themselves by plain gradient descent with step 1 (Landweber's iteration, of either loss):
 #
 # $$\hat x \leftarrow \hat x - \text{gradient}, \qquad \text{of} \quad \tfrac12 \,\lVert A \hat x - y \rVert^2 \quad \text{or of} \quad \tfrac12 \,\lVert B (A \hat x - y) \rVert^2 .$$
 #
-# $A$ is a blur that multiplies a certain wave by $k$, a number between 0 and 1. $B$ multiplies it by $k / (k^2 + \varepsilon)$. There is no noise.
-# The gradients are $A^T (A \hat x - y)$ and $A^T B^T B (A \hat x - y)$. Here the transpose multiplies by the same number.
+# $A$ is a blur that multiplies a certain frequency by $k$, a number between 0 and 1, and $B$ multiplies it by $k / (k^2 + \varepsilon)$. There is no noise.
+# The gradients are $A^T (A \hat x - y)$ and $A^T B^T B (A \hat x - y)$, where the transpose multiplies by the same number.
 #
-# We begin with $\hat x = 0$. How many iterations until this wave's **error**, the difference to the true picture's wave, is at most 1 % of what it was at the start?
+# We begin with $\hat x = 0$. How many iterations does it take until the **error** at this frequency, the difference to the true image's coefficient, is at most 1 % of what it was at the start?
 # Write `waits(k, epsilon)`. Return a pair of whole numbers: first for least squares, then for back-projection.
 
 
 # %% nbgrader={"solution": true, "grade_id": "waits_answer"}
 def waits(k, epsilon):
     ### BEGIN SOLUTION
-    p = k * k / (k * k + epsilon)  # what B A makes of the wave
+    p = k * k / (k * k + epsilon)  # what B A makes of this frequency
     # One iteration multiplies the error by 1 - k^2, or by 1 - p^2.
     return tuple(
         math.ceil(math.log(0.01) / math.log(1 - eigenvalue))
@@ -231,7 +231,7 @@ ps04.waits(waits, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# First print your numbers for some $k$. Then see whether a network feels the same. Fit it to a blurred photograph with very little noise, 1/255, by both losses. Draw the PSNR.
+# First print your numbers for some $k$. Then see whether a network behaves in the same way: fit it to a blurred photograph with very little noise, 1/255, by both losses, and draw the PSNR.
 
 # %% nbgrader={"solution": true, "grade_id": "waits_seen"}
 ### BEGIN SOLUTION
@@ -277,18 +277,18 @@ show_curves(
 # %% [markdown]
 # ## Task 4. What the scanner did not measure (3 points, 25 minutes)
 #
-# A magnetic resonance scanner measures some of the picture's Fourier coefficients. The simplest reconstruction takes all others as zero.
-# How good is it? You can tell without transforming back.
+# A magnetic resonance scanner measures some of the image's Fourier coefficients, and the simplest reconstruction takes all others as zero.
+# How good is that? The answer can be computed without transforming back.
 #
-# - `coefficients` is a complex tensor $(H, W)$, the Fourier coefficients of a gray picture. The constant wave stands in the middle, at $(H // 2, W // 2)$.
-#   The transform keeps lengths: the sum of squares of the picture is the sum of $|\text{coefficient}|^2$.
+# - `coefficients` is a complex tensor $(H, W)$, the Fourier coefficients of a gray image. The zero frequency stands in the middle, at $(H // 2, W // 2)$.
+#   The transform keeps lengths: the sum of squares of the image is the sum of $|\text{coefficient}|^2$.
 # - `mask` is $(H, W)$, and 1 where a coefficient was measured.
-# - The picture is real. So the coefficient of a wave and that of the **opposite** wave, which runs the other way, are complex conjugates.
-#   Who has measured one knows the other. The estimate $A^+ y$ uses that.
+# - The image is real, so that the coefficient of a frequency and that of the **opposite** frequency are complex conjugates.
+#   Either of the two determines the other, and the estimate $A^+ y$ makes use of that.
 #
-# Write `zero_filled(coefficients, mask)`: the PSNR of $A^+ y$ in dB. Pictures lie in $[0, 1]$, so PSNR is $-10 \log_{10}$ of the mean squared error. $H$ and $W$ are even.
+# Write `zero_filled(coefficients, mask)`: the PSNR of $A^+ y$ in dB. Images lie in $[0, 1]$, so PSNR is $-10 \log_{10}$ of the mean squared error. $H$ and $W$ are even.
 #
-# Mind the middle. Which place is opposite to the constant wave? Draw a row of six places on paper.
+# Mind the middle: which place is opposite to the zero frequency? Draw a row of six places on paper.
 
 
 # %% nbgrader={"solution": true, "grade_id": "zero_filled_answer"}
@@ -311,7 +311,7 @@ ps04.zero_filled(zero_filled, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Compare with a real reconstruction, `Fourier(mask).pinv(y)`. **Predict:** you may measure a quarter of the columns. Is it better to take them all from one side of the middle?
+# Compare with a real reconstruction, `Fourier(mask).pinv(y)`. **Predict:** if you may measure a quarter of the columns, is it better to take them all from one side of the middle?
 
 # %% nbgrader={"solution": true, "grade_id": "zero_filled_measured"}
 ### BEGIN SOLUTION
@@ -345,13 +345,13 @@ show_images(
 # %% [markdown]
 # ## Task 5. When did the patient move? (3 points, 25 minutes)
 #
-# A tomograph adds up the picture along parallel rays, at many angles. Each column of the **sinogram** holds the sums of one angle.
-# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by a pixel or more, and then slid back. Find that angle. It may be the first one, or the last.
+# After the logarithm of Beer and Lambert's law, a CT scanner gives sums of the image along parallel rays, at many angles. Each column of the **sinogram** holds the sums of one angle.
+# The patient must lie still. At **one** angle this patient did not: the body had slid along the detector by a pixel or more, and then slid back. Find that angle, which may also be the first one or the last.
 #
-# Think of the body's **centre of mass**. In the picture it is one point. In a column of the sinogram it is the mean row number, weighted by the values of that column.
+# Think of the body's **centre of mass**. In the image it is one point, and in a column of the sinogram it is the mean row number, weighted by the values of that column.
 # Where does this mean lie at the angle $\theta$? The scanner turns about the row `side // 2` of the detector, so count rows from there.
 #
-# One more trouble: the tube's brightness flickers. Each column is multiplied by an unknown number.
+# There is one more difficulty: the scale of each column is wrong by an unknown factor, as when the calibration of the detector drifts.
 #
 # Write `moved(sinogram, angles)`. The sinogram is `(1, 1, side, number of angles)`, `angles` is a list in degrees, not evenly spaced. Return the index of the angle at which the patient had moved. The check brings scans of its own, of several sides and numbers of angles.
 
@@ -363,7 +363,7 @@ def moved(sinogram, angles):
     rows = torch.arange(p.shape[0]) - p.shape[0] // 2
     centres = (rows[:, None] * p).sum(0) / p.sum(
         0
-    )  # dividing by the sum, we lose the flicker
+    )  # dividing by the sum, we lose the unknown factor
     theta = torch.tensor(angles) * math.pi / 180
     # A point turns on a circle: its place on the detector is a cos + b sin.
     waves = torch.stack([torch.cos(theta), torch.sin(theta)], dim=1)
@@ -381,8 +381,8 @@ ps04.moved(moved, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See it at work. `ps04.scan(seed)` returns a picture, its sinogram, the angles and the index of the moved one.
-# Make all columns equally bright. Reconstruct the picture with all angles, and then without the one that you found.
+# See it at work. `ps04.scan(seed)` returns an image, its sinogram, the angles and the index of the moved one.
+# Give all columns the same sum. Reconstruct the image with all angles, and then without the one that you found.
 
 # %% nbgrader={"solution": true, "grade_id": "moved_seen"}
 ### BEGIN SOLUTION
@@ -413,14 +413,14 @@ show_images(
 # ## Task 6. Four runs that fail: find out why (4 points, 25 minutes)
 #
 # `ps04.failing_run("A")` is a deep image prior for an inverse problem. The truth is our photograph `x`. So are "B", "C" and "D".
-# Something is wrong in each of the four, each time something else. A run is a dictionary:
+# In each of the four something is wrong, and each time something else. A run is a dictionary:
 #
 # - `y` and `sigma`, the standard deviation of its noise;
-# - `A`, what the run was told of the camera. **The camera itself may be another.**
-# - `loss_of`, the loss that it made small, as a function of a picture;
+# - `A`, the forward model that the run was given. **The camera itself may be another.**
+# - `loss_of`, the loss that it minimised, as a function of an image;
 # - the last `estimate`, and the lists `loss` and `psnr`, one entry an iteration.
 #
-# Look at numbers before you guess. You know the truth, so you can ask what `A` and `loss_of` make of it. `ps04.failing_run("A", iterations=20)` runs shorter or longer.
+# Look at numbers before you guess. Because you know the truth, you can compute what `A` and `loss_of` make of it. `ps04.failing_run("A", iterations=20)` runs shorter or longer.
 
 # %%
 runs = {letter: ps04.failing_run(letter) for letter in "ABCD"}
@@ -476,8 +476,8 @@ ps04.causes(causes)
 #
 # You get a blurred photograph, the kernel and the noise level $\sigma$. **You do not get the truth.** Choose the loss (least squares, or back-projection with an $\varepsilon$) and the moment to stop.
 #
-# State a rule that turns $\sigma$ and $K$ into these choices. Tasks 2 and 3 give you two numbers to build it from. **Predict** what it gains over least squares at $\sigma = 1/255$ and at $25/255$.
-# Then measure, and defend your rule, or mend it. The truth may judge your rule. It may not choose.
+# State a rule that turns $\sigma$ and $K$ into these choices; tasks 2 and 3 give you two numbers to build it from. **Predict** what it gains over least squares at $\sigma = 1/255$ and at $25/255$.
+# Then measure, and defend your rule or improve it. The truth may judge your rule, but it may not choose.
 #
 # You will be marked on this:
 #
@@ -521,13 +521,13 @@ for sigma in (1 / 255, 25 / 255):
 # ### BEGIN SOLUTION
 # **A good answer, measured.** Our photograph, one noise and one network, runs of 150 iterations.
 #
-# *Rule.* `truth_loss` says how much noise the loss would see in the truth. Take the smallest $\varepsilon$ of 0.001, 0.01 and 0.1 for which it is at most 0.001, a picture of 30 dB.
+# *Rule.* `truth_loss` says how much noise the loss would see in the truth. Take the smallest $\varepsilon$ of 0.001, 0.01 and 0.1 for which it is at most 0.001, which corresponds to 30 dB.
 # If there is none, take least squares. Stop at the first iteration whose loss is at most that of the truth, or when the time is over.
 #
-# *Reason.* Task 3: a small $\varepsilon$ saves waiting. At $k = 0.2$ a wave takes 113 iterations by least squares, and 5 with $\varepsilon = 0.01$.
+# *Reason.* Task 3: a small $\varepsilon$ saves waiting. At $k = 0.2$ a frequency takes 113 iterations by least squares, and 5 with $\varepsilon = 0.01$.
 # Task 2: a small $\varepsilon$ makes noise count more than the picture. So take as little of it as the noise permits.
 #
-# *Prediction.* At 1/255 `truth_loss` is 0.0013, 0.00012 and 0.00001: the rule says $\varepsilon = 0.01$. I expect 1 dB more than least squares in the same time, as weak waves come in.
+# *Prediction.* At 1/255 `truth_loss` is 0.0013, 0.00012 and 0.00001: the rule says $\varepsilon = 0.01$. I expect 1 dB more than least squares in the same time, because the frequencies with small $|K|$ come sooner.
 # At 25/255 it is 0.8, 0.08 and 0.007: the rule says least squares, so it gains nothing.
 #
 # *Measured at 1/255.* $\varepsilon = 0.01$ gives 31.6 dB, least squares 30.2 dB. $\varepsilon = 0.001$ would have given 31.9 dB: the rule was too careful. No run reached its bound.
@@ -536,5 +536,5 @@ for sigma in (1 / 255, 25 / 255):
 # Their own oracle peaks are 20.0, 24.8 and 26.7 dB: no moment to stop makes them better than least squares here.
 #
 # *Weakness.* The bound of 0.001 was my choice, and I tried it on the picture that judges it. One kernel and one noise are few. The gain at 1/255 depends on the time:
-# least squares was still rising when it was over. A longer run might turn it round.
+# least squares was still rising when it was over. A longer run might reverse the order.
 # ### END SOLUTION
