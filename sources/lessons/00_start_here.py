@@ -284,7 +284,7 @@ print(
 #
 # <details><summary>Solution 2</summary>
 #
-# It gains far less, because blades of grass are so fine that neighbouring pixels have little in common, and the network learns them hardly sooner than the noise. Lesson 03 shows the curves.
+# It gains far less, because blades of grass are so fine that neighbouring pixels have little in common, and by the time that the network has learned them, it has learned a part of the noise as well. Lesson 03 shows the curves.
 #
 # </details>
 #

