@@ -152,7 +152,7 @@ film.show(
 #
 # </details>
 #
-# The sharp dips in the curve of single outputs, with spikes in the loss, are bad steps of the optimiser, from which it recovers within a few iterations; the moving average hardly notices them.
+# Where the curve of single outputs dips sharply and the loss has a spike, the optimiser took a bad step, from which it recovers within a few iterations; the moving average hardly notices it.
 #
 # Where does the face look best to you? The run has to be stopped near that iteration, although in practice nobody gives us the PSNR; lessons 03 and 05 are about that choice.
 
