@@ -178,7 +178,7 @@ print(
 # 1. **From scratch.** The network starts with random weights and sees nothing but this input, as above.
 # 2. **Adaptation.** A network that was trained elsewhere is tuned to this input, because the input differs from the training data.
 #
-# Both are useful where training data are scarce or the input is unlike them, because the input itself is always at hand. Lesson 02 shows how much it holds: on a brick wall, for example, nearly every small patch recurs elsewhere.
+# Both are useful where training data are scarce or the input is unlike them, because the input itself is always at hand. Lesson 02 shows how much it holds: on a brick wall, for example, most small patches have near copies elsewhere.
 #
 # Nearly every method in this course has the same form. It is a *generator*, which yields one step after each iteration; `watch` shows the steps live, and `run` does the same silently. You can also loop by hand:
 
