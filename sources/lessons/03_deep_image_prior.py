@@ -497,7 +497,7 @@ for setting, input_noise in {"z fixed": 0, "noise on z": 1 / 30}.items():
 # </details>
 #
 # The network fits the photograph almost without resistance, but strongly resists pure noise. The paper calls this resistance **impedance**: low for natural images, high for noise.
-# The upper figure, with $z$ fixed, repeats the experiment of the paper on our image, and it shows the network alone. It also shows the limit of the idea, because the resistance is a matter of *time*: pure noise is being learned, too, and its curve bends down before the end.
+# The upper figure, with $z$ fixed, repeats the experiment of the paper on our image, and it shows the network alone. It also shows the limit of the idea, because the resistance is a matter of *time*: pure noise is being learned, too, and a third of it is gone before the end.
 
 # %% tags=["nbval-check-output"]
 alone, helped = remaining["z fixed"], remaining["noise on z"]
@@ -547,7 +547,7 @@ same_average = compare("PSNR of the average", psnr(average, small), by_run, 1e-3
 
 # %% [markdown]
 # The average is better than the last output that it contains, although it costs one line of code and almost no computing.
-# With noise on $z$ the outputs jitter more, and they stay near their peak for longer, so that the average gains more. This is why noise on $z$ wins in the end: over the long runs of section 4, its average reaches the higher peak.
+# With noise on $z$ the outputs jitter more, and they stay near their peak for longer, so that the average gains more. This is why noise on $z$ wins in the end: over the long runs of section 4, its average reaches the higher peak, as the next cell prints. (Its single outputs are smoothed over five records, so that their peaks lie a little below the dots of section 4.)
 # `run` and `watch` compute the same average for every method; it is the estimate in their result.
 
 # %% tags=["nbval-check-output"]
@@ -732,7 +732,7 @@ show_images(shown, alt=alt, crop=(60, 4, 30))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# BM3D wins on all three images, by half a decibel on grass and by more on the others, and in less time; non-local means, at its best strength, comes close to the network. On grass, every method gains less than a third of what it gains on the cup: three to four decibels, against about fourteen.
+# BM3D wins on all three images, by half a decibel on grass and by more on the others, and in less time; non-local means, at its best strength, comes close to the network, and draws level with it on grass. On grass, every method gains less than a third of what it gains on the cup: three to four decibels, against about fourteen.
 # In the figure, the network stopped too early for the fur and too late for the iris, where it has begun to learn the noise: one number of iterations serves all regions. People expect a deep network to beat a method of 2007; without training data, this one does not.
 #
 # </details>
