@@ -550,12 +550,14 @@ same_average = compare("PSNR of the average", psnr(average, small), by_run, 1e-3
 # With noise on $z$ the outputs jitter more, and they stay near their peak for longer, so that the average gains more. This is why noise on $z$ wins in the end: over the long runs of section 4, its average reaches the higher peak, as the next cell prints. (Its single outputs are smoothed over five records, so that their peaks lie a little below the dots of section 4.)
 # `run` and `watch` compute the same average for every method; it is the estimate in their result.
 
-# %% tags=["nbval-check-output"]
+# %%
 averages = {name: max(r.history["psnr_average"]) for name, r in long_runs.items()}
 for name, value in averages.items():
     print(
         f"{name}: best average {value:.2f} dB, best single output {peak[name]:.2f} dB"
     )
+
+# %% tags=["nbval-check-output"]
 print("the average by hand equals the one of run:", same_average)
 print(
     "the average beats the last output by at least 1 dB:",
