@@ -121,7 +121,7 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
         stop_live_run(code.nth(own))
         wait_for_the_end(page, 180)
         look_at_figures(page)
-        assert "need not hold for it" in outputs(code.nth(first + 1)).inner_text()
+        assert "need not hold for it" in outputs(code.nth(first + 1)).text_content()
 
         with page.expect_file_chooser() as chooser:
             code.nth(upload).locator(".jupyter-button").click()
@@ -138,7 +138,7 @@ def test_lesson_00_restores_a_photograph_that_a_reader_uploads(chromium, tmp_pat
         stop_live_run(code.nth(own))
         wait_for_the_end(page, 60)
         look_at_figures(page)
-        verdicts = outputs(code.last).inner_text()
+        verdicts = outputs(code.last).text_content()
         code.nth(own).locator(".widget-slider").scroll_into_view_if_needed()
         page.screenshot(path=ARTIFACTS / "lesson_00_own.png")
     assert verdicts.count(": True") == 2 and "False" not in verdicts

@@ -49,7 +49,7 @@ print(f"PyTorch {torch.__version__} on {device}, profile: {runtime.profile()}")
 #
 # An image is a tensor of shape `(1, C, H, W)`, that is, one image with C channels, H rows and W columns, whose values lie between 0 (black) and 1 (white).
 #
-# We add Gaussian noise with a **standard deviation** of 25/255, which is about a tenth of the range from black to white.
+# We add Gaussian noise with a **standard deviation** of 25/255, which is about a tenth of the range from black to white. (Files usually store the gray levels 0 to 255 in 8 bits.)
 
 # %%
 clean = picture("astronaut", side=128).to(device)
@@ -61,7 +61,7 @@ show_images(
 )
 
 # %% [markdown]
-# The number in the title is the **peak signal-to-noise ratio** (PSNR) in decibels (dB). A higher value means that an image is closer to the clean one, and ten decibels more mean a tenth of the mean squared error.
+# The number in the title is the **peak signal-to-noise ratio** (PSNR) in decibels (dB). It is $10 \log_{10}(1 / \text{MSE})$, where MSE is the mean squared error. A higher value means that an image is closer to the clean one, and ten decibels more mean a tenth of the mean squared error.
 #
 # From here on, imagine that we never had the clean image. We use it only to draw curves, so that we can judge what happens.
 
@@ -78,16 +78,16 @@ print(
 # %% [markdown]
 # ## 2. Watch it emerge
 #
-# The usual way to denoise is to train a network on thousands of clean images first. We have no such images, and we train on nothing but the one noisy photograph. We take
+# Today's usual way to denoise is to train a network on thousands of clean images first. We have no such images, and we train on nothing but the one noisy photograph. We take
 #
-# - a network with random weights, which turns a block of random numbers into an image;
+# - a convolutional network with random weights, which turns a block of random numbers into an image. The block has the height and width of the photograph, is drawn once, and then stays the same;
 # - the noisy photograph as the only target, to which the output of the network is fitted.
 #
 # At each **iteration** the weights change a little, so that the output comes closer to the *noisy* photograph. The squared difference between the two is the **loss**.
 #
 # **Predict before you run.** Since the target is noisy, will the network show us the noise first, the face first, or both at once?
 #
-# The next cell runs live. The *Stop* button ends the run at once and keeps its estimate, and so does *Kernel* > *Interrupt Kernel*; the cells below then run as usual.
+# The next cell runs live; `await` is what lets its button work during the run. The *Stop* button ends the run at once and keeps its estimate, and so does *Kernel* > *Interrupt Kernel*; the cells below then run as usual.
 
 # %%
 iterations = runtime.pick(quick=350, full=1800)
@@ -99,11 +99,12 @@ result = await watch(
 # <details><summary>Answer</summary>
 #
 # The face comes first: colours and large shapes, then eyes and mouth, then fine detail. Many people say "both at once", because the loss treats every pixel in the same way and does not know which part of its value is noise.
-# That is true of the loss, but the network does not change every pixel independently: its convolutions tie neighbouring pixels together, and structure that neighbours share is learned in fewer iterations than noise that they do not share.
+# That is true of the loss, but the network does not change every pixel independently: its convolutions tie neighbouring pixels together, and structure that neighbours share is learned in fewer iterations than noise that they do not share. The film in section 3 shows this order in print.
 #
 # </details>
 #
-# The curves below the images show the loss, which falls, and the PSNR against the clean image. A *single output* is what the network produces in one iteration, and the *moving average* is a running mean of these outputs, which is usually better.
+# The curves below the images show the loss, which falls, and the PSNR against the clean image. A *single output* is what the network produces in one iteration, and the *moving average* is a running mean of about the last hundred outputs. It is usually better, because the grain differs from one output to the next and averages out; it is the estimate that the run returns.
+# The dot marks the best value so far. Here it lies at the end or near it: this run ended before the noise came back.
 # In a live session the slider takes you back through the run.
 #
 # This method is the **deep image prior** of Ulyanov, Vedaldi and Lempitsky (2018). Lesson 03 builds it by hand and shows why it works.
@@ -122,7 +123,8 @@ print(
 # %% [markdown]
 # ## 3. And if nobody stops it?
 #
-# The run above ended after a number of iterations that we had chosen beforehand. Now we let it go on for longer. We also switch off a part of the method that slows the fitting down (`input_noise`, explained in lesson 03), so that you need not wait for minutes.
+# The run above ended after a number of iterations that we had chosen beforehand, on images whose clean version we had. Now we let it go on for longer. We also switch off a part of the method that slows the fitting down: the fresh noise that is added to the network's input in each iteration (`input_noise`).
+# With it the same would happen, only several times later, as lesson 03 shows; without it you need not wait for minutes.
 #
 # **Predict before you run.** The loss will fall further, but what will the image look like at the end?
 
@@ -145,10 +147,12 @@ film.show(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At the end the output looks like the noisy photograph again. It is tempting to say that more training always helps, since the loss keeps falling; but the loss measures the distance to the *noisy* photograph, and the network is large enough to come very close to it.
-# The network has learned the noise. In machine learning this is called **overfitting**, and in the older literature on inverse problems **semi-convergence**: the estimate first approaches the truth and then leaves it.
+# At the end the grain is back, and the output looks more and more like the noisy photograph. It is tempting to say that more training always helps, since the loss keeps falling; but the loss measures the distance to the *noisy* photograph, and the network is large enough to keep approaching it.
+# The network is learning the noise. In machine learning this is called **overfitting**, and in the older literature on inverse problems **semi-convergence**: the estimate first approaches the truth and then leaves it.
 #
 # </details>
+#
+# Where the curve of single outputs dips sharply and the loss has a spike, the optimiser took a bad step, from which it recovers within a few iterations; the moving average hardly notices it.
 #
 # Where does the face look best to you? The run has to be stopped near that iteration, although in practice nobody gives us the PSNR; lessons 03 and 05 are about that choice.
 
@@ -169,14 +173,14 @@ print(
 # %% [markdown]
 # ## 4. What this course is about
 #
-# **Deep internal learning** trains a network on the one input at hand. There are two directions:
+# **Deep internal learning** trains a network on the one input at hand, or tunes a trained one to it. What the network learns there comes from the structure of this input and not from a collection of others. There are two directions:
 #
 # 1. **From scratch.** The network starts with random weights and sees nothing but this input, as above.
 # 2. **Adaptation.** A network that was trained elsewhere is tuned to this input, because the input differs from the training data.
 #
-# Both help for the same reason. Where data are scarce or the input is unusual, its own structure is the best source of information: a brick wall contains its own training set.
+# Both are useful where training data are scarce or the input is unlike them, because the input itself is always at hand. Lesson 02 shows how much it holds: on a brick wall, for example, most small patches have near copies elsewhere.
 #
-# Every method in this course has the same form. It is a *generator*, which yields one step after each iteration; `watch` shows the steps live, and `run` does the same silently. You can also loop by hand:
+# Nearly every method in this course has the same form. It is a *generator*, which yields one step after each iteration; `watch` shows the steps live, and `run` does the same silently. You can also loop by hand:
 
 # %%
 for step in deep_image_prior(noisy, iterations=3):
@@ -232,7 +236,8 @@ show_images(
 # %% [markdown]
 # `load_image` also takes a path: `load_image("holiday.jpg", max_side=192)`. The image is shrunk to at most 192 pixels a side, so that a laptop needs only minutes.
 #
-# If your photograph is noisy already, skip the noise that we add: put `own` in the place of `own_noisy` below, and leave out `truth`.
+# If your photograph is noisy already, add `own_noisy = own` below the line that makes the noise. There is then no clean image: the PSNR and the second check at the end say nothing.
+# Bear in mind that shrinking a large photograph averages most of its noise away, and that the noise of a camera, after its own processing, is no longer independent from pixel to pixel, so that the network learns it sooner.
 
 # %%
 iterations_own = runtime.pick(quick=350, full=1800)
@@ -247,7 +252,7 @@ print(f"saved as {saved_as}, beside this notebook")
 # %% [markdown]
 # A file that is there already is never overwritten: the next result is saved as `my_picture_restored_2.png`, and so on.
 #
-# If the result is too smooth, give it more iterations; if it is grainy, give it fewer, or press *Stop* sooner.
+# If the result is too smooth, double `iterations_own`; if it is grainy, halve it, or press *Stop* sooner. Each run starts anew.
 # How to choose that moment without knowing the clean image is the subject of lesson 05.
 
 # %% tags=["nbval-check-output"]
@@ -268,8 +273,8 @@ print(
 # Each takes a minute or two, and you can change a cell above or add one of your own with the `+` button.
 #
 # 1. Double the noise by writing `sigma=50 / 255`. By how many decibels does the PSNR of the noisy image fall, if you work it out before you run?
-# 2. Restore `picture("grass", side=128)` in place of the face. Will the method gain more decibels than it gained on the face, or fewer?
-# 3. Run the live cell of section 2 with `seed=1`. In what do the two estimates differ, and what do they have in common?
+# 2. Put `picture("grass", side=128)` in the place of the face in section 1, and run sections 1 and 2 again. Will the method gain more decibels than it gained on the face, or fewer?
+# 3. Run `second = run(deep_image_prior(noisy, iterations=iterations, seed=1))` and show `result.estimate` beside `second.estimate`. In what do the two estimates differ, and what do they have in common?
 #
 # <details><summary>Solution 1</summary>
 #
@@ -279,7 +284,7 @@ print(
 #
 # <details><summary>Solution 2</summary>
 #
-# It gains far less, because blades of grass are so fine that neighbouring pixels have little in common, and the network learns them hardly sooner than the noise. Lesson 03 shows the curves.
+# It gains far less, because blades of grass are so fine that neighbouring pixels have little in common, and by the time that the network has learned them, it has learned a part of the noise as well. Lesson 03 shows the curves.
 #
 # </details>
 #
@@ -299,9 +304,9 @@ print(
 #
 # 1. An image is a tensor `(1, C, H, W)` with values from 0 to 1.
 # 2. An untrained network, fitted to one noisy photograph, shows the photograph before it shows the noise.
-# 3. If nobody stops the run, the noise comes back, although the loss falls all the time.
+# 3. If nobody stops the run, the noise comes back, although the loss keeps falling, but for a few spikes.
 # 4. Methods are generators of steps, which you can `watch` live, `run` silently, or loop over by hand. *Stop* and an interrupted kernel keep the estimate.
-# 5. **What breaks it:** too many iterations, and fine texture, which the network learns no sooner than the noise.
+# 5. **What breaks it:** too many iterations, and fine texture, which the network learns so late that noise comes with it.
 #
 # **Papers.** T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, [*Deep Internal Learning: Deep Learning from a Single Input*](https://arxiv.org/abs/2312.07425), IEEE Signal Processing Magazine 2024: the survey that gives this course its map.
 # D. Ulyanov, A. Vedaldi, V. Lempitsky, [*Deep Image Prior*](https://arxiv.org/abs/1711.10925), CVPR 2018: the method of this lesson.
