@@ -480,8 +480,8 @@ for setting, input_noise in {"z fixed": 0, "noise on z": 1 / 30}.items():
         remaining[setting][name] = left[history["iteration"].index(60)]
     curves["share of the noise"] = ([1, short], 2 * [noise_share])
     alt = f"{setting}: loss over variance for four targets. The photograph falls "
-    alt += "fastest, then photograph plus noise, which levels off at the share of the "
-    alt += "noise, then shuffled pixels, and pure noise last."
+    alt += "fastest, then photograph plus noise, which comes down towards the share of "
+    alt += "the noise, then shuffled pixels, and pure noise last."
     axes = dict(title=setting, x_range=(0, short), y_range=(0, 1.05))
     show_curves(curves, "iteration", "loss / variance of the target", alt, **axes)
 
