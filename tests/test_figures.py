@@ -88,6 +88,26 @@ def test_summary_of_a_run_says_how_it_ended(truth):
     assert figures.png(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("alt, error", [(None, TypeError), ("", ValueError), (" ", ValueError)])
+def test_a_figure_without_alternative_text_is_refused(alt, error, shown):
+    diagram = figures.Diagram(1, 1)
+    for show in (
+        lambda: figures.show_images({"a": GRAY}, alt=alt),
+        lambda: figures.show_curves({"a": [1, 2]}, "x", "y", alt=alt),
+        lambda: figures.show_error_map({"a": GRAY}, GRAY, alt),
+        lambda: figures.explore(lambda level: Figure(), alt, level=[1]),
+        lambda: diagram.show(alt),
+        lambda: figures.network_diagram(1, 4, 0, alt),
+    ):
+        with pytest.raises(error, match="alt"):
+            show()
+    assert not shown
+
+
+def test_a_figure_of_any_resolution_is_drawn_at_that_of_the_course():
+    assert static.canvas_image(Figure(figsize=(2, 1), dpi=200)).size == (180, 90)
+
+
 @pytest.mark.parametrize("name, share", [("chelsea", 0.75), ("camera", 0.6)])
 def test_a_stored_figure_is_smaller_and_nobody_sees_a_difference(name, share):
     figure = Figure(figsize=(2, 2))
