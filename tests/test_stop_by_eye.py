@@ -94,6 +94,26 @@ def test_you_are_where_stop_was_pressed_and_the_run_goes_on_to_its_end(game):
     assert view.status.value == "finished 300 iterations" and view.button not in view.controls.children
 
 
+def test_a_press_that_the_kernel_has_to_pass_on_counts_in_the_same_iteration(game, monkeypatch):
+    views, init = [], MODULE.EyeView.__init__
+    monkeypatch.setattr(MODULE.EyeView, "__init__", lambda self: (views.append(self), init(self))[1])
+
+    def pressed_by_message():
+        def passed_on(turns):
+            if turns:
+                asyncio.get_running_loop().call_soon(passed_on, turns - 1)
+            else:
+                views[0].button.click()
+
+        for step in fitting(30, 30):
+            if step.iteration == 20:
+                passed_on(5)  # of the event loop, as in ipykernel
+            yield step
+
+    choice, *_ = game(pressed_by_message())
+    assert choice.stops["you"][0] == 20
+
+
 def test_rules_choose_what_they_choose_in_run(game):
     choice, *_ = game(fitting(), press=[70], rules=rules())
     for name, rule in rules().items():
@@ -182,6 +202,8 @@ def test_the_status_names_the_iteration_and_no_quality(game, monkeypatch):
     assert told[:7] == [f"iteration {i}/20" for i in range(1, 8)]
     assert told[8:20] == [f"finishing the run to compare: iteration {i}/20" for i in range(9, 21)]
     assert len(drawn) == 7, "nothing is drawn while the run is finished"
+    average = run(list(fitting(total=20, rest=10))[:7]).estimate
+    assert (drawn[-1] == to_array(average)).all()
 
 
 def test_the_figure_names_everybody_and_the_sentence_says_what_each_lost(game, capsys):
