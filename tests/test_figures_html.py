@@ -130,6 +130,50 @@ def test_a_name_that_is_recorded_again_starts_anew():
     assert list(made.runs) == ["a", "b"] and list(made.runs["a"].frames()) == [1, 2, 3, 4, 5]
 
 
+def test_the_psnr_is_that_of_the_whole_estimate_as_it_is_and_not_of_what_is_shown():
+    made = Film(truth=X, crop=(4, 6, 20))
+    estimate = X.clone()
+    estimate[..., 0, 0] = 3.0  # outside of the window, and of what can be shown
+    list(made.record("a", [Step(1, 1, torch.tensor(1.0), estimate)]))
+    [(array, decibels)] = made.runs["a"].frames().values()
+    assert np.array_equal(array, to_array(X)[4:24, 6:26]) and decibels == psnr(estimate, X) < 40
+
+
+def test_a_frame_is_a_copy_that_the_method_can_no_longer_change():
+    made, estimate = Film(), X.clone()
+    for i in range(1, 3):
+        estimate[:] = i / 4
+        list(made.record(str(i), [Step(1, 9, torch.tensor(1.0), estimate)]))
+    frames = [kept.frames()[1][0] for kept in made.runs.values()]
+    assert frames[0].max() == 64 and frames[1].min() == 128
+
+
+def test_the_row_has_five_of_the_iterations_from_first_to_last_where_none_are_named(shown, monkeypatch):
+    rows = []
+    monkeypatch.setattr(
+        film,
+        "strip_figure",
+        lambda runs, at, *more: (rows.append(at), strip.strip_figure(runs, at, *more))[1],
+    )
+    made = recorded("a")
+    list(made.record("no step", []))
+    made.show("A run beside one that made no step.")
+    assert rows == [[1, 4, 8, 20, 40]]
+    assert [run["name"] for run in data(shown[1])["runs"]] == ["a"]
+
+
+def test_maps_of_a_cropped_film_are_those_of_the_window(shown, monkeypatch):
+    kept = []
+    monkeypatch.setattr(film, "show_figure", lambda figure, alt: kept.append(figure))
+    recorded("a", crop=(4, 6, 20)).show("A run.", at=(1,), error=True)
+    recorded("a").show("A run.", at=(1,))
+    images = [[axes.images[0] for axes in figure.axes if axes.images] for figure in kept]
+    assert len(images[0]) == 2 and len(images[1]) == 1, "maps only where asked for"
+    shown_part, error = (image.get_array() for image in images[0])
+    expected = np.abs(shown_part / 255 - to_array(X)[4:24, 6:26] / 255).mean(-1)
+    assert np.allclose(error, expected)
+
+
 # The strip
 
 
