@@ -77,6 +77,19 @@ def test_an_error_in_an_answer_names_its_line(capsys):
     assert "is it a slip of the pen?" in capsys.readouterr().out, "the second hint of this error"
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def answer():\n    def inner():\n        return los\n    return inner()",
+        "def answer():\n    flat = np.zeros((2, 2))\n    return np.linalg.inv(flat)",
+    ],
+    ids=["in a function of its own", "in the library"],
+)
+def test_the_line_that_is_named_is_the_last_one_of_the_students_own(code, capsys):
+    five_numbers(of_a_student(code))
+    assert "(in line 3)" in capsys.readouterr().out
+
+
 CELLS = [  # and what a notebook's page shows of each
     ("from dil_course.checks import ps03\nps03.fit(fit)", "`fit` does not exist yet", "NameError"),
     ("def fit(*given):\n    return los", "", None),

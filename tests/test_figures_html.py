@@ -17,7 +17,7 @@ import torch
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from dil_course.figures import Film, film, page, strip, swipe
+from dil_course.figures import Film, film, page, static, strip, swipe
 from dil_course.fitting import Step, run
 from dil_course.fitting.stopping import WindowedVariance
 from dil_course.from_scratch import deep_image_prior
@@ -38,10 +38,10 @@ def steps(total=40, size=32, end=None, seed=0):
         yield Step(i, total, torch.tensor(1 / i), estimate * float("nan") if i == end else estimate)
 
 
-def recorded(*names, total=40, truth=X, **options):
+def recorded(*names, total=40, truth=X, size=32, **options):
     made = Film(truth=truth, **options)
     for seed, name in enumerate(names):
-        run(made.record(name, steps(total, seed=seed)), average=0)
+        run(made.record(name, steps(total, size, seed=seed)), average=0)
     return made
 
 
@@ -174,7 +174,45 @@ def test_maps_of_a_cropped_film_are_those_of_the_window(shown, monkeypatch):
     assert np.allclose(error, expected)
 
 
+def test_a_zoom_that_is_named_holds_in_row_and_player_and_else_all_runs_fit_on_a_page(shown, monkeypatch):
+    rows = []
+    monkeypatch.setattr(film, "show_figure", lambda figure, alt: rows.append(figure))
+    recorded("a", zoom=3).show("A run.", at=(1,))
+    recorded(*"abcde", size=64, truth=None).show("Five runs.", at=(1,))
+    assert [axes.bbox.width for axes in rows[0].axes if axes.images] == pytest.approx([96])
+    named, fitted = (data(player)["runs"] for player in shown)
+    assert [run["width"] for run in named] == [96] and [run["width"] for run in fitted] == [192] * 5
+
+
 # The strip
+
+
+def test_small_frames_stand_in_the_middle_below_titles_that_do_not_overlap():
+    frame = np.zeros((8, 8, 3), dtype=np.uint8), 20.0
+    figure = strip.strip_figure({"a": {100: frame, 2000: frame}}, (100, 2000), zoom=1)
+    static.canvas_image(figure)
+    small = [axes for axes in figure.axes if axes.images]
+    titles = [axes.title.get_window_extent() for axes in small]
+    assert titles[0].x1 < titles[1].x0 and titles[0].x0 >= 0 and titles[1].x1 <= figure.bbox.x1
+    assert all(title.y0 > axes.bbox.y1 for title, axes in zip(titles, small, strict=True))
+    assert all(
+        abs(title.x0 + title.x1 - axes.bbox.x0 - axes.bbox.x1) < 4
+        for title, axes in zip(titles, small, strict=True)
+    )
+    [name] = [text for axes in figure.axes for text in axes.texts]
+    assert name.get_text() == "a"
+    assert name.get_window_extent().y0 >= max(title.y1 for title in titles) - 1
+
+
+def test_the_map_of_errors_reaches_to_all_but_the_largest_few_and_may_be_of_no_error():
+    def largest(array):
+        figure = strip.strip_figure({"a": {1: (array, None)}}, (1,), truth=to_array(X))
+        return figure.axes[2].images[0].norm.vmax
+
+    noisy = to_array(add_gaussian(X, 0.1))
+    error = np.abs(noisy / 255 - to_array(X) / 255).mean(-1)
+    assert largest(noisy) == pytest.approx(np.quantile(error, 0.995))
+    assert largest(to_array(X)) == 1.0
 
 
 def test_the_strip_shows_the_nearest_frames_each_once():
