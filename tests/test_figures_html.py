@@ -5,6 +5,7 @@ How they are worked by hand is tested in test_toolbox_browser.py.
 
 import base64
 import copy
+import importlib
 import io
 import json
 import re
@@ -286,6 +287,21 @@ def test_a_swipe_leaves_a_described_png_and_a_page_of_both(shown):
     assert (given["width"], given["height"]) == (64, 64)
     for image, x in zip(given["images"], (X, 1 - X), strict=True):
         assert np.abs(decoded(image["data"]) - to_array(x)).mean() < 3
+
+
+def test_the_static_images_of_a_swipe_are_its_two_side_by_side_and_wide_ones_fit(shown, monkeypatch):
+    rows = []
+    module = importlib.import_module("dil_course.figures.swipe")  # not its function
+    monkeypatch.setattr(
+        module, "show_images", lambda pictures, alt, **options: rows.append((pictures, options))
+    )
+    wide = torch.rand(1, 3, 40, 400)
+    swipe({"left": X, "right": 1 - X}, "Two images.", zoom=2)
+    swipe({"a": wide, "b": wide}, "Two wide images.")
+    [(pictures, options), _] = rows
+    assert pictures["left"] is X and torch.equal(pictures["right"], 1 - X)
+    assert options == {"columns": 2, "zoom": 2}
+    assert data(shown[1])["width"] == 400
 
 
 def pages(shown):
