@@ -14,7 +14,7 @@ from PIL import Image
 from dil_course import figures
 from dil_course.figures import static
 from dil_course.fitting import Result, Step, run
-from dil_course.fitting.history import LiveCurves, psnr_range, summary_figure
+from dil_course.fitting.history import LiveCurves, peak, psnr_range, summary_figure
 from dil_course.signals import picture, to_array
 
 GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
@@ -360,6 +360,10 @@ def test_the_psnr_axis_is_cut_to_the_peak_which_is_marked():
     live = LiveCurves({name: [] for name in result.history})
     live.png(result.history)
     assert live.axes[1].get_ylim() == (low, high) and live.peak.get_ydata() == [best]
+
+
+def test_of_equal_peaks_the_first_is_marked():
+    assert peak(history([20.0, 25.0, 24.0, 25.0])) == (2, 25.0)
 
 
 def test_a_run_that_starts_at_nothing_shows_at_most_the_last_decibels():
