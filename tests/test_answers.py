@@ -179,12 +179,19 @@ def test_comparison_is_of_the_numbers_as_they_are(mine, library, exact, approxim
     assert difference in shown and (exact is None or f"exact: {exact}" in shown)
 
 
+def test_a_difference_may_be_as_large_as_the_tolerance_and_no_larger(capsys):
+    assert compare("numbers", 1.0, 0.5, tolerance=0.5)
+    assert not compare("numbers", 1.0, 1.00002)
+    assert not compare("numbers", torch.tensor(1 + 1e-9, dtype=torch.float64), 1.0, tolerance=1e-10)
+
+
 @pytest.mark.parametrize(
     ("why", "said"),
     [
         ("stopped by you at iteration 7", "This run was stopped by you at iteration 7. The lines below"),
         ("interrupted at iteration 7", "This run was interrupted at iteration 7. The lines below"),
         ("finished 9 iterations", ""),
+        ("diverged: at iteration 7 the loss is nan. A smaller learning rate may help", ""),
         ("ended at iteration 7: the outputs differ least at iteration 3", ""),
     ],
 )

@@ -73,12 +73,28 @@ def test_points_are_a_number_for_nbgrader_and_a_running_total_on_the_page(capsys
 def test_an_error_in_an_answer_names_its_line(capsys):
     five_numbers(of_a_student("def answer():\n    loss = 1\n    return los"))
     assert "NameError: name 'los' is not defined (in line 3)" in capsys.readouterr().out
+    five_numbers(of_a_student("def answer():\n    loss = 1\n    return los"))
+    assert "is it a slip of the pen?" in capsys.readouterr().out, "the second hint of this error"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def answer():\n    def inner():\n        return los\n    return inner()",
+        "def answer():\n    flat = np.zeros((2, 2))\n    return np.linalg.inv(flat)",
+    ],
+    ids=["in a function of its own", "in the library"],
+)
+def test_the_line_that_is_named_is_the_last_one_of_the_students_own(code, capsys):
+    five_numbers(of_a_student(code))
+    assert "(in line 3)" in capsys.readouterr().out
 
 
 CELLS = [  # and what a notebook's page shows of each
     ("from dil_course.checks import ps03\nps03.fit(fit)", "`fit` does not exist yet", "NameError"),
     ("def fit(*given):\n    return los", "", None),
     ("ps03.fit(fit)", "name 'los' is not defined (in line 2 of its cell: return los)", None),
+    ("fit(1)", "", "NameError"),  # the traceback shows where in `fit`
     ("los", "`los` does not exist yet", "NameError"),
 ]
 
@@ -90,6 +106,7 @@ def test_a_name_that_is_missing_is_told_in_words():
             shown = []
             reply = client.execute_interactive(code, timeout=120, output_hook=shown.append)["content"]
             text = "".join(message["content"].get("text", "") for message in shown)
+            assert bool(words) or "does not exist yet" not in text, text
             assert words in text and (error is None) == (reply["status"] == "ok"), (text, reply)
             assert reply.get("ename") == error
     finally:

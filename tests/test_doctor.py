@@ -140,6 +140,8 @@ def test_prediction_scales_with_the_probe():
         ("About a minute of computing", 1),
         ("Under a minute of computing", 1),
         ("About 3 minutes of computing", 3),
+        ("About three minutes of computing", 3),
+        ("About four minutes of computing", 4),
         ("About two and a half minutes of computing", 2.5),
         ("About a minute and a quarter of computing", 1.25),
         ("Half a minute of computing", 0.5),
@@ -149,6 +151,21 @@ def test_prediction_scales_with_the_probe():
 )
 def test_minutes_are_read_from_a_lessons_header(words, minutes):
     assert doctor.stated_minutes(f"# 00\n\n**Time.** {words} on 2 CPU cores, an hour of reading.") == minutes
+
+
+def test_the_minutes_of_each_lesson_are_printed():
+    text = doctor.check_speed().text
+    for lesson, minutes in doctor.lessons().items():
+        assert f" {minutes:.1f} minutes for lesson {lesson}" in text
+
+
+def test_outside_of_the_courses_folder_no_minutes_are_promised(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "NOTEBOOKS", tmp_path)
+    finding = doctor.check_speed()
+    assert (
+        finding.ok
+        and finding.text == f"a small fit runs, {1000 * doctor.REFERENCE_PROBE:.1f} ms an iteration"
+    )
 
 
 def test_every_lesson_has_its_minutes():

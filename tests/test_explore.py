@@ -155,6 +155,22 @@ def test_a_script_gets_small_multiples_only_with_their_values_as_titles(shown, m
     assert not shown
 
 
+def test_small_multiples_stand_below_their_own_titles_in_rows_that_fit_on_a_page():
+    def draw(noise_level):
+        figure = Figure(figsize=(500 / 90, 100 / 90), dpi=90)
+        figure.set_facecolor((noise_level,) * 3)
+        return figure
+
+    figure = MODULE.static_figure(draw, {"noise_level": [0.2, 0.4, 0.8]})
+    titles = [text.get_window_extent() for text in figure.texts]
+    assert [text.get_text() for text in figure.texts] == [f"noise level = {v}" for v in (0.2, 0.4, 0.8)]
+    image = np.asarray(Image.open(io.BytesIO(png(figure))).convert("L"), dtype=int)[::-1]
+    assert image.shape[1] <= 1100
+    for title, level in zip(titles, (0.2, 0.4, 0.8), strict=True):
+        assert image[int(title.y0) - 50, int(title.x0) + 200] == pytest.approx(255 * level, abs=3)
+        assert image[int(title.y0) : int(title.y1), int(title.x1) + 20].min() == 255
+
+
 def test_what_stays_out_of_the_static_choice_has_its_middle_value():
     values = MODULE.static_values({"b": [1, 2]}, {"a": [1, 2, 3], "b": [1, 2, 3]})
     assert values == {"a": [2], "b": [1, 2]}

@@ -14,7 +14,7 @@ from PIL import Image
 from dil_course import figures
 from dil_course.figures import static
 from dil_course.fitting import Result, Step, run
-from dil_course.fitting.history import LiveCurves, psnr_range, summary_figure
+from dil_course.fitting.history import LiveCurves, peak, psnr_range, summary_figure
 from dil_course.signals import picture, to_array
 
 GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
@@ -86,6 +86,26 @@ def test_summary_of_a_run_says_how_it_ended(truth):
     assert "finished 5 iterations" in alt and any(title.startswith("observed") for title in titles)
     assert ("truth" in titles) == ("PSNR" in alt) == (truth is not None)
     assert figures.png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("alt, error", [(None, TypeError), ("", ValueError), (" ", ValueError)])
+def test_a_figure_without_alternative_text_is_refused(alt, error, shown):
+    diagram = figures.Diagram(1, 1)
+    for show in (
+        lambda: figures.show_images({"a": GRAY}, alt=alt),
+        lambda: figures.show_curves({"a": [1, 2]}, "x", "y", alt=alt),
+        lambda: figures.show_error_map({"a": GRAY}, GRAY, alt),
+        lambda: figures.explore(lambda level: Figure(), alt, level=[1]),
+        lambda: diagram.show(alt),
+        lambda: figures.network_diagram(1, 4, 0, alt),
+    ):
+        with pytest.raises(error, match="alt"):
+            show()
+    assert not shown
+
+
+def test_a_figure_of_any_resolution_is_drawn_at_that_of_the_course():
+    assert static.canvas_image(Figure(figsize=(2, 1), dpi=200)).size == (180, 90)
 
 
 @pytest.mark.parametrize("name, share", [("chelsea", 0.75), ("camera", 0.6)])
@@ -340,6 +360,10 @@ def test_the_psnr_axis_is_cut_to_the_peak_which_is_marked():
     live = LiveCurves({name: [] for name in result.history})
     live.png(result.history)
     assert live.axes[1].get_ylim() == (low, high) and live.peak.get_ydata() == [best]
+
+
+def test_of_equal_peaks_the_first_is_marked():
+    assert peak(history([20.0, 25.0, 24.0, 25.0])) == (2, 25.0)
 
 
 def test_a_run_that_starts_at_nothing_shows_at_most_the_last_decibels():

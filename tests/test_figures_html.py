@@ -5,6 +5,7 @@ How they are worked by hand is tested in test_toolbox_browser.py.
 
 import base64
 import copy
+import importlib
 import io
 import json
 import re
@@ -17,7 +18,7 @@ import torch
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from dil_course.figures import Film, film, page, strip, swipe
+from dil_course.figures import Film, film, page, static, strip, swipe
 from dil_course.fitting import Step, run
 from dil_course.fitting.stopping import WindowedVariance
 from dil_course.from_scratch import deep_image_prior
@@ -38,10 +39,10 @@ def steps(total=40, size=32, end=None, seed=0):
         yield Step(i, total, torch.tensor(1 / i), estimate * float("nan") if i == end else estimate)
 
 
-def recorded(*names, total=40, truth=X, **options):
+def recorded(*names, total=40, truth=X, size=32, **options):
     made = Film(truth=truth, **options)
     for seed, name in enumerate(names):
-        run(made.record(name, steps(total, seed=seed)), average=0)
+        run(made.record(name, steps(total, size, seed=seed)), average=0)
     return made
 
 
@@ -130,7 +131,89 @@ def test_a_name_that_is_recorded_again_starts_anew():
     assert list(made.runs) == ["a", "b"] and list(made.runs["a"].frames()) == [1, 2, 3, 4, 5]
 
 
+def test_the_psnr_is_that_of_the_whole_estimate_as_it_is_and_not_of_what_is_shown():
+    made = Film(truth=X, crop=(4, 6, 20))
+    estimate = X.clone()
+    estimate[..., 0, 0] = 3.0  # outside of the window, and of what can be shown
+    list(made.record("a", [Step(1, 1, torch.tensor(1.0), estimate)]))
+    [(array, decibels)] = made.runs["a"].frames().values()
+    assert np.array_equal(array, to_array(X)[4:24, 6:26]) and decibels == psnr(estimate, X) < 40
+
+
+def test_a_frame_is_a_copy_that_the_method_can_no_longer_change():
+    made, estimate = Film(), X.clone()
+    for i in range(1, 3):
+        estimate[:] = i / 4
+        list(made.record(str(i), [Step(1, 9, torch.tensor(1.0), estimate)]))
+    frames = [kept.frames()[1][0] for kept in made.runs.values()]
+    assert frames[0].max() == 64 and frames[1].min() == 128
+
+
+def test_the_row_has_five_of_the_iterations_from_first_to_last_where_none_are_named(shown, monkeypatch):
+    rows = []
+    monkeypatch.setattr(
+        film,
+        "strip_figure",
+        lambda runs, at, *more: (rows.append(at), strip.strip_figure(runs, at, *more))[1],
+    )
+    made = recorded("a")
+    list(made.record("no step", []))
+    made.show("A run beside one that made no step.")
+    assert rows == [[1, 4, 8, 20, 40]]
+    assert [run["name"] for run in data(shown[1])["runs"]] == ["a"]
+
+
+def test_maps_of_a_cropped_film_are_those_of_the_window(shown, monkeypatch):
+    kept = []
+    monkeypatch.setattr(film, "show_figure", lambda figure, alt: kept.append(figure))
+    recorded("a", crop=(4, 6, 20)).show("A run.", at=(1,), error=True)
+    recorded("a").show("A run.", at=(1,))
+    images = [[axes.images[0] for axes in figure.axes if axes.images] for figure in kept]
+    assert len(images[0]) == 2 and len(images[1]) == 1, "maps only where asked for"
+    shown_part, error = (image.get_array() for image in images[0])
+    expected = np.abs(shown_part / 255 - to_array(X)[4:24, 6:26] / 255).mean(-1)
+    assert np.allclose(error, expected)
+
+
+def test_a_zoom_that_is_named_holds_in_row_and_player_and_else_all_runs_fit_on_a_page(shown, monkeypatch):
+    rows = []
+    monkeypatch.setattr(film, "show_figure", lambda figure, alt: rows.append(figure))
+    recorded("a", zoom=3).show("A run.", at=(1,))
+    recorded(*"abcde", size=64, truth=None).show("Five runs.", at=(1,))
+    assert [axes.bbox.width for axes in rows[0].axes if axes.images] == pytest.approx([96])
+    named, fitted = (data(player)["runs"] for player in shown)
+    assert [run["width"] for run in named] == [96] and [run["width"] for run in fitted] == [192] * 5
+
+
 # The strip
+
+
+def test_small_frames_stand_in_the_middle_below_titles_that_do_not_overlap():
+    frame = np.zeros((8, 8, 3), dtype=np.uint8), 20.0
+    figure = strip.strip_figure({"a": {100: frame, 2000: frame}}, (100, 2000), zoom=1)
+    static.canvas_image(figure)
+    small = [axes for axes in figure.axes if axes.images]
+    titles = [axes.title.get_window_extent() for axes in small]
+    assert titles[0].x1 < titles[1].x0 and titles[0].x0 >= 0 and titles[1].x1 <= figure.bbox.x1
+    assert all(title.y0 > axes.bbox.y1 for title, axes in zip(titles, small, strict=True))
+    assert all(
+        abs(title.x0 + title.x1 - axes.bbox.x0 - axes.bbox.x1) < 4
+        for title, axes in zip(titles, small, strict=True)
+    )
+    [name] = [text for axes in figure.axes for text in axes.texts]
+    assert name.get_text() == "a"
+    assert name.get_window_extent().y0 >= max(title.y1 for title in titles) - 1
+
+
+def test_the_map_of_errors_reaches_to_all_but_the_largest_few_and_may_be_of_no_error():
+    def largest(array):
+        figure = strip.strip_figure({"a": {1: (array, None)}}, (1,), truth=to_array(X))
+        return figure.axes[2].images[0].norm.vmax
+
+    noisy = to_array(add_gaussian(X, 0.1))
+    error = np.abs(noisy / 255 - to_array(X) / 255).mean(-1)
+    assert largest(noisy) == pytest.approx(np.quantile(error, 0.995))
+    assert largest(to_array(X)) == 1.0
 
 
 def test_the_strip_shows_the_nearest_frames_each_once():
@@ -204,6 +287,21 @@ def test_a_swipe_leaves_a_described_png_and_a_page_of_both(shown):
     assert (given["width"], given["height"]) == (64, 64)
     for image, x in zip(given["images"], (X, 1 - X), strict=True):
         assert np.abs(decoded(image["data"]) - to_array(x)).mean() < 3
+
+
+def test_the_static_images_of_a_swipe_are_its_two_side_by_side_and_wide_ones_fit(shown, monkeypatch):
+    rows = []
+    module = importlib.import_module("dil_course.figures.swipe")  # not its function
+    monkeypatch.setattr(
+        module, "show_images", lambda pictures, alt, **options: rows.append((pictures, options))
+    )
+    wide = torch.rand(1, 3, 40, 400)
+    swipe({"left": X, "right": 1 - X}, "Two images.", zoom=2)
+    swipe({"a": wide, "b": wide}, "Two wide images.")
+    [(pictures, options), _] = rows
+    assert pictures["left"] is X and torch.equal(pictures["right"], 1 - X)
+    assert options == {"columns": 2, "zoom": 2}
+    assert data(shown[1])["width"] == 400
 
 
 def pages(shown):

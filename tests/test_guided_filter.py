@@ -41,6 +41,12 @@ def test_it_is_the_mean_of_the_fits_of_all_windows():
     np.testing.assert_allclose(ours[0].numpy(), by_hand(y[0].numpy(), guide[0].numpy(), 2, 1e-3), atol=1e-9)
 
 
+def test_a_gray_guide_leads_a_colour_image_and_the_defaults_are_those_of_the_docstring():
+    y, guide = add_gaussian(X, 0.1)[..., :13, :11].double(), X[:, :1, :13, :11].double()
+    by_loop = by_hand(y[0].numpy(), guide[0].numpy(), 4, 1e-3)
+    np.testing.assert_allclose(guided_filter(y, guide)[0].numpy(), by_loop, atol=1e-9)
+
+
 def test_an_affine_function_of_the_guide_is_returned():
     y = 0.2 + 0.5 * X.flip(1)
     torch.testing.assert_close(guided_filter(y, X, 4, 1e-8), y, atol=2e-3, rtol=0)
@@ -64,6 +70,8 @@ def test_the_flash_takes_most_of_the_noise_away(seed):
     [
         ({"guide": X[..., :40]}, "guide"),
         ({"guide": X.double()}, "float"),
+        ({"guide": X * torch.nan}, "guide"),
+        ({"guide": 255 * X}, "guide"),
         ({"radius": 0}, "radius"),
         ({"radius": 24}, "radius"),
         ({"epsilon": 0}, "epsilon"),

@@ -35,6 +35,13 @@ def test_nearest_is_brute_force(block, k, apart, monkeypatch):
         torch.testing.assert_close(expected[which], found.double(), atol=1e-6, rtol=0)
 
 
+def test_patches_that_differ_little_from_a_large_common_value_are_told_apart():
+    draw = torch.Generator().manual_seed(0)
+    rows = 1e6 + 1e-3 * torch.rand(40, 9, generator=draw, dtype=torch.float64)
+    _, indices = nearest(rows, rows)
+    assert torch.equal(indices[:, 0], torch.arange(40))
+
+
 def test_a_patch_is_its_own_neighbour_unless_it_is_left_out():
     rows, where = patches(X, 5), places(X, 5)
     distances, indices = nearest(rows, rows)

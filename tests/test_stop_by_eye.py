@@ -28,7 +28,7 @@ from PIL import Image
 
 from dil_course.fitting import Step, run, stop_by_eye
 from dil_course.fitting.stopping import Discrepancy, WindowedVariance
-from dil_course.signals import Identity, add_gaussian, picture, psnr
+from dil_course.signals import Identity, add_gaussian, picture, psnr, to_array
 
 __all__ = ["chromium"]  # a fixture
 MODULE = importlib.import_module("dil_course.fitting.stop_by_eye")  # not its function
@@ -94,6 +94,26 @@ def test_you_are_where_stop_was_pressed_and_the_run_goes_on_to_its_end(game):
     assert view.status.value == "finished 300 iterations" and view.button not in view.controls.children
 
 
+def test_a_press_that_the_kernel_has_to_pass_on_counts_in_the_same_iteration(game, monkeypatch):
+    views, init = [], MODULE.EyeView.__init__
+    monkeypatch.setattr(MODULE.EyeView, "__init__", lambda self: (views.append(self), init(self))[1])
+
+    def pressed_by_message():
+        def passed_on(turns):
+            if turns:
+                asyncio.get_running_loop().call_soon(passed_on, turns - 1)
+            else:
+                views[0].button.click()
+
+        for step in fitting(30, 30):
+            if step.iteration == 20:
+                passed_on(5)  # of the event loop, as in ipykernel
+            yield step
+
+    choice, *_ = game(pressed_by_message())
+    assert choice.stops["you"][0] == 20
+
+
 def test_rules_choose_what_they_choose_in_run(game):
     choice, *_ = game(fitting(), press=[70], rules=rules())
     for name, rule in rules().items():
@@ -108,6 +128,38 @@ def test_the_oracle_is_the_maximum_of_the_history(game):
     assert choice.history["psnr_average"][choice.history["iteration"].index(iteration)] == best
     assert 100 < iteration < 200, "the rules and the end are worse"
     assert best > choice.stops["the end of the run"][1] + 3
+
+
+def test_of_equal_peaks_the_oracle_takes_the_first_and_shows_the_average(game):
+    def plateau():
+        for step in fitting(30, 30):
+            estimate = step.estimate if step.iteration < 20 else X + 0.01
+            yield Step(step.iteration, 30, step.loss, estimate, averaged=step.iteration >= 20)
+
+    choice, *_ = game(plateau())
+    assert choice.history["psnr_average"][-1] == choice.stops["the oracle"][1]
+    assert choice.stops["the oracle"][0] == 20
+
+
+def test_the_oracles_picture_is_the_average_at_its_peak(game):
+    choice, _, figure, _ = game(fitting())
+    best = run(list(fitting())[: choice.stops["the oracle"][0]])
+    [shown] = [axes for axes in figure.axes if axes.get_title().startswith("the oracle")]
+    assert (shown.images[0].get_array() == to_array(best.estimate)).all()
+
+
+def test_a_rule_that_never_stops_has_the_end_of_the_run(game):
+    choice, *_ = game(fitting(30, 30), rules={"never": Discrepancy(Y, Identity(), 1e-6)})
+    assert choice.stops["never"] == choice.stops["the end of the run"]
+
+
+def test_the_sentence_names_each_loss_once_and_none_below_zero():
+    # Between the recorded iterations, a picture can be better than the oracle's.
+    stops = {"you": (7, 20.5, X), "the oracle": (9, 20.25, X), "the end of the run": (30, 18.0, X)}
+    assert MODULE.verdict(stops) == (
+        "Against the oracle (iteration 9, 20.25 dB), which was chosen with the truth, you lost 0.00 dB "
+        "(iteration 7) and the end of the run lost 2.25 dB (iteration 30)."
+    )
 
 
 def test_nobody_presses_and_the_estimate_is_that_of_the_end(game):
@@ -150,6 +202,8 @@ def test_the_status_names_the_iteration_and_no_quality(game, monkeypatch):
     assert told[:7] == [f"iteration {i}/20" for i in range(1, 8)]
     assert told[8:20] == [f"finishing the run to compare: iteration {i}/20" for i in range(9, 21)]
     assert len(drawn) == 7, "nothing is drawn while the run is finished"
+    average = run(list(fitting(total=20, rest=10))[:7]).estimate
+    assert (drawn[-1] == to_array(average)).all()
 
 
 def test_the_figure_names_everybody_and_the_sentence_says_what_each_lost(game, capsys):

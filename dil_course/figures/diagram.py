@@ -6,7 +6,7 @@ import io
 import matplotlib.colors
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from dil_course.figures.static import COLOURS, DPI, check_kind, figure_of, points, talk
+from dil_course.figures.static import COLOURS, DPI, check_alt, check_kind, figure_of, points, talk
 from dil_course.signals.validation import check_integer, check_number, describe
 
 UNIT = 90  # screen pixels
@@ -94,7 +94,7 @@ class Diagram:
         """Display it with alternative text for readers who cannot see it."""
         from IPython.display import Image, display
 
-        check_kind(alt, str, "alt")
+        check_alt(alt)
         display(Image(self.png(), alt=alt))
 
 
@@ -119,7 +119,7 @@ def network_diagram(scales, width, skip, alt):
     Raises:
         TypeError, ValueError: a number is no whole number in its range.
     """
-    check_kind(alt, str, "alt")
+    check_alt(alt)
     network_ladder(scales, width, skip).show(alt)
 
 

@@ -8,7 +8,7 @@ import numbers
 from matplotlib.figure import Figure
 
 from dil_course.figures.images import GAP, PAGE, text_height, wrapped
-from dil_course.figures.static import canvas_image, check_kind, figure_of, points, show_figure
+from dil_course.figures.static import canvas_image, check_alt, check_kind, figure_of, points, show_figure
 from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
 from dil_course.signals.validation import describe
 
@@ -31,7 +31,7 @@ def explore(draw, alt, static=None, **choices):
         TypeError, ValueError: no choices or more than two, one without values, `static` has another name, or
             draw returns no Figure.
     """
-    check_kind(alt, str, "alt")
+    check_alt(alt)
     if not callable(draw):
         raise TypeError(f"draw: expected a function that returns a Figure, got {describe(draw)}")
     if len(choices) not in (1, 2):

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from dil_course.figures.images import PAGE, PLACE, check_crop
-from dil_course.figures.page import check_alt, jpeg, show_page, small_page
-from dil_course.figures.static import check_kind, show_figure
+from dil_course.figures.page import jpeg, show_page, small_page
+from dil_course.figures.static import check_alt, check_kind, show_figure
 from dil_course.figures.strip import strip_figure
 from dil_course.signals import psnr, to_array
 from dil_course.signals.validation import (
@@ -59,8 +59,9 @@ class Film:
     def record(self, name, steps):
         """The same steps, one by one, of which some estimates are kept as 8-bit arrays.
 
-        A run that ends early, by Stop, by a rule or by a divergence, leaves those so far and its last finite
-        one. A name that was recorded before is recorded anew, so that a cell can be run again.
+        A run that ends early, by Stop or by a rule, leaves those so far and its last one; a run that
+        diverges leaves those before it. A name that was recorded before is recorded anew, so that a cell can
+        be run again.
 
         Args:
             name: of the run, as the film shows it.

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dil_course.figures.static import check_kind, talk
-from dil_course.signals.validation import describe
+from dil_course.figures.static import talk
 
 LIMIT = 400_000  # bytes of HTML; a notebook has two or three of them, and may have 1.5 MB
 
@@ -87,13 +86,6 @@ def small_page(kind, data_of, qualities, alt, fix):
     raise ValueError(
         f"{kind}: {size / 1000:.0f} kB even at JPEG quality {quality}, the limit is {LIMIT // 1000} kB: {fix}"
     )
-
-
-def check_alt(alt):
-    """Refuse alternative text that is none (TypeError, ValueError)."""
-    check_kind(alt, str, "alt")
-    if not alt.strip():
-        raise ValueError(f"alt: expected a sentence that says what the figure shows, got {describe(alt)}")
 
 
 def show_page(page):

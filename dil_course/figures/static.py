@@ -30,6 +30,13 @@ def check_kind(value, kind, name):
         raise TypeError(f"{name}: expected a {kind.__name__}, got {describe(value)}")
 
 
+def check_alt(alt):
+    """Refuse alternative text that is none (TypeError, ValueError)."""
+    check_kind(alt, str, "alt")
+    if not alt.strip():
+        raise ValueError(f"alt: expected a sentence that says what the figure shows, got {describe(alt)}")
+
+
 def talk():
     """How many times larger type and lines are drawn: 1.5 where DIL_TALK=1 asks for a projector, else 1.
 
@@ -84,7 +91,7 @@ def show_figure(figure, alt):
     """Display a matplotlib Figure as a PNG with alternative text for readers who cannot see it."""
     from IPython.display import Image, display  # Here, so that scripts can import this file without jupyter.
 
-    check_kind(alt, str, "alt")
+    check_alt(alt)
     display(Image(png(figure), alt=alt))
 
 

@@ -1,8 +1,8 @@
 """Two images of the same scene, divided by a line that the reader moves."""
 
 from dil_course.figures.images import PLACE, show_images
-from dil_course.figures.page import check_alt, jpeg, show_page, small_page
-from dil_course.figures.static import check_kind
+from dil_course.figures.page import jpeg, show_page, small_page
+from dil_course.figures.static import check_alt, check_kind
 from dil_course.signals import to_array
 from dil_course.signals.validation import check_integer, check_same_shape
 
