@@ -675,7 +675,7 @@ print(
 )
 one = scores["blur, noise 1/255"]
 print(
-    "at sigma 1, TV beats Tikhonov by 1 dB, and the network stays within 1.5 dB of TV:",
+    "at sigma 1, TV beats Tikhonov by 1 dB, and the network is near TV:",
     one["TV"] > one["classical"] + 1 and abs(one["network"] - one["TV"]) < 1.5,
 )
 print(
