@@ -252,8 +252,8 @@ print(
 )
 smooth = torch.tensor(history["psnr"]).unfold(0, 9, 1).mean(1)
 print(
-    "single outputs peak, then lose at least a quarter of a decibel:",
-    bool(smooth.max() > smooth[-1] + 0.25),
+    "single outputs peak, then lose at least a tenth of a decibel:",
+    bool(smooth.max() > smooth[-1] + 0.1),
 )
 
 # %% [markdown]
