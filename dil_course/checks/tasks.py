@@ -52,13 +52,16 @@ class Wrong(Exception):
         self.says, self.hints, self.earned, self.result = says, hints, earned, result
 
 
-class Points(int):
+class Points(float):
     """Points of a task: a number for nbgrader; on a notebook's page, a line with the running total."""
 
     def __new__(cls, earned, module, name):
         points = super().__new__(cls, earned)
         points.module, points.name = module, name
         return points
+
+    def __repr__(self):
+        return f"{self:g}"
 
     def _repr_html_(self):
         worth, earned = _worth[self.module], _earned.get(self.module, {})
@@ -67,8 +70,8 @@ class Points(int):
         right = sum(earned.get(name) == points for name, points in worth.items())
         return (
             f'<div style="border-left: 0.4em solid {colour}; padding-left: 0.6em">'
-            f"<b>{verdict}: {int(self)} of {most} points.</b> So far in this problem set: {right} of "
-            f"{len(worth)} tasks, {sum(earned.values())} of the {sum(worth.values())} checked points."
+            f"<b>{verdict}: {self:g} of {most} points.</b> So far in this problem set: {right} of "
+            f"{len(worth)} tasks, {sum(earned.values()):g} of the {sum(worth.values())} checked points."
             "</div>"
         )
 
