@@ -79,9 +79,14 @@ def place_axes(figure, left, top, width, height):
     return axes
 
 
+def shrink_factor(array):
+    """Whole number by which the sides of an array (H,W) or (H,W,3) are divided, so that it fits a page."""
+    return math.ceil(max(array.shape[:2]) / (TALLEST * PLACE))
+
+
 def shrunk(array):
     """A picture that is larger than a page, averaged over blocks until it fits; any other as it is."""
-    factor = math.ceil(max(array.shape[:2]) / (TALLEST * PLACE))
+    factor = shrink_factor(array)
     return array if factor == 1 else np.asarray(Image.fromarray(array).reduce(factor))
 
 
@@ -99,12 +104,13 @@ class Grid:
         if not arrays:
             raise ValueError("pictures: there are none to show")
         columns = check_integer(columns, "columns", 1, 100)
-        sizes = np.array([array.shape[:2] for array in arrays.values()])
+        self.originals, self.crop = list(arrays.values()), crop
+        self.arrays = [shrunk(array) for array in self.originals]
+        sizes = np.array([array.shape[:2] for array in self.arrays])
         height, width = sizes.max(axis=0)
         fits = max(1, min(PLACE // width, TALLEST * PLACE // height))
         place = width * (fits if zoom is None else check_integer(zoom, "zoom", 1, 100))
         self.zooms = [max(1, min(place // w, max(place, TALLEST * PLACE) // h)) for h, w in sizes]
-        self.arrays, self.crop = list(arrays.values()), crop
         self.column = max(place, NARROWEST)
         self.columns = min(columns, len(arrays), max(1, (PAGE - GAP) // (self.column + GAP)))
         self.titles = [wrapped(title, points(10), self.column) for title in arrays]
@@ -117,11 +123,13 @@ class Grid:
         row = range(first, min(first + self.columns, len(self.arrays)))
         text = max(text_height(self.titles[i], points(10)) for i in row)
         picture = max(self.zooms[i] * self.arrays[i].shape[0] for i in row)
-        window = max(GAP + self.crop[2] * self._window_zoom(i) for i in row) if self.crop else 0
+        window = max(GAP + self._window_side(i) for i in row) if self.crop else 0
         return row, text and text + 8, picture, window
 
-    def _window_zoom(self, i):
-        return max(1, self.zooms[i] * self.arrays[i].shape[1] // self.crop[2])
+    def _window_side(self, i):
+        """Screen pixels of the enlarged window's side: a whole number for each of its pixels, if they fit."""
+        place, side = self.zooms[i] * self.arrays[i].shape[1], self.crop[2]
+        return place // side * side or place
 
     def draw(self, figure, draw=draw_array, top=GAP):
         """Draw all on a figure, from so many screen pixels below its upper edge."""
@@ -140,12 +148,14 @@ class Grid:
         draw(axes, array, self.titles[i])
         if self.crop:
             row, column, side = self.crop
+            window = self.originals[i][row : row + side, column : column + side]
+            row, column, side = (n / shrink_factor(self.originals[i]) for n in self.crop)
             for colour, style, line in (("white", "-", 2.5), ("black", "--", 1.2)):  # seen on any picture
                 place = dict(xy=(column - 0.5, row - 0.5), width=side, height=side, fill=False)
                 axes.add_patch(Rectangle(**place, edgecolor=colour, linestyle=style, linewidth=line * talk()))
-            shown = self._window_zoom(i) * side
+            shown = self._window_side(i)
             axes = place_axes(figure, left, top + zoom * height + GAP, shown, shown)
-            draw(axes, array[row : row + side, column : column + side])
+            draw(axes, window)
 
 
 def check_crop(crop, arrays):
@@ -167,7 +177,7 @@ def check_crop(crop, arrays):
 def arrays_of(pictures):
     """{title: picture (1,C,H,W)} as {title: 8-bit array}."""
     check_kind(pictures, dict, "pictures")
-    return {str(title): shrunk(to_array(x)) for title, x in pictures.items()}
+    return {str(title): to_array(x) for title, x in pictures.items()}
 
 
 def images_figure(pictures, columns=4, zoom=None, crop=None):

@@ -5,6 +5,7 @@ import contextlib
 import html
 import signal
 import time
+from types import SimpleNamespace
 
 from PIL import Image
 
@@ -144,6 +145,32 @@ def picture_png(array):
     return quick_png(image.resize((image.width * factor, image.height * factor), Image.NEAREST))
 
 
+async def turns():
+    """Give the kernel its turns: a press of a button arrives here, in this thread, within one iteration."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def ending(recorder, fail):
+    """End a run gracefully where the kernel is interrupted; at any other error call `fail` and raise it.
+
+    Yields a namespace whose `why` says why the run ended before its time; None where it did not.
+    """
+    end = SimpleNamespace(why=None)
+    try:
+        yield end
+    except BaseException as error:
+        # An interrupted kernel raises the first in a plain cell and the second in an awaited one.
+        interrupt = isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
+        if not interrupt or recorder.good is None or interrupted_again():
+            fail()
+            raise
+        end.why = f"interrupted at iteration {recorder.step.iteration}"
+        if isinstance(error, asyncio.CancelledError) and has_front_end():
+            pass_the_next_interrupt_on()
+
+
 def pass_the_next_interrupt_on():
     """Let the next interrupt of the kernel cancel this cell as well: ipykernel passes on its first one only.
 
@@ -177,25 +204,13 @@ async def watch(steps, truth=None, observed=None, average=0.99, stop=None, check
     if observed is not None:
         to_array(observed)  # refuses now what could not be shown at the end
     view = (WidgetView if has_front_end() else TextView)(recorder.history)
-    why = None
-    try:
+    with ending(recorder, view.fail) as end:
         for step in recorded(steps, recorder, checkpoint):
             view.update(recorder)
-            # Gives the kernel its turns: a press of Stop arrives here, in this thread, within one iteration.
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
+            await turns()
             if view.stopped:
-                why = f"stopped by you at iteration {step.iteration}"
+                end.why = f"stopped by you at iteration {step.iteration}"
                 break
-    except BaseException as end:
-        # An interrupted kernel raises the first in a plain cell and the second in an awaited one.
-        interrupt = isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
-        if not interrupt or recorder.good is None or interrupted_again():
-            view.fail()
-            raise
-        why = f"interrupted at iteration {recorder.step.iteration}"
-        if isinstance(end, asyncio.CancelledError) and has_front_end():
-            pass_the_next_interrupt_on()
-    result = recorder.result(why)
+    result = recorder.result(end.why)
     view.finish(result, recorder, observed)
     return result

@@ -1,6 +1,5 @@
 """Stop by eye: a live run that shows neither truth nor curves, and then who stopped where, and how well."""
 
-import asyncio
 import dataclasses
 import html
 import time
@@ -8,16 +7,9 @@ import time
 import torch
 
 from dil_course.fitting.history import psnr_range
-from dil_course.fitting.live import (
-    PICTURE_SHARE,
-    TURNS,
-    WIDTH,
-    TextView,
-    pass_the_next_interrupt_on,
-    picture_png,
-)
+from dil_course.fitting.live import PICTURE_SHARE, WIDTH, TextView, ending, picture_png, turns
 from dil_course.fitting.pace import Pace
-from dil_course.fitting.run import Recorder, check_rule, interrupted_again, recorded
+from dil_course.fitting.run import Recorder, check_rule, recorded
 from dil_course.front_end import as_page, has_front_end, picture_widget
 from dil_course.signals import psnr, to_array
 from dil_course.signals.validation import check_image, describe
@@ -195,28 +187,18 @@ async def stop_by_eye(steps, truth, rules=None):
     check_image(truth, "truth")
     recorder, judges = Recorder(truth), Judges({} if rules is None else rules)
     view = EyeView() if has_front_end() else NobodyView()
-    you, why = None, None
-    try:
+    you = None
+    with ending(recorder, lambda: view.close("ended by an error")) as end:
         for step in recorded(steps, recorder):
             judges.observe(recorder)
             view.update(recorder)
-            # Gives the kernel its turns: a press arrives here.
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
+            await turns()
             if view.pressed and you is None:
                 you = (step.iteration, recorder.average)
             if view.skipped:
-                why = f"comparison skipped at iteration {step.iteration}"
+                end.why = f"comparison skipped at iteration {step.iteration}"
                 break
-    except BaseException as end:
-        interrupt = isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
-        if not interrupt or recorder.good is None or interrupted_again():
-            view.close("ended by an error")
-            raise
-        why = f"interrupted at iteration {recorder.step.iteration}"
-        if isinstance(end, asyncio.CancelledError) and has_front_end():
-            pass_the_next_interrupt_on()
-    result = recorder.result(why)
+    result = recorder.result(end.why)
     view.close(result.why)
     stops = judges.stops(you, (result.iteration, result.estimate), recorder.truth)
     show_stops(stops, result.history, verdict(stops))
