@@ -91,7 +91,7 @@ def draw(x, t):
         f"σ² f'(x + n) p(n), area {area_right:.3f}": (n, right),
     }
     labels = "noise n, for sigma = 1", "integrand"
-    return curves_figure(curves, *labels, y_range=(-0.6, 1.0))
+    return curves_figure(curves, *labels, y_range=(-0.3, 0.9))
 
 
 alt = "Two integrands over the noise for two values of x: one has two humps, the other "
@@ -251,7 +251,7 @@ print(
 # ## 3. Choose a parameter: non-local means
 #
 # Non-local means (lesson 02) has a `strength`. When it is too small, noise stays, and when it is too large, details are lost. With the truth, you would try several strengths and take the best. With SURE you do the same without the truth.
-# SURE has long served this purpose: Donoho and Johnstone choose the threshold of each scale of wavelet coefficients by it (**SureShrink**, 1995; problem set 06 lets you find the rule), and Van De Ville and others (2009) choose the strength of non-local means, as we do here.
+# SURE has long served this purpose: Donoho and Johnstone choose the threshold of each scale of wavelet coefficients by it (**SureShrink**, 1995; problem set 06 lets you find the rule), and Van De Ville and Kocher (2009) choose the strength of non-local means, as we do here.
 #
 # **Predict before you run.** How many decibels will the choice by SURE lose against the best strength? And which strength would the distance to $y$ choose?
 
@@ -354,10 +354,10 @@ def small_network(seed=0):
 # %%
 x = picture("coffee", side=128).to(device)
 y = add_gaussian(x, sigma, seed=0)
-film = Film(truth=x, crop=(20, 30, 64))
+film = Film(truth=x, crop=(28, 40, 48))
 plain_network, stein_network = small_network(), small_network()
 steps = fit(y, plain_network, misfit_to_y, iterations=400)
-plain = await watch(film.record("misfit to y", steps), truth=x, observed=y)
+plain = run(film.record("misfit to y", steps), truth=x)
 
 # %%
 iterations = runtime.pick(quick=1000, full=3000)
@@ -368,8 +368,8 @@ stein = await watch(film.record("SURE", steps), truth=x, observed=y)
 film.show(
     at=(10, 30, 60, 150, 400),
     alt="A window of the cup, single outputs of two runs. Both emerge from a blur; with "
-    "the misfit alone noise returns by iteration 150, with SURE the cup becomes sharp "
-    "and stays clean.",
+    "the misfit alone noise returns by iteration 60 and covers the cup at 400; with "
+    "SURE the rim becomes sharp and the image stays clean.",
 )
 
 # %% [markdown]
@@ -388,7 +388,7 @@ curves = {
     f"BM3D: {by_bm3d:.1f} dB": ([1, end], 2 * [by_bm3d]),
 }
 alt = "PSNR over iterations. The misfit alone peaks early and falls towards the noisy "
-alt += "image. SURE rises far above that peak and stays; BM3D is a little higher."
+alt += "image. SURE rises far above that peak and stays; BM3D is about 1 dB higher."
 looks = {"misfit to y, single": (1, 1), "SURE, single": (0, 1)}
 looks |= {"SURE, average": (0, 0), f"BM3D: {by_bm3d:.1f} dB": (5, 3)}
 axes = dict(log_x=True, x_range=(5, end), y_range=(15, 37), looks=looks)
@@ -398,7 +398,7 @@ show_curves(curves, "iteration", "PSNR (dB)", alt, **axes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With the misfit alone, the PSNR peaks early and falls; with SURE, the average climbs far above that peak and stays there for the whole run, without anyone stopping it.
+# With the misfit alone, the PSNR peaks early and falls; with SURE, the average climbs far above that peak and stays close to its own best until the end, without anyone stopping it. BM3D, which needs no training, is still better by about a decibel.
 # A common answer is that the first network becomes the identity. It moves towards it, but slowly: at the end it has not arrived, as the next cell measures.
 #
 # </details>
@@ -441,7 +441,7 @@ for name, network in {"misfit": plain_network, "SURE": stein_network}.items():
 print(f"last misfit over the variance: {plain.history['loss'][-1] / sigma**2:.2f}")
 
 # %% [markdown]
-# @@TABLE4
+# After 400 iterations, the misfit has come down to a third of $\sigma^2$, and the first network lets two thirds of the noise through; the identity would let through all of it. SURE judges this bad network correctly. The network that was fitted *by* SURE has hardly any degrees of freedom left, and yet SURE reports an error for it that is several times too small: the difference is about 7 dB in this run. On new noise, the same SURE is right to a few per cent.
 #
 # Why? SURE is unbiased for a *given* $f$, whereas this $f$ was *chosen*, among all functions that the network can form, because its SURE is low on this one $y$. Some functions have a low SURE by luck, and the search finds them. Tibshirani and Rosset call the difference **excess optimism**. On new noise the network is a given function again, and SURE is right again.
 #
@@ -463,6 +463,8 @@ axes = dict(looks={"true error / SURE": (0, 0), "unbiased": (5, 3)})
 show_curves(curves, "iteration", "ratio", alt, **axes)
 
 # %% [markdown]
+# The ratio starts near 1 and grows with every hundred iterations, while the true error of single outputs has already begun to rise again. So SURE is a good loss and, on the image that it was minimised on, a bad report: the number to quote is the one on new noise, or a baseline that was measured in the same way.
+#
 # The longer the search and the larger the network, the more luck there is to find. That is why this network is small, and it is a choice: 12 channels take the place of an early stop, and we found them with the truth. The Deep Decoder of lesson 05 makes the same trade.
 # Jo, Chun and Choi (2021) make the other one: they keep a large network and use the estimated degrees of freedom to stop it. With 16 channels and 8 in the skip branch, the average falls by up to a decibel on this cup (exercise 2).
 #
@@ -476,7 +478,6 @@ library = run(dip_sure(y, sigma, iterations=5, fast=False))
 same_fit = compare("estimate, iteration 5", mine.estimate, library.estimate)
 
 # %% tags=["nbval-check-output"]
-note_if_stopped(plain)
 note_if_stopped(stein)
 print("my loop and the library's agree:", same_fit)
 print(
@@ -485,7 +486,7 @@ print(
 )
 averages = stein.history["psnr_average"]
 print(
-    "SURE ends at most 0.3 dB below its own peak:", max(averages) - averages[-1] < 0.3
+    "SURE ends at most 0.5 dB below its own peak:", max(averages) - averages[-1] < 0.5
 )
 print(
     "it ends at least 4 dB above the best of the misfit alone:",
@@ -563,14 +564,14 @@ def draw(given):
 
 
 alt = "A face filtered with sigma given as half, right, twice: noisy; clean and soft; "
-alt += "covered by strong grain. The weights at high frequencies are 0.75, 0 and -3."
+alt += "covered by grain. The weights at the highest frequencies: 0.8, 0.1 and -2.8."
 given = [0, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2]
 explore(draw, alt, static={"given": [0.5, 1, 2]}, given=given)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The weight at high frequencies is about $1 - \sigma'^2 / \sigma^2$. Half of $\sigma$ gives 3/4, so that most of the noise stays. Twice $\sigma$ gives $-3$: the image is covered by the *negative* of the noise, three times as strong.
+# The weight at high frequencies is about $1 - \sigma'^2 / \sigma^2$. Half of $\sigma$ gives about 3/4, so that most of the noise stays. Twice $\sigma$ gives nearly $-3$: the image is covered by the *negative* of the noise, almost three times as strong.
 #
 # Nearly everybody expects that too large a $\sigma$ blurs, since most denoisers smooth more when they are given more noise. SURE does not work like that. A negative divergence lowers it, by $2 \sigma'^2$ for each degree of freedom, and for $\sigma' > \sigma$ this gain exceeds what the misfit loses.
 #
@@ -605,10 +606,13 @@ show_images(shown, alt, crop=(10, 16, 24))
 q = 10 ** (-given_psnr[1] / 10) / sigma**2
 for factor, share in given_share.items():
     law = 1 - (1 - q) * factor**2
-    print(f"given {factor:3g} sigma: noise kept {share:5.2f}, by the law {law:5.2f}")
+    clipped = (small_face + law * (small_noisy - small_face)).clamp(0, 1)
+    possible = share_of_noise(clipped, small_face, small_noisy)
+    print(f"given {factor:3g} sigma: noise kept {share:5.2f},", end=" ")
+    print(f"by the law {law:5.2f}, clipped to [0, 1] {possible:5.2f}")
 
 # %% [markdown]
-# @@LAW5
+# The signs and the order are those of the law, but the network falls short of both extremes. The law describes the minimum over *all* functions, whereas this network has 300 iterations and a sigmoid, which confines its output to $[0, 1]$; the last column shows what clipping alone does. With 900 iterations we measured 0.65 and $-1.87$, so that the runs are indeed on their way. The damage is done long before: either way, a wrong $\sigma$ costs many decibels.
 #
 # ### Estimate sigma
 #
@@ -651,7 +655,7 @@ print(f"noise of sigma 25 that neighbours share: {255 * estimate_sigma(shared):.
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# @@SIGMA5
+# All estimates are too high when the noise is weak, because image detail counts as noise: for $\sigma = 10/255$ by a few per cent on the cup, by more than a tenth on the other photographs, and by two thirds on grass. Without any noise, the estimator still reports some. For $\sigma = 25/255$ and above, it is right to a few per cent on the photographs; on grass it needs still stronger noise.
 #
 # People often say that the median "ignores" detail. It ignores *rare* detail; where detail is everywhere, as in grass, the median consists of it.
 #
@@ -796,7 +800,7 @@ def fit_without_sigma(y, network, iterations, notes, ascent=3e-4, eta=0.0, seed=
 
 
 # %% [markdown]
-# **Predict before you run.** Will $\eta$ climb to its value and stay there, or pass it first? The live image below is the cup again, at 96 pixels.
+# **Predict before you run.** Will $\eta$ climb to its value and stay there, or pass it first? The image is the cup again, at 96 pixels.
 
 # %%
 cup = picture("coffee", side=96).to(device)
@@ -804,7 +808,7 @@ noisy_cup = add_gaussian(cup, sigma, seed=0)
 iterations = runtime.pick(quick=500, full=2000)
 notes = {"from 0": [], "from (2 sigma)²": []}
 steps = fit_without_sigma(noisy_cup, small_network(), iterations, notes["from 0"])
-without = await watch(steps, truth=cup, observed=noisy_cup)
+without = run(steps, truth=cup)
 steps = fit_without_sigma(
     noisy_cup, small_network(), iterations, notes["from (2 sigma)²"], eta=4 * sigma**2
 )
@@ -817,8 +821,10 @@ curves = {
     for name, pairs in notes.items()
 }
 curves["true sigma"] = ([0, iterations], [25, 25])
-alt = "The root of eta over iterations, from below and from above: both pass the true "
-alt += "sigma once, swing back, and settle close to it."
+alt = (
+    "The root of eta over iterations: from 0 it rises above the true sigma and swings "
+)
+alt += "back, from twice sigma it falls and dips slightly; both settle close to it."
 looks = {"from 0": (0, 0), "from (2 sigma)²": (1, 1), "true sigma": (5, 3)}
 show_curves(curves, "iteration", "255 times the root of eta", alt, looks=looks)
 ends = {"SURE, true sigma": with_sigma, "UNSURE from 0": without}
@@ -841,12 +847,14 @@ print(f"estimate_sigma, for comparison: {255 * estimate_sigma(noisy_cup):.1f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Coming from 0, $\eta$ passes its final value and swings back. The two players react to each other with a delay, because the network needs iterations to follow a new $\eta$; such oscillations are common in min-max problems. From above it does the same in the other direction, and both starts end near the same value.
+# Coming from 0, $\eta$ passes its final value and swings back. The two players react to each other with a delay, because the network needs iterations to follow a new $\eta$; such oscillations are common in min-max problems. From above, $\eta$ falls and dips a little below its end. Both starts end near the same value.
 # The common expectation of a smooth climb would be right if the network were always at its minimum.
 #
 # </details>
 #
-# @@UNSURE6
+# Without being given $\sigma$, the network comes within about a decibel of SURE with the true one; the two starts differ by less than that (one run each). The law predicts a loss of a quarter of a decibel on this image, so that a part of the loss belongs to the search.
+#
+# Why not simply estimate $\sigma$ first and then use SURE? For white noise on a smooth image one can, as the last printed line shows. The multiplier becomes interesting where no such estimator is at hand: the paper gives versions with several multipliers, for correlated noise of unknown covariance and for Poisson-Gaussian noise. And it fails where the law says so, on texture (exercise 3).
 #
 # The library's `unsure` is this loop. It keeps the multiplier as `steps.memory["multiplier"]["eta"]`.
 
@@ -862,7 +870,6 @@ eta = steps.memory["multiplier"]["eta"]
 same_eta = compare("eta, iteration 5", torch.tensor(by_hand[-1][0]), eta.cpu())
 
 # %% tags=["nbval-check-output"]
-note_if_stopped(without)
 print("the blind blur has no divergence:", abs(free) < 0.01)
 print(
     "its misfit minus sigma² is its error, to a tenth:",
@@ -919,7 +926,7 @@ show_curves(curves, "width of the blur (pixels)", "mean square", alt, looks=look
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# @@SHARED7
+# Far too low: with the usual probe, SURE reports a *negative* error for most widths, because the blur lets through more of this noise than the trace of $J$ says. Its valley lies at too narrow a blur as well. With a probe of the noise, SURE covers the true error.
 #
 # It is tempting to think that only the strength of the noise matters. But a blur passes noise that is already smooth, and the trace of $J$ alone does not notice this.
 #
@@ -1034,7 +1041,8 @@ blind_to_null_space = reported[smooth] == reported[smooth_and_black]
 # A **blur** is kinder: it weakens high frequencies but hides few of them entirely. There GSURE can train a network, as in the work of Abu-Hussein and others (2022): we feed it $A^T y$ and minimise GSURE.
 # $A^+$ would amplify the noise at weak frequencies without bound, so that we replace it by Tikhonov's inverse $W$ with a rather large $\epsilon$ (lesson 01). GSURE then estimates $\| W A (f - x) \|^2$, where weak frequencies count less.
 #
-# Beside it we run the same network with the back-projected misfit $\| W (A f - y) \|^2$ alone. The classical competitors are Tikhonov's inverse and total variation (TV, lesson 04), each with the best of five parameters, *chosen with the truth*, an advantage that GSURE does not have.
+# Beside it we run the same network with the back-projected misfit $\| W (A f - y) \|^2$ alone. The classical competitors are Tikhonov's method and total variation (TV, lesson 04), each with the best of five weights, *chosen with the truth*, an advantage that GSURE does not have.
+# `A.pinv` itself would be a weak competitor, because a large $\epsilon$ pulls the whole image towards black. We use Tikhonov's method in its usual form, which penalises the squared *differences* of neighbours: for each frequency, $K^* / (|K|^2 + \lambda |D|^2)$, where $K$ is the spectrum of the kernel and $D$ that of the differences.
 #
 # **Predict before you run.** Which of the two curves falls, and towards what? Will GSURE beat the best of the classical two?
 
@@ -1060,8 +1068,21 @@ for name, risk in {"misfit alone": misfit_alone, "GSURE": None}.items():
 # %%
 from dil_course.from_scratch import tv
 
+impulse = torch.zeros_like(face)
+impulse[..., 0, 0] = 1
+K = torch.fft.fft2(A(impulse))
+steps_of = 4 * torch.sin(math.pi * frequency) ** 2
+D2 = steps_of[:, None] + steps_of[None]
+
+
+def smooth_tikhonov(y, weight):
+    """Minimise the misfit plus weight times the squared differences of neighbours."""
+    Y = torch.fft.fft2(y)
+    return torch.fft.ifft2(K.conj() * Y / (K.abs() ** 2 + weight * D2)).real
+
+
 candidates = {
-    "Tikhonov": [A.pinv(y_blurred, epsilon=e) for e in (0.1, 0.3, 0.6, 1, 2)],
+    "Tikhonov": [smooth_tikhonov(y_blurred, w) for w in (0.05, 0.1, 0.3, 0.5, 1)],
     "TV": [run(tv(y_blurred, A, w)).estimate for w in (3e-3, 6e-3, 0.012, 0.025, 0.05)],
 }
 restored = {"blurred and noisy": y_blurred}
@@ -1073,8 +1094,8 @@ scores = {k: psnr(z, face) for k, z in restored.items() if k != "truth"}
 titles = {
     f"{k}: {scores[k]:.1f} dB" if k in scores else k: z for k, z in restored.items()
 }
-alt = "A face: blurred and noisy; by Tikhonov, soft with coloured blobs; by TV, clean "
-alt += "and flat; by the misfit alone, covered by grain; by GSURE, clean; the truth."
+alt = "A face: blurred and noisy; by Tikhonov, soft with faint blobs; by TV, clean and "
+alt += "flat; by the misfit alone, covered by harsh grain; by GSURE, clean; the truth."
 show_images(titles, alt, columns=3, crop=(16, 30, 32))
 
 # %%
@@ -1087,14 +1108,16 @@ for name in ("best Tikhonov", "best TV"):
 looks = {"misfit alone": (1, 1), "GSURE": (0, 0)}
 looks |= {"best Tikhonov": (5, 3), "best TV": (4, 2)}
 alt = "PSNR over iterations. The misfit alone peaks early and is still falling at the "
-alt += "end; GSURE rises and stays, near the horizontal lines of Tikhonov and TV."
+alt += "end; GSURE rises above the line of Tikhonov and reaches that of TV."
 axes = dict(log_x=True, x_range=(5, iterations), y_range=(18, 29), looks=looks)
 show_curves(curves, "iteration", "PSNR of the average (dB)", alt, **axes)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# @@GSURE8
+# The misfit alone peaks and falls, and at the last iteration it is still falling. It is zero where $A f = y$, so that the network heads for the *untamed* inverse of the blur, in which the noise is amplified without bound; the weighting by $W$ only sets the order in which it gets there. GSURE rises and stays. It beats Tikhonov by about a decibel and draws level with TV (one run): to the eye, TV is flat where the network keeps shading.
+#
+# That a network must beat TV is a common belief. Against a regulariser that suits the image, with its weight chosen by the truth, a tie is a good result for a method that has seen only $y$.
 #
 # </details>
 
@@ -1115,7 +1138,7 @@ print(
 #
 # 1. **James and Stein.** Measure the risk of the estimator of section 2 for $N = 1, 2, 3, 10$, with $x = (1, \dots, 1)$ and $\sigma = 1$, over 100,000 draws. For which $N$ does it beat $y$?
 # 2. **More room for luck.** Repeat the SURE run of section 4 with `small_skip_network(3, 3, width=16, skip=8)`. Predict how its final PSNR and the gap between SURE and truth change.
-# 3. **Tikhonov without the truth.** Choose the $\epsilon$ of `A.pinv(y_blurred, epsilon=e)` by `risks.gsure`, with the weighting `W` of section 8. How much does the choice lose?
+# 3. **UNSURE on texture.** Fit `picture("grass", side=64)` with noise of $\sigma = 25/255$, once by `unsure` and once by `dip_sure` with the true $\sigma$, 500 iterations each. Predict both the loss and $\sqrt \eta$ from the PSNR of the second run.
 #
 # <details><summary>Solution 1</summary>
 #
@@ -1126,7 +1149,7 @@ print(
 #     print(N, (shrunk - 1).square().sum(1).mean() / N)
 # ```
 #
-# For three and more values the mean squared error per value is below 1, and for ten it is far below. For $N = 2$ the factor is 1 and nothing changes. For $N = 1$, the estimator pushes $y$ *away* from zero, and it has a jump at zero, so that Stein's lemma does not apply: the measured risk is huge.
+# For three values, the mean squared error per value is 0.86, and for ten it is 0.62, whereas $y$ has 1. For $N = 2$ the factor is 1 and nothing changes. For $N = 1$, the estimator pushes $y$ *away* from zero, and it has a jump at zero, so that Stein's lemma does not apply: the measured risk is huge.
 #
 # </details>
 #
@@ -1139,14 +1162,18 @@ print(
 # <details><summary>Solution 3</summary>
 #
 # ```python
-# b = risks.probe(y_blurred, runtime.generator(0, "probe", device))
-# for e in (0.05, 0.1, 0.2, 0.3, 0.6, 1, 2):
-#     f = lambda y: A.pinv(y, epsilon=e)
-#     risk = risks.gsure(f, y_blurred, A, blur_sigma, W, b=b).item()
-#     print(e, risk, psnr(f(y_blurred), face))
+# grass = picture("grass", side=64)
+# noisy = add_gaussian(grass, sigma, seed=0)
+# known = run(dip_sure(noisy, sigma, iterations=500))
+# steps = unsure(noisy, iterations=500)
+# unknown = run(steps)
+# q = 10 ** (-psnr(known.estimate, grass) / 10) / sigma**2
+# print("loss", psnr(known.estimate, grass) - psnr(unknown.estimate, grass))
+# print("by the law", -10 * math.log10(1 - q), 25 / math.sqrt(1 - q))
+# print("root of eta", 255 * steps.memory["multiplier"]["eta"].sqrt())
 # ```
 #
-# @@EX3
+# SURE leaves more than two fifths of the noise here, so that the law predicts a loss of 2.5 dB and $\sqrt \eta = 33$. In one run we found 2.0 dB and 32. On such an image the constraint is too strict: the best denoiser has to let much of $y$ through, and a function without divergence may not.
 #
 # </details>
 #
