@@ -466,7 +466,7 @@ axes = dict(looks={"true error / SURE": (0, 0), "unbiased": (5, 3)})
 show_curves(curves, "iteration", "ratio", alt, **axes)
 
 # %% [markdown]
-# The ratio starts near 1 and grows with every hundred iterations, while the true error of single outputs has already begun to rise again. So SURE is a good loss and, on the image that it was minimised on, a bad report: the number to quote is the one on new noise, or a baseline that was measured in the same way.
+# The ratio starts near 1 and grows with every hundred iterations, even when the true error of single outputs no longer falls. So SURE is a good loss and, on the image that it was minimised on, a bad report: the number to quote is the one on new noise, or a baseline that was measured in the same way.
 #
 # The longer the search and the larger the network, the more luck there is to find. That is why this network is small, and it is a choice: 12 channels take the place of an early stop, and we found them with the truth. The Deep Decoder of lesson 05 makes the same trade.
 # Jo, Chun and Choi (2021) make the other one: they keep a large network and use the estimated degrees of freedom to stop it. With 16 channels and 8 in the skip branch, the average falls by up to a decibel on this cup (exercise 2).
@@ -858,7 +858,7 @@ print(f"estimate_sigma, for comparison: {255 * estimate_sigma(noisy_cup):.1f}")
 #
 # </details>
 #
-# Without being given $\sigma$, the network comes within about a decibel of SURE with the true one; the two starts differ by less than that (one run each). The law predicts a loss of a quarter of a decibel on this image, so that a part of the loss belongs to the search.
+# Without being given $\sigma$, the network comes within about a decibel of SURE with the true one, from either start. The law predicts a loss of a quarter of a decibel on this image. One run is too little to see it, because two runs of the same method easily differ by more.
 #
 # Why not simply estimate $\sigma$ first and then use SURE? For white noise on a smooth image one can, as the last printed line shows. The multiplier becomes interesting where no such estimator is at hand: the paper gives versions with several multipliers, for correlated noise of unknown covariance and for Poisson-Gaussian noise. And it fails where the law says so, on texture (exercise 3).
 #
