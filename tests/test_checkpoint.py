@@ -29,6 +29,7 @@ from dil_course.from_scratch import (
     recorrupted2recorrupted,
     self2self,
     sgld_dip,
+    unsure,
     zero_shot_noise2noise,
     zero_shot_sr,
 )  # fmt: skip
@@ -45,6 +46,7 @@ METHODS = {
     "deep_red": lambda **settings: deep_red(Y, lambda x: non_local_means(x, SIGMA), every=5, **settings),
     "sgld_dip": lambda **settings: sgld_dip(Y, **settings),
     "dip_sure": lambda **settings: dip_sure(Y, SIGMA, **settings),
+    "unsure": lambda **settings: unsure(Y, **settings),
     "noise2noise": lambda **settings: noise2noise(Y, OTHER, **settings),
     "recorrupted2recorrupted": lambda **settings: recorrupted2recorrupted(Y, SIGMA, **settings),
     "noise2void": lambda **settings: noise2void(Y, **settings),

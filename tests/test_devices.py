@@ -233,6 +233,7 @@ CALLS = {
     ),
     "dip_sure": blind(from_scratch.dip_sure, sigma=0.1, extra_noise=0.01),
     "dip_sure of a blur": blind(from_scratch.dip_sure, sigma=0.1, A=signals.Blur(KERNEL)),
+    "unsure": blind(from_scratch.unsure, first_sigma=0.1),
     "non_local_means": lambda d: from_scratch.non_local_means(d(X), 0.1, 3, 2),
     "zero_shot_sr": lambda d: run(
         from_scratch.zero_shot_sr(

@@ -21,6 +21,7 @@ from dil_course.from_scratch import (
     noise2void,
     recorrupted2recorrupted,
     sgld_dip,
+    unsure,
     zero_shot_noise2noise,
     zero_shot_sr,
 )
@@ -212,6 +213,7 @@ FITS = {
     "sgld_dip": (skip, sgld_dip),
     "deep_red": (skip, lambda y, **given: deep_red(y, lambda x: 0.9 * x, every=2, **given)),
     "dip_sure": (Normed, lambda y, **given: dip_sure(y, 25 / 255, **given)),
+    "unsure": (Normed, unsure),
     "noise2noise": (Normed, lambda y, **given: noise2noise(y, noisy(1), **given)),
     "recorrupted2recorrupted": (Normed, lambda y, **given: recorrupted2recorrupted(y, 25 / 255, **given)),
     "noise2void": (Normed, noise2void),

@@ -983,6 +983,10 @@ RECIPES = {
             "risk": function(lambda f, y, b, output: output.mean(), lambda: None),
         },
     ),
+    "from_scratch.unsure": (
+        method(from_scratch.unsure),
+        BLIND | {"ascent": number(3e-4), "first_sigma": number(0.1)},
+    ),
     "from_scratch.Posterior": (ruled(from_scratch.Posterior), {"burn_in": whole(0), "every": whole(1)}),
     "from_scratch.non_local_means": (
         lambda y, **a: like(y, from_scratch.non_local_means(y, **a)),

@@ -206,6 +206,21 @@ def test_noise_that_neighbours_share_makes_sure_too_low():
     assert values.mean() < -0.2 * SIGMA**2
 
 
+def test_a_probe_of_the_noise_makes_sure_right_where_neighbours_share_it():
+    kernel, f, probes = gaussian_kernel(5, 0.7), Blur(KERNEL), iter(range(1000, 2000))
+
+    def like_the_noise():
+        return add_correlated(torch.zeros_like(X), 1, kernel, next(probes))
+
+    b = like_the_noise()
+    values = differences(
+        lambda y: sure(f, y, SIGMA, like_the_noise()),
+        lambda y: (f(y) - X).square().mean(),
+        lambda seed: add_correlated(X, SIGMA, kernel, seed),
+    )
+    assert_unbiased(values, 2 * SIGMA**2 * (b * f(b)).mean().item())
+
+
 def test_sure_has_a_gradient_and_a_network_with_a_fixed_input_has_no_divergence():
     weight = torch.tensor(0.5, requires_grad=True, dtype=torch.float64)
     y = noisy(0)

@@ -57,6 +57,7 @@ def test_the_known_ways_in_are_found():
         ("from_scratch.deep_image_prior", "input_noise"),
         ("from_scratch.dip_sure", "sigma"),
         ("from_scratch.dip_sure", "extra_noise"),
+        ("from_scratch.unsure", "first_sigma"),
         ("from_scratch.non_local_means", "sigma"),
         ("from_scratch.recorrupted2recorrupted", "sigma"),
         ("from_scratch.zero_shot_sr", "noise"),

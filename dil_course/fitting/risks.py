@@ -2,7 +2,7 @@
 
 Each function returns an estimate of a mean squared error, unbiased over the noise (and the probe), as a 0-d
 tensor through which gradients flow to the weights of f. It is no squared error of its own: single values may
-be negative.
+be negative. N is the number of values in y, n the noise, J the Jacobian of f.
 """
 
 import torch
@@ -74,7 +74,7 @@ def divergence(f, y, epsilon=EPSILON, probes=1, seed=0):
 def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
     """Stein's unbiased risk estimate of the mean of (f(y) - x)^2, for y = x + Gaussian noise.
 
-        mean (f(y) - y)^2 - sigma^2 + 2 sigma^2 div f(y) / n
+        mean (f(y) - y)^2 - sigma^2 + 2 sigma^2 div f(y) / N
 
     Stein, "Estimation of the Mean of a Multivariate Normal Distribution" (Annals of Statistics 1981), theorem
     1, with one probe for the divergence as in `divergence`.
@@ -84,7 +84,9 @@ def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
             asked one step of the probe beside y too, as in `divergence`.
         y: noisy picture (1,C,H,W).
         sigma: standard deviation of the noise, white and Gaussian, on the scale of y.
-        b: the probe; None draws one from torch's global generator.
+        b: the probe; None draws one from torch's global generator. For Gaussian noise of covariance
+            sigma^2 C with ones on the diagonal of C, hand over a probe b ~ N(0, C): then b.J b estimates
+            tr(C J), and the risk is right again.
         epsilon: length of the probe's step, as in `divergence`.
         output: f(y), where the caller has it.
 
@@ -101,7 +103,7 @@ def sure(f, y, sigma, b=None, epsilon=EPSILON, output=None):
 def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
     """SURE for an estimator that is given y with extra noise w: unbiased for the mean of (f(y + w) - x)^2.
 
-        mean (f(y + w) - y)^2 - sigma^2 + 2 sigma^2 div f(y + w) / n
+        mean (f(y + w) - y)^2 - sigma^2 + 2 sigma^2 div f(y + w) / N
 
     Zhussip, Soltanayev and Chun, "Extending Stein's unbiased risk estimator to train deep denoisers with
     correlated pairs of noisy images" (NeurIPS 2019), theorem 1. It is SURE of the function y -> f(y + w).
@@ -119,7 +121,7 @@ def esure(f, y, w, sigma, b=None, epsilon=EPSILON):
 def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
     """Generalized SURE of what A sees of the error, the mean of (P f(y) - P x)^2, for y = A(x) + noise.
 
-        mean |A^+ (A f(y) - y)|^2 + 2 sigma^2 <A^+ b, P J b> / n - sigma^2 |A^+ b|^2 / n ,   P = A^+ A ,
+        mean |A^+ (A f(y) - y)|^2 + 2 sigma^2 <A^+ b, P J b> / N - sigma^2 |A^+ b|^2 / N ,   P = A^+ A ,
 
     J b = (f(y + eps b) - f(y)) / eps with one probe b for both the derivative and the noise that A^+ lets
     through. Eldar, "Generalized SURE for Exponential Families" (IEEE Transactions on Signal Processing 2009),
@@ -157,7 +159,7 @@ def gsure(f, y, A, sigma, pinv=None, b=None, epsilon=EPSILON, output=None):
 def pure(f, y, peak, sigma=0.0, b=None, epsilon=EPSILON, output=None):
     """Unbiased risk estimate for photon counts: y = Poisson(peak x) / peak, perhaps plus Gaussian noise.
 
-        mean (f(y) - y)^2 - mean v + 2 <v b, J b> / n ,   v = y / peak + sigma^2 ,
+        mean (f(y) - y)^2 - mean v + 2 <v b, J b> / N ,   v = y / peak + sigma^2 ,
 
     v estimates the variance of each pixel. Luisier, Blu and Unser, "Image Denoising in Mixed Poisson-Gaussian
     Noise" (IEEE Transactions on Image Processing 2011), theorem 1, to first order in 1 / peak; for a probe

@@ -26,9 +26,11 @@ def dip_sure(
 ):
     """Minimise over theta the generalized SURE of f_theta(A^T y), by one fresh probe at each iteration.
 
-    It needs no early stopping. For denoising: Metzler et al., "Unsupervised Learning with Stein's Unbiased
-    Risk Estimator" (arXiv 1805.10531), and Jo, Chun and Choi, "Rethinking Deep Image Prior for Denoising"
-    (ICCV 2021), section 3. With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration
+    With a network as small as the one made here it needs no early stopping; Jo, Chun and Choi, "Rethinking
+    Deep Image Prior for Denoising" (ICCV 2021), keep a large one and stop it. SURE as the loss of a network:
+    Soltanayev and Chun, "Training deep learning based denoisers without ground truth data" (NeurIPS 2018),
+    and, for a single image too, Metzler et al., "Unsupervised Learning with Stein's Unbiased Risk Estimator"
+    (arXiv 1805.10531). With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration
     by Deep Projected GSURE" (WACV 2022), section 3. The network must act on y, not on a fixed z: otherwise
     its derivative with respect to y is zero, and nothing keeps it from fitting the noise. Built in lesson 06.
 
@@ -62,7 +64,7 @@ def dip_sure(
     A = Identity() if A is None else A
     iterations = runtime.pick(quick=1000, full=3000) if iterations is None else iterations
     start, pinv = _checked(y, sigma, A, pinv, extra_noise, risk)
-    engine = prepare(start, network, iterations, learning_rate, seed, fast, make=_tiny_network)
+    engine = prepare(start, network, iterations, learning_rate, seed, fast, make=tiny_network)
     engine.bfloat16 = False
 
     generator = runtime.generator(seed, "probe", y.device)
@@ -96,5 +98,6 @@ def _checked(y, sigma, A, pinv, extra_noise, risk):
     return start, pinv_of(A, pinv) if risk is None or pinv is not None else None
 
 
-def _tiny_network(channels):
+def tiny_network(channels):
+    """A network too small to find many functions whose estimated error is too low by chance."""
     return small_skip_network(channels, channels, width=12, skip=2)

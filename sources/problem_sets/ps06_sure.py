@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Problem set 06 · SURE: risk without ground truth
 #
-# Six tasks to [lesson 06](../../notebooks/06_sure.ipynb), and one open question. 20 points.
+# Six tasks on [lesson 06](../../notebooks/06_sure.ipynb), and one open question, together worth 20 points.
 #
-# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
+# - Write your lines in place of `raise NotImplementedError()`, and add cells of your own anywhere you like.
 # - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+#   **Run it again, and the hint says more**; asking costs no points.
+# - The last line of that cell is your number of points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
-# - About three and a half hours. The computing takes less than a minute in all.
+# - The set takes about three and a half hours, of which the computer needs less than a minute.
 
 # %%
 import math
@@ -39,21 +39,21 @@ y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
 # %% [markdown]
 # ## Task 1. A divergence by hand (2 points, 20 minutes)
 #
-# You denoise a picture with $f$. How much of the noise does $f$ let through? That is what the **divergence** says:
+# You denoise an image with $f$. How much of the noise does $f$ let through? The **divergence** answers this question; divided by the number of values, it is the share of the degrees of freedom that $f$ keeps:
 #
 # $$\mathrm{div} f(y) = \sum_i \frac{\partial f_i}{\partial y_i} .$$
 #
-# Take each number of the output, and its derivative by the **same** number of the input. Add these up over the whole picture, all channels.
+# Take the derivative of each value of the output with respect to the **same** value of the input, and add these up over the whole image and all channels.
 #
-# A blur $k * y$ is a mean of neighbours, with the weights of a kernel $k$. Borders wrap around: behind the last column comes the first. What the blur takes away is $y - k * y$, and some of that belongs to the picture.
-# So blur what was taken away, and put it back:
+# A blur $k * y$ is a weighted mean of neighbours, with the weights of a kernel $k$. Borders wrap around, so that the first column follows the last. The blur removes $y - k * y$, and a part of that belongs to the image.
+# So we blur what was removed and add it back. This is called **twicing**:
 #
 # $$f(y) = k * y + k * (y - k * y) = 2 \, k * y - k * (k * y) .$$
 #
-# Write `filter_divergence(kernel, shape)`, the divergence of this $f$ as one number. Filter no picture: a few sums will do.
+# Write `filter_divergence(kernel, shape)`, which returns the divergence of this $f$ as one number. You need not filter any image, because a few sums over the kernel are enough.
 #
-# - `kernel` is (size,size), `size` is odd, and its middle is the weight that a pixel gives itself. It need not be symmetric, and its sum need not be one;
-# - `shape` is that of the picture, (1,C,H,W). Each channel is filtered by itself. The picture is more than twice as wide as the kernel.
+# - `kernel` is (size,size), where `size` is odd and the middle is the weight that a pixel gives itself. It need not be symmetric, and its sum need not be one;
+# - `shape` is the shape of the image, (1,C,H,W), where each channel is filtered by itself. The image is more than twice as wide as the kernel.
 
 
 # %% nbgrader={"solution": true, "grade_id": "filter_divergence_answer"}
@@ -75,7 +75,7 @@ ps06.filter_divergence(filter_divergence, seed=2357)
 
 # %% [markdown]
 # See what it means. `Blur(gaussian_kernel(9, width))` is such a filter. For the widths 0.4, 0.6, 0.9 and 1.4, print the divergence of $k * y$ and of $f$, divided by the number of pixels.
-# Beside them, measure which share of the noise comes through. The filters are linear, so $f(y) - f(x) = f(n)$: print $\langle n, f(n) \rangle / \| n \|^2$.
+# Beside them, measure which share of the noise comes through. Since the filters are linear, $f(y) - f(x) = f(n)$, so that you can print $\langle n, f(n) \rangle / \| n \|^2$.
 # **Predict before you run:** which of the two lets more noise through?
 
 # %% nbgrader={"solution": true, "grade_id": "filter_divergence_seen"}
@@ -98,13 +98,13 @@ print("The divergence says how much, and has seen no noise.")
 # %% [markdown]
 # ## Task 2. The same by a probe (2 points, 20 minutes)
 #
-# Most denoisers have no kernel. You can still ask them. Take a picture $b$ of random signs, +1 or −1, a **probe**. Make a small step along it, and see how the output changes:
+# Most denoisers have no kernel, but you can still measure their divergence. Take an image $b$ of random signs, +1 or −1, which is called a **probe**, make a small step along it, and see how the output changes:
 #
 # $$\mathrm{div} f(y) \approx \Big\langle b , \, \frac{f(y + \varepsilon b) - f(y)}{\varepsilon} \Big\rangle .$$
 #
-# Why does that work? The change is $J b$, with all derivatives in it. In $b^\top J b = \sum_{ij} b_i b_j J_{ij}$ the terms with $i = j$ have $b_i^2 = 1$. All others have a random sign, and vanish in the mean.
+# Why does that work? The change is $J b$, where the Jacobian $J$ holds all derivatives. In $b^\top J b = \sum_{ij} b_i b_j J_{ij}$ the terms with $i = j$ have $b_i^2 = 1$, whereas all others have a random sign and vanish on average. The idea is Hutchinson's (1990); Ramani, Blu and Unser (2008) use it for denoisers.
 #
-# Write `probe_divergence(f, y, probes, epsilon)`: the mean of this estimate over several probes. `probes` is (N,C,H,W), one probe in each `probes[i]`. `y` is (1,C,H,W), and `f` takes pictures of its shape. Return one number.
+# Write `probe_divergence(f, y, probes, epsilon)`, which returns the mean of this estimate over several probes as one number. The tensor `probes` is (K,C,H,W) and holds one probe in each `probes[i]`, `y` is (1,C,H,W), and `f` takes images of the shape of `y`.
 
 
 # %% nbgrader={"solution": true, "grade_id": "probe_divergence_answer"}
@@ -126,8 +126,8 @@ ps06.probe_divergence(probe_divergence, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# How long should the step be? Take $f$ = `non_local_means(y, sigma)`, which has no simple divergence. Keep one probe, and try $\varepsilon$ = $10^{-12}, 10^{-11}, \dots, 1$. Draw the divergence per pixel.
-# Our numbers have 32 bits: about seven decimal digits. **Predict before you run:** where does a long step fail, and where a short one?
+# How long should the step be? Take $f$ = `non_local_means(y, sigma)`, for which there is no simple formula. Keep one probe, try $\varepsilon$ = $10^{-12}, 10^{-11}, \dots, 1$, and draw the divergence per pixel.
+# Our numbers have 32 bits, which is about seven decimal digits. **Predict before you run:** where does a long step fail, and where does a short one?
 
 # %% nbgrader={"solution": true, "grade_id": "probe_divergence_seen"}
 ### BEGIN SOLUTION
@@ -152,22 +152,22 @@ print("A step below a seventh digit is rounded, and at last y + epsilon b is y."
 # %% [markdown]
 # ## Task 3. A network that returns the noise (3 points, 30 minutes)
 #
-# **SURE** estimates the mean squared error of $f(y)$ without the truth. For Gaussian noise, independent in each of $n$ numbers, with standard deviation $\sigma$:
+# **SURE** estimates the mean squared error of $f(y)$ without the truth. For Gaussian noise that is independent in each of the $N$ values and has the standard deviation $\sigma$, it is
 #
-# $$\mathrm{SURE} = \frac1n \| f(y) - y \|^2 - \sigma^2 + \frac{2 \sigma^2}{n} \, \mathrm{div} f(y) .$$
+# $$\mathrm{SURE} = \frac1N \| f(y) - y \|^2 - \sigma^2 + \frac{2 \sigma^2}{N} \, \mathrm{div} f(y) .$$
 #
-# Many networks do not return the clean picture. They return the **noise** that they see, $r(y)$, and the estimate is $f(y) = y - r(y)$. Somebody has measured the divergence of $r$, not of $f$.
+# Many networks do not return the clean image but the **noise** that they see, $r(y)$, so that the estimate is $f(y) = y - r(y)$. Suppose that somebody has measured the divergence of $r$, not of $f$.
 #
-# Write `residual_risk(residual, divergence, sigma)`. It returns SURE of $f$. `residual` is $r(y)$, a tensor (1,C,H,W), and `divergence` is $\mathrm{div} \, r(y)$, a number that was added up over all channels and pixels.
+# Write `residual_risk(residual, divergence, sigma)`, which returns SURE of $f$. Here `residual` is $r(y)$, a tensor (1,C,H,W), and `divergence` is $\mathrm{div} \, r(y)$, a number that was added up over all channels and pixels.
 #
-# To test yourself: what is the error of a network that returns zero?
+# To test yourself, ask what the error of a network is that returns zero for every input.
 
 
 # %% nbgrader={"solution": true, "grade_id": "residual_risk_answer"}
 def residual_risk(residual, divergence, sigma):
     ### BEGIN SOLUTION
-    # div f = n - div r, so
-    # -sigma^2 + 2 sigma^2 (n - div r) / n = sigma^2 - 2 sigma^2 div r / n.
+    # div f = N - div r, so
+    # -sigma^2 + 2 sigma^2 (N - div r) / N = sigma^2 - 2 sigma^2 div r / N.
     slope = divergence / residual.numel()
     return residual.square().mean() + sigma**2 - 2 * sigma**2 * slope
     ### END SOLUTION
@@ -182,10 +182,10 @@ ps06.residual_risk(residual_risk, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# SURE is **unbiased**: right in the mean over the noise. Is it right for one picture?
+# SURE is **unbiased**, that is, right on average over the noise. Is it also right for a single image?
 #
-# Take the $f$ of task 1 with width 0.9, as a residual $y - f(y)$. Its divergence you know by hand. Draw 200 noisy versions of `x`. For each, compute your SURE and the true error.
-# Print the two means, the spread of SURE, and the spread of the difference. Then the same for a picture of 8 × 8 pixels, cut out of `x` from row 24 and column 28 on. **Predict** what changes.
+# Take the $f$ of task 1 with width 0.9, as a residual $y - f(y)$, whose divergence you know by hand. Draw 200 noisy versions of `x`, and compute your SURE and the true error for each.
+# Print the two means, the standard deviation of SURE, and the standard deviation of the difference. Then do the same for an image of 8 × 8 pixels, cut out of `x` from row 24 and column 28 on. **Predict** what changes.
 
 # %% nbgrader={"solution": true, "grade_id": "residual_risk_seen"}
 ### BEGIN SOLUTION
@@ -202,24 +202,23 @@ for name, clean in {"64 x 64": x, "8 x 8": x[..., 24:32, 28:36]}.items():
     said, true = 1e4 * torch.stack(said), 1e4 * torch.stack(true)
     print(f"{name}, all times 10^-4:", end=" ")
     print(f"mean of SURE {said.mean():.2f}, of the error {true.mean():.2f};", end=" ")
-    print(
-        f"spread of SURE {said.std():.2f}, of the difference {(said - true).std():.2f}"
-    )
-print("Right in the mean for both. In a single picture the many pixels help:")
-print("SURE of 64 numbers is nearly a guess.")
+    print(f"deviation of SURE {said.std():.2f}, of the gap {(said - true).std():.2f}")
+print("Right on average for both. In a single image the many pixels help:")
+print("SURE of 64 values is nearly a guess.")
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 4. The threshold that SURE chooses (3 points, 35 minutes)
 #
-# Most photographs are simple in the right coordinates: a few large numbers, and many small ones. Noise is small in all of them. So change coordinates, make small numbers zero, and change back.
-# The **soft threshold** does it: numbers of size $t$ or less become 0, all others move towards 0 by $t$. One $t$ for all.
+# Most photographs are **sparse** in the right coordinates: a few coefficients are large, and many are small, whereas noise is small in all of them. So we change coordinates, set small coefficients to zero, and change back.
+# The **soft threshold** does this: coefficients of size $t$ or less become 0, and all others move towards 0 by $t$, with one $t$ for all.
 #
-# Let $c$ be the coordinates of $y$, by a rotation of the space of all pictures. A rotation keeps lengths, and white noise stays white noise with the same $\sigma$. So SURE can be computed on the $c$, as if they were the picture.
+# Let $c$ be the coordinates of $y$ after a rotation of the space of all images. A rotation keeps lengths, and white noise stays white noise with the same $\sigma$. SURE can therefore be computed on the $c$ as if they were the image.
 #
-# Which $t$ has the least SURE? Write `sure_threshold(c, sigma)`. It returns that $t$, zero or larger, exactly. `c` is a tensor of any shape, and some of its numbers are negative.
+# Which $t$ has the least SURE? Write `sure_threshold(c, sigma)`, which returns exactly that $t$, zero or larger. Here `c` is a tensor of any shape, and some of its values are negative.
+# This is the rule of **SureShrink** by Donoho and Johnstone (1995), who apply it to each scale of wavelet coefficients.
 #
-# Two things to find out: what SURE is for a soft threshold, without any probe; and which $t$ have to be tried. Between two neighbouring values of $|c_i|$, how does SURE depend on $t$?
+# There are two things to find out: what SURE is for a soft threshold, without any probe, and which $t$ have to be tried. Between two neighbouring values of $|c_i|$, how does SURE depend on $t$?
 
 
 # %% nbgrader={"solution": true, "grade_id": "sure_threshold_answer"}
@@ -245,10 +244,10 @@ ps06.sure_threshold(sure_threshold, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Use it. The rows of `waves` are cosine waves, each of length one and at right angles to all others. So `waves @ y @ waves.T` are the coordinates of `y`, and `waves.T @ c @ waves` leads back. (This is the cosine transform of JPEG, on the whole picture.)
+# Now use it. The rows of `waves` are cosine waves, each of length one and orthogonal to all others. So `waves @ y @ waves.T` are the coordinates of `y`, and `waves.T @ c @ waves` leads back. (This is the cosine transform of JPEG, applied to the whole image.)
 #
-# For $\sigma$ = 5, 20 and 50 (of 255), print three thresholds and the PSNR that each reaches: the one of SURE; the best one, chosen with the truth from a fine grid; and $\sigma \sqrt{2 \ln n}$.
-# The last one is the **universal threshold**: about the size of the largest of $n$ noises. **Predict before you run:** is it too large or too small?
+# For $\sigma$ = 5, 20 and 50 (of 255), print three thresholds and the PSNR that each reaches: the one of SURE; the best one, chosen with the truth from a fine grid; and $\sigma \sqrt{2 \ln N}$.
+# The last one is the **universal threshold**, which is about the size of the largest of $N$ noise values. **Predict before you run:** is it too large or too small?
 
 # %%
 row, column = torch.arange(64.0)[:, None], torch.arange(64.0)
@@ -292,16 +291,16 @@ show_images(shown, alt=alt)
 # %% [markdown]
 # ## Task 5. Photons and holes (3 points, 35 minutes)
 #
-# A camera counts photons. A pixel of true value $x_i$ gets `peak` $\cdot \, x_i$ photons in the mean. The real number of them is random, and its variance is equal to its mean. The count is divided by `peak`.
-# The electronics then add Gaussian noise of standard deviation `sigma`. And some pixels are dead. The picture says 0 there, whatever $x$ is.
+# A camera counts photons. A pixel of true value $x_i$ receives `peak` $\cdot \, x_i$ photons on average; the actual number is random, with a variance equal to its mean, and the count is divided by `peak`.
+# The electronics then add Gaussian noise with the standard deviation `sigma`. Moreover, some pixels are dead, and the image has a 0 there, whatever $x$ is.
 #
-# So each pixel has its own noise variance $v_i$. For noise of this kind Stein's lemma says, nearly: the mean of $n_i f_i(y)$ is the mean of $v_i \, \partial f_i / \partial y_i$.
-# You do not know $v_i$, for it depends on $x_i$. But you have a number whose mean is $x_i$.
+# So each pixel has its own noise variance $v_i$. For noise of this kind, Stein's lemma holds approximately in the form that the mean of $n_i f_i(y)$, where $n$ is the noise, equals the mean of $v_i \, \partial f_i / \partial y_i$.
+# You do not know $v_i$, because it depends on $x_i$, but you have a number whose mean is $x_i$.
 #
-# Write `photon_risk(output, y, slopes, seen, peak, sigma)`. It estimates the mean squared error of `output` = $f(y)$, over all numbers of which `y` says something.
+# Write `photon_risk(output, y, slopes, seen, peak, sigma)`, which estimates the mean squared error of `output` = $f(y)$ over all values about which `y` says something.
 #
-# - `output`, `y` and `slopes` are (1,C,H,W). The slopes are $\partial f_i / \partial y_i$, each output by its own input.
-# - `seen` is (1,1,H,W), True where the pixel is alive.
+# - `output`, `y` and `slopes` are (1,C,H,W), where the slopes are $\partial f_i / \partial y_i$, each output with respect to its own input.
+# - `seen` is (1,1,H,W) and is True where the pixel is alive.
 
 
 # %% nbgrader={"solution": true, "grade_id": "photon_risk_answer"}
@@ -324,10 +323,10 @@ ps06.photon_risk(photon_risk, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Try it, with `peak` 30, `sigma` 0.02, and a third of the pixels dead. The denoiser is a mean of the living neighbours: $f(y) = (k * y) / (k * \mathrm{seen})$, with $k$ = `Blur(gaussian_kernel(5, 0.8))`. Its slopes are $k(0) / (k * \mathrm{seen})$.
+# Try it with `peak` 30, `sigma` 0.02, and a third of the pixels dead. The denoiser is a mean of the living neighbours, $f(y) = (k * y) / (k * \mathrm{seen})$, with $k$ = `Blur(gaussian_kernel(5, 0.8))`, so that its slopes are $k(0) / (k * \mathrm{seen})$.
 #
 # Over 200 draws of the noise, print the mean of your estimate, of the error in the seen pixels, and of the error in all pixels.
-# Then paint all dead pixels of `output` white. **Predict** which of the three numbers change.
+# Then set all dead pixels of `output` to white. **Predict** which of the three numbers change.
 
 # %% nbgrader={"solution": true, "grade_id": "photon_risk_seen"}
 ### BEGIN SOLUTION
@@ -356,13 +355,13 @@ print("What y does not show, no formula on y can judge.")
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
 #
-# `ps06.failing_run("A")` fits a small network to one noisy photograph by minimising SURE, and one thing is wrong. So it is with "B", "C" and "D", each with another thing. A good run reaches 26 dB here. None of these reaches 24. A run is a dictionary:
+# `ps06.failing_run("A")` fits a small network to one noisy photograph by minimising SURE, and one thing is wrong with it. The same holds for "B", "C" and "D", each with another fault. A good run reaches 26 dB here, but none of these reaches 24. A run is a dictionary:
 #
 # - `truth`, `y` and `estimate` (1,1,48,48), and `sigma`, the true standard deviation of the noise;
-# - `f`, the network at the end, as a function of a picture like `y`;
-# - `said`, `error` and `divergence`, three lists with a number an iteration: what SURE said, the true mean squared error, and the divergence that was measured, divided by the number of pixels.
+# - `f`, the network at the end, as a function of an image like `y`;
+# - `said`, `error` and `divergence`, three lists with one number for each iteration: the error that SURE reported, the true mean squared error, and the divergence that was measured, divided by the number of pixels.
 #
-# The share of the noise in the estimate tells much: $\langle \hat x - x, n \rangle / \| n \|^2$ with $n = y - x$. Does it agree with the divergence? Each run takes about two seconds.
+# The share of the noise in the estimate is informative: $\langle \hat x - x, n \rangle / \| n \|^2$ with $n = y - x$. Does it agree with the divergence? Each run takes about two seconds.
 
 # %%
 runs = {letter: ps06.failing_run(letter) for letter in "ABCD"}
@@ -421,11 +420,11 @@ ps06.causes(causes)
 #
 # `noisy, sigma, truths = ps06.three_pictures(seed)` are three noisy photographs of 64 × 64 pixels: a man with a camera; grass; and the man once more, with noise that neighbours **share**. The noise of all three has the standard deviation `sigma`.
 #
-# For each, let SURE choose the strength of `non_local_means(y, told, strength=..., reach=4)` among 0.2, 0.4, 0.6, 0.8, 1, 1.3, 1.7 and 2.2. Both SURE and the denoiser are told the same $\sigma$, four times: the right one, `estimate_sigma(y)`, half of the right one, and twice as much.
+# For each image, let SURE choose the strength of `non_local_means(y, given, strength=..., reach=4)` among 0.2, 0.4, 0.6, 0.8, 1, 1.3, 1.7 and 2.2. Both SURE and the denoiser are given the same $\sigma$, in four versions: the right one, `estimate_sigma(y)`, half of the right one, and twice as much.
 # The loss is the PSNR of the best strength with the right $\sigma$, minus the PSNR of the strength that SURE chose.
 #
-# **Write down, before you measure,** the twelve losses in decibels that you expect. Then measure, for three seeds. `truths` may judge. They may not choose.
-# In the end: nobody tells you whether your $\sigma$ is right. Which number, computed from `y`, `told` and the estimate **alone**, tells you not to trust the choice?
+# **Write down, before you measure,** the twelve losses in decibels that you expect. Then measure them for three seeds. The `truths` may judge, but they may not choose.
+# In practice, nobody knows whether the given $\sigma$ is right. Which number, computed from `y`, `given` and the estimate **alone**, warns you not to trust the choice?
 #
 # You will be marked on this:
 #
@@ -440,16 +439,16 @@ ps06.causes(causes)
 strengths = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 
 
-def choices(z, told, b):
+def choices(z, given, b):
     """For each strength, the estimate and its SURE."""
     outputs, risks = [], []
     for strength in strengths:
 
         def f(z, strength=strength):
-            return non_local_means(z, told, strength=strength, reach=4)
+            return non_local_means(z, given, strength=strength, reach=4)
 
         outputs.append(f(z))
-        risks.append(sure(f, z, told, b=b, output=outputs[-1]).item())
+        risks.append(sure(f, z, given, b=b, output=outputs[-1]).item())
     return outputs, risks
 
 
@@ -469,13 +468,13 @@ for seed in range(3):
         b = probe(z, runtime.generator(seed, "probe"))
         levels = {"right": sigma, "estimated": estimate_sigma(z)}
         levels |= {"half": sigma / 2, "twice": 2 * sigma}
-        for kind, told in levels.items():
-            outputs, risks = choices(z, told, b)
+        for kind, given in levels.items():
+            outputs, risks = choices(z, given, b)
             chosen = outputs[risks.index(min(risks))]
             if kind == "right":
                 best = max(psnr(output, truths[name]) for output in outputs)
             loss = best - psnr(chosen, truths[name])
-            print(f"seed {seed}, {name:20} {kind:9} ({255 * told:4.1f}):", end=" ")
+            print(f"seed {seed}, {name:20} {kind:9} ({255 * given:4.1f}):", end=" ")
             print(
                 f"loss {loss:5.2f} dB; least SURE {1e4 * min(risks):6.1f} e-4;", end=" "
             )
@@ -483,32 +482,32 @@ for seed in range(3):
                 f"removed noise alike {alike_beside_or_below(z - chosen):5.2f};",
                 end=" ",
             )
-            print(f"noise left / told {estimate_sigma(chosen) / told:.2f}")
+            print(f"noise left / given {estimate_sigma(chosen) / given:.2f}")
 ### END SOLUTION
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** Seeds 0, 1 and 2; the ranges are over the seeds.
+# **A good answer, measured** on the seeds 0, 1 and 2; the ranges are over the seeds.
 #
-# *Prediction, in dB.* (This one shows the form. It was written with the measurements at hand, so do not take it for foresight.) With the right $\sigma$ and white noise, SURE should find the best strength. `estimate_sigma` takes the grass for noise, so I expect too much smoothing there. Of shared noise it finds less than it should, so noise will stay.
-# Half of $\sigma$ makes letting noise through four times too cheap: nearly all noise stays, and what denoising could have gained is lost. That is much for the man, and little for grass. Twice $\sigma$ smooths too much.
+# *Prediction, in dB.* (This one shows the form. It was written with the measurements at hand, so that it is no proof of foresight.) With the right $\sigma$ and white noise, SURE should find the best strength. `estimate_sigma` takes the grass for noise, so that I expect too much smoothing there. Of shared noise it finds less than there is, so that noise will stay.
+# Half of $\sigma$ makes letting noise through four times too cheap: nearly all noise stays, and what denoising could have gained is lost. That is much for the man and little for grass. Twice $\sigma$ smooths too much.
 #
-# | told | camera | grass | camera, shared noise |
+# | given | camera | grass | camera, shared noise |
 # | --- | --- | --- | --- |
 # | right: predicted, measured | 0.1, 0.0 | 0.1, 0.0 | 1, 0.3 |
 # | estimated | 0.1, 0.0 | 1, 0.3 to 0.6 | 3, 2.1 to 2.6 |
 # | half | 5, 5.1 to 5.2 | 2, 1.5 to 1.9 | 3, 1.9 to 2.1 |
 # | twice | 1, 2.5 to 2.9 | 2, 3.3 to 3.6 | 1, 0.9 to 1.6 |
 #
-# *What I had wrong.* Twice $\sigma$ costs more than I thought, and it is not the choice that costs: with it the denoiser is poor at **every** strength, because patches pass for alike that are not.
-# With half of $\sigma$ it is the choice: a larger strength would have come within half a decibel of the best.
+# *What I had wrong.* Twice $\sigma$ costs more than I thought, and the choice is not to blame: with it, the denoiser is poor at **every** strength, because it averages patches that differ.
+# With half of $\sigma$, the choice is to blame, since a larger strength would have come within half a decibel of the best.
 #
-# *Warning signs.* I take three, and one is enough for an alarm.
-# (1) The least SURE is negative. No error is. So $\sigma$ is too large, or the noise is not white. (2) `estimate_sigma` of the *estimate* is larger than `told`: noise is left. (3) What was removed is no white noise: neighbours correlate by more than 0.14.
+# *Warning signs.* I take three, and one of them is enough for an alarm.
+# (1) The least SURE is negative. No error is negative, so that $\sigma$ is too large, or the noise is not white. (2) `estimate_sigma` of the *estimate* is larger than `given`, so that noise is left. (3) What was removed is no white noise, because neighbours correlate by more than 0.14.
 #
-# There are 36 runs. In the 12 with white noise and the right or the estimated $\sigma$ the loss is 0.6 dB at most, and none gives an alarm. The other 24 all do. Twice $\sigma$ always makes SURE negative. Half of it leaves 1.6 times `told` or more in white noise.
-# Shared noise shows in sign (3), and with the right $\sigma$ in sign (1) as well. Three alarms warn of a choice that lost 0.3 dB only: there the value of SURE was nonsense, and its valley was not.
+# There are 36 runs. In the 12 with white noise and the right or the estimated $\sigma$, the loss is 0.6 dB at most, and none gives an alarm. The other 24 all do. Twice $\sigma$ always makes SURE negative, and half of it leaves 1.6 times `given` or more in white noise.
+# Shared noise shows in sign (3), and with the right $\sigma$ in sign (1) as well. Three alarms warn of a choice that lost only 0.3 dB: there the value of SURE was wrong, but the place of its valley was not.
 #
-# *Where it fails.* I set the limit 0.14 after I had seen the numbers. With the estimated $\sigma$ grass comes up to 0.12 and shared noise down to 0.15, so another picture may break it.
-# And grass loses up to 0.6 dB without an alarm: whether fine texture is noise, no number made from this picture can tell.
+# *Where it fails.* I set the limit of 0.14 after I had seen the numbers. With the estimated $\sigma$, grass comes up to 0.12 and shared noise down to 0.15, so that another image may break the rule.
+# Moreover, grass loses up to 0.6 dB without an alarm, because no number made from this image alone can decide whether fine texture is noise.
 # ### END SOLUTION
