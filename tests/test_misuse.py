@@ -760,6 +760,7 @@ RECIPES = {
         },
     ),
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
+    "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
     "digits.jitter": (
         lambda pictures, generator: like(pictures, DIGITS.jitter(pictures, generator)),
         {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},
@@ -825,7 +826,13 @@ RECIPES = {
     ),
     "networks.Classifier": (
         lambda channels, **a: sound(networks.Classifier(channels, **a)(tensor((2, channels, 24, 24)))),
-        {"channels": whole(1), "classes": whole(3), "width": whole(4), "turns": flag(True)},
+        {
+            "channels": whole(1),
+            "classes": whole(3),
+            "width": whole(4),
+            "turns": flag(True),
+            "places": whole(2),
+        },
     ),
     "networks.Classifier.turn_logits": (
         lambda turns: like(
