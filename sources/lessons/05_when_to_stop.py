@@ -710,7 +710,7 @@ for level in (15, 50):
         print(f"    {name:34} at {rule.iteration:3}, {lost[level, name]:5.2f} dB below")
 
 # %% [markdown]
-# The three rules land near the peak, and far above the end of the run. Which of them is nearest differs from run to run. `benchmarks/RESULTS.md` lists 27 such runs (three images, three noise levels, three seeds): no rule is the best on all of them, and each has runs on which it loses most.
+# The three rules land near the peak, and far above the end of the run. Which of them is nearest differs from run to run. `benchmarks/RESULTS.md` lists 27 such runs (three images, three noise levels, three seeds): no rule is the best on all of them, and each misses the peak by more than 1 dB at least once.
 # The oracle of these tables looks at the truth; it is a yardstick and no rule.
 
 # %% tags=["nbval-check-output"]
@@ -1050,7 +1050,7 @@ print(
 #     print(0.3 * level, steps[int(total.argmin())], int(measured))
 # ```
 #
-# With half the noise, the best step comes about twice as late, in the formula and in the run; a single line differs from the expectation by some steps, because the formula averages over 200 draws. This is the finding of lesson 03 (more noise, earlier peak), now computed before the run.
+# With half the noise, the best step comes about one and a half times as late, in the formula and in the run. A single line differs from the expectation by some steps, because the formula averages over 200 draws. This is the finding of lesson 03 (more noise, earlier peak), now computed before the run.
 #
 # </details>
 #
@@ -1068,7 +1068,7 @@ print(
 #     print(f"single {bias[i]:.5f} {variance[i]:.5f}, average {b[j]:.5f} {v[j]:.5f}")
 # ```
 #
-# It lowers the variance, because outputs of different iterations carry different parts of the noise, and because the average lags behind, so that it still contains outputs from before the noise. The bias is not lowered, and by its lag the average even keeps some of the early blur, so that its best moment comes later.
+# It lowers the variance, because outputs of different iterations carry different parts of the noise, and because the average lags behind, so that it still contains outputs from before the noise. It does not lower the bias: at the end it even raises it, since the average keeps some of the early blur. With $z$ fixed, neighbouring outputs are nearly equal, so that the gain is small; with noise on $z$ it is larger (lesson 03).
 #
 # </details>
 #
@@ -1083,7 +1083,7 @@ print(
 # print(max(psnr(image, white) for image in white_run.split(1)), psnr(white + noise[:1], white))
 # ```
 #
-# The edges of the cup are still recognisable in it, yet its highest band comes in much later than that of the image, and the run removes hardly any noise. Structure alone does not help this network much; strength at low frequencies does.
+# Like neither. All its bands come in at nearly the same time, and the highest comes sooner than that of the image, because it is now as strong as the others; strength decides again. But the noise comes with it: in our run, even the best output was worse than the noisy image itself. The edges of the cup are still recognisable in the whitened image, but without a falling spectrum they do not help this network to denoise.
 #
 # </details>
 #
