@@ -164,7 +164,7 @@ def draw(iteration):
     names = f"estimate, {psnr(estimate, x):.1f} dB", "its error, zero is gray"
     pictures = dict(zip(names, (estimate, 0.5 + 2 * (estimate - x)), strict=True))
     curves = {"estimate": spectrum(estimate)} | fixed
-    axes = dict(log_y=True, y_range=(3e-4, 30), zoom=2)
+    axes = dict(log_y=True, y_range=(3e-4, 1), zoom=2)
     axes["looks"] = {"estimate": (0, 0), "x": (2, 1), "y": (5, 3)}
     labels = "cycles per pixel", "mean power"
     return figure_with(pictures, curves, *labels, **axes)
@@ -332,15 +332,15 @@ show_images(shown, alt)
 #
 # </details>
 #
-# The reason lies in how the descent is steered. The gradient of the squared error is proportional to what is still missing, so that strong frequencies dominate the direction of each step; and Adam divides that direction by its own recent size, so that a strong component gets its full step while a weak one beside it is crowded out.
+# A plausible reason, which we did not test, lies in how the descent is steered. The gradient of the squared error is proportional to what is still missing, so that strong components dominate the direction of each step; and Adam divides that direction by its own recent size, so that a strong component gets its full step, while a weak one beside it is crowded out until the strong one is learned.
 #
-# The lower line gives the value of structure in decibels. A run on the image peaks higher than a run on the clouds of the same spectrum, in every one of these runs. Both gain most of what they gain over $y$ (20.2 dB) by the spectrum.
+# The line above the images gives the value of structure in decibels. Each run on the image peaks higher than each run on the clouds of the same spectrum, by about one to two and a half decibels; but the clouds, too, gain more than six over the noisy image. (The lowest band holds few frequencies, so that its row of the table is the least certain.)
 # Hence the honest statement is: *this network denoises whatever has a falling spectrum, and it does so better if there are edges*. It also says where it must fail, on images with strong high frequencies such as the grass of lesson 03.
 
 # %% tags=["nbval-check-output"]
 upper = range(1, 4)
 print(
-    "in the three upper bands, the image needs at most half the iterations of the noise:",
+    "in the upper bands, the image needs at most half the iterations of the noise:",
     all(2 * halves["image"][b] <= halves["noise"][b] for b in upper),
 )
 print(
@@ -444,7 +444,7 @@ speeds = {name: along_sines(kernel) for name, kernel in kernels.items()}
 curves = {name: (torch.arange(65) / 128, v / v[0]) for name, v in speeds.items()}
 alt = "Eigenvalue over frequency: it falls over two orders of magnitude, and sooner "
 alt += "for a wider smoothing. With 32 channels the curve is nearly the same."
-axes = dict(log_y=True, looks={"k = 32, width 2": (1, 3)})
+axes = dict(log_y=True, looks={"k = 32, width 2": (5, 5)})
 show_curves(curves, "cycles per sample", "eigenvalue / largest", alt, **axes)
 
 # %% [markdown]
@@ -511,8 +511,8 @@ for w, total in table.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A wider smoothing moves the rising arm, the variance, to the right, because most frequencies of the noise become slow; the falling arm moves less, as long as the signal itself is made of lower frequencies. The valley becomes wide and flat, so that the moment of stopping matters less.
-# The printed table says which width is best. Beyond it the bias of the edges takes over, and more steps are needed for hardly any gain. It is tempting to say "the smoother, the better", which holds for the bump only.
+# A wider smoothing moves the rising arm, the variance, to the right, because most frequencies of the noise become slow. It moves the falling arm less, as long as the signal itself is made of lower frequencies, so that the valley becomes deeper and wider, and the moment of stopping matters less.
+# The printed table says where this ends. From a width of 4 on, the edges of the signal are slow as well: the least error hardly changes any more, but it takes several times as many steps to reach it. It is tempting to say "the smoother, the better", which would hold for the bump alone.
 #
 # </details>
 #
@@ -677,7 +677,7 @@ show_curves(curves, "iteration", "variance", alt, log_y=True, marks=marks)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The discrepancy with the $\sigma$ that is too small: it asks for a residual that the run reaches only when much of the noise has been fitted. Too large a $\sigma$ is worse still, because the rule then stops in the blur of the first iterations (exercise 1). The rule is exact about a number that in practice has to be estimated; lesson 06 shows how.
+# The discrepancy with the $\sigma$ that is too small: it asks for a residual that the run reaches only when much of the noise has been fitted. Too large a $\sigma$ is worse still, because the rule then stops in the blur of the first iterations: with 50 % too much, it lost 7 dB or more in each of 27 runs (`benchmarks/RESULTS.md`). The rule is exact about a number that in practice has to be estimated; lesson 06 shows how.
 # Many people expect the rule without any knowledge of the noise to be the worst. Its valley is flat, so that the exact iteration is a matter of luck, but the PSNR of the average is flat there, too.
 #
 # </details>
@@ -710,7 +710,7 @@ for level in (15, 50):
         print(f"    {name:34} at {rule.iteration:3}, {lost[level, name]:5.2f} dB below")
 
 # %% [markdown]
-# The three rules land near the peak, and far above the end of the run. Which of them is nearest differs from run to run. `benchmarks/RESULTS.md` lists 27 such runs (three images, three noise levels, three seeds): no rule is the best on all of them, and each misses the peak by more than 1 dB at least once.
+# With less noise, hardly anything depends on the rule, because the curve of the average is flat; with more noise, the three rules land near the peak, and many decibels above the end of the run. Which of them is nearest differs from run to run. The same page lists 27 such runs (three images, three noise levels, three seeds): no rule is the best on all of them, and each misses the peak by more than 1 dB at least once.
 # The oracle of these tables looks at the truth; it is a yardstick and no rule.
 
 # %% tags=["nbval-check-output"]
@@ -757,8 +757,8 @@ boxes = [
 for left, right_box in zip(boxes, boxes[1:]):
     diagram.arrow(left.right, right_box.left)
 diagram.show(
-    alt="A row of boxes: the input z of k channels with 8 by 8 pixels, three steps that "
-    "double the sides to 64, a layer without doubling, and the image."
+    alt="A row of boxes: the input z of k channels with 8 by 8 pixels, three steps "
+    "that double the sides to 64, a layer without doubling, and the image."
 )
 
 # %% [markdown]
@@ -844,7 +844,7 @@ show_curves(curves, "iteration", "PSNR of the average (dB), sigma 25", alt, **ax
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The share of the noise comes close to $p/N$, and creeps on from there hardly at all for the smaller decoders: a count of weights that one makes before the run says how much variance there will be in the end, about $\sigma^2 p / N$.
+# The share grows ever more slowly, and comes close to $p/N$; in one longer run of 2000 iterations for each width it ended within a fifth of it. So a count of weights that is made before the run says how much variance there will be in the end, about $\sigma^2 p / N$.
 # For more noise, $k$ should be smaller, as the table shows, because the variance grows with $\sigma^2$, whereas the bias of a narrow decoder does not. People often expect that a harder problem needs a larger network.
 #
 # </details>
@@ -1000,12 +1000,12 @@ show_images(maps, alt)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It should not depend on it, but the printed numbers do: the two walks disagree about the error bar and about its coverage. And in neither walk is the coverage the same at edges and in flat parts.
-# With the authors' strength, the average over all values is near 95 %, as is often reported, because two errors cancel: flat parts are covered too often, and edges too rarely. At the edges, where one would like to know, the error is larger than the standard deviation says.
+# It should not depend on it. In this run the standard deviations of the two walks are indeed nearly the same, but their means are not equally good: with less weight noise, the walk follows the noise of $y$, the errors are larger, and the same error bar covers less. And in neither walk is the coverage the same at edges and in flat parts.
+# With the authors' strength, the average over all values is near 95 %, because two errors cancel: flat parts are covered too often, and edges too rarely. At the edges, where one would like to know, the error is larger than the standard deviation says.
 #
 # </details>
 #
-# The mean of the stronger walk is about as good as the peak of the plain run, although nobody chose the iteration, only the burn-in; that alone can be worth the walk. The map is useful as a *ranking*, because it is large where the error is large. Its scale is set by us.
+# The mean of the stronger walk is about as good as the peak of the plain run, although nobody chose the iteration, only the burn-in; that alone can be worth the walk. The map is useful as a *ranking*, because it is large where the error is large. As an error bar it is right only on average, and for one setting.
 # There are two reasons. Noise after a step of Adam is not the Langevin dynamics of the theory; and what *all* outputs of a walk get wrong together, which is the bias of section 1, their differences cannot show. Edges are where that bias lies. Each row is one walk on one image.
 
 # %% tags=["nbval-check-output"]
@@ -1033,7 +1033,7 @@ print(
 # %% [markdown]
 # ## Exercises
 #
-# 1. **The best step, beforehand.** Suppose that the noise of section 3 had a standard deviation of 0.15 instead of 0.3. Compute the best step from `after` and `bias_and_variance`, on a finer ladder, for both noise levels. Then run `descend(1024, ...)` with `line + 0.5 * line_noise[0]`, and compare. A wrong $\sigma$ moves the stop of the discrepancy principle in the same way.
+# 1. **The best step, beforehand.** Suppose that the noise of section 3 had a standard deviation of 0.15 instead of 0.3. Compute the best step from `after` and `bias_and_variance`, on a finer ladder, for both noise levels. Then run `descend(1024, ...)` with `line + 0.5 * line_noise[0]`, and compare.
 # 2. **What does averaging reduce?** Replace the single outputs in `runs` by their running average (weights as in lesson 03), and compute bias and variance again. Which of them does the average lower, at the best iteration and at the end?
 # 3. **The other half of the image.** Section 2 kept the strength of the frequencies and removed the structure. Do the opposite: keep the phases of $x$, and give every coefficient the same strength (a *whitened* image, scaled to the standard deviation of $x$). Predict whether `alone(white + noise[:1], iterations)` learns it like the image or like the noise.
 #
