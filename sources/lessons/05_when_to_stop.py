@@ -682,7 +682,7 @@ show_curves(curves, "iteration", "variance", alt, log_y=True, marks=marks)
 #
 # </details>
 #
-# Where did you stop, and why there? Many people stop early, when the image first looks sharp, because noise in flat areas disturbs the eye more than a slight blur does.
+# Where did you stop, and why there: did the grain in flat areas disturb you first, or did you wait for the finest lines? Both are rules, with assumptions of their own.
 #
 # ### More and less noise
 #
