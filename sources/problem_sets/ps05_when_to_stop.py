@@ -405,8 +405,8 @@ show_images(
     ),
 )
 print(
-    "The spread of the strong walk is too large for its errors, that of the weak one too"
-    " small. Both saw the same data, so that the scale was set by us."
+    "The spread of the strong walk is too large for its errors, that of the weak one"
+    " too small. Both saw the same data, so that the scale was set by us."
 )
 ### END SOLUTION
 
