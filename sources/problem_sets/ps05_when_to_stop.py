@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Problem set 05 · When to stop, and why it works
 #
-# Six tasks to [lesson 05](../../notebooks/05_when_to_stop.ipynb), and one open question. 20 points.
+# Six tasks to [lesson 05](../../notebooks/05_when_to_stop.ipynb) and one open question, for 20 points in all.
 #
-# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
+# - Write your lines in place of `raise NotImplementedError()`, and add cells of your own anywhere you like.
 # - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+#   **Run it again, and the hint says more**; asking costs no points.
+# - The last line of that cell is your number of points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
-# - About two and a half hours. The computing takes less than two minutes in all.
+# - The set takes about two and a half hours, of which the computer needs less than two minutes.
 
 # %%
 import math
@@ -49,18 +49,18 @@ def watched(y, x, iterations=150):
 
 
 # %% [markdown]
-# ## Task 1. Does the run rest? (3 points, 20 minutes)
+# ## Task 1. Where does the run rest? (3 points, 20 minutes)
 #
-# A run changes its output while the picture comes in. It changes it again while the noise comes in. In between it changes least: it **rests**.
-# Wang and others stop there (arXiv 2112.06074). They know neither the truth nor the noise. What they need is a number for "how much do the outputs change".
+# A run changes its output while the image comes in, and it changes it again while the noise comes in. In between the output changes least: the run **rests**.
+# Wang and others stop there (arXiv 2112.06074), although they know neither the truth nor the noise. What they need is a number that says how much the outputs change.
 #
-# Take the last $W$ outputs: a **window**. In it, each single number of the picture has $W$ values. Take their variance.
-# It is a mean of squared deviations: divide by $W$. Then take the mean over all numbers of the picture.
+# Take the last $W$ outputs, a **window**. In it, each single value of the image occurs $W$ times, so that it has a variance over the window:
+# a mean of squared deviations, divided by $W$. Then take the mean of these variances over all values of the image.
 #
 # Write `windowed_variance(outputs, window)`:
 #
-# - `outputs` is (T,C,H,W): the outputs of the iterations 1 to T. `window` is a whole number, from 2 to T.
-# - Return one value for each iteration at which a window is full. The first value belongs to iteration number `window`, the last one to T.
+# - `outputs` is (T,C,H,W) and holds the outputs of the iterations 1 to T, and `window` is a whole number from 2 to T.
+# - Return one value for each iteration at which a window is full. The first value belongs to iteration number `window`, and the last one to T.
 
 
 # %% nbgrader={"solution": true, "grade_id": "windowed_variance_answer"}
@@ -83,7 +83,7 @@ ps05.windowed_variance(windowed_variance, seed=2357)
 
 # %% [markdown]
 # See it at work on a real run, with a window of 40. At which iteration is the variance least?
-# How far is the output there from the **oracle peak**? That is the best PSNR of the run, which only the truth knows.
+# And how far is the output of that iteration from the **oracle peak**, the best PSNR of the run, which only the truth knows?
 
 # %% nbgrader={"solution": true, "grade_id": "windowed_variance_seen"}
 ### BEGIN SOLUTION
@@ -117,19 +117,19 @@ show_curves({"output": (since, quality[39:])}, "iteration", "PSNR (dB)", alt)
 # %% [markdown]
 # ## Task 2. The shape of the U, derived (4 points, 30 minutes)
 #
-# Why is there a best moment at all? Lesson 05 found a case that can be computed: a model that is **linear** in its weights, $f = J\theta$, and gradient descent with step $\eta$.
-# It starts at $f = 0$. One step changes the output by $-\eta\, J J^T (f - y)$.
+# Why is there a best moment at all? Lesson 05 measured it for the network, and found a case that can be computed: a model that is **linear** in its weights, $f = J\theta$, which is fitted by gradient descent with step size $\eta$.
+# It starts at $f = 0$, and each step changes the output by $-\eta\, J J^T (f - y)$, which is Landweber's iteration.
 #
-# Take the eigenvectors of $J J^T$. We call each one a **mode**. Along a mode with eigenvalue $\lambda$, everything is a single number:
+# Take the eigenvectors of $J J^T$, and call each one a **mode**. Along a mode with eigenvalue $\lambda$, everything is a single number:
 # $x$ for the truth, $n$ for the noise, $y = x + n$ for the observation, and the step is
 #
 # $$f \leftarrow f - \eta \lambda \, (f - y) .$$
 #
-# The noise $n$ is random, with mean 0 and variance $\sigma^2$. So the error $(f - x)^2$ after $t$ steps is random as well. What is its mean?
-# It has two parts: what is missing of $x$, and what is learned of $n$.
+# The noise $n$ is random, with mean 0 and variance $\sigma^2$, so that the error $(f - x)^2$ after $t$ steps is random as well. What is its mean?
+# As in the lesson, it has two parts, a squared bias and a variance; but here you can write both of them down without a single run.
 #
-# Write `expected_error(t, eta, eigenvalues, signal, sigma)`: the mean of $(f - x)^2$ after `t` steps, **summed over all modes**.
-# `eigenvalues` and `signal` are tensors with one number for each mode: $\lambda$ and $x$. All $\eta\lambda$ are below 1.
+# Write `expected_error(t, eta, eigenvalues, signal, sigma)`, which returns the mean of $(f - x)^2$ after `t` steps, **summed over all modes**.
+# `eigenvalues` and `signal` are tensors with one number for each mode, $\lambda$ and $x$, and all $\eta\lambda$ are below 1.
 
 
 # %% nbgrader={"solution": true, "grade_id": "expected_error_answer"}
@@ -151,9 +151,9 @@ ps05.expected_error(expected_error, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Test your formula against real runs. The truth is one row of a photograph. `kernel` is $J J^T$ for a model whose $J$ is a smoothing, as in lesson 05.
-# Make 200 runs of gradient descent with $\eta = 0.1$, each with noise of its own ($\sigma = 0.2$), for 200 steps. Draw the mean of their errors and your formula.
-# **Predict before you run:** the smoothing makes fine waves slow. Which part falls late because of that, and which rises late?
+# Test your formula against real runs. The truth is one row of a photograph, and `kernel` is $J J^T$ for a model whose $J$ is a smoothing, as in lesson 05.
+# Make 200 runs of gradient descent with $\eta = 0.1$, each with noise of its own ($\sigma = 0.2$), for 200 steps. Draw the mean of their errors and your formula, and also bias and variance by themselves.
+# **Predict before you run:** the smoothing makes high frequencies slow. Which part falls late because of that, and which rises late?
 
 # %%
 row = picture("astronaut", side=48)[0, 0, 24]
@@ -176,10 +176,8 @@ for _ in range(200):
 formula = [
     expected_error(t, 0.1, eigenvalues, signal, 0.2).item() for t in range(1, 201)
 ]
-missing = [
-    expected_error(t, 0.1, eigenvalues, signal, 0.0).item() for t in range(1, 201)
-]
-learned = [
+bias = [expected_error(t, 0.1, eigenvalues, signal, 0.0).item() for t in range(1, 201)]
+variance_alone = [
     expected_error(t, 0.1, eigenvalues, 0 * signal, 0.2).item() for t in range(1, 201)
 ]
 print(
@@ -195,8 +193,8 @@ print(
 curves = {
     "200 runs, mean": measured,
     "formula": formula,
-    "missing signal": missing,
-    "learned noise": learned,
+    "bias squared": bias,
+    "variance": variance_alone,
 }
 curves = {name: (range(1, 201), values) for name, values in curves.items()}
 show_curves(
@@ -205,7 +203,7 @@ show_curves(
     "squared error",
     log_x=True,
     alt=(
-        "The missing signal falls, the learned noise rises, their sum is a U; the mean"
+        "The squared bias falls, the variance rises, their sum is a U; the mean"
         " of 200 runs lies on the formula."
     ),
 )
@@ -214,10 +212,10 @@ show_curves(
 # %% [markdown]
 # ## Task 3. The best moment (2 points, 20 minutes)
 #
-# Now look at **one** mode. Its error falls and then rises. After how many steps is it least?
+# Now look at **one** mode. Its error falls and then rises, so that there must be a number of steps after which it is least.
 #
-# Write `best_moment(eta, eigenvalue, x, sigma)`. It returns that number of steps. All four are positive numbers, and $\eta\lambda$ is below 1.
-# Leave the result as it comes: 7.3 steps is a good answer. Give $(1 - \eta\lambda)^t$ a name of its own, and the derivation is short.
+# Write `best_moment(eta, eigenvalue, x, sigma)`, which returns that number of steps. All four arguments are positive numbers, and $\eta\lambda$ is below 1.
+# Leave the result as it comes; 7.3 steps is a good answer. Give $(1 - \eta\lambda)^t$ a name of its own, and the derivation is short.
 
 
 # %% nbgrader={"solution": true, "grade_id": "best_moment_answer"}
@@ -239,9 +237,9 @@ ps05.best_moment(best_moment, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Predict:** how many steps earlier is the best moment when $\sigma$ doubles? Take a strong mode, $x$ much larger than $\sigma$. Does your answer depend on $x$? On $\lambda$?
+# **Predict:** how many steps earlier is the best moment when $\sigma$ doubles? Take a strong mode, with $x$ much larger than $\sigma$. Does your answer depend on $x$, and does it depend on $\lambda$?
 #
-# Then measure. Where is the oracle peak of a deep image prior at $\sigma$ = 25/255, and where at 50/255? What of your prediction is still true, and what is not?
+# Then measure where the oracle peak of a deep image prior lies at $\sigma$ = 25/255, and where at 50/255. Which part of your prediction still holds for the network, and which does not?
 
 # %% nbgrader={"solution": true, "grade_id": "best_moment_measured"}
 ### BEGIN SOLUTION
@@ -284,17 +282,17 @@ print(
 # %% [markdown]
 # ## Task 4. How wide may a decoder be? (2 points, 20 minutes)
 #
-# The Deep Decoder of lesson 05 wants no stopping rule. It has too few weights to hold the noise. So count them.
+# The Deep Decoder of lesson 05 is meant to do without a stopping rule, because it has too few weights to hold the noise. Whether that is so can be checked by counting them.
 #
 # `deep_decoder(channels, width=k, scales=scales)` consists of
 #
 # - a block for each scale: a 1 × 1 convolution from $k$ to $k$ channels without bias, doubling, ReLU, batch norm with its factor and shift for each channel;
 # - one more such block, without the doubling;
-# - a last 1 × 1 convolution from $k$ channels to those of the picture, with bias.
+# - a last 1 × 1 convolution from $k$ channels to those of the image, with bias.
 #
 # Write `largest_width(share, side, scales, channels)`. It returns two numbers, `(k, weights)`: the largest $k$ for which all weights together are **at most** `share` times
-# as many as the numbers of the picture, and how many weights that decoder has.
-# The picture has `channels` channels of `side` × `side` pixels. `share` is a number such as 0.2. There is room for $k = 1$, always.
+# as many as the values of the image, and the number of weights of that decoder.
+# The image has `channels` channels of `side` × `side` pixels, and `share` is a number such as 0.2. There is always room for $k = 1$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "largest_width_answer"}
@@ -318,12 +316,12 @@ ps05.largest_width(largest_width, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What does the share say? Suppose that a model with $p$ weights were a flat subspace of $p$ dimensions, among the $N$ dimensions of all pictures.
-# The best fit projects $y$ onto it. White noise is equally strong in all directions. So a share $p / N$ of the noise's energy would stay.
+# What does the share say? Suppose that a model with $p$ weights were a flat subspace of $p$ dimensions in the $N$ dimensions of all images.
+# The best fit projects $y$ onto it, and because white noise is equally strong in all directions, a share $p / N$ of its energy would stay.
 #
-# Is that so for a real decoder? Take $c$ of lesson 05, the share of the noise that is learned: $c = \langle \hat x - x, n \rangle / \|n\|^2$.
-# For the projection, $c$ would be about $p / N$. Measure it for shares of 0.05, 0.2 and 0.65, after 300 iterations.
-# **Predict before you run:** which width is best at $\sigma = 25/255$?
+# The lesson tested this on noise alone, with long runs. Here the noise lies on an image, and the run is short. Measure the share of the noise that is learned by the regression $c = \langle \hat x - x, n \rangle / \|n\|^2$.
+# For the projection, $c$ would be about $p / N$. Take shares of 0.05, 0.2 and 0.65, and 300 iterations.
+# **Predict before you run:** which width is best at $\sigma = 25/255$, and on which side of $p/N$ will $c$ lie?
 
 # %% nbgrader={"solution": true, "grade_id": "largest_width_measured"}
 ### BEGIN SOLUTION
@@ -338,19 +336,19 @@ for share in (0.05, 0.2, 0.65):
         f" {psnr(last.estimate, x):.2f} dB"
     )
 print(
-    "More weights, more noise: as the count says. But c stays below p / N: a decoder is"
-    " no flat subspace, and it has not learned to the end."
+    "More weights, more noise, as the count says. But c stays below p / N, because 300"
+    " iterations on an image are not enough to fill a decoder with noise."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 5. Is the error bar honest? (2 points, 15 minutes)
 #
-# SGLD never stops. It walks about, and returns a mean of its pictures and a **spread**: a standard deviation for each number of the picture.
-# Can you trust a spread? Count. How many numbers of the truth lie within one spread of the mean? How many within two?
+# SGLD does not stop. It walks about, and returns the mean of its outputs and a **spread**, which is a standard deviation for each value of the image.
+# Whether such a spread can be trusted is a matter of counting: how many values of the truth lie within one spread of the mean, and how many within two?
 #
-# Write `coverage(mean, spread, truth, z)`: the share of all numbers whose truth is at most `z` spreads away from the mean.
-# `mean`, `spread` and `truth` are (1,C,H,W). The share is between 0 and 1.
+# Write `coverage(mean, spread, truth, z)`, the share of all values whose truth is at most `z` spreads away from the mean.
+# `mean`, `spread` and `truth` are (1,C,H,W), and the share is between 0 and 1.
 
 
 # %% nbgrader={"solution": true, "grade_id": "coverage_answer"}
@@ -369,9 +367,9 @@ ps05.coverage(coverage, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# If the errors were Gaussian and the spreads were right, the share would be $\mathrm{erf}(z / \sqrt 2)$ (`math.erf`). Print that for $z$ = 1 and 2.
-# Beside it print the share of two walks: `weight_noise=2.0`, as published, and 0.5. A burn-in of 120 iterations and 250 in all will do.
-# **Predict before you run:** which walk is surer of itself than it should be?
+# If the errors were Gaussian and the spreads were right, the share would be $\mathrm{erf}(z / \sqrt 2)$ (`math.erf`). Print that number for $z$ = 1 and 2.
+# Beside it print the share of two walks: one with `weight_noise=2.0`, as published, and one with 0.5. A burn-in of 120 iterations and 250 in all will do.
+# **Predict before you run:** which of the two walks has the smaller spread relative to its errors?
 
 # %% nbgrader={"solution": true, "grade_id": "coverage_measured"}
 ### BEGIN SOLUTION
@@ -407,22 +405,22 @@ show_images(
     ),
 )
 print(
-    "The strong walk is not sure enough, the weak one too sure. Both saw the same data."
-    " So the scale was set by us, and not by the data."
+    "The spread of the strong walk is too large for its errors, that of the weak one"
+    " too small. Both saw the same data, so that the scale was set by us."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 6. Three runs that end badly: find out why (3 points, 25 minutes)
 #
-# `ps05.failing_run("A")` is a deep image prior on a noisy photograph of 48x48 pixels. So are "B" and "C". A rule, or the lack of one, chose when to stop.
-# What each run returned is far from good, each time for a reason of its own. A run is a dictionary:
+# `ps05.failing_run("A")` is a deep image prior on a noisy photograph of 48x48 pixels, and so are "B" and "C". A rule, or the lack of one, chose when to stop.
+# What each run returned is far from good, each time for a reason of its own. A run is a dictionary that holds
 #
 # - `outputs` (150,3,48,48), and the list `loss`, one entry an iteration; `sigma`, and how many `weights` the network has;
 # - `variances`: what the rule computed, one number for each full window. `None` means that no rule watched. A rule takes the least variance;
 # - `stop`, the iteration that was chosen (counted from 1), and `estimate`: an average of the outputs from the first up to there, $\bar x_i = w\,\bar x_{i-1} + (1 - w)\,\hat x_i$.
 #
-# A good run returns 30 dB here. None of these reaches 27. Look at numbers before you guess.
+# A good run returns 30 dB here, whereas none of these reaches 27. Look at numbers before you guess.
 
 # %%
 runs = {letter: ps05.failing_run(letter) for letter in "ABC"}
@@ -470,18 +468,18 @@ ps05.causes(causes)
 # %% [markdown]
 # ## Open question (4 points, 30 minutes)
 #
-# `y, truth = ps05.mystery()` is a noisy photograph of 48x48 pixels. **Nobody tells you what noise it is.** Look at `y` first: is the noise equally strong everywhere? Do neighbours share it?
+# `y, truth = ps05.mystery()` is a noisy photograph of 48x48 pixels, and **nothing is said about its noise**. Look at `y` first: is the noise equally strong everywhere, and do neighbours share it?
 #
 # Choose a rule to stop a run on it: the discrepancy with a $\sigma$ that you estimated, held-out pixels, windowed variance, a narrow decoder, or one of your own.
 # **Write down your choice, and by how many decibels it will miss the oracle peak, before you look at `truth`.** Then measure your rule and at least one other, on `ps05.mystery(seed)` for three seeds.
-# The truth may judge your rule. It may not choose.
+# The truth may judge your rule, but it may not choose.
 #
 # You will be marked on this:
 #
 # | points | for |
 # | --- | --- |
 # | 1 | what you found out about the noise from `y` alone, with a number |
-# | 1 | a choice that follows from it: what your rule believes, and why that holds here |
+# | 1 | a choice that follows from it: what your rule assumes, and why that holds here |
 # | 1 | the prediction, written before the measurement, and the measurement of two rules or more on three seeds |
 # | 1 | what would prove you wrong: one weakness of your own experiment |
 
@@ -551,21 +549,21 @@ for seed in range(3):
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** `ps05.mystery` with the seeds 0, 1 and 2, runs of 150 iterations, a tenth of the pixels held out for all rules. Ranges are over the seeds.
+# **A good answer, measured.** I took `ps05.mystery` with the seeds 0, 1 and 2 and runs of 150 iterations, with a tenth of the pixels held out for all rules. Ranges are over the seeds.
 #
-# *The noise, from `y` alone.* Differences of diagonals in blocks of 2 × 2 say $\sigma$ = 0.04 to 0.06 where the picture is dark, and 0.14 to 0.15 where it is bright.
-# So there is no single $\sigma$. Steps from pixel to pixel and the steps next to them have a correlation of -0.45 to -0.47. White noise alone gives -0.5, and noise that neighbours share gives more.
-# So I take the noise as independent from pixel to pixel.
+# *The noise, from `y` alone.* Differences of diagonals in blocks of 2 × 2 give $\sigma$ = 0.04 to 0.06 where the image is dark, and 0.14 to 0.15 where it is bright, so that there is no single $\sigma$.
+# Steps from pixel to pixel and the steps next to them have a correlation of -0.45 to -0.47. White noise alone gives -0.5, and noise that neighbours share gives more,
+# so that I take the noise as independent from pixel to pixel.
 #
-# *Choice.* Held-out pixels. They believe that the noise of a pixel held out is independent of the noise of the others. How strong it is does not enter.
-# For its expectation, $\sigma^2$ is only a constant: a sum over pixels that may be as different as they like.
-# The discrepancy must be told one number. The median of the differences is about 0.12 to 0.13, but the loss needs the mean of the squares, and these differ if the noise is uneven.
+# *Choice.* I choose held-out pixels. They assume that the noise of a held-out pixel is independent of the noise of the others, whereas its strength does not enter:
+# in the expectation, $\sigma^2$ is only a constant, a sum over pixels that may be as different as they like.
+# The discrepancy needs a single number. The median of the differences gives about 0.12 to 0.13, but the loss needs the mean of the squares, and the two differ if the noise is uneven.
 #
-# *Prediction.* Held-out pixels miss the oracle peak by less than half a decibel. The discrepancy misses it by 1 to 2 dB. Windowed variance believes nothing about the noise: half a decibel, too.
+# *Prediction.* Held-out pixels miss the oracle peak by less than half a decibel, and the discrepancy misses it by 1 to 2 dB. Windowed variance assumes nothing about the strength of the noise, so that I expect half a decibel, too.
 #
-# *Measured.* Held-out pixels miss the peak by 0.0 to 1.0 dB, windowed variance by 0.1 to 0.4 dB, the discrepancy by 0.5 to 2.2 dB. The peaks are at 25.7 to 26.0 dB.
-# So my choice was not the best one. It was right in what it believes, and wrong in how much it sees: one tenth of the pixels is a small sample of a noise that is strong.
-# On seed 0 that cost 1 dB. Next time I take windowed variance, or average the outputs before I judge them.
+# *Measured.* Held-out pixels miss the peak by 0.0 to 1.0 dB, windowed variance by 0.1 to 0.4 dB, and the discrepancy by 0.5 to 2.2 dB. The peaks are at 25.7 to 26.0 dB.
+# So my choice was not the best one. Its assumption was right, but it sees too little, because one tenth of the pixels is a small sample of a noise that is strong.
+# On seed 0 that cost 1 dB. Next time I would take windowed variance, or average the outputs before I judge them.
 #
-# *Weakness.* One photograph and one network. Three seeds show a spread, not its size. The outputs jitter, so the oracle peak is also a lucky one. Nobody counted what the tenth itself cost.
+# *Weakness.* I measured one photograph and one network, and three seeds show that there is a scatter, but not its size. The outputs jitter, so that the oracle peak is also a lucky one, and I did not count what the loss of the tenth itself cost.
 # ### END SOLUTION
