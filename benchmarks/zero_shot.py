@@ -1,12 +1,12 @@
 """Zero-shot super-resolution taken apart: the tables that lesson 08 quotes. Prints markdown.
 
-python benchmarks/zero_shot.py tricks      each trick of the training left out, and the ways to join eight views
+python benchmarks/zero_shot.py tricks      each trick of the training left out, and ways to join eight views
 python benchmarks/zero_shot.py rates       three rules for the learning rate, one of them the authors'
 python benchmarks/zero_shot.py long        one pair for 5000 iterations: does the quality fall?
-python benchmarks/zero_shot.py beforehand  the gain on all 16 bundled images beside what y tells beforehand
+python benchmarks/zero_shot.py beforehand  the gain on all 16 bundled images beside what y says beforehand
 
-Means over seeds 0, 1 and 2, which choose the weights and the windows (`--seeds 1`: one run). Twice smaller by `Downsample(2)`, 32
-channels, PSNR in dB over all channels, 2 pixels shaved.
+Means over seeds 0, 1 and 2, which choose the weights and the windows (`--seeds 1`: one run). Twice smaller by
+`Downsample(2)`, 32 channels, PSNR in dB over all channels, 2 pixels shaved.
 """
 
 import argparse
@@ -149,11 +149,12 @@ def tricks(options):
             score(restore(network, y, A, turns_of(A)), x)
         )
     header("training", *IMAGES, "mean, and its distance to the first row")
+    first = None
     for variant, scores in table.items():
-        means = [statistics.mean(values) for values in scores.values()]
-        first = statistics.mean(statistics.mean(v) for v in table["all of them"].values())
-        say(variant, *[f"{m:.2f} ({min(v):.2f} to {max(v):.2f})" for m, v in zip(means, scores.values(), strict=True)],
-            f"{statistics.mean(means):.2f} ({statistics.mean(means) - first:+.2f})")  # fmt: skip
+        cells = [f"{statistics.mean(v):.2f} ({min(v):.2f} to {max(v):.2f})" for v in scores.values()]
+        mean = statistics.mean(statistics.mean(v) for v in scores.values())
+        first = mean if first is None else first
+        say(variant, *cells, f"{mean:.2f} ({mean - first:+.2f})")
     print()
     header("the end", *IMAGES, "mean")
     ends = {}
@@ -166,10 +167,13 @@ def tricks(options):
         say(way, *means, statistics.mean(means))
 
 
+RULES = {"constant": lambda: constant, "divided by 1.5": lambda: ours, "divided by 10": Authors}
+
+
 def rates(options):
     images = ("coins", "gravel")
     header("rule", *images, "mean", "iterations")
-    for name_of_rule, rule in {"constant": lambda: constant, "divided by 1.5": lambda: ours, "divided by 10": Authors}.items():  # fmt: skip
+    for name_of_rule, rule in RULES.items():
         means, ends = [], []
         for name in images:
             x, y = observed(name, options.side)
@@ -192,8 +196,8 @@ def long(options):
         x, y = observed(name, options.side)
         rows, left = [], []
         for seed in SEEDS[: options.seeds]:
-            looks = []
-            for iteration, network in learn(y, seed, MARKS[-1], fathers=only_y, tries=1, rule=constant, **settings):  # fmt: skip
+            looks, plain = [], dict(fathers=only_y, tries=1, rule=constant)
+            for iteration, network in learn(y, seed, MARKS[-1], **plain, **settings):
                 if any(mark - 100 < iteration <= mark and iteration % 20 == 0 for mark in MARKS):
                     looks.append(score(restore(network, y, A, corrected=False), x))
             rows.append(torch.tensor(looks).reshape(len(MARKS), -1).mean(1))
@@ -202,8 +206,9 @@ def long(options):
 
 
 def beforehand(options):
-    header("image", "back-projection's gain over bicubic", "zero-shot over back-projection", "best factor of the residual",
-           "edges of y, px", "of A(y), px", "ratio", "rehearsal: zero-shot over back-projection")  # fmt: skip
+    gains_of = "back-projection over bicubic", "zero-shot over back-projection"
+    widths_of = "edges of y, px", "of A(y), px", "ratio"
+    header("image", *gains_of, "best factor of the residual", *widths_of, "rehearsal")
     for name in PICTURES:
         x = picture(name, options.side).mean(1, keepdim=True)
         y = A(x)
@@ -218,8 +223,10 @@ def beforehand(options):
             small, first = A(y), back_projected(enlarge(A(y), A), A(y))
             tried = run(zero_shot_sr(small, A, iterations=options.rehearsal, side=32, gradual=1, seed=seed))
             rehearsals.append(score(tried.estimate, y) - score(first, y))
-        say(name, score(base, x) - score(enlarge(y, A), x), f"{statistics.mean(gains):+.2f}", statistics.mean(factors),
-            edge_width(y), edge_width(A(y)), edge_width(y) / edge_width(A(y)), f"{statistics.mean(rehearsals):+.2f}")  # fmt: skip
+        widths = edge_width(y), edge_width(A(y))
+        gained, rehearsed = (f"{statistics.mean(values):+.2f}" for values in (gains, rehearsals))
+        first = score(base, x) - score(enlarge(y, A), x)
+        say(name, first, gained, statistics.mean(factors), *widths, widths[0] / widths[1], rehearsed)
 
 
 def main():
