@@ -4,6 +4,7 @@ python benchmarks/zero_shot.py tricks      each trick of the training left out, 
 python benchmarks/zero_shot.py rates       three rules for the learning rate, one of them the authors'
 python benchmarks/zero_shot.py long        one pair for 5000 iterations: does the quality fall?
 python benchmarks/zero_shot.py beforehand  the gain on all 16 bundled images beside what y says beforehand
+python benchmarks/zero_shot.py alone       back-projection alone, with the right kernel (quality.py kernels)
 
 Means over seeds 0, 1 and 2, which choose the weights and the windows (`--seeds 1`: one run). Twice smaller by
 `Downsample(2)`, 32 channels, PSNR in dB over all channels, 2 pixels shaved.
@@ -29,7 +30,7 @@ from dil_course.from_scratch import internal_pairs, zero_shot_sr
 from dil_course.from_scratch.internal_pairs import pair, some_fathers, turn, turn_back, turns_of
 from dil_course.from_scratch.zero_shot_sr import reconstruction_error, restore, stalls
 from dil_course.networks import ResidualNetwork
-from dil_course.signals import Downsample, enlarge, picture, psnr
+from dil_course.signals import BlurDownsample, Downsample, enlarge, gaussian_kernel, picture, psnr
 from dil_course.signals.images import PICTURES
 
 A, SEEDS = Downsample(2), (0, 1, 2)
@@ -97,7 +98,7 @@ VARIANTS = {
 }
 
 
-def back_projected(x, y, rounds=10):
+def back_projected(x, y, rounds=10, A=A):
     for _ in range(rounds):
         x = x + enlarge(y - A(x), A)
     return x
@@ -229,6 +230,17 @@ def beforehand(options):
         say(name, first, gained, statistics.mean(factors), *widths, widths[0] / widths[1], rehearsed)
 
 
+def alone(options):
+    """The case of `quality.py kernels`, restored without a network: 256 px, 8 pixels shaved."""
+    slanted, rounds = BlurDownsample(gaussian_kernel(15, (2.5, 0.8), angle=45), 2), (10, 30, 100)
+    header("image", *[f"{n} rounds" for n in rounds])
+    for name in ("chelsea", "astronaut", "rocket"):
+        x = picture(name, options.side)
+        y = slanted(x).clamp(0, 1)
+        made = [back_projected(enlarge(y, slanted), y, n, slanted).clamp(0, 1) for n in rounds]
+        say(name, *[psnr(estimate, x, shave=8) for estimate in made])
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -239,6 +251,7 @@ def main():
         ("rates", rates, 96, 700),
         ("long", long, 96, MARKS[-1]),
         ("beforehand", beforehand, 128, 300),
+        ("alone", alone, 256, 0),
     ):
         one = commands.add_parser(name)
         one.add_argument("--side", type=int, default=side)
