@@ -16,7 +16,7 @@
 # - make a training set from a single image, and say what recurs in it across scales;
 # - build zero-shot super-resolution (ZSSR) by hand, down to its learning rate and its eight views;
 # - say what each of its tricks gains, and compare the whole with back-projection, unsharp masking and total variation;
-# - show that every kernel explains $y$, so that a small misfit does not prove a kernel right;
+# - show that wrong kernels explain $y$ as well, so that a small misfit does not prove a kernel right;
 # - tell beforehand, from $y$ alone, when the network is likely to sharpen too much.
 #
 # **Before you start.** Lesson 01 (operators, total variation), lesson 02 (nearest patches across scales) and lesson 04 (back-projection, the same post-processing for all methods). Lesson 03 helps.
@@ -732,12 +732,12 @@ print(f"best PSNR: {best}, misfit {dial[best]['misfit']:.2f}/255")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It is not below them. The smallest misfit belongs to a kernel that is too *short*, and the short kernels are below the right one in several directions. Only kernels that are much too long, and lie across the true one, are visibly worse, since ten rounds of back-projection are too few for them; more rounds would bring them down as well.
-# People expect a wrong kernel to contradict the data. But back-projection changes the image until it agrees with $y$ as seen through *any* kernel, and there is room enough: four unknowns for each number.
+# It is not below them. The smallest misfit belongs to a kernel that is too *short*, and short kernels beat the right one even where they are 45 degrees off. Within one length, the misfit is smallest in the right direction. That is because ten rounds of back-projection do not finish where the kernel fits badly; with more rounds, the misfit of the two shorter lengths goes to zero in every direction.
+# People expect a wrong kernel to contradict the data. But back-projection changes the image until it agrees with $y$ as seen through the *assumed* kernel, and there is room enough, with four unknowns for each number.
 #
 # </details>
 #
-# So the misfit cannot choose a kernel. The misfit under the *true* kernel could, but that is the one thing we do not have. The wrong results differ in another way: they show seams along the edges, because they contain frequencies that cancel in their own blur. The open question of problem set 08 looks for a number that sees this, and lesson 09 finds the kernel from $y$ alone.
+# So a small misfit does not prove a kernel right, and the smallest one names a wrong kernel here. The misfit under the *true* kernel would separate the results, but this kernel is the one thing that we do not have. The wrong results differ in another way: they show seams along the edges, because they contain frequencies that cancel in their own blur. The open question of problem set 08 looks for a number that sees this, and lesson 09 finds the kernel from $y$ alone.
 
 # %% tags=["nbval-check-output"]
 right, wrong = (sharp[f"ZSSR, {name}"] for name in ("right kernel", "bicubic assumed"))
@@ -901,7 +901,7 @@ for name in names:
     print(f"{name:8} {text:>26} | {ratios[name]:8.2f} | {factor_of[name]:.2f}")
 
 # %% [markdown]
-# The photograph of the wall is soft at the level of single pixels, and its joints are wide. Shrunk once, its edges become sharper per pixel, and shrunk twice, sharper still. In each exercise the network therefore saw an edge that is *sharper* than any in $y$, and learned how much is missing there. The sons taught it too much sharpening.
+# The photograph of the wall is soft at the level of single pixels, and its joints are wide. Shrunk once, its edges become sharper per pixel, and shrunk twice, sharper still. In its exercises the network therefore saw sons whose edges are *sharper* than those of $y$, and learned how much is missing there. The sons taught it too much sharpening.
 #
 # The ratio of the edge width of $y$ to that of $A(y)$ needs no truth and no training. It is the promised warning: **well above 1, expect halos.**
 #
@@ -1013,7 +1013,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # 1. Shrink $y$ once more, and you know how to undo *that* step: the image is its own training set, as far as its structure recurs across scales.
 # 2. A small residual network learns the step in seconds. At these budgets no trick of the training is worth more than a tenth of a decibel; eight views and back-projection each bring a little more.
 # 3. Measure from back-projected bicubic, not from bicubic: back-projection makes more than half of the gain on 13 of the 16 bundled images. Over a tuned TV, ZSSR had a clear lead only on the coins with their long rims.
-# 4. The sons must be made as $y$ was made, with its kernel and its noise. Every kernel explains $y$, so the misfit cannot choose one.
+# 4. The sons must be made as $y$ was made, with its kernel and its noise. Wrong kernels explain $y$ as well, so that a small misfit does not prove a kernel right.
 # 5. If the edges of $y$ are wider, per pixel, than those of $A(y)$, the sons teach too much sharpening.
 # 6. **What breaks it:** structure that does not recur at a smaller size, a soft $y$, noise, large factors in one step, and a wrong kernel.
 #
