@@ -215,6 +215,7 @@ def window_of(pair, side, draw):
     return turn(window, draw.integers(8)).split(1)
 
 
+# %%
 def fit(y, A, network, iterations, seen, side=32):
     pair, draw = torch.cat([enlarge(A(y), A), y]), np.random.default_rng(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
@@ -340,6 +341,7 @@ def fathers_of(y, draw, count=8):
     return fathers
 
 
+# %%
 def best_window(pairs, side, draw, tries=3):
     son, father = pairs[0 if draw.random() < 0.5 else draw.integers(len(pairs))]
     windows = []
@@ -714,6 +716,8 @@ explore(
     angle=angles,
     length=lengths,
 )
+
+# %%
 for what, label in {"psnr": "PSNR (dB)", "misfit": "misfit (of 255)"}.items():
     curves = {
         f"length {length}": (angles, [dial[angle, length][what] for angle in angles])
