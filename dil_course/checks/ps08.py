@@ -434,7 +434,7 @@ def noise_of_son(answer, seed):
 CAUSES = {
     "noisy y, clean sons": "y has noise, its sons have almost none: the network learns to sharpen noise",
     "sons not shrunk": "the network was shown fathers that are as sharp as they are",
-    "wrong kernel": "another camera made y than the A that the run was told",
+    "wrong kernel": "another camera made y than the A that the run assumed",
     "only sons turned": "the windows of sons are turned and flipped, those of their fathers are not",
     "windows too small": "a window shows less of the picture than the network needs to see",
     "too few iterations": "the run was stopped before the network had learned",
@@ -489,7 +489,7 @@ def failing_run(letter, iterations=200):
         iterations: how long to run.
 
     Returns:
-        Dictionary: truth (1,1,96,96), y (1,1,48,48), A (what the run was told), estimate and bicubic
+        Dictionary: truth (1,1,96,96), y (1,1,48,48), A (what the run assumed), estimate and bicubic
         (1,1,96,96), windows (pairs of a son and a father (1,1,24,24), as the network got them), and the lists
         loss (one entry an iteration) and errors (the reconstruction error, one entry every 20 iterations).
     """

@@ -52,11 +52,16 @@ def zero_shot_sr(
 
     Shocher, Cohen and Irani, "Zero-Shot Super-Resolution Using Deep Internal Learning" (CVPR 2018). Built in
     lesson 08. "Fathers" are y and smaller versions of it; a "son" is what A makes of a father. The network
-    maps the enlarged son to its father, mean absolute error, on windows: the paper takes them at random, we
-    prefer those in which much is missing. The learning rate rises over the first 50 iterations. It is divided
-    by 1.5 when a line through the last reconstruction errors, those of y from its own son, no longer falls
-    clearly. At the end the picture is the mean over all ways to turn and flip it that leave A as it is, and
-    is corrected so that A(picture) is close to y.
+    maps the enlarged son to its father, mean absolute error, on windows. At the end the picture is the mean
+    over all ways to turn and flip it that leave A as it is, and is back-projected (Irani and Peleg, 1991)
+    so that A(picture) is close to y.
+
+    Where this differs from the paper: it takes windows at random, and we the one of three in which most is
+    missing. It starts at the full learning rate, and ours rises over the first 50 iterations. When the errors
+    of y, restored from its own son, stall, the paper divides the rate by 10, and we by 1.5. (Whether they
+    stall is asked as in the authors' code: 1.5 times the slope of a line through the last errors against its
+    standard error.) The paper takes the median of the eight views, each back-projected before, and
+    back-projects it again. No difference is worth more than a tenth of a decibel (benchmarks/RESULTS.md).
 
     Args:
         y: small picture (1,C,h,w), computed on its own device.

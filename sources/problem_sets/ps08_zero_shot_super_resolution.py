@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Problem set 08 · Zero-shot super-resolution
 #
-# Six tasks to [lesson 08](../../notebooks/08_zero_shot_super_resolution.ipynb), and one open question. 20 points.
+# Six tasks on [lesson 08](../../notebooks/08_zero_shot_super_resolution.ipynb) and one open question, for 20 points in all.
 #
 # - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
-# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
-# - Please do not delete, copy or edit the check cells.
-# - About two and a half hours. The computing takes less than two minutes in all.
+# - The cell after each task checks your answer at once, says *which* mistake it sees, and gives a hint.
+#   **If you run it again, the hint says more**, and nothing is lost by asking.
+# - The last line of that cell is your points. When your work is marked, the same check runs on other numbers.
+# - Please do not delete, copy or edit the check cells, because they are marked.
+# - The set takes about two and a half hours, of which the computing is less than two minutes.
 
 # %%
 import math
@@ -55,17 +55,17 @@ def small_network():
 
 
 # %% [markdown]
-# ## Task 1. A father and his son (3 points, 25 minutes)
+# ## Task 1. A father and its son (3 points, 25 minutes)
 #
-# Nobody can give us a large picture for our small $y$. So the lesson went **down** instead. The camera $A$ makes a still smaller picture $A(y)$: the **son**.
-# For the son we know the larger picture, $y$ itself: the **father**. The network learns the way from the son, enlarged to his father's size, to the father.
-# It sees small windows, turned and flipped at random.
+# Nobody can give us a large image for our small $y$, so the lesson went **down** instead: the camera $A$ makes a still smaller image $A(y)$, the **son**.
+# For the son we know the larger image, which is $y$ itself, the **father**. The network learns the step from the son, enlarged to the size of its father, to the father.
+# It sees small windows of both, which are turned and flipped at random.
 #
 # Write `training_pair(y, A, top, left, side, number)`. It returns two windows, `(son, father)`:
 #
 # - both show the rows `top` to `top + side - 1` and the columns `left` to `left + side - 1` of the father;
-# - `enlarge(small, A)` enlarges a picture by bicubic interpolation, and `turn(window, number)` turns and flips it;
-# - use the **whole** picture before you cut. Do not think about what happens at the border of `y`; the library does.
+# - `enlarge(small, A)` enlarges an image by bicubic interpolation, and `turn(window, number)` turns and flips it;
+# - shrink and enlarge the **whole** image before you cut. You need not think about what happens at the border of `y`, because the library does that.
 
 
 # %% nbgrader={"solution": true, "grade_id": "training_pair_answer"}
@@ -87,8 +87,8 @@ ps08.training_pair(training_pair, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See it at work. Fit `small_network()` to 300 of your pairs, with windows of 24 pixels (Adam, learning rate 0.003, mean absolute error).
-# Then feed it the enlarged `y`, and compare with bicubic. **Predict before you run:** who is ahead, and by how much?
+# Now see it at work: fit `small_network()` to 300 of your pairs, with windows of 24 pixels (Adam, learning rate 0.003, mean absolute error).
+# Then pass the enlarged `y` through it, and compare the result with bicubic. **Predict before you run:** which of the two is ahead, and by how much?
 
 # %% nbgrader={"solution": true, "grade_id": "training_pair_seen"}
 ### BEGIN SOLUTION
@@ -117,14 +117,14 @@ show_images(shown, alt=alt)
 # %% [markdown]
 # ## Task 2. What may be turned? (3 points, 25 minutes)
 #
-# Eight turns and flips make eight pairs out of one. But is a turned pair still a true pair? Its son must be what the camera makes of its father:
+# Eight turns and flips make eight pairs out of one. But a turned pair is still a true pair only if its son is what the camera makes of its father, that is, if
 #
-# $$A(\mathrm{turn}(x)) = \mathrm{turn}(A(x)) \quad \text{for every picture } x .$$
+# $$A(\mathrm{turn}(x)) = \mathrm{turn}(A(x)) \quad \text{for every image } x .$$
 #
-# Then we say that the turn **commutes** with $A$. A camera with a slanted kernel blurs a turned picture in another direction. Which turns are left?
+# In this case we say that the turn **commutes** with $A$. A camera with a slanted kernel blurs a turned image in another direction, so that some turns do not. Which are left?
 #
-# Write `allowed_turns(A, side)`. It returns the list of all numbers from 0 to 7 whose turn commutes with `A` on gray pictures (1,1,side,side).
-# You may find them by trying. What kind of picture do you try it on? Note that `A` may shrink rows and columns by different factors.
+# Write `allowed_turns(A, side)`. It returns the list of all numbers from 0 to 7 whose turn commutes with `A` on gray images (1,1,side,side).
+# You may find them by trying, if you choose the image well on which you try. Note that `A` may shrink rows and columns by different factors.
 #
 # `turn(x, number)` turns by `number % 4` right angles; numbers above 3 mirror the result as well.
 
@@ -151,10 +151,10 @@ ps08.allowed_turns(allowed_turns, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A kernel of standard deviations 2.0 and 0.6 pixels can lie along the rows, at 45 degrees, or at 20 degrees. **Predict** the list for each. Then let your function answer.
-# The library turns nothing for any kernel, which is safe. For which of these kernels does it give away the most?
+# A kernel of standard deviations 2.0 and 0.6 pixels can lie along the rows, at 45 degrees, or at 20 degrees. **Predict** the list for each of the three, and then let your function answer.
+# The library turns nothing when it is given a kernel, which is safe but wastes pairs. For which of these kernels does it waste the most?
 #
-# And how wrong is a pair that should not have been turned? Print, for the kernel at 45 degrees, the root mean square of
+# Then measure how wrong a pair is that should not have been turned. For the kernel at 45 degrees, print the root mean square of
 # $A(\mathrm{turn}(x)) - \mathrm{turn}(A(x))$ on the photograph, in gray levels of 255.
 
 # %% nbgrader={"solution": true, "grade_id": "allowed_turns_seen"}
@@ -169,21 +169,21 @@ for number in range(8):
     print(f"{number}: {255 * gap.square().mean().sqrt():.1f}", end=", ")
 print()
 # A Gaussian is the same after half a turn. Along an axis or a diagonal it has two
-# mirrors as well: there the library gives away four turns of eight.
+# mirrors as well: there the library wastes four turns of eight.
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 3. How many rounds? (2 points, 20 minutes)
 #
-# The result of a network need not agree with $y$. **Back-projection** makes it agree: add the enlarged misfit, again and again,
+# The result of a network need not agree with $y$. **Back-projection** (Irani and Peleg, 1991) makes it agree, because it adds the enlarged misfit, again and again:
 #
 # $$x \leftarrow x + E\,(y - A x) ,$$
 #
-# where $E$ is `enlarge`. Why does that work, and how fast? Look at one wave of the small picture. Suppose that going up and down multiplies it by a number: $A E = q$.
-# What does a round do to its misfit $r = y - A x$?
+# where $E$ is `enlarge`. To see why that works and how fast, look at one frequency of the small image. Suppose that enlarging and shrinking multiplies it by a number, $A E = q$, and ask
+# what a round does to its misfit $r = y - A x$.
 #
-# Write `rounds_needed(q, share)`: the smallest number of rounds after which the misfit $|r|$ of this wave is at most `share` times what it was.
-# $q$ is between 0 and 2, and not 1. `share` is between 0 and 1. A result that is exactly whole does not occur.
+# Write `rounds_needed(q, share)`, which returns the smallest number of rounds after which the misfit $|r|$ of this frequency is at most `share` times what it was.
+# Here $q$ is between 0 and 2 and not equal to 1, `share` is between 0 and 1, and a result that is exactly whole does not occur.
 
 
 # %% nbgrader={"solution": true, "grade_id": "rounds_needed_answer"}
@@ -204,10 +204,10 @@ ps08.rounds_needed(rounds_needed, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A picture holds waves of many $q$. Make 30 rounds on the enlarged `y`, and draw the misfit (root mean square) over the rounds, with a logarithmic axis.
-# **Predict before you run:** is it a straight line? Which $q$ decides the end of the curve?
+# An image has many frequencies, each with a $q$ of its own. Make 30 rounds on the enlarged `y`, and draw the misfit (root mean square) over the rounds, with a logarithmic axis.
+# **Predict before you run:** is the curve a straight line, and which $q$ decides its end?
 #
-# Do it for `y` and for `y` with noise of $\sigma$ = 8/255. Print the PSNR before and after, for both. What does a perfect fit to a noisy $y$ bring?
+# Do it for `y` and for `y` with noise of $\sigma$ = 8/255, and print the PSNR before and after for both. What does a perfect fit to a noisy $y$ bring?
 
 # %% nbgrader={"solution": true, "grade_id": "rounds_needed_seen"}
 ### BEGIN SOLUTION
@@ -227,20 +227,20 @@ alt = (
     "With noise it starts higher and falls alike."
 )
 show_curves(curves, "round", "misfit (root mean square)", alt, log_y=True)
-# No straight line: the waves with q near 1 go at once, those with a small q stay to the
-# end. With noise, each round puts back more of it.
+# No straight line: frequencies with q near 1 are fitted at once, those with a small q
+# stay to the end. With noise, each round puts back more of it.
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 4. Half a pixel (2 points, 25 minutes)
 #
-# The most common error in this field is silent. Somebody makes the small picture by `x[..., ::scale, ::scale]`, and enlarges it with a function that takes each small pixel as
-# the **centre** of its block. But the sample was the block's top left pixel. So the picture comes back shifted.
+# The most common error in this field is silent. Somebody makes the small image by `x[..., ::scale, ::scale]`, and enlarges it with a function that takes each small pixel as
+# the **centre** of its block. But the sample was the top left pixel of the block, so that the image comes back shifted.
 #
-# By how many pixels of the large picture is it shifted? Then: what does that cost? Take a wave along the rows, $a \cos(2 \pi c / p)$ in column $c$, with amplitude $a$ and period $p$ pixels.
-# Compare it with itself, shifted. The mean of the squared difference over whole periods is the error that the shift alone makes.
+# By how many pixels of the large image is it shifted, and what does that cost? Take a cosine along the rows, $a \cos(2 \pi c / p)$ in column $c$, with amplitude $a$ and period $p$ pixels,
+# and compare it with itself after the shift. The mean of the squared difference over whole periods is the error that the shift alone makes.
 #
-# Write `psnr_of_shift(scale, amplitude, period)`: the PSNR that belongs to this error, $-10 \log_{10}$ of the mean square.
+# Write `psnr_of_shift(scale, amplitude, period)`, which returns the PSNR that belongs to this error, $-10 \log_{10}$ of the mean square.
 
 
 # %% nbgrader={"solution": true, "grade_id": "psnr_of_shift_answer"}
@@ -262,8 +262,8 @@ ps08.psnr_of_shift(psnr_of_shift, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure it. For the scales 2, 3 and 4, take a wave of amplitude 0.4 and period 24 on 96x96 pixels. Sample it at the corners, enlarge it, and compare the PSNR (8 pixels shaved)
-# with your formula. Then do the same with `Downsample(scale)`, which aims at the centres.
+# Now measure it for the scales 2, 3 and 4, on a cosine of amplitude 0.4 and period 24 with 96x96 pixels. Sample it at the corners, enlarge it, and compare the PSNR (8 pixels shaved)
+# with your formula. Then do the same with `Downsample(scale)`, which samples at the centres.
 
 # %% nbgrader={"solution": true, "grade_id": "psnr_of_shift_seen"}
 ### BEGIN SOLUTION
@@ -287,15 +287,15 @@ print("Both pictures look right. Only the number tells, or the difference.")
 ### END SOLUTION
 
 # %% [markdown]
-# ## Task 5. Why a son is cleaner than his father (2 points, 20 minutes)
+# ## Task 5. Why a son is cleaner than its father (2 points, 20 minutes)
 #
-# A small picture is cleaner than a large one: each of its numbers is a weighted sum of many. That is pleasant, and a trap.
-# Fathers with noise and sons without teach the network to **make** noise.
+# A small image is cleaner than a large one, because each of its values is a weighted sum of many. That is pleasant, and it is a trap:
+# fathers with noise and sons without teach the network to **make** noise.
 #
-# Write `noise_of_son(A, sigma)`. `y` has white noise: each number has its own, independent of the others, with standard deviation `sigma`.
-# Return the standard deviation of the noise in $A(y)$, far from the border. `A` is linear, for 36x36 pixels if you need a size. An error of up to one percent does not matter.
+# Write `noise_of_son(A, sigma)`. The noise of `y` is white, which means that each value has its own, independent of the others, with standard deviation `sigma`.
+# Return the standard deviation of the noise in $A(y)$, far from the border. `A` is linear, and takes 36x36 pixels if you need a size. An error of up to one percent does not matter.
 #
-# The weights of one number of $A(y)$: what does `A.adjoint` make of a picture that is zero but for one dot?
+# To find the weights of one value of $A(y)$, ask what `A.adjoint` makes of an image that is zero but for one dot.
 
 
 # %% nbgrader={"solution": true, "grade_id": "noise_of_son_answer"}
@@ -316,9 +316,9 @@ ps08.noise_of_son(noise_of_son, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The remedy of the lesson: add noise to the sons, `zero_shot_sr(..., noise=...)`. How much? Your function gives a guess: as much as makes son and father equally noisy.
-# Variances add. Take `y` with noise of $\sigma$ = 10/255, compute that guess, and run 200 iterations each with no noise, with your guess, and with $\sigma$ itself
-# (`small_network()`, `side=24`). Compare with bicubic. **Predict the order before you run.**
+# The lesson adds noise to the sons, `zero_shot_sr(..., noise=...)`. How much should it be? Your function gives a guess, which is as much as makes son and father equally noisy, where variances add.
+# Take `y` with noise of $\sigma$ = 10/255, compute that guess, and run 200 iterations each with no noise, with your guess, and with $\sigma$ itself
+# (`small_network()`, `side=24`). **Predict the order before you run**, and compare all three with bicubic.
 
 # %% nbgrader={"solution": true, "grade_id": "noise_of_son_seen"}
 ### BEGIN SOLUTION
@@ -344,15 +344,15 @@ show_images(shown, alt=alt)
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
 #
-# `ps08.failing_run("A")` is a run of zero-shot super-resolution on a small gray photograph, with one thing wrong. So are "B", "C" and "D", each with another one.
-# A good run gains 0.7 dB over bicubic here. None of these gains a third of that, and two lose. A run is a dictionary:
+# `ps08.failing_run("A")` is a run of zero-shot super-resolution on a small gray photograph, with one thing wrong, and "B", "C" and "D" are runs with another fault each.
+# A good run gains 0.7 dB over bicubic here, whereas none of these gains a third of that, and two lose. A run is a dictionary:
 #
-# - `truth` (1,1,96,96), `y` (1,1,48,48), and `A`, the camera that the run was **told**;
+# - `truth` (1,1,96,96), `y` (1,1,48,48), and `A`, the camera that the run **assumed**;
 # - `estimate` and `bicubic` (1,1,96,96);
 # - `windows`: the pairs (son, father) that the network got, one for each iteration;
 # - the lists `loss` (one entry an iteration) and `errors` (the error of `y`, restored from its own son, every 20 iterations).
 #
-# Look at pictures and numbers before you guess.
+# Look at the images and at the numbers before you guess.
 
 # %%
 runs = {letter: ps08.failing_run(letter) for letter in "ABCD"}
@@ -371,7 +371,7 @@ for letter, r in runs.items():
     misfit, (son, father) = r["A"](r["truth"]) - r["y"], r["windows"][-1]
     shown = {f"{letter}: son": son, "father": father}
     shown |= {"A(truth) - y, x 4": 4 * misfit + 0.5, "estimate": r["estimate"]}
-    alt = f"Run {letter}: a son, his father, what the told camera leaves of y, "
+    alt = f"Run {letter}: a son, its father, what the assumed camera leaves of y, "
     show_images(shown, alt=alt + "and the estimate.")
     gain = psnr(r["estimate"], r["truth"]) - psnr(r["bicubic"], r["truth"])
     print(f"{letter}: gain {gain:+.2f} dB;", end=" ")
@@ -399,11 +399,11 @@ ps08.causes(causes)
 # %% [markdown]
 # ## Open question (4 points, 30 minutes)
 #
-# `y, truth, name = ps08.mystery(seed)` is a small picture that one of eight cameras made. `ps08.KERNELS` holds their kernels: four directions, and two widths for each.
-# **Which one was it? Find out from `y` alone.** A run with the wrong kernel leaves a small misfit too, so the misfit is a weak witness. What else does a wrong kernel do to a picture?
+# `y, truth, name = ps08.mystery(seed)` is a small image that one of eight cameras made. `ps08.KERNELS` holds their kernels, in four directions with two widths each.
+# **Which one was it? Find out from `y` alone.** A run with the wrong kernel leaves a small misfit too, as the lesson has shown, so that the misfit is a weak witness. What else does a wrong kernel do to an image?
 #
-# Choose a number that you can compute from `y` and a kernel. **Write down, before you look, for how many of the seeds 0 to 5 it will name the right direction, and for how many the right kernel.**
-# Then count. `name` and `truth` may judge your number. They may not choose.
+# Choose a number that you can compute from `y` and a kernel. **Before you look, write down for how many of the seeds 0 to 5 it will name the right direction, and for how many the right kernel.**
+# Then count. You may use `name` and `truth` to judge your number, but not to choose the kernel.
 #
 # You will be marked on this:
 #
@@ -454,18 +454,18 @@ print(f"right direction {directions} of 6, right kernel {kernels} of 6")
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 4}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** `ps08.mystery` with the seeds 0 to 5. 30 rounds of back-projection with each of the eight cameras, then the total variation of the result.
+# **A good answer, measured.** For `ps08.mystery` with the seeds 0 to 5, we make 30 rounds of back-projection with each of the eight cameras, and take the total variation of the result.
 #
-# *The number.* Every camera can explain `y`: back-projection sees to that. But a wrong kernel has to add waves that cancel in its own blur, and they show as seams along edges.
-# So take the picture that agrees with `y` as seen through each camera, and measure its total variation, the mean absolute step between neighbours. Seams make it larger. Choose the least.
+# *The number.* Every camera can explain `y`, because back-projection sees to that. But a wrong kernel has to add frequencies that cancel in its own blur, and these show as seams along edges.
+# So we take the image that agrees with `y` as seen through each camera, and measure its total variation, the mean absolute difference of neighbours. Seams make it larger, so that we choose the least.
 #
-# *Prediction.* The direction right for 6 of 6: a kernel at a right angle to the true one sharpens where nothing was blurred. The width right for most of them.
+# *Prediction.* We expect the right direction for 6 of 6, because a kernel at a right angle to the true one sharpens where nothing was blurred, and the right width for most of them.
 #
-# *Measured.* Direction right for 6 of 6. Kernel right for 4 of 6. The number named the narrow kernel each time, and four of the six happened to be narrow. So it says nothing about the width.
+# *Measured.* The direction was right for 6 of 6, and the kernel for 4 of 6. The number named the narrow kernel each time, and four of the six happened to be narrow, so that it says nothing about the width.
 #
-# *What it cannot tell.* A kernel that is too narrow leaves the picture soft. Soft pictures have little total variation, so the number likes them. On the two wide seeds the narrow kernel had 0.019 and 0.044,
-# the true one 0.021 and 0.062. Yet the pictures with the true one were better: 29.8 against 29.3 dB, and 25.4 against 23.2 dB. A number for the width has to punish softness as well.
-# The recurrence of patches across scales (lesson 02) does that: with the true kernel the small copy of the picture has patches like those of `y`.
+# *What it cannot tell.* A kernel that is too narrow leaves the image soft, and soft images have little total variation, so that the number prefers them. On the two wide seeds the narrow kernel had 0.019 and 0.044, and
+# the true one 0.021 and 0.062. Yet the images with the true one were better, 29.8 against 29.3 dB and 25.4 against 23.2 dB. A number for the width has to punish softness as well.
+# The recurrence of patches across scales (lesson 02) does that, because with the true kernel the small copy of the image has patches like those of `y`.
 #
-# *Weakness.* Six photographs, no noise, and the true kernel was always among the eight.
+# *Weakness.* These are six photographs without noise, and the true kernel was always among the eight.
 # ### END SOLUTION
