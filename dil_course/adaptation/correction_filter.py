@@ -4,7 +4,7 @@ import torch
 
 from dil_course.signals import BlurDownsample
 from dil_course.signals.operators import cubic, exact, filter_spectrum, spectrum
-from dil_course.signals.validation import check_number, check_target, describe
+from dil_course.signals.validation import check_number, check_observation, describe
 
 
 def correction_filter(y, A, epsilon=1e-6):
@@ -29,7 +29,7 @@ def correction_filter(y, A, epsilon=1e-6):
         TypeError, ValueError: y is no finite image, A is no `BlurDownsample`, epsilon is not above 0, or the
             kernel is larger than the image.
     """
-    check_target(y)
+    check_observation(y)
     if not isinstance(A, BlurDownsample):
         raise TypeError(f"A: expected BlurDownsample(kernel, scale), got {describe(A)}")
     check_number(epsilon, "epsilon", low=1e-12)
