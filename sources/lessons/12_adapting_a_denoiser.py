@@ -117,8 +117,8 @@ show_images(
         f"BM3D: {classical['brick']:.1f} dB": block_matching(noisy),
         "truth": wall,
     },
-    alt="A brick wall: noisy; denoised by the network, with blotches on the stones; by "
-    "BM3D, smoother; and the truth.",
+    alt="A brick wall: noisy; denoised by the network, with a smudge at the corner "
+    "of the joint; by BM3D, with a clean corner; and the truth.",
     crop=(30, 30, 32),
 )
 
@@ -282,7 +282,7 @@ show_curves(curves, *labels, looks=looks)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On the cloth the truth falls almost as far as SURE says: the network really learns stripes. On the photograph and on the wall SURE falls by a large part of the whole error, and in the end even below zero on the wall, while the true error stays or grows a little.
+# On the cloth the truth falls almost as far as SURE says: the network really learns stripes. On the photograph SURE falls by most of the whole error, and on the wall by more than the whole, so that it ends *below zero*, while the true error of both stays where it was or grows a little.
 # People expect either that an unbiased loss must work or that 200,000 weights must overfit. Neither is right: it depends on how much the image has left to teach.
 #
 # SURE is unbiased for a network that was fixed *before* the noise was drawn, and ours was fitted to this very noise. Among so many weights there are always some that lower SURE through the noise. Where a large true descent exists, it is steeper and is taken first; where none exists,
@@ -290,7 +290,7 @@ show_curves(curves, *labels, looks=looks)
 #
 # </details>
 #
-# The harm at this rate is small, a tenth or two of a decibel. The false promise is the larger danger, because somebody without the truth sees only the dashed curve.
+# The harm at this rate is small, two tenths of a decibel at most. The false promise is the larger danger, because somebody without the truth sees only the dashed curve. (Two more noise seeds gave the same picture on the cloth and on the photograph, see `benchmarks/RESULTS.md`.)
 #
 # **Predict before you run.** What does a learning rate ten times as large do on the wall, and will SURE notice?
 
@@ -413,17 +413,20 @@ film.show("The stones become smoother, step by step.", at=(1, 5, 20, 50, 80))
 last = tuned.estimate
 titles = {"trained": elsewhere, "adapted": last, "BM3D": block_matching(noisy)}
 titles = {f"{name}: {score(x, wall):.2f} dB": x for name, x in titles.items()}
-alt = "A joint of the wall: grainy from the trained network, smoother once adapted."
+alt = "The corner of a joint: smudged by the trained network, cleaner once adapted, "
+alt += "and cleanest from BM3D."
 show_images(titles | {"truth": wall}, alt, crop=(30, 30, 32))
 show_error_map(
-    titles, wall, "Error maps: the adapted network's is darker on the stones."
+    titles,
+    wall,
+    "Error maps: all three err along the joints; BM3D least on the stones.",
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # The curve rises and stays. The peak of lesson 03 came from a target that contains the noise of $y$, and here that noise is never a target. What *is* a target are the mistakes of the first result, so that the gain is bounded: structure that the trained network has erased does not come back.
-# The crop shows where the gain comes from: blotches on the stones disappear, whereas the joints stay as they were.
+# Look at the crop: the smudge at the corner of the joint fades, and the stones lose some of their grain. In the error maps BM3D is darker still on the stones, where nothing but noise was to be removed.
 #
 # </details>
 #
@@ -463,7 +466,7 @@ print(
     "the wall gains a third of a decibel or more from its own result:",
     score(tuned.estimate, wall) > first["brick"] + 1 / 3,
 )
-print("the same gains do: own result", ends["own result, gains"] > 0.2)
+print("gains alone earn a fifth of a decibel:", ends["own result, gains"] > 0.2)
 print(
     "and with SURE as the loss they gain less than half of that:",
     ends["own result, gains"] > 0.2
@@ -502,36 +505,57 @@ for name in names:
 # <details><summary>Answer</summary>
 #
 # The phantom gains most and the photograph least. The rule gives away a part of the gain: on these four images, running to the end would have been as good or better. And **BM3D stays ahead** on the three unfamiliar images. Adapting closes a part of the gap, printed in the last column, and never all of it.
-# People who have seen the curve rise usually expect the network to win in the end. If you need the best result on such an image today, run BM3D, which takes about as long and has no learning rate.
+# People who have seen the curve rise usually expect the network to win in the end. If you need the best result on such an image, run BM3D, which is faster and has no learning rate.
 #
 # </details>
 #
-# One window and one seed are no result. The figure shows eleven images with three noise seeds each, measured by `python benchmarks/adaptation.py denoising --settings "restored, all"` with the same rule. Colour images use the colour denoiser.
+# One window and one seed are no result. The figure shows eleven images, the mean of three noise seeds each, measured by `python benchmarks/adaptation.py denoising --settings "restored, all"` with the same rule. Colour images use the colour denoiser.
 
 # %%
-# Gain by the rule: mean, least and most of three seeds; then BM3D's lead over the
-# trained network, mean. dB.
+# Gain by the rule: mean (least, most) of three seeds; BM3D less the trained network
 measured = {
-    "astronaut": (0.02, 0.00, 0.05, -0.16),
+    "astronaut": (0.02, 0.00, 0.03, -0.16),
+    "coffee": (0.49, 0.44, 0.53, 0.98),
+    "chelsea": (0.00, 0.00, 0.00, 0.20),
+    "camera": (0.01, 0.00, 0.03, -0.10),
+    "text": (0.23, 0.12, 0.30, 0.48),
+    "brick": (0.59, 0.56, 0.63, 1.29),
+    "phantom": (0.94, 0.86, 1.04, 1.60),
+    "page": (0.59, None, None, 0.62),
+    "retina": (1.16, None, None, 2.16),
+    "tissue": (0.31, None, None, 0.39),
+    "galaxies": (-0.03, None, None, -0.35),
 }
 figure = Figure(figsize=(7.6, 3.8), layout="constrained")
 axes = figure.subplots()
 for place, (mean, least, most, lead) in enumerate(measured.values()):
-    axes.plot([least, most], [place, place], color="C0", linewidth=4)
-    axes.plot(mean, place, "o", color="C0", label="gain, range" if not place else None)
-    axes.plot(lead, place, "D", color="C1", label="BM3D" if not place else None)
+    if least is not None:
+        axes.plot([least, most], [place, place], color="C0", linewidth=5, alpha=0.5)
+    axes.plot(mean, place, "o", color="C0", label=None if place else "adapted")
+    axes.plot(lead, place, "D", color="C1", label=None if place else "BM3D")
 axes.set_yticks(range(len(measured)), list(measured))
 axes.axvline(0, color="gray", linestyle=":")
 axes.axhline(3.5, color="gray", linewidth=0.5)
-axes.set_xlabel("dB over the trained network")
-axes.legend()
+axes.set_xlabel("dB over the trained network; bars: least to most of three seeds")
+axes.legend(loc="lower right")
 axes.invert_yaxis()
-alt = "Gains from zero to a decibel, small on photographs; BM3D's diamond lies to the "
-alt += "right of most of them."
+alt = (
+    "Gains by image, from zero on most photographs to above one decibel on the retina;"
+)
+alt += " BM3D lies further to the right on six of seven unfamiliar images."
 show_figure(figure, alt)
 
+# %%
+for kind, rows in {"photographs": (0, 4), "unfamiliar": (4, 11)}.items():
+    rows = list(measured.values())[slice(*rows)]
+    gain, gap = (sum(row[column] for row in rows) / len(rows) for column in (0, 3))
+    ahead = sum(row[3] > row[0] for row in rows)
+    print(f"{kind:12} gain {gain:+.2f} dB, BM3D {gap:+.2f} dB:", end=" ")
+    print(f"{100 * gain / gap:.0f} % of the gap; BM3D ahead on {ahead} of {len(rows)}")
+
 # %% [markdown]
-# TABLETEXT
+# The photographs are above the line, the unfamiliar images below it; four of the latter have only their mean here. Over all 21 runs on unfamiliar images the gains range from $-0.08$ to $1.48$ dB, and no run on a photograph loses anything.
+# The cup of coffee gains half a decibel although it is a photograph, so that "unfamiliar" is a matter of degree: what counts is how much the network leaves to gain. Averaged over the unfamiliar images, adapting closes about three fifths of the gap to BM3D.
 
 # %% tags=["nbval-check-output"]
 unfamiliar = [chosen[name] for name in names if name != "camera"]
@@ -639,12 +663,12 @@ show_error_map(titles, wall, alt)
 # <details><summary>Answer</summary>
 #
 # Once bicubic interpolation is made consistent, IDBP leads by only a few tenths of a decibel, not by the decibel and a half that a comparison without that step would show. Adapted to the estimate, it gains half a decibel more. **Adapted to $y$, as published, it falls below both**: here the published source does harm.
-# The joints of the small wall are half as wide as those of the large one, so that its patches teach the wrong scale. Our budget is smaller, too, 100 iterations of 8 patches, where the paper takes 320 of 32.
+# A likely reason is that the joints of the small wall are half as wide as those of the large one, so that its patches teach the wrong scale. Our budget is smaller, too, 100 iterations of 8 patches, where the paper takes 320 of 32.
 #
 # </details>
 #
-# This is not a verdict against the paper, whose experiments are on photographs and on images with unknown kernels. On the phantom, whose edges look the same at every scale, patches of $y$ are the better source: 39.5 dB against 39.0 for the estimate and 38.8 for plain IDBP.
-# On the photograph both sources *lose* a tenth of a decibel to plain IDBP (`benchmarks/RESULTS.md`), so that adapting within IDBP is no free gain.
+# This is not a verdict against the paper, whose experiments are on photographs and on images with unknown kernels. On the phantom, whose edges look the same at every scale, patches of $y$ are the better source: `benchmarks/RESULTS.md` has 39.5 dB, against 39.0 for the estimate and 38.8 for plain IDBP.
+# On the photograph both sources *lose* a tenth of a decibel or more to plain IDBP, so that adapting within IDBP is no free gain.
 
 # %% tags=["nbval-check-output"]
 print("my IDBP, plain and adapted, and the library's are the same:", all(agree))
@@ -773,7 +797,7 @@ print(", ".join(f"{name} {value:.2f} dB" for name, value in robust.items()))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Exact consistency and the unregularised filter fall far below doing nothing, because both invert the camera without regard for noise. With $\varepsilon = 10^{-3}$, which was found with the truth, the filter survives. The adapted network is trained with the noise and needs no such $\varepsilon$, and it survives as well.
+# Exact consistency and the unregularised filter fall far below doing nothing, because both invert the camera without regard for noise. With $\varepsilon = 10^{-3}$, which was found with the truth, the filter survives. The adapted network survives as well, at the same level, and needs no such $\varepsilon$, because it was trained with the noise in its inputs. This is where adapting the network earns its time.
 #
 # </details>
 
@@ -860,10 +884,11 @@ print(
     "and each time the judge promises an improvement:",
     all(promise < -0.5 and truth > 0.5 for _, promise, truth in harms),
 )
+gains = {name: after - before for name, (before, after) in failures.items()}
 print(
-    "correlated noise or half of sigma cost 3 dB, and adapting does not repair it:",
-    max(*failures["correlated"], *failures["half of sigma"])
-    < failures["as assumed"][1] - 3,
+    "correlated noise or half of sigma: adapting gains less than half as much:",
+    gains["as assumed"] > 0.3
+    and max(gains["correlated"], gains["half of sigma"]) < gains["as assumed"] / 2,
 )
 
 # %% [markdown]
@@ -891,7 +916,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 #
 # <details><summary>Solution 1</summary>
 #
-# The excess of the promise falls, because four times as many pixels have to be fitted by the same weights and the gradient of the noise averages out. The true error then has a chance to follow. This is the setting of the GainTuning paper, and one reason why its gains by SURE work there.
+# In our run SURE fell by 4.3, 2.6 and 1.7 (times $10^{-4}$) at 64, 128 and 192 pixels, and the true error by 0.03, 0.07 and 0.10. The false part shrinks, because nine times as many pixels have to be fitted by the same weights, and the truth begins to follow. This is one reason why SURE as the loss can work on the larger images of the GainTuning paper.
 #
 # </details>
 #
@@ -902,7 +927,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # print(score(denoise(second, noisy), wall))
 # ```
 #
-# It gains much less, if anything. The targets are a little better, but what the first result had erased is still missing from them, and the network is now even surer that it does not exist.
+# It gains hardly anything: 33.09, 33.87 and 33.88 dB in our run. The targets are a little better, but what the first result had erased is still missing from them, and the network is now even surer that it does not exist.
 #
 # </details>
 #
@@ -924,7 +949,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # T. Tirer, R. Giryes, [*Image Restoration by Iterative Denoising and Backward Projections*](https://arxiv.org/abs/1710.06647), IEEE Transactions on Image Processing 2019: IDBP.
 # T. Tirer, R. Giryes, [*Super-Resolution via Image-Adapted Denoising CNNs*](https://arxiv.org/abs/1811.12866), IEEE Signal Processing Letters 2019: the denoiser adapted within IDBP.
 # S. Mohan and others, [*Adaptive Denoising via GainTuning*](https://arxiv.org/abs/2107.12815), NeurIPS 2021: one gain for each channel.
-# G. Vaksman, M. Elad, P. Milanfar, [*LIDIA: Lightweight Learned Image Denoising with Instance Adaptation*](https://arxiv.org/abs/1911.07167), CVPR Workshops 2020, and S. Lee and others, *Restore-from-Restored*, 2020: the own result as the truth.
+# G. Vaksman, M. Elad, P. Milanfar, [*LIDIA: Lightweight Learned Image Denoising with Instance Adaptation*](https://arxiv.org/abs/1911.07167), CVPR Workshops 2020, and S. Lee and others, [*Restore from Restored*](https://arxiv.org/abs/2003.04279), 2020: the own result as the truth.
 # E. J. Hu and others, [*LoRA: Low-Rank Adaptation of Large Language Models*](https://arxiv.org/abs/2106.09685), ICLR 2022: low-rank updates.
 # S. Abu Hussein, T. Tirer, R. Giryes, [*Correction Filter for Single Image Super-Resolution*](https://arxiv.org/abs/1912.00157), CVPR 2020: adapt the input.
 # A. Shocher, N. Cohen, M. Irani, [*"Zero-Shot" Super-Resolution using Deep Internal Learning*](https://arxiv.org/abs/1712.06087), CVPR 2018: pairs from $y$ itself.
