@@ -336,7 +336,7 @@ print(
     change["brick: SURE"] < -3 and change["brick: true error"] > -0.5,
 )
 print(
-    "one step at 1e-3 costs a decibel, one at 1e-4 a fifth of one at most:",
+    "one step at the large rate costs a decibel, at the small one next to nothing:",
     rates[1e-3] < -1 and abs(rates[1e-4]) < 0.2,
 )
 print("SURE notices the step that is too long:", alarm[1e-3] > 1)
@@ -497,9 +497,8 @@ for name in names:
     chosen[name] = gain
     closed = f"{100 * gain / gap:3.0f} %" if gap > 0.2 else "no gap"
     print(f"{name:20} {rule.iteration:4}    {gain:+.2f} {max(quality):+6.2f}", end="")
-    print(
-        f" {quality[-1]:+.2f} {first[name] + gain:9.2f} {classical[name]:6.2f}  {closed}"
-    )
+    print(f" {quality[-1]:+.2f} {first[name] + gain:9.2f}", end="")
+    print(f" {classical[name]:6.2f}  {closed}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -564,7 +563,7 @@ print(
     sum(unfamiliar) / len(unfamiliar) > 0.5,
 )
 print(
-    "the photograph gains less than any of them, and loses 0.1 dB at most:",
+    "the photograph gains less than any of them, and loses almost nothing:",
     -0.1 < chosen["camera"] < min(unfamiliar) - 0.1,
 )
 print(
