@@ -780,22 +780,32 @@ def gain(name, seed):
 
 
 @pytest.mark.slow
-def test_foreign_pictures_gain_half_a_decibel_and_familiar_ones_lose_nothing():
-    foreign = [
+def test_unfamiliar_images_gain_half_a_decibel_and_familiar_ones_lose_nothing():
+    unfamiliar = [
         gain(name, seed) for name in ("text", "page", "brick", "shepp_logan_phantom") for seed in range(2)
     ]
-    assert sum(foreign) / len(foreign) > 0.4 and min(foreign) > 0
+    assert sum(unfamiliar) / len(unfamiliar) > 0.4 and min(unfamiliar) > 0
     assert min(gain("camera", seed) for seed in range(2)) > -0.1
 
 
 @pytest.mark.slow
-def test_sure_as_the_loss_of_all_weights_learns_the_noise():
+def test_sure_as_the_loss_of_all_weights_promises_more_than_is_true():
+    """Where the network knows such images; on stripes, which it does not know, the promise is kept."""
+
+    def change(x, seed):
+        y, network = add_gaussian(x, SIGMA, seed=seed), trained("denoiser_gray")
+        steps = list(tune_by_sure(y, network, SIGMA, "all", iterations=40, learning_rate=1e-4, seed=seed))
+        risks = [float(step.loss) for step in steps]
+        errors = [float((step.estimate - x).square().mean()) for step in steps]
+        return [1e4 * (sum(values[-8:]) - sum(values[:8])) / 8 for values in (risks, errors)]
+
+    place = torch.arange(48)
+    stripes = 0.2 + 0.6 * ((place[:, None] + place) // 2 % 2)[None, None].float()
     for seed in range(2):
-        x, network = picture("brick", 96), trained("denoiser_gray")
-        y = add_gaussian(x, SIGMA, seed=seed)
-        steps = list(tune_by_sure(y, network, SIGMA, "all", iterations=60, learning_rate=1e-3, seed=seed))
-        assert sum(step.loss for step in steps[-10:]) < sum(step.loss for step in steps[:10])
-        assert psnr(steps[-1].estimate, x) < psnr(steps[0].estimate, x) - 0.3
+        promise, truth = change(picture("camera", 64), seed)
+        assert promise < -3 and truth > -0.5
+        promise, truth = change(stripes, seed)
+        assert truth < -10 and abs(promise - truth) < 0.5 * abs(truth)
 
 
 @pytest.mark.slow

@@ -289,6 +289,9 @@ CALLS = {
             d(X), signals.Downsample(2), d(made(networks.ResidualNetwork, 3, 4, 2)), iterations=2
         )
     ),
+    "correction_filter": lambda d: adaptation.correction_filter(
+        d(X), signals.BlurDownsample(signals.gaussian_kernel(5, 1.0), 2)
+    ),
     "batch_statistics": stream(adaptation.batch_statistics, trained=0.5),
     "tent": stream(adaptation.tent),
     "cotta": stream(adaptation.cotta, copies=2, certain=1.0),

@@ -1080,6 +1080,14 @@ RECIPES = {
             "seed": SEED,
         },
     ),
+    "adaptation.correction_filter": (
+        adaptation.correction_filter,
+        {
+            "y": PICTURE,
+            "A": operator(lambda: signals.BlurDownsample(KERNEL, 2)),
+            "epsilon": number(1e-6),
+        },
+    ),
     "adaptation.batch_statistics": (
         answered(adaptation.batch_statistics),
         {"network": CLASSIFIER, "batches": batches(), "trained": number(0.5)},

@@ -5,6 +5,7 @@ keeps the statistics of its training. `batch_statistics`, `tent`, `memo` and `co
 again whatever the mode.
 """
 
+from dil_course.adaptation.correction_filter import correction_filter
 from dil_course.adaptation.cotta import cotta
 from dil_course.adaptation.denoising import tune_by_masking, tune_by_sure, tune_on_restored
 from dil_course.adaptation.freedom import free
@@ -16,6 +17,6 @@ from dil_course.adaptation.tent import tent
 from dil_course.adaptation.test_time_training import test_time_training
 
 __all__ = [
-    "adapt_super_resolution", "batch_statistics", "cotta", "free", "idbp", "memo", "tent",
-    "test_time_training", "tune_by_masking", "tune_by_sure", "tune_on_restored",
+    "adapt_super_resolution", "batch_statistics", "correction_filter", "cotta", "free", "idbp", "memo",
+    "tent", "test_time_training", "tune_by_masking", "tune_by_sure", "tune_on_restored",
 ]  # fmt: skip

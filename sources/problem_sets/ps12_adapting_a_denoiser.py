@@ -11,12 +11,12 @@
 #
 # Six tasks to [lesson 12](../../notebooks/12_adapting_a_denoiser.ipynb), and one open question. 20 points.
 #
-# - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
-# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+# - Write your lines in place of `raise NotImplementedError()`, and add cells of your own wherever you like.
+# - The cell after each task checks your answer at once, says *which* mistake it sees, and gives a hint.
+#   **Run it again, and the hint says more.** You lose nothing by asking.
+# - The last line of that cell is your points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
-# - About three and a half hours. The computing takes about a minute in all.
+# - Plan about three and a half hours, of which the computing takes about a minute in all.
 
 # %%
 import copy
@@ -60,16 +60,16 @@ show_images(
 # %% [markdown]
 # ## Task 1. One gain for each channel (3 points, 30 minutes)
 #
-# A trained network has many weights, and one noisy picture is little to learn from. So let only a few numbers learn.
-# **GainTuning** gives each output channel of each convolution one factor, its **gain**. The weights of the channel are multiplied by it. At first all gains are 1.
+# A trained network has many weights, and one noisy image is little to learn from, so that only a few numbers should learn.
+# **GainTuning** gives each output channel of each convolution one factor, its **gain**, by which the weights of the channel are multiplied. At first all gains are 1.
 #
-# Write `with_gains(network, gains)`. It returns a **function of a picture** `x`. `network` is an `nn.Sequential` of `nn.Conv2d`, `nn.BatchNorm2d` and `nn.ReLU`.
-# `gains` is a list with one tensor for each convolution, in their order, with one number for each output channel.
+# Write `with_gains(network, gains)`, which returns a **function of an image** `x`. Here `network` is an `nn.Sequential` of `nn.Conv2d`, `nn.BatchNorm2d` and `nn.ReLU`,
+# and `gains` is a list with one tensor for each convolution, in their order, with one number for each output channel.
 #
-# - Only the weights of the convolutions are multiplied. Biases stay, and so does the batch norm.
-# - The batch norm takes the statistics of the training, not those of `x`. `network` may come in any mode.
-# - The gains are going to learn: gradients reach them. When Adam changes them, your function follows.
-# - **The network that you are given stays as it is**: its weights, its statistics, its mode, and which of its weights may learn. The next picture needs it.
+# - Only the weights of the convolutions are multiplied, whereas their biases and the batch norm stay as they are.
+# - The batch norm takes the statistics of the training and not those of `x`, although `network` may come in any mode.
+# - The gains are going to learn, so that gradients must reach them, and when Adam changes them, your function must follow.
+# - **The network that you are given stays as it is**, because the next image needs it: its weights, its statistics, its mode, and which of its weights may learn.
 
 
 # %% nbgrader={"solution": true, "grade_id": "with_gains_answer"}
@@ -102,12 +102,12 @@ ps12.with_gains(with_gains, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The library does the same: `free(denoiser, "gain")` is a copy in which only gains learn, and `count` says how many numbers learn. Print it for "all", "norm", "gain" and "low-rank". How many pixels does a picture of 48 × 48 have?
+# The library does the same: `free(denoiser, "gain")` is a copy in which only gains learn, and `count` says how many numbers learn. Print it for "all", "norm", "gain" and "low-rank", and compare with the number of pixels of an image of 48 × 48.
 #
-# Then a question about **batch norm**. Multiply the gains of all convolutions that stand before a batch norm by 1.5. How much does the result on the noisy `cloth` change (root mean square, in gray levels of 255)?
-# Measure it in evaluation mode, and in training mode, where a batch norm takes the mean and the spread of the picture itself. **Predict before you run:** in which mode is a gain of no use at all?
+# A second question concerns **batch norm**. Multiply the gains of all convolutions that stand before a batch norm by 1.5, and measure how much the result on the noisy `cloth` changes (root mean square, in gray levels of 255).
+# Do so in evaluation mode, and in training mode, where a batch norm takes the mean and the spread of the image itself. **Predict before you run:** in which mode is a gain of no use at all?
 #
-# In the copy, the gain of a convolution is `conv.parametrizations.weight[0].gain`.
+# In the copy, the gain of a convolution is called `conv.parametrizations.weight[0].gain`.
 
 # %% nbgrader={"solution": true, "grade_id": "with_gains_seen"}
 ### BEGIN SOLUTION
@@ -137,13 +137,13 @@ print(
 # %% [markdown]
 # ## Task 2. The best gains, without a run (3 points, 35 minutes)
 #
-# With gains in the last place, one need not even iterate. Suppose we have a few guesses at the noise, $r_1(y), \dots, r_K(y)$, and take off a mixture of them:
+# With gains in the last place, one need not even iterate. Suppose that we have a few guesses at the noise, $r_1(y), \dots, r_K(y)$, and subtract a mixture of them:
 #
 # $$f(y) = y - \sum_k g_k \, r_k(y) .$$
 #
-# **SURE** estimates the error of $f$ from $y$ alone: the mean of $(f(y) - y)^2$, less $\sigma^2$, plus $\frac{2 \sigma^2}{n} \, \mathrm{div} f(y)$, for $n$ numbers in the picture. For which gains is it least?
+# **SURE** estimates the error of $f$ from $y$ alone: the mean of $(f(y) - y)^2$, less $\sigma^2$, plus $\frac{2 \sigma^2}{n} \, \mathrm{div} f(y)$, for $n$ numbers in the image. For which gains is it least?
 #
-# Write `best_gains(parts, divergences, sigma)`. `parts` is (K,C,H,W), the $r_k(y)$. `divergences` is (K,), the $\mathrm{div}\, r_k(y)$: of the **parts**, not of $f$. Return the $K$ gains.
+# Write `best_gains(parts, divergences, sigma)`, which returns the $K$ gains. Here `parts` is (K,C,H,W) and holds the $r_k(y)$, and `divergences` is (K,) and holds the $\mathrm{div}\, r_k(y)$: the divergences of the **parts**, not of $f$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "best_gains_answer"}
@@ -165,10 +165,10 @@ ps12.best_gains(best_gains, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Try it on the photograph and on the cloth, both with noise of `sigma`. Take three guesses at the noise: what the denoiser takes off when it is told $\sigma / 2$, $\sigma$ and $2 \sigma$.
-# `divergence(f, y, probes=4)` measures the divergence of a function. Print the gains, and the PSNR of the denoiser told $\sigma$ and of your mixture.
+# Try it on the photograph and on the cloth, both with noise of `sigma`. As the three guesses at the noise, take what the denoiser removes when it assumes $\sigma / 2$, $\sigma$ and $2 \sigma$.
+# The function `divergence(f, y, probes=4)` measures a divergence. Print the gains, and the PSNR of the denoiser that assumes $\sigma$ and of your mixture.
 #
-# Then tell SURE a **wrong sigma**, half of it and twice of it, with the same parts. **Predict before you run:** by which factor do the gains change? What does that do to the picture, and which of the two errors is the worse?
+# Then give SURE a **wrong sigma**, half and twice the true one, with the same parts. **Predict before you run:** by which factor do the gains change, what does that do to the image, and which of the two errors is the worse one?
 
 # %% nbgrader={"solution": true, "grade_id": "best_gains_seen"}
 ### BEGIN SOLUTION
@@ -202,13 +202,13 @@ print(
 # %% [markdown]
 # ## Task 3. Pairs from a picture that is nearly clean (2 points, 25 minutes)
 #
-# SURE is one way to learn from the picture itself. Another one needs a nearly clean version of it: the denoiser's own result, or $y$ itself where $y$ has next to no noise.
-# From that, one makes pairs by hand: a window with **fresh noise** is the source, and the same window without it is the target.
+# SURE is one way to learn from the image itself. Another one needs a nearly clean version of it, such as the denoiser's own result, or $y$ itself where $y$ has next to no noise.
+# From that version one makes pairs: a window with **fresh noise** is the source, and the same window without it is the target.
 #
-# Write `adaptation_pairs(x, sigma, windows, side, generator)`. `x` is (1,C,H,W). `windows` is a list of `(top, left, number)`. Return two batches (N,C,side,side), `(sources, targets)`:
+# Write `adaptation_pairs(x, sigma, windows, side, generator)`, where `x` is (1,C,H,W) and `windows` is a list of `(top, left, number)`. It returns two batches (N,C,side,side), `(sources, targets)`:
 #
 # - window by window, in order: rows `top` to `top + side - 1` and columns `left` to `left + side - 1` of `x`, turned by `turn(window, number)`;
-# - the sources have Gaussian noise of standard deviation `sigma`, as the denoiser knows it. The noise of one window says nothing about that of another one, **even where both show the same place**;
+# - the sources have Gaussian noise of standard deviation `sigma`, as the denoiser knows it, and the noise of one window says nothing about that of another one, **even where both show the same place**;
 # - all random numbers come from `generator`, as in `torch.randn(shape, generator=generator)`.
 
 
@@ -234,8 +234,8 @@ ps12.adaptation_pairs(adaptation_pairs, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# From what shall the pairs be cut? Take the noisy `cloth`, `y`. Adapt all weights, `free(denoiser, "all")`, with Adam and a learning rate of 0.0003, for 40 iterations of 8 windows of 24 pixels, by the mean squared error.
-# Write that as a function of the picture that they are cut from.
+# From which image should the pairs be cut? Take the noisy `cloth`, `y`, and adapt all weights, `free(denoiser, "all")`, with Adam and a learning rate of 0.0003, for 40 iterations of 8 windows of 24 pixels, by the mean squared error.
+# Write that as a function of the image from which the windows are cut.
 
 
 # %% nbgrader={"solution": true, "grade_id": "adaptation_pairs_adapted"}
@@ -261,11 +261,11 @@ def share_left(restored, y):
 ### END SOLUTION
 
 # %% [markdown]
-# Cut the pairs from three pictures: from the denoiser's result on `y`, from `y` itself, and, as nobody could, from the truth. Then denoise `y`.
-# For each, print the PSNR, and the share of the noise of `y` that is left in the result.
+# Cut the pairs from three images: from the denoiser's result on `y`, from `y` itself, and, as nobody could in practice, from the truth. Then denoise `y` with each adapted network,
+# and print the PSNR and the share of the noise of `y` that is left in the result.
 #
-# **Predict before you run.** With `y` as the target, the source has two noises: that of `y`, and the fresh one, equally strong. The target still has the first. The network sees only their sum.
-# Which part of the noise that it sees will it learn to take off?
+# **Predict before you run.** With `y` as the target, the source has two noises, that of `y` and the fresh one, which are equally strong. The target still has the first, whereas the network sees only their sum.
+# Which part of the noise that it sees will it learn to remove?
 
 # %% nbgrader={"solution": true, "grade_id": "adaptation_pairs_seen"}
 ### BEGIN SOLUTION
@@ -295,14 +295,15 @@ print(
 # %% [markdown]
 # ## Task 4. One round of denoising and back-projection (2 points, 20 minutes)
 #
-# A denoiser can restore more than noise. **IDBP** takes a picture that agrees with $y = A x + n$, denoises it, makes the result agree with $y$ again, and so on:
+# A denoiser can restore more than noise. **IDBP** takes an image that agrees with $y = A x + n$, denoises it, makes the result agree with $y$ again, and so on:
 #
-# $$\hat x = D(x, \, \text{told}) , \qquad x \leftarrow \hat x + A^+ (y - A \hat x) .$$
+# $$\hat x = D(x, \, s) , \qquad x \leftarrow \hat x + A^+ (y - A \hat x) .$$
 #
-# What is the denoiser told? The picture has two errors. One is the scheme's own; its standard deviation is called `level`, and falls from round to round.
-# The other one is the noise of $y$, of standard deviation `sigma`, which the back-projection puts in again each time. Take them for independent.
+# Which noise level $s$ should the denoiser assume? The image has two errors. One is the scheme's own, whose standard deviation is called `level` and falls from round to round.
+# The other is the noise of $y$, of standard deviation `sigma`, which the back-projection reintroduces each time. Assume here that the two are independent, so that their *variances* add.
+# (The published algorithm adds the standard deviations, $s = \sigma + \delta$, with one fixed $\delta$ found by experiment. That is a design choice and no mistake; under the assumption of this task it is a larger level than the one asked for.)
 #
-# Write `idbp_round(x, y, A, denoiser, level, sigma)`. Return both pictures: the denoised one, and the one that was back-projected after that. `A.pinv` is $A^+$.
+# Write `idbp_round(x, y, A, denoiser, level, sigma)`, which returns both images: the denoised one, and the one that was back-projected after that. The pseudo-inverse $A^+$ is `A.pinv`.
 
 
 # %% nbgrader={"solution": true, "grade_id": "idbp_round_answer"}
@@ -322,11 +323,11 @@ ps12.idbp_round(idbp_round, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Enlarge the photograph from half of its size, `Downsample(2)`: 12 rounds from `A.pinv(y)`, with levels that fall geometrically from 49/255 to 2/255. Do it for `y` without noise, and with noise of 10/255.
-# Print the PSNR of both pictures at the end, and the largest difference between `y` and `A` of the second one.
-# Then do it again with `A.adjoint` in place of `A.pinv`: write a class whose `pinv` is the adjoint.
+# Enlarge the photograph from half of its size, `Downsample(2)`, in 12 rounds from `A.pinv(y)`, with levels that fall geometrically from 49/255 to 2/255. Do it for `y` without noise, and with noise of 10/255,
+# and print the PSNR of both images at the end, and the largest difference between `y` and `A` of the second one.
+# Then do it again with `A.adjoint` in place of `A.pinv`, by means of a class whose `pinv` is the adjoint.
 #
-# **Predict before you run:** which of the two pictures is better without noise, and which with noise? And what is wrong with the adjoint, which was good enough for gradient descent?
+# **Predict before you run:** which of the two images is better without noise, and which with noise? What is wrong with the adjoint, which was good enough for gradient descent?
 
 
 # %% nbgrader={"solution": true, "grade_id": "idbp_round_seen"}
@@ -364,17 +365,19 @@ print(
 # %% [markdown]
 # ## Task 5. Better, or lucky? (3 points, 35 minutes)
 #
-# An adapted network is not always better. So keep the trained one as a candidate, and let an estimate of the error decide: SURE, with random probes $b$,
+# An adapted network is not always better than the trained one, which therefore stays a candidate. Let an estimate of the error decide, namely SURE with random probes $b$,
 #
 # $$S_b(f) = \mathrm{mean}\,(f(y) - y)^2 - \sigma^2 + 2 \sigma^2 \, \mathrm{mean}\Big( b \, \frac{f(y + \epsilon b) - f(y)}{\epsilon} \Big) .$$
 #
-# Each probe gives another number. If each network had probes of its own, the luckier one would win. So all networks see **the same** probes, and what counts is the difference $S_b(f_k) - S_b(f_0)$ to the trained network, probe by probe.
+# Each probe gives another number, so that with probes of its own for each network the luckier one would win. All networks therefore see **the same** probes, and what counts is the difference $S_b(f_k) - S_b(f_0)$ to the trained network, probe by probe.
 #
-# Write `worth_it(networks, y, sigma, probes, epsilon)`. `networks` is a list of functions of a picture, and `networks[0]` is the trained one. `y` is (1,C,H,W), and `probes` is (B,C,H,W). Return three things:
+# Write `worth_it(networks, y, sigma, probes, epsilon)`. Here `networks` is a list of functions of an image, of which `networks[0]` is the trained one, `y` is (1,C,H,W), and `probes` is (B,C,H,W). It returns three things:
 #
-# - the **differences** to the trained network, one for each network, each the mean over the probes. The first one is zero;
+# - the **differences** to the trained network, one for each network, each the mean over the probes, so that the first one is zero;
 # - their **standard errors** over the probes: the sample standard deviation (that of `torch.std`), divided by $\sqrt B$;
-# - the **choice**: of all networks whose difference is below minus two standard errors, the one with the least difference. If there is none, 0.
+# - the **choice**: of all networks whose difference is below minus two standard errors, the one with the least difference, and 0 if there is none.
+#
+# Mind what this statistic can show and what it cannot. With more probes the standard error vanishes, but the spread of SURE over the *noise* of $y$ does not, because there is only one $y$. "Sure" here means that other probes would say the same, and not that another noise would.
 
 
 # %% nbgrader={"solution": true, "grade_id": "worth_it_answer"}
@@ -407,8 +410,8 @@ ps12.worth_it(worth_it, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Let it judge a run. Adapt all weights to the noisy photograph by SURE: `tune_by_sure(y, denoiser, sigma, what="all", learning_rate=3e-4, iterations=60)` gives Steps.
-# `step.network` is the network as it stands. Keep a copy of it at iterations 1, 21, 41 and 60. (What would happen without `copy.deepcopy`?) Use 8 probes.
+# Let it judge a run, in which all weights are adapted to the noisy photograph by SURE: `tune_by_sure(y, denoiser, sigma, what="all", learning_rate=3e-4, iterations=60)` gives Steps, in which
+# `step.network` is the network as it stands. Keep a copy of it at iterations 1, 21, 41 and 60, and use 8 probes. (What would happen without `copy.deepcopy`?)
 #
 # %% nbgrader={"solution": true, "grade_id": "worth_it_networks"}
 ### BEGIN SOLUTION
@@ -425,7 +428,7 @@ print("Without a copy all four would be one network: the last one.")
 ### END SOLUTION
 
 # %% [markdown]
-# Compare with the true difference of the errors. Then judge the same four networks on a **second** noisy picture of the scene, with the same `sigma`. **Predict:** will the judge agree with the truth on the first picture? And on the second?
+# Compare with the true difference of the errors. Then judge the same four networks on a **second** noisy image of the scene, with the same `sigma`. **Predict before you run:** will the judge agree with the truth on the first image, and on the second?
 
 # %% nbgrader={"solution": true, "grade_id": "worth_it_seen"}
 ### BEGIN SOLUTION
@@ -450,13 +453,13 @@ print(
 # ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
 #
 # `ps12.failing_run("A")` is a run that adapts all weights of the denoiser to a noisy page of a book, by SURE, with one thing wrong. So are "B", "C" and "D", each with another one.
-# The page is not so unlike the training: a good run ends as good as the trained network, within 0.1 dB. Each of these loses more than a decibel. A run is a dictionary:
+# The page is not so unlike the training images, so that a good run ends within 0.1 dB of the trained network, whereas each of these loses more than a decibel. A run is a dictionary:
 #
-# - `truth`, `y` and `estimate` (1,1,48,48); the noise of `y` has the standard deviation 25/255, and `told` is what the run was **told**;
+# - `truth`, `y` and `estimate` (1,1,48,48); the noise of `y` has the standard deviation 25/255, and `told` is the level that the run **assumed**;
 # - `given`, the network that the run was given, and `adapted`, the network at the end, as the estimate was made with it;
 # - the lists `said`, the value of SURE, and `error`, the true error, a number an iteration.
 #
-# Look at pictures and numbers before you guess. **For which of the four would you have found the cause without the truth?**
+# Look at the images, the networks and the curves before you guess, because some causes leave a trace in one of them only. **For which of the four would you have found the cause without the truth?**
 
 # %%
 runs = {letter: ps12.failing_run(letter) for letter in "ABCD"}
@@ -484,7 +487,7 @@ for letter, r in runs.items():
 ### END SOLUTION
 
 # %% [markdown]
-# Then at the pictures and the noise.
+# Then look at the images, and at the noise that they still contain.
 
 # %% nbgrader={"solution": true, "grade_id": "causes_investigation"}
 ### BEGIN SOLUTION
@@ -532,13 +535,13 @@ ps12.causes(causes)
 # %% [markdown]
 # ## Open question (3 points, 35 minutes)
 #
-# SURE is an unbiased estimate of the error of **one** $f$, chosen before $y$ was seen. A network that was adapted to $y$ was not.
+# SURE is an unbiased estimate of the error of **one** $f$ that was chosen before $y$ was seen, and a network that was adapted to $y$ was not.
 #
-# **How far may its praise be believed, and who could judge honestly from $y$ alone?** Take a promise, SURE after adapting less SURE before, and the truth, the true error after less the true error before.
+# **How far can its promise be trusted, and what could judge honestly from $y$ alone?** The *promise* is SURE after adapting less SURE before, and the *truth* is the true error after less the true error before.
 # Compare them on the photograph and on the cloth with noise of `sigma`, when gains learn and when all weights do (`tune_by_sure` with 25 iterations), for the noise seeds 0 to 2.
 # **Write down, before you run, which of the four promises comes nearest to the truth, and which is the farthest off.**
 #
-# Then build a judge of your own that sees no truth and only one noisy picture, and compare it with the truth in the same way. Problem set 07 has a pair made of one picture.
+# Then build a judge of your own that sees no truth and only one noisy image, and compare it with the truth in the same way. (Problem set 07 makes a pair of images out of one.)
 #
 # You will be marked on this:
 #
@@ -583,7 +586,7 @@ def promised(adapted, y):
 ### END SOLUTION
 
 # %% [markdown]
-# The judge of your own, and the comparison of both with the truth:
+# Now the judge of your own, and the comparison of both judges with the truth:
 
 
 # %% nbgrader={"solution": true, "grade_id": "open_question_judged"}
@@ -623,10 +626,10 @@ for name, x in {"photograph": photograph, "cloth": cloth}.items():
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** Both pictures, 25 iterations of `tune_by_sure`, noise seeds 0, 1 and 2. All numbers are changes of the mean squared error, times 10^-4; below zero is better. The ranges are over the seeds.
+# **A good answer, measured.** Both images, 25 iterations of `tune_by_sure`, noise seeds 0, 1 and 2. All numbers are changes of the mean squared error, times 10^-4, where below zero is better, and the ranges are over the seeds.
 #
-# *Prediction.* The more numbers learn, the better they can fit the noise of this one $y$, and SURE does not know that they did. And the less there is to gain, the larger is the part of the promise that is noise.
-# So nearest to the truth: gains on the cloth. Farthest off: all weights on the photograph. All weights on the cloth: too much praise, by as much as on the photograph.
+# *Prediction.* The more numbers learn, the better they can fit the noise of this one $y$, and SURE does not know that they did. Moreover, the less there is to gain, the larger is the part of the promise that is noise.
+# So I expect gains on the cloth to be nearest to the truth, and all weights on the photograph to be farthest from it. For all weights on the cloth I expect a promise that is too large, by as much as on the photograph.
 #
 # *A judge.* The pair $y + z/2$ and $y - 2z$, with noise $z$ of my own, of standard deviation $\sigma$. The noises of the two are independent, so the first may be learned from, and the second may judge:
 # the mean of $(f(y + z/2) - (y - 2z))^2$ is the error of $f$ plus a constant, whatever $f$ has learned from the first. In the difference to the trained network the constant drops out.
@@ -638,10 +641,10 @@ for name, x in {"photograph": photograph, "cloth": cloth}.items():
 # | cloth, gains | -4.6 to -4.1 | -4.5 to -4.2 | -5.3 to -4.6 | -5.2 to -4.8 |
 # | cloth, all | -15.3 to -14.0 | -15.4 to -12.4 | -16.7 to -14.7 | -18.2 to -14.4 |
 #
-# On the photograph all weights get nearly half of the error as a promise (it is 17), and make it larger. The nearest and the farthest are as predicted. All weights on the cloth are not: the promise is off by 1.6 at most.
-# I think that the steepest way down leads through the stripes first, and to the noise later. So I ran it on: after 100 iterations SURE praises 5.5 to 7.4 too much, of a truth of -30 to -34. That fits.
-# The judge of the pair agrees with its truth within 2.2 on the cloth and within 0.9 on the photograph. There it once has the wrong sign: -0.4, where the truth is 0.5.
+# On the photograph all weights are promised nearly half of the error (which is 17), and they make it larger. The nearest and the farthest are as predicted, but all weights on the cloth are not, since their promise is off by 1.6 at most.
+# I think that the steepest way down leads through the stripes first, and to the noise later. To test that, I continued the run: after 100 iterations SURE promises 5.5 to 7.4 too much, of a truth of -30 to -34, which fits.
+# The judge of the pair agrees with its truth within 2.2 on the cloth and within 0.9 on the photograph, where it once has the wrong sign: -0.4 instead of 0.5.
 #
-# *Costs and weakness.* The network learns from a noisier picture. On $y$ itself it then gains 11.2 to 14.9 on the cloth, where the other one gained 12.4 to 15.4: little is lost. The judge's noise is twice as strong as that of $y$, so
-# it cannot see gains below about one. It needs the true sigma, and white noise: with a wrong sigma the two noises are not independent, and the judge takes bribes again. My cloth is artificial, and as easy as can be.
+# *Costs and weakness.* The network learns from a noisier image. On $y$ itself it then gains 11.2 to 14.9 on the cloth, where the other one gained 12.4 to 15.4, so that little is lost. The judge's noise is twice as strong as that of $y$, so
+# it cannot see gains below about one. It also needs the true sigma and white noise, because with a wrong sigma the two noises are not independent, and the judge is biased again. My cloth is artificial, and as easy as can be.
 # ### END SOLUTION
