@@ -14,16 +14,6 @@ import pytest
 SOURCES = Path(__file__).resolve().parents[1] / "sources"
 LESSONS = sorted((SOURCES / "lessons").glob("*.py"))
 SETS = sorted((SOURCES / "problem_sets").glob("ps*.py"))
-# Written before these rules, each to be taken out once it obeys them.
-OWED = {
-    "05_when_to_stop",
-    "06_sure",
-    "07_self_supervised_denoising",
-    "08_zero_shot_super_resolution",
-    "12_adapting_a_denoiser",
-    "13_adapting_a_classifier",
-    *(path.stem for path in SETS if not path.stem.startswith(("ps01", "ps02", "ps03", "ps04"))),
-}
 
 SHORTEST_MEAN = 14  # words a sentence: less is a staccato
 MOST_OBSERVE = 2  # of "We observe" at a sentence's start, and of "we observe that"
@@ -191,14 +181,7 @@ def faults(path):
 @pytest.mark.parametrize("path", [*LESSONS, *SETS], ids=lambda path: path.stem)
 def test_prose_obeys_the_rules_of_the_course(path):
     found = faults(path)
-    if path.stem in OWED:
-        assert found, f"{path.stem} obeys the rules now: take it out of OWED"
-        pytest.skip(f"owed: {len(found)} faults")
     assert not found, f"python tests/test_prose.py {path.relative_to(SOURCES.parent)}\n" + "\n".join(found)
-
-
-def test_what_is_owed_exists():
-    assert not OWED - {path.stem for path in [*LESSONS, *SETS]}
 
 
 # The lint itself, on planted texts
