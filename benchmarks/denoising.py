@@ -2,8 +2,7 @@
 
 python benchmarks/denoising.py table     all methods of lessons 06 and 07, non-local means and BM3D, on three
                                          pictures and noise levels
-python benchmarks/denoising.py shared    the table of lesson 07: white noise, and noise that neighbours share; three
-                                         pictures and seeds
+python benchmarks/denoising.py shared    white noise, and noise that neighbours share; three pictures, seeds
 python benchmarks/denoising.py sure      a network that is given y: with the squared error to y it collapses,
                                          with SURE it does not; three pictures and seeds
 
@@ -45,7 +44,6 @@ from dil_course.from_scratch import (
     zero_shot_noise2noise,
 )
 from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture, psnr
-
 
 # The package bm3d calls it by this name where it is given a spectrum; NumPy 2 has dropped the name.
 np.trapz = np.trapezoid
