@@ -345,7 +345,9 @@ def noting(steps):
     for step in steps:
         squared = (step.estimate - cup_noisy) ** 2 / sigma**2
         quality = psnr(step.estimate, cup)
-        notes.append((squared[~last].mean().item(), squared[last].mean().item(), quality))
+        notes.append(
+            (squared[~last].mean().item(), squared[last].mean().item(), quality)
+        )
         yield step
 
 
@@ -358,7 +360,9 @@ training, validation, quality = zip(*notes)
 at = list(range(1, iterations + 1))
 curves = {"training pixels": (at, training), "validation pixels": (at, validation)}
 curves["noise"] = ([1, iterations], [1, 1])
-alt = "Squared error to y over iterations: at the training pixels it keeps falling, far "
+alt = (
+    "Squared error to y over iterations: at the training pixels it keeps falling, far "
+)
 alt += "below the noise; at the validation pixels it levels off and rises slightly."
 labels = "iteration", "squared error to y / sigma²"
 show_curves(curves, *labels, alt, x_range=(20, iterations), y_range=(0.4, 1.6))
@@ -387,7 +391,9 @@ for step in fit(y, trapped, runtime.pick(quick=250, full=600), everywhere=True):
     losses_all.append(step.loss.item() / sigma**2)
 with torch.no_grad():
     copied = trapped(y)
-print(f"loss {losses_all[-1]:.2f} sigma²; output for y {psnr(copied, x):.1f} dB;", end="")
+print(
+    f"loss {losses_all[-1]:.2f} sigma²; output for y {psnr(copied, x):.1f} dB;", end=""
+)
 print(f" y itself {psnr(y, x):.1f} dB")
 mine = run(fit(y, network(), 20)).estimate
 theirs = run(noise2self(y, network=network(), iterations=20, fast=False)).estimate
@@ -538,8 +544,13 @@ for factor in factors:
     iterations = runtime.pick(quick=200, full=800)
     steps = recorrupted2recorrupted(y, tau, network=network(), iterations=iterations)
     recorrupted[factor] = run(steps).estimate
-    print(f"tau = {factor:4} sigma: covariance {covariances[factor]:+.2f} sigma²", end="")
-    print(f" ({1 - factor**2:+.2f}); noise kept {kept_noise(recorrupted[factor]):+.2f}", end="")
+    print(
+        f"tau = {factor:4} sigma: covariance {covariances[factor]:+.2f} sigma²", end=""
+    )
+    print(
+        f" ({1 - factor**2:+.2f}); noise kept {kept_noise(recorrupted[factor]):+.2f}",
+        end="",
+    )
     print(f" (law {law(factor):+.2f}); {psnr(recorrupted[factor], x):.1f} dB")
 fine = [0.25 + 0.05 * i for i in range(41)]
 measured = [kept_noise(z) for z in recorrupted.values()]
@@ -627,11 +638,14 @@ sizes = (1, 2, 4, 8, 16, 32, 64)
 found = [psnr(outputs[:m].mean(0), x) for m in sizes]
 predicted = [-10 * np.log10(squared_bias + variance / m) for m in sizes]
 curves = {"measured": (sizes, found), "bias² + v/m": (sizes, predicted)}
-alt = "PSNR over the size of the ensemble: both curves rise steeply at first, and level "
+alt = (
+    "PSNR over the size of the ensemble: both curves rise steeply at first, and level "
+)
 alt += "off after about sixteen outputs."
 show_curves(curves, "outputs in the mean, m", "PSNR (dB)", alt, log_x=True)
 curves = {
-    name: (r.history["iteration"], r.history["psnr_average"]) for name, r in runs.items()
+    name: (r.history["iteration"], r.history["psnr_average"])
+    for name, r in runs.items()
 }
 alt = "PSNR of the average over iterations: Self2Self rises to the end; without mask "
 alt += "and dropout the curve peaks early and falls to the noisy image."
@@ -733,7 +747,6 @@ def draw(blur_width):
     power = noise.square().mean()
     found = [(noise * noise.roll(s, -1)).mean() / power for s in shifts]
     curves = {"autocorrelation": (shifts, [float(value) for value in found])}
-    alt = "Autocorrelation over the shift."
     return curves_figure(curves, "shift (pixels)", "correlation", y_range=(-0.2, 1.05))
 
 
@@ -835,7 +848,13 @@ for kind, made in results.items():
 # Where noise is shared, look for an independence that is left: between exposures, between distant pixels, between colours.
 
 # %% tags=["nbval-check-output"]
-splitting = "Noise2Void", "Noise2Self", "Neighbor2Neighbor", "Zero-Shot N2N", "Noise2Fast"
+splitting = (
+    "Noise2Void",
+    "Noise2Self",
+    "Neighbor2Neighbor",
+    "Zero-Shot N2N",
+    "Noise2Fast",
+)
 print(
     "white noise: every one of the nine methods gains 3 dB or more:",
     min(gains["white"][name] for name in methods) > 3,
@@ -855,7 +874,9 @@ print(
 print(
     "white noise: BM3D beats all that have one image and no sigma:",
     gains["white"]["BM3D, true sigma"]
-    > max(gains["white"][name] for name in (*splitting, "Self2Self", "NLM, calibrated")),
+    > max(
+        gains["white"][name] for name in (*splitting, "Self2Self", "NLM, calibrated")
+    ),
 )
 
 # %% [markdown]
