@@ -4,7 +4,7 @@ from matplotlib.patches import Rectangle
 
 from dil_course.figures.images import GAP, place_axes
 from dil_course.figures.static import COLOURS, check_kind, figure_of, points, show_figure
-from dil_course.signals.validation import check_integer
+from dil_course.signals.validation import check_integer, describe
 
 CELL = 20  # screen pixels of one pixel
 TITLE, LABEL, LINE = 26, 20, 22  # screen pixels of a title, of the words above a grid, of a line of the key
@@ -12,12 +12,8 @@ TITLE, LABEL, LINE = 26, 20, 22  # screen pixels of a title, of the words above 
 
 def pairs_figure(pairs, kinds, columns=3):
     """The Figure that `show_pairs` shows, with the same arguments."""
-    check_kind(pairs, dict, "pairs")
-    check_kind(kinds, dict, "kinds")
     columns = check_integer(columns, "columns", 1, 100)
-    grids = {title: [check_rows(grid, title, kinds) for grid in pair] for title, pair in pairs.items()}
-    if not grids:
-        raise ValueError("pairs: there are none to show")
+    grids = checked(pairs, kinds)
     side = CELL * max(len(rows) for pair in grids.values() for rows in pair)
     width, height = 2 * side + 4 * GAP, TITLE + LABEL + side + 2 * GAP
     lines = -(-len(grids) // columns)
@@ -41,16 +37,36 @@ def pairs_figure(pairs, kinds, columns=3):
     return figure
 
 
+def checked(pairs, kinds):
+    """{title: rows of both grids}, refused where a letter has no meaning (TypeError, ValueError)."""
+    check_kind(pairs, dict, "pairs")
+    check_kind(kinds, dict, "kinds")
+    if not pairs:
+        raise ValueError("pairs: there are none to show")
+    for letter, kind in kinds.items():
+        if not isinstance(kind, tuple | list) or len(kind) != 2:
+            raise TypeError(f"kinds, {letter!r}: expected (meaning, colour number), got {describe(kind)}")
+        check_kind(letter, str, "kinds, a letter")
+        check_kind(kind[0], str, f"kinds, {letter!r}")
+        if kind[1] is not None:
+            check_integer(kind[1], f"kinds, {letter!r}", 0, 5)
+    for title, pair in pairs.items():
+        check_kind(title, str, "pairs, a title")
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f"pairs, {title!r}: expected two grids, got {describe(pair)}")
+    return {title: [check_rows(grid, title, kinds) for grid in pair] for title, pair in pairs.items()}
+
+
 def check_rows(grid, title, kinds):
-    """A grid's rows, each letter of which must be explained (else TypeError, ValueError)."""
+    """A grid's rows of letters."""
     check_kind(grid, str, f"pairs, {title!r}")
     rows = grid.split()
+    if not rows:
+        raise ValueError(f"pairs, {title!r}: expected rows of letters, got none")
     if unknown := sorted(set("".join(rows)) - set(kinds)):
         raise ValueError(
             f"pairs, {title!r}: expected the letters {', '.join(kinds)}, got {', '.join(unknown)}"
         )
-    if not rows:
-        raise ValueError(f"pairs, {title!r}: expected rows of letters, got none")
     return rows
 
 
