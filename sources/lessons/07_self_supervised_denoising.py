@@ -109,7 +109,7 @@ pair = await watch(
 )
 mean_of_two = (y + y2) / 2
 alt = "A face: noisy, the mean of two exposures, and the clean output of Noise2Noise."
-show({"y": y, "(y + y2) / 2": mean_of_two, "Noise2Noise": pair.estimate, "x": x}, alt)
+show({"y": y, "(y + y2) / 2": mean_of_two, "Noise2Noise": pair.estimate}, alt)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -703,8 +703,8 @@ pairs = {
         "..y... y...y. .....y .y.... ...y.y y.....",
     ),
     "Neighbor2Neighbor": (
-        "y..y.. ....y. y....y ..y... .y.... ....yy",
-        ".y.... ..y..y ...... yy.yy. ..yy.y y.....",
+        "y..y.. ....y. y....y ..y... .y.... ...yy.",
+        ".y..y. ...y.. ..y.y. y..... ....y. .yy...",
     ),
     "Zero-Shot N2N": (
         ".y.y.y y.y.y. .y.y.y y.y.y. .y.y.y y.y.y.",
@@ -830,7 +830,8 @@ for kind, made in results.items():
     if kind == "white":
         alt += "All are much cleaner than y; Self2Self is the smoothest."
     else:
-        alt += "Most of them still show the noise; Noise2Noise is clean."
+        alt += "Most of them still show the noise; Noise2Noise is far cleaner, and "
+        alt += "SURE has a pattern like a chequerboard."
     shown = {f"y, {kind} noise": noisy[kind]} | {name: made[name] for name in methods}
     show(shown, alt, columns=5, zoom=3)
 
@@ -838,7 +839,7 @@ for kind, made in results.items():
 # <details><summary>Answer</summary>
 #
 # Noise2Noise survives, because its two noises are still independent of each other; the correlation inside one image does not matter to it. BM3D survives if it knows the spectrum, and the plain mean of two images keeps its 3 dB. The methods that hide or split pixels lose most of their gain: neighbouring pixels now carry information about each other's noise, so that the network can predict the noise, and does.
-# SURE and Recorrupted-to-Recorrupted fail as well, since their formulae assume white noise.
+# SURE and Recorrupted-to-Recorrupted fail as well, since their formulae assume white noise; here SURE ends below $y$ itself, with a pattern like a chequerboard. BM3D with $\sigma$ alone loses more than half of its gain, and non-local means, which compares whole patches, loses less.
 #
 # </details>
 #
