@@ -517,6 +517,7 @@ from dil_course.from_scratch import recorrupted2recorrupted
 from dil_course.from_scratch.self_supervised.noise2noise import recorrupt
 
 factors, alpha = (0.5, 0.75, 1, 1.5, 2), 0.5
+iterations = runtime.pick(quick=200, full=800)
 frequency = torch.fft.fftfreq(64, device=device)
 high = torch.hypot(frequency[:, None], frequency[None]) > 0.35
 
@@ -538,7 +539,6 @@ for factor in factors:
     z = tau * torch.randn(y.shape, generator=runtime.generator(0, "z")).to(y)
     source, target = recorrupt(y, z, alpha)
     covariances[factor] = ((source - x) * (target - x)).mean().item() / sigma**2
-    iterations = runtime.pick(quick=200, full=800)
     steps = recorrupted2recorrupted(y, tau, network=network(), iterations=iterations)
     recorrupted[factor] = run(steps).estimate
     print(
