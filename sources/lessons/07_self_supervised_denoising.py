@@ -821,6 +821,9 @@ for name in results["white"]:
     print(f"{name:26}{gains['white'][name]:7.1f}{gains['shared'][name]:8.1f}")
 print("seconds:", ", ".join(f"{name} {spent:.0f}" for name, spent in seconds.items()))
 
+# %% [markdown]
+# The nine estimates for each kind of noise:
+
 # %%
 for kind, made in results.items():
     alt = f"{kind} noise: the noisy face and the estimates of nine methods. "
@@ -918,6 +921,9 @@ for name, (fine_sigma, coarse_sigma, correlation) in numbers.items():
     print(f"{name}: sigma {255 * fine_sigma:.0f}/255, on every second pixel", end=" ")
     print(f"{255 * coarse_sigma:.0f}/255; removed: correlation {correlation:+.2f}")
 
+# %% [markdown]
+# Noise2Self restores the first of these images, with the validation grid as the judge:
+
 # %%
 first_name, first_image = next(iter(images.items()))
 stop = HeldOut(first_image, held_out(first_image), patience=100)
@@ -947,7 +953,7 @@ print(
     shared_numbers[0] < shared_numbers[1] * 2 / 3,
 )
 print(
-    "what was removed correlates by less than 0.1, and by more than 0.25 if shared:",
+    "what was removed correlates by less than a tenth, and over a quarter if shared:",
     abs(white_numbers[2]) < 0.1 and shared_numbers[2] > 0.25,
 )
 
