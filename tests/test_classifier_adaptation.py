@@ -1,6 +1,8 @@
 """Adapting a classifier: pictures, corruptions, and five methods, each against formulas by hand."""
 
 import copy
+import hashlib
+import importlib
 import math
 
 import pytest
@@ -15,6 +17,7 @@ from dil_course.adaptation.statistics import MixedNorm, batch_statistics, mix_st
 from dil_course.adaptation.tent import entropy, tent
 from dil_course.adaptation.test_time_training import test_time_training as ttt
 from dil_course.networks import Classifier, trained
+from dil_course.signals import GARMENTS, garments
 from dil_course.signals.corruptions import CORRUPTIONS, corrupt
 from dil_course.signals.digits import digits, jitter, quarter_turns
 
@@ -65,6 +68,36 @@ def test_digits_are_pictures_and_no_digit_is_trained_and_tested_on():
 def test_unknown_part_of_the_digits_is_refused():
     with pytest.raises(ValueError, match="training"):
         digits("validation")
+
+
+def test_garments_are_balanced_pictures_and_none_is_trained_and_tested_on():
+    (training, labels), (tested, tested_labels) = garments("training"), garments("test")
+    assert training.shape == (6000, 1, 28, 28) and tested.shape == (2000, 1, 28, 28) and len(GARMENTS) == 10
+    assert training.dtype == torch.float32 and training.min() == 0 and training.max() == 1
+    assert torch.equal((255 * tested).round() / 255, tested)  # as they came: in 8 bits
+    assert labels.dtype == torch.int64 and labels.bincount().tolist() == 10 * [600]
+    assert tested_labels.bincount().tolist() == 10 * [200]
+    assert (tested_labels[:100].bincount(minlength=10) > 0).all()  # in random order, not class by class
+    seen, unseen = ({picture.numpy().tobytes() for picture in pictures} for pictures in (training, tested))
+    assert len(seen) == 6000 and not seen & unseen
+
+
+def test_unknown_part_of_the_garments_is_refused():
+    with pytest.raises(ValueError, match="training"):
+        garments("validation")
+
+
+def test_garments_have_a_card_with_licence_and_digest_and_a_damaged_file_is_refused(tmp_path, monkeypatch):
+    room = importlib.import_module("dil_course.signals.garments")
+    card, content = room.FILE.with_suffix(".md").read_text(), room.FILE.read_bytes()
+    assert f"| {hashlib.sha256(content).hexdigest()} |" in card and f"| {room.DIGEST} |" in card
+    assert "Copyright (c) 2017 Zalando SE" in card and "Permission is hereby granted" in card
+    assert len(content) < 4e6
+    damaged = tmp_path / "garments.npz"
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    monkeypatch.setattr(room, "FILE", damaged)
+    with pytest.raises(OSError, match="damaged"):
+        garments("test")
 
 
 @each_corruption

@@ -181,11 +181,12 @@ def own_wheel(tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_colab_gets_the_trained_networks_with_the_course(own_wheel):
-    weights = {
-        path.relative_to(build.ROOT).as_posix() for path in (build.ROOT / "dil_course").rglob("*.safetensors")
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "md"])
+def test_colab_gets_networks_and_data_with_the_course_and_their_cards(own_wheel, kind):
+    files = {
+        path.relative_to(build.ROOT).as_posix() for path in (build.ROOT / "dil_course").rglob(f"*.{kind}")
     }
-    assert weights and weights <= set(zipfile.ZipFile(own_wheel).namelist())
+    assert files and files <= set(zipfile.ZipFile(own_wheel).namelist())
 
 
 @pytest.mark.slow

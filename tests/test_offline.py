@@ -38,11 +38,12 @@ from dil_course.adaptation import tent
 from dil_course.fitting import run
 from dil_course.from_scratch import deep_image_prior
 from dil_course.networks.trained import TRAINED, trained
-from dil_course.signals import PICTURES, picture
+from dil_course.signals import PICTURES, garments, picture
 from dil_course.signals.digits import digits
 print(sum(picture(name).numel() > 0 for name in PICTURES) == len(PICTURES) > 10)
 print(sum(not trained(name).training for name in TRAINED) == len(TRAINED) > 0)
 print(len(digits("training")[0]), len(digits("test")[0]))
+print(len(garments("training")[0]), len(garments("test")[0]))
 """
 
 
@@ -104,7 +105,7 @@ def test_a_kernel_reaches_its_own_machine_and_nothing_else(environment):
 def test_pictures_networks_and_digits_are_there_without_a_network_and_a_cache(environment, tmp_path):
     done = python(environment, tmp_path, "-c", EVERYTHING)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:3] == ["True", "True", "1000 797"]
+    assert done.stdout.split("\n")[:4] == ["True", "True", "1000 797", "6000 2000"]
     assert not (tmp_path / ".cache" / "dil_course").exists()
 
 

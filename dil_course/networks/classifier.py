@@ -6,7 +6,7 @@ from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integ
 
 
 class Classifier(nn.Module):
-    """Four convolutions down to one place, each with batch norm, and one linear layer for each question.
+    """Four convolutions, each with batch norm, the mean over the places left, one linear layer a question.
 
     The trunk is shared: what the turn head teaches it, the class head sees. That is the Y-shaped network of
     Sun et al., "Test-Time Training with Self-Supervision for Generalization under Distribution Shifts" (ICML
@@ -18,23 +18,29 @@ class Classifier(nn.Module):
         width: channels after the first convolution; the second and the third halve the sides and double the
             channels.
         turns: whether it has a second head, for the four turns by 0, 90, 180 and 270 degrees.
+        places: side of the last convolution's map. With 1, as for digits, a batch of one picture has a single
+            number in each channel there: less than any statistics can be taken from, so that the batch norm
+            leaves nothing of it. With 5, as for garments, there are 25, which is few, but no degenerate case.
 
     Raises:
         TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
             do; turns is no bool.
     """
 
-    def __init__(self, channels=1, classes=10, width=16, turns=False):
+    def __init__(self, channels=1, classes=10, width=16, turns=False, places=1):
         super().__init__()
-        numbers = (channels, "channels"), (classes, "classes"), (width, "width")
-        channels, classes, width = (check_integer(value, name, 1, LARGEST_WIDTH) for value, name in numbers)
+        numbers = (channels, "channels"), (classes, "classes"), (width, "width"), (places, "places")
+        channels, classes, width, places = (
+            check_integer(value, name, 1, LARGEST_WIDTH) for value, name in numbers
+        )
         check_flag(turns, "turns")
         self.trunk = nn.Sequential(
             *layer(channels, width),
             *layer(width, 2 * width, stride=2),
             *layer(2 * width, 4 * width, stride=2),
-            nn.AdaptiveAvgPool2d(3),
-            *layer(4 * width, 4 * width, padding=0),  # 3 x 3 places become one
+            nn.AdaptiveAvgPool2d(places + 2),
+            *layer(4 * width, 4 * width, padding=0),  # a border of one place is lost
+            nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
         self.class_head = nn.Linear(4 * width, classes)

@@ -1,6 +1,7 @@
 """What we observe: pictures, forward models and noise; and the metrics of an estimate."""
 
 from dil_course.signals.digits import digits
+from dil_course.signals.garments import GARMENTS, garments
 from dil_course.signals.images import (
     PICTURES,
     benchmark,
@@ -35,9 +36,9 @@ from dil_course.signals.recurrence import centres, nearest, patches, places
 from dil_course.signals.scanners import Fourier, Radon, line_mask
 
 __all__ = [
-    "Blur", "BlurDownsample", "Downsample", "Fourier", "Identity", "Mask", "PICTURES", "Radon",
-    "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark", "centres",
-    "compress_jpeg", "consistent", "crop", "digits", "enlarge", "estimate_sigma", "gaussian_kernel",
-    "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places", "psnr", "save_image",
-    "ssim", "to_array", "to_tensor", "uploaded",
+    "Blur", "BlurDownsample", "Downsample", "Fourier", "GARMENTS", "Identity", "Mask", "PICTURES",
+    "Radon", "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark",
+    "centres", "compress_jpeg", "consistent", "crop", "digits", "enlarge", "estimate_sigma", "garments",
+    "gaussian_kernel", "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places",
+    "psnr", "save_image", "ssim", "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
