@@ -177,6 +177,17 @@ def test_quarter_turns_are_those_of_torch_and_jitter_moves_by_a_tenth_of_the_sid
 # The trained networks
 
 
+@pytest.mark.parametrize("name", ["garments", "garments_rotation"])
+def test_trained_networks_name_clean_garments_and_fail_on_corrupted_ones(name):
+    made, (pictures, labels) = trained(name), (half[:1000] for half in garments("test"))
+    with torch.no_grad():
+        assert error(made(pictures), labels) < 0.12
+        mean = sum(error(made(corrupt(pictures, kind, 5)), labels) for kind in CORRUPTIONS) / len(CORRUPTIONS)
+        assert 0.3 < mean < 0.8
+    # A batch of one: poor statistics, but the answers still depend on the picture, unlike those on digits.
+    assert error(logits(batch_statistics(made, pictures[:200].split(1))), labels[:200]) < 0.8
+
+
 @pytest.mark.parametrize(("name", "turns"), [("digits", False), ("digits_rotation", True)])
 def test_trained_networks_name_clean_digits_and_fail_on_corrupted_ones(name, turns):
     made = trained(name)
@@ -363,6 +374,8 @@ def test_a_network_that_cannot_be_copied_is_refused(method):
     (lambda: cotta(network(), [], restore=-0.1), ValueError),
     (lambda: cotta(network(), [], copies=0), ValueError),
     (lambda: Classifier(width=0), ValueError),
+    (lambda: Classifier(places=0), ValueError),
+    (lambda: Classifier(places=2.5), TypeError),
 ])  # fmt: skip
 def test_bad_settings_are_refused_at_the_call(call, wrong):
     with pytest.raises(wrong):

@@ -826,7 +826,13 @@ RECIPES = {
     ),
     "networks.Classifier": (
         lambda channels, **a: sound(networks.Classifier(channels, **a)(tensor((2, channels, 24, 24)))),
-        {"channels": whole(1), "classes": whole(3), "width": whole(4), "turns": flag(True)},
+        {
+            "channels": whole(1),
+            "classes": whole(3),
+            "width": whole(4),
+            "turns": flag(True),
+            "places": whole(2),
+        },
     ),
     "networks.Classifier.turn_logits": (
         lambda turns: like(

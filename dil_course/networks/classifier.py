@@ -4,6 +4,8 @@ from torch import nn
 
 from dil_course.signals.validation import LARGEST_WIDTH, check_flag, check_integer
 
+LARGEST_MAP = 256  # places a side
+
 
 class Classifier(nn.Module):
     """Four convolutions, each with batch norm, the mean over the places left, one linear layer a question.
@@ -18,9 +20,9 @@ class Classifier(nn.Module):
         width: channels after the first convolution; the second and the third halve the sides and double the
             channels.
         turns: whether it has a second head, for the four turns by 0, 90, 180 and 270 degrees.
-        places: side of the last convolution's map. With 1, as for digits, a batch of one picture has a single
-            number in each channel there: less than any statistics can be taken from, so that the batch norm
-            leaves nothing of it. With 5, as for garments, there are 25, which is few, but no degenerate case.
+        places: side of the last convolution's map. With 1, as for digits, each channel of a single picture
+            has one value there, of which its own mean leaves nothing: batch statistics of a batch of one are
+            degenerate. With 5, as for garments, it has 25 values: poor statistics, but no degenerate ones.
 
     Raises:
         TypeError, ValueError: a number is no whole number of at least 1, or so large that memory would not
@@ -29,10 +31,9 @@ class Classifier(nn.Module):
 
     def __init__(self, channels=1, classes=10, width=16, turns=False, places=1):
         super().__init__()
-        numbers = (channels, "channels"), (classes, "classes"), (width, "width"), (places, "places")
-        channels, classes, width, places = (
-            check_integer(value, name, 1, LARGEST_WIDTH) for value, name in numbers
-        )
+        numbers = (channels, "channels"), (classes, "classes"), (width, "width")
+        channels, classes, width = (check_integer(value, name, 1, LARGEST_WIDTH) for value, name in numbers)
+        places = check_integer(places, "places", 1, LARGEST_MAP)
         check_flag(turns, "turns")
         self.trunk = nn.Sequential(
             *layer(channels, width),

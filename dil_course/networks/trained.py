@@ -17,6 +17,8 @@ TRAINED = {
     "super_resolution": ResidualNetwork,
     "digits": Classifier,
     "digits_rotation": Classifier,
+    "garments": Classifier,
+    "garments_rotation": Classifier,
 }
 
 
