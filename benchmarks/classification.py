@@ -52,7 +52,7 @@ METHODS = {
     "source": ("", lambda *given: batch_statistics(*given, trained=1.0)),
     "batch statistics": ("", batch_statistics),
     "TENT, rate 0.001": ("", in_passes(1e-3)),
-    "TENT, rate 0.005": ("", in_passes(5e-3)),
+    "TENT, rate 0.02": ("", in_passes(2e-2)),
     "CoTTA": ("", lambda *given: cotta(*given, copies=2)),
     "mixed statistics": ("", lambda *given: batch_statistics(*given, trained=0.5)),
     "MEMO": ("", lambda *given: memo(*given, copies=16)),
