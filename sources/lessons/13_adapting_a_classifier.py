@@ -121,7 +121,7 @@ for name in CORRUPTIONS:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At severity 5 more than half of the answers are wrong for nearly every corruption, and the network is far more certain than it should be: its mean probability for its own answer lies well above its share of right answers.
+# At severity 5 half of the answers or more are wrong for nearly every corruption, and the network is far more certain than it should be: its mean probability for its own answer lies well above its share of right answers.
 # People expect that a network which does not know will say so. A softmax compares classes with one another, so that strange input may look like an extreme case of some class.
 #
 # </details>
@@ -131,7 +131,10 @@ for name in CORRUPTIONS:
 # %% tags=["nbval-check-output"]
 worst = {name: errors[4] for name, errors in before.items()}
 print("fewer than one clean garment in six is wrong:", clean < 100 / 6)
-print("severity 5: more than half are wrong on average:", sum(worst.values()) / 7 > 50)
+print(
+    "severity 5: nearly half or more are wrong on average:",
+    sum(worst.values()) / 7 > 45,
+)
 print(
     "each error grows from the mildest severity to the worst:",
     all(errors[4] > errors[0] for errors in before.values()),
@@ -252,7 +255,7 @@ print(f"clean: source {on_clean[0]:.1f} %, batch statistics {on_clean[1]:.1f} %"
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About half of the errors are gone, on some corruptions far more, although nothing was learned. On clean images the same step costs a little, because the statistics of 64 images are less exact than those of 6000. JPEG gains least, because compression moves the statistics least: what it destroys does not come back by rescaling.
+# About half of the errors are gone, on some corruptions far more, although nothing was learned. On clean images the same step costs nothing that we can see. JPEG gains least: it removes detail, and what is removed does not come back by rescaling.
 # People expect that adaptation means training. Most of what the papers of this lesson gain over an unadapted network is this one replacement.
 #
 # </details>
@@ -262,8 +265,8 @@ print(f"clean: source {on_clean[0]:.1f} %, batch statistics {on_clean[1]:.1f} %"
 # %% tags=["nbval-check-output"]
 print("my norms and the library's agree:", same and same_half)
 print(
-    "batch statistics take away two fifths of the errors or more:",
-    mean["batch"] < 0.6 * mean["source"],
+    "batch statistics take away a third of the errors or more:",
+    mean["batch"] < 2 / 3 * mean["source"],
 )
 print(
     "they help with all corruptions but JPEG, whatever the seed:",
@@ -314,7 +317,7 @@ from dil_course.adaptation.tent import tent
 noisy, truth = drawn("gaussian noise", 0)
 logits = torch.cat(list(my_tent(network, noisy.split(64), 1e-3)))
 theirs = answered(tent(network, noisy.split(64), learning_rate=1e-3))
-same_tent = compare("TENT", logits, theirs, 1e-2)
+same_tent = compare("TENT", logits, theirs, 1e-3)
 fifths = [
     error(logits[chosen], truth[chosen])
     for chosen in entropy(logits).argsort().chunk(5)
@@ -393,11 +396,11 @@ for data, found in tried.items():
 #
 # ### The useless way to be certain
 #
-# There is a perfect and useless way to be certain: call everything a bag. Nothing in the entropy forbids it. **Predict before you run.** We repeat the run on garments with pixelation, in batches of 32, at the paper's rate and at fifty times that rate. What will error and entropy do along the passes?
+# There is a perfect and useless way to be certain: call everything a bag. Nothing in the entropy forbids it. **Predict before you run.** We repeat the run on garments with pixelation, in batches of 32, at the paper's rate and at a hundred times that rate. What will error and entropy do along the passes?
 
 # %%
 harsh = runtime.pick(quick=5, full=12)
-rates = {"rate 0.001": 1e-3, "rate 0.05": 5e-2}
+rates = {"rate 0.001": 1e-3, "rate 0.1": 1e-1}
 course = {label: [] for label in rates}
 for label, rate in rates.items():
     for bad, truth in (drawn("pixelate", seed) for seed in seeds):
@@ -427,7 +430,8 @@ def show_bands(runs, x_label, y_label, alt, looks=None, lines=None):
 
 
 level = sum(statistics["pixelate"]) / 3
-alt = "Error over passes: at the usual rate level, at twenty times the rate rising."
+alt = "Error over passes: a little below batch statistics at rate 0.001, and far above "
+alt += "them, rising from pass to pass, at rate 0.1."
 show_bands(
     {label: [run[0] for run in runs] for label, runs in course.items()},
     "pass",
@@ -435,7 +439,7 @@ show_bands(
     alt,
     lines={"batch statistics": level},
 )
-alt = "Entropy over passes: it falls with both rates, with the larger one to near zero."
+alt = "Entropy over passes: slowly falling at rate 0.001, near zero at rate 0.1."
 show_bands(
     {label: [run[1] for run in runs] for label, runs in course.items()},
     "pass",
@@ -449,7 +453,7 @@ for label, runs in course.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At the paper's rate both stay nearly where they are. At the larger rate the entropy falls, as it should, and the error *rises* from pass to pass, far above that of batch statistics: the network becomes certain by giving fewer and fewer different answers. Each class has a tenth of the images, and the printed share says how many of them get the commonest answer in the end.
+# At the paper's rate both change little. At the larger rate the entropy falls to nearly zero, as it should, and the error *rises* far above that of batch statistics: the network becomes certain by giving fewer and fewer different answers. Each class has a tenth of the images, and the printed share says how many of them get the commonest answer in the end.
 # A falling loss looks like success. Here it is a loss without labels, and without labels nothing on the screen distinguishes the two runs, except that one of them looks better.
 #
 # </details>
@@ -482,8 +486,8 @@ worse = {label: [run[0][-1] for run in runs] for label, runs in course.items()}
 vague = {label: [run[1][-1] for run in runs] for label, runs in course.items()}
 print(
     "the larger rate: less entropy, and more errors than batch statistics:",
-    max(vague["rate 0.05"]) < min(vague["rate 0.001"]) - 0.1
-    and min(worse["rate 0.05"]) > max(statistics["pixelate"]),
+    max(vague["rate 0.1"]) < min(vague["rate 0.001"]) - 0.1
+    and min(worse["rate 0.1"]) > max(statistics["pixelate"]),
 )
 
 # %% [markdown]
@@ -779,19 +783,19 @@ print(
 
 # %%
 diagram = Diagram(9.4, 2.7)
-batch = diagram.box(0.1, 1.0, 1.3, 0.7, "batch x", 5)
-teacher = diagram.box(2.4, 1.75, 2.2, 0.75, "teacher\n(slow average)", 2)
-student = diagram.box(2.4, 0.2, 2.2, 0.75, "student", 0)
-target = diagram.box(5.7, 1.75, 1.7, 0.75, "target = answer", 2)
-loss = diagram.box(5.7, 0.2, 1.7, 0.75, "cross-entropy", 1)
-trained_box = diagram.box(8.0, 0.2, 1.3, 0.75, "trained\nweights", 5)
+batch = diagram.box(0.1, 1.75, 1.5, 0.75, "batch x", 5)
+origin = diagram.box(0.1, 0.2, 1.5, 0.75, "trained\nweights", 5)
+teacher = diagram.box(3.4, 1.75, 2.0, 0.75, "teacher\n(slow average)", 2)
+student = diagram.box(3.4, 0.2, 2.0, 0.75, "student", 0)
+target = diagram.box(7.2, 1.75, 1.9, 0.75, "target = answer", 2)
+loss = diagram.box(7.2, 0.2, 1.9, 0.75, "cross-entropy", 1)
 diagram.arrow(batch.right, teacher.left)
 diagram.arrow(batch.right, student.left)
+diagram.arrow(origin.right, student.left, "1 in 100")
 diagram.arrow(teacher.right, target.left)
 diagram.arrow(student.right, loss.left)
 diagram.arrow(target.bottom, loss.top)
 diagram.arrow(student.top, teacher.bottom, "follows")
-diagram.text(4.7, 0.02, "each weight of the student is set back with probability 0.01")
 diagram.show(
     alt="The batch enters teacher and student. The teacher's answer is the target of "
     "the student's cross-entropy; the teacher follows the student slowly; weights of "
@@ -836,9 +840,10 @@ def my_cotta(network, batches, learning_rate, m=0.999, p=0.01, copies=2):
 from dil_course.adaptation.cotta import cotta
 
 batches = drawn("gaussian noise", 0)[0][:96].split(32)
-mine = torch.cat(list(my_cotta(network, batches, 1e-3))).exp()
-theirs = answered(cotta(network, batches, learning_rate=1e-3, copies=2)).exp()
-same_cotta = compare("CoTTA", mine, theirs, 1e-2)
+mine = torch.cat(list(my_cotta(network, batches, 1e-2, m=0.9))).exp()
+settings = dict(learning_rate=1e-2, momentum=0.9, copies=2)
+theirs = answered(cotta(network, batches, **settings)).exp()
+same_cotta = compare("CoTTA", mine, theirs, 1e-3)
 
 
 # %% [markdown]
@@ -881,10 +886,8 @@ for stream in (list(long_stream(laps, seed)) for seed in seeds):
         drift[label].append(torch.tensor(wrong).view(laps, -1).mean(1).tolist())
 looks = {label: (number, number) for number, label in enumerate(methods)}
 alt = "Error over passes with bands: without the slow teacher it rises to guessing, "
-alt += (
-    "TENT rises more slowly, all others stay level or fall a little; batch statistics "
-)
-alt += "and CoTTA without copies lie lowest."
+alt += "TENT rises more slowly, and all others stay level; batch statistics and CoTTA "
+alt += "without copies lie lowest."
 show_bands(drift, "pass", "wrong (%)", alt, looks=looks)
 late = {label: [run[-1] for run in runs] for label, runs in drift.items()}
 for label, errors in late.items():
@@ -996,7 +999,7 @@ print(
 #
 # 1. **How large a batch?** Measure the error of batch statistics under Gaussian noise (`drawn("gaussian noise", 0)`) for batches of 1, 2, 4, 8, 16, 64 and 256 images. Predict first at which size the gain begins and at which it ends.
 # 2. **TENT with reset.** Predict the answers of `tent(network, batches, reset=True)` with any learning rate, compare them with those of `batch_statistics(network, batches)`, and explain what you find.
-# 3. **Only where it is certain.** Repeat the run with pixelation and the rate 0.05, but let `my_tent` take the mean entropy only over those images whose entropy is below $0.4 \log 10$, as EATA does for reliability. Does this stop the collapse?
+# 3. **Only where it is certain.** Repeat the run with pixelation in batches of 32 at the rate 0.05, but let `my_tent` take the mean entropy only over those images whose entropy is below $0.4 \log 10$, as EATA does for reliability. Does this stop the collapse?
 #
 # <details><summary>Solution 1</summary>
 #
