@@ -61,7 +61,7 @@ def error(logits, labels):
 # ## 1. A good network on corrupted images
 #
 # The images are a part of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): 6000 garments in ten classes for training, and 2000 others for tests. The network has four convolutions with batch norm, and it has never seen a corrupted image.
-# We corrupt the test images in seven ways, each in five severities, after the benchmark CIFAR-10-C of Hendrycks and Dietterich. Here is one ankle boot in all 35 versions, with the network's answer and the probability that the network gives it:
+# We corrupt the test images in seven ways, each in five severities, after the benchmark CIFAR-10-C of Hendrycks and Dietterich. Here is one sneaker in all 35 versions, with the network's answer and the probability that the network gives it:
 
 
 # %%
@@ -72,17 +72,17 @@ def says(batch):
     return [f"{GARMENTS[k]}, {100 * p:.0f} %" for p, k in zip(certainty, answer)]
 
 
-boot, shown = images[labels == 9][:1], {}
+shoe, shown = images[labels == 7][:1], {}
 for name in CORRUPTIONS:
     for severity in range(1, 6):
-        bad = corrupt(boot, name, severity)
+        bad = corrupt(shoe, name, severity)
         shown[f"{name} {severity}:\n{says(bad)[0]}"] = bad
-alt = "An ankle boot in seven corruptions and five severities, with the answers of the "
-alt += "network: a reader recognises the boot nearly everywhere, the network does not."
+alt = "A sneaker in seven corruptions and five severities, with the answers of the "
+alt += "network: a reader recognises the shoe nearly everywhere, the network does not."
 show_images(shown, alt, columns=5, zoom=3)
 
 # %% [markdown]
-# The next cell shows four other garments, one corruption and one severity at a time. Move the sliders. **Predict before you run** the table below it: the network names about 86 of 100 clean garments. How many of the corrupted ones? Does it at least become less certain where it is wrong?
+# The next cell shows four other garments, one corruption and one severity at a time. Move the sliders. **Predict before you run** the table below it: the network names about 90 of 100 clean garments. How many of the corrupted ones? Does it at least become less certain where it is wrong?
 
 # %%
 four = torch.cat([images[labels == k][:1] for k in (0, 1, 7, 8)])
@@ -121,12 +121,12 @@ for name in CORRUPTIONS:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At severity 5 half of the answers or more are wrong for nearly every corruption, and the network is far more certain than it should be: its mean probability for its own answer lies well above its share of right answers.
+# At severity 5 two fifths of the answers or more are wrong with every corruption but JPEG, and the network is far more certain than it should be: its mean probability for its own answer lies well above its share of right answers.
 # People expect that a network which does not know will say so. A softmax compares classes with one another, so that strange input may look like an extreme case of some class.
 #
 # </details>
 #
-# A faint veil, *brightness* or *contrast*, bothers no reader, and yet it costs more than compression that ruins the image for the eye. The network has not forgotten what a boot looks like. The numbers inside it have moved, and it has no means to notice.
+# A faint veil, *brightness* or *contrast*, bothers no reader, and yet it costs more than compression that ruins the image for the eye. The network has not forgotten what a sneaker looks like. The numbers inside it have moved, and it has no means to notice.
 
 # %% tags=["nbval-check-output"]
 worst = {name: errors[4] for name, errors in before.items()}
@@ -341,7 +341,7 @@ print(
 # %% [markdown]
 # Certainty goes with being right, so it seems worth asking for. Does it follow that *making* the network certain makes it right? We let TENT pass over the same images five times, and count the errors in its last pass. We take two data sets:
 #
-# - **garments**, of which more than one clean image in eight is named wrongly, mostly because shirt, pullover, coat and T-shirt look much the same, with the paper's learning rate $10^{-3}$;
+# - **garments**, of which one clean image in ten is named wrongly, mostly because shirt, pullover, coat and T-shirt look much the same, with the paper's learning rate $10^{-3}$;
 # - **digits**, the scans of problem set 13 with a smaller classifier, of which fewer than one clean image in a hundred is named wrongly, with the rate $0.02$. The paper's streams have thousands of images, whereas ours have hundreds, and we chose this rate with the labels in view.
 #
 # **Predict before you run.** On which of the two does TENT gain more over batch statistics: on garments, where there are more errors to remove, or on digits?
@@ -386,7 +386,7 @@ for data, found in tried.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On digits TENT removes a good part of the errors that batch statistics leave under noise and pixelation, by more than the range of the seeds, and a few of those under blur and contrast, where few are left. On garments it gains nothing that exceeds the range of the seeds, although there are several times as many errors.
+# On digits TENT removes a good part of the errors that batch statistics leave under noise and pixelation, by more than the range of the seeds, and a few of those under blur and contrast, where few are left. On garments it gains about a point, a few per cent of the errors, although there are more than twice as many.
 # People look for the gain where the errors are. But entropy minimisation does not know what is right. It moves the borders between the classes to where few images lie. This is good advice where the classes form separate clusters, as digits do, and no advice where they overlap, as shirts and pullovers do.
 #
 # </details>
@@ -453,7 +453,7 @@ for label, runs in course.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At the paper's rate both change little. At the larger rate the entropy falls to nearly zero, as it should, and the error *rises* far above that of batch statistics: the network becomes certain by giving fewer and fewer different answers. Each class has a tenth of the images, and the printed share says how many of them get the commonest answer in the end.
+# At the paper's rate both change little. At the larger rate the entropy falls to nearly zero, as it should, and the error *rises* far above that of batch statistics: the network becomes certain without becoming right. Each class has a tenth of the images, and yet more than half of them get the commonest answer; with batch statistics that is so already under this corruption, and certainty makes it worse.
 # A falling loss looks like success. Here it is a loss without labels, and without labels nothing on the screen distinguishes the two runs, except that one of them looks better.
 #
 # </details>
@@ -493,7 +493,7 @@ print(
 # %% [markdown]
 # ## 4. One image at a time
 #
-# Batch statistics need a batch, whereas a doctor has one image. What are the mean and the variance of a batch of *one*? In the first norm they are taken over 784 pixels, in the last norm over 25, and all of them show the same garment. What the image has in common with itself is also what it shows, and the norm subtracts it.
+# Batch statistics need a batch, whereas a doctor has one image. What are the mean and the variance of a batch of *one*? In the first norm they are taken over 784 pixels, in the last norm over 25, and all of them show the same garment. What an image has in common with itself is also what it shows, and the norm subtracts it. (In the digits' network only one pixel is left in the last norm, so that with a batch of one nothing is left of the image at all.)
 # So we mix: $w$ of the trained statistics, and $1 - w$ of this image's. Schneider et al. choose $w = n / (n + N)$ for $N$ images, and the code that the authors of MEMO released takes $n = 16$ on ImageNet, which gives 16/17 for one image. **Predict before you run.** Where between 0 and 1 is the best $w$ here?
 
 # %%
@@ -525,21 +525,21 @@ for label, w in weights.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The best of these weights is one half, for each of the three corruptions. With $w = 0$ the network is as good as guessing, since a single image is normalised by what it shows, and with $w = 16/17$ little changes against the unadapted network.
-# People expect that the more reliable statistics deserve the larger weight. The trained ones are reliable, but they are statistics of another world; those of one image are a poor sample of the right one.
+# The best of these weights is one quarter on average. Even $w = 0$, the statistics of the single image alone, is far better than the unadapted network, and with $w = 16/17$ little changes against it.
+# People expect that the more reliable statistics deserve the larger weight. The trained ones are reliable, but they are statistics of another world; those of one image are a small sample of the right one.
 #
 # </details>
 #
-# We chose this weight with the labels in view, and so give it to every method below. Half trained and half own statistics, one image at a time, and nothing learned: this is the baseline for sections 5 and 6, which learn from a single image.
+# For the sections 5 and 6, which learn from a single image, the baseline is a mixture without learning. We take $w = 1/2$, a round value within a few points of the best, and give it to both sides of every comparison.
 
 # %% tags=["nbval-check-output"]
 print(
-    "one image with its own statistics alone is worse than the unadapted network:",
-    by_weight["0"] > by_weight["1"],
+    "one image with its own statistics alone beats the unadapted network:",
+    by_weight["0"] < by_weight["1"] - 10,
 )
 print(
-    "a half of each beats both by three points or more:",
-    by_weight["1/2"] < min(by_weight["0"], by_weight["1"]) - 3,
+    "the best of these weights mixes the two, and beats both by two points or more:",
+    min(by_weight["1/4"], by_weight["1/2"]) < min(by_weight["0"], by_weight["1"]) - 2,
 )
 
 # %% [markdown]
@@ -684,7 +684,7 @@ print(
 # $$L(\theta) = H(\bar p_\theta) , \qquad \bar p_\theta = \frac{1}{B} \sum_{b=1}^{B} p_\theta(\cdot \mid \text{copy}_b) , \qquad \theta \leftarrow \theta - \eta \, \nabla_\theta L(\theta) , \qquad \text{answer: } p_\theta(\cdot \mid x) .$$
 #
 # The loss is small only where the answers are certain **and** agree. **All** weights of the network take the step, and before the next image they are reset. The released code of the authors takes one step of SGD on $B = 32$ copies for CIFAR-10, where its network has group norm, as in section 5, and 64 copies with $w = 16/17$ on ImageNet.
-# Here $B = 16$ and $w = 1/2$, which section 4 found best with the labels in view.
+# Here $B = 16$ and $w = 1/2$, as in section 5.
 
 
 # %%
@@ -749,7 +749,7 @@ print(f"marginal entropy: before {at_first:.2f}, after one step {afterwards:.2f}
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The step takes off nothing that exceeds the range of the seeds. It does what its loss asks for, since fresh copies agree better after it than before, but where the network errs, the copies often agree on the wrong garment, and the step makes that answer firmer.
+# The step takes nothing off, and with contrast it adds a few points. It does what its loss asks for, since fresh copies agree better after it than before, but where the network errs, the copies often agree on the wrong garment, and the step makes that answer firmer.
 # People credit the step with the whole difference to the unadapted network. Compare the first row with section 4: most of that difference was there before the step.
 #
 # </details>
@@ -885,9 +885,8 @@ for stream in (list(long_stream(laps, seed)) for seed in seeds):
         wrong = [error(answer.logits, right) for answer, right in steps]
         drift[label].append(torch.tensor(wrong).view(laps, -1).mean(1).tolist())
 looks = {label: (number, number) for number, label in enumerate(methods)}
-alt = "Error over passes with bands: without the slow teacher it rises to guessing, "
-alt += "TENT rises more slowly, and all others stay level; batch statistics and CoTTA "
-alt += "without copies lie lowest."
+alt = "Error over passes with bands: without the slow teacher it is near 80 per cent, "
+alt += "CoTTA and CoTTA without setting back lie near 43, the others near 35."
 show_bands(drift, "pass", "wrong (%)", alt, looks=looks)
 late = {label: [run[-1] for run in runs] for label, runs in drift.items()}
 for label, errors in late.items():
@@ -896,26 +895,22 @@ for label, errors in late.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The slow teacher counts most by far. Without it the student learns its own answers, mistakes included, with all of its weights, and within a few passes it is as good as guessing. TENT drifts as well, but more slowly, since only scales and shifts move.
+# The slow teacher counts most by far. Without it the student learns its own answers, mistakes included, with all of its weights, and within a pass or two most of its answers are wrong. TENT moves scales and shifts only, and in so short a stream it stays near batch statistics even at this rate.
 # The setting back makes hardly any difference here: a few dozen steps are too few for it (problem set 13 computes how many it needs). The copies even *cost* several points, for the reason of section 6, since averaging over turned copies that the network knows badly makes a worse target.
 # Many people name the setting back, because it is the most unusual of the three.
 #
 # </details>
 #
-# CoTTA with all brakes holds at ten times its usual rate, and this is what it was made for. It does not beat batch statistics here, however, and at its usual rate it does not either (section 8). On the digits, whose classifier was trained on turned copies, CoTTA at its usual rate does beat batch statistics (`benchmarks/RESULTS.md`).
+# CoTTA with all brakes stays level at ten times its usual rate, and this is what it was made for. It does not beat batch statistics here, however, and at its usual rate it does not either (section 8). On the digits, whose classifier was trained on turned copies, CoTTA at its usual rate does beat batch statistics (`benchmarks/RESULTS.md`).
 # We do not call it "stable" without the words *on this stream*. A stream of thousands of batches may need the brake that was idle here.
 
 # %% tags=["nbval-check-output"]
 print("my CoTTA and the library's agree:", same_cotta)
 ends = {label: sum(errors) / 3 for label, errors in late.items()}
 print(
-    "ten times the rate: TENT ends five points or more above batch statistics:",
-    ends["TENT"] > ends["batch statistics"] + 5,
-)
-print(
-    "CoTTA stays within ten points of them; without its slow teacher it is lost:",
-    ends["CoTTA"] < ends["batch statistics"] + 10
-    and ends["without slow teacher"] > ends["CoTTA"] + 30,
+    "CoTTA stays within 15 points of batch statistics; without its slow teacher, no:",
+    ends["CoTTA"] < ends["batch statistics"] + 15
+    and ends["without slow teacher"] > ends["CoTTA"] + 20,
 )
 print(
     "switching off another brake costs less than a tenth of that:",
@@ -950,24 +945,27 @@ for label, found in shift.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All methods that take the statistics of the batch suffer: with classes in a row, the error of batch statistics, of TENT and of CoTTA nearly doubles under noise. If all images of a batch are shirts, then what the batch has in common *is* the shirt, and batch norm subtracts it. No loss helps against that, and CoTTA's brakes do not either, because it stands on the same statistics.
-# Half of the trained statistics suffer less. Popular answers are that TENT suffers most, because it learns the wrong thing, or that CoTTA is safe, because it is robust; the damage is done before any step.
+# All three methods that take the statistics of the batch lose several points with classes in a row. If all images of a batch are shirts, then what the batch has in common *is* the shirt, and batch norm subtracts it. No loss helps against that, and CoTTA's brakes do not either, because it stands on the same statistics. Half of the trained statistics lose less.
+# Popular answers are that TENT suffers most, because it learns the wrong thing, or that CoTTA is safe, because it is robust; the damage is done before any step.
 #
 # </details>
+#
+# How large the damage is depends on the network. This one keeps 25 places in its last norm, so that the image still differs from the mean of its class; the digits' network keeps one, and there sorted classes raise the error of batch statistics from 6 to 77 % (`benchmarks/RESULTS.md`).
 #
 # A method that treats each image for itself and resets, such as MEMO or test-time training, gives the same answers in any order. We did not need to measure that, as the order does not enter its formula.
 
 # %% tags=["nbval-check-output"]
+costs = {
+    label: (sum(found["sorted"]) - sum(found["mixed"])) / 3
+    for label, found in shift.items()
+}
 print(
-    "sorted classes cost 20 points or more with all three that use the batch:",
-    all(
-        min(shift[label]["sorted"]) > max(shift[label]["mixed"]) + 20
-        for label in ("batch statistics", "TENT", "CoTTA")
-    ),
+    "sorted classes cost two points or more with all three that use the batch:",
+    min(costs[label] for label in ("batch statistics", "TENT", "CoTTA")) > 2,
 )
 print(
     "half of the trained statistics suffer less:",
-    max(shift["half trained"]["sorted"]) < min(shift["batch statistics"]["sorted"]),
+    costs["half trained"] < costs["batch statistics"] - 1,
 )
 
 # %% [markdown]
@@ -999,7 +997,7 @@ print(
 #
 # 1. **How large a batch?** Measure the error of batch statistics under Gaussian noise (`drawn("gaussian noise", 0)`) for batches of 1, 2, 4, 8, 16, 64 and 256 images. Predict first at which size the gain begins and at which it ends.
 # 2. **TENT with reset.** Predict the answers of `tent(network, batches, reset=True)` with any learning rate, compare them with those of `batch_statistics(network, batches)`, and explain what you find.
-# 3. **Only where it is certain.** Repeat the run with pixelation in batches of 32 at the rate 0.05, but let `my_tent` take the mean entropy only over those images whose entropy is below $0.4 \log 10$, as EATA does for reliability. Does this stop the collapse?
+# 3. **Only where it is certain.** Repeat the run with pixelation in batches of 32 at the rate 0.05 (instead of 0.1), but let `my_tent` take the mean entropy only over those images whose entropy is below $0.4 \log 10$, as EATA does for reliability. Does this stop the collapse?
 #
 # <details><summary>Solution 1</summary>
 #
@@ -1010,7 +1008,7 @@ print(
 #     print(size, f"{error(logits, truth):.1f} %")
 # ```
 #
-# A batch of one is as bad as guessing. Two images already undo a good part of the damage, most of the gain is there with four to eight, and from 16 on the curve is nearly flat. The first norms have many pixels to average over even in a single image; what needs several images is the last norm, where an average over few places of one garment says what the garment is.
+# In this network even a batch of one undoes most of the damage, each doubling gains a little more, and from about 16 images on the curve is flat. The first norms average over hundreds of pixels, and the last one still over 25, so that a single image gives usable statistics. Repeat it with `trained("digits")` and digits: there the last norm has one pixel an image, and a batch of one is as bad as guessing.
 #
 # </details>
 #
@@ -1036,7 +1034,7 @@ print(
 # (h * reliable).mean().backward()
 # ```
 #
-# It does not stop it. In one of two runs that we made the error ended lower than without the selection, and in the other it ended far higher, with most images in a single class. Once the network is certain of wrong answers, a selection by certainty selects them. EATA adds two more conditions, redundancy and the distance to the trained weights, and it is used at small rates.
+# It does not. In the two runs that we made, the error rose as far as without the selection, or further. At such a rate the network is soon certain of wrong answers as well, and then a selection by certainty selects them. EATA adds two more conditions, redundancy and the distance to the trained weights.
 #
 # </details>
 #
@@ -1046,7 +1044,7 @@ print(
 # 2. TENT makes answers certain by scale and shift alone. It helps where classes lie apart, and at too large a rate it collapses while its loss looks better and better.
 # 3. Test-time training and MEMO learn from one image. On these garments both do what their losses ask for, and neither beats the mixed statistics.
 # 4. CoTTA keeps a long stream stable, and of its three brakes the slow teacher is the one that matters here.
-# 5. **What breaks it:** a batch of one, classes in a row, classes that overlap, a learning rate that nobody can tune without labels, a second task that does not help the first.
+# 5. **What breaks it:** a batch of one where the last norm keeps few places, classes in a row, classes that overlap, a learning rate that nobody can tune without labels, a second task that does not help the first.
 #
 # **Papers.** H. Xiao, K. Rasul, R. Vollgraf, [*Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms*](https://arxiv.org/abs/1708.07747), 2017: the garments.
 # D. Hendrycks, T. Dietterich, [*Benchmarking Neural Network Robustness to Common Corruptions and Perturbations*](https://arxiv.org/abs/1903.12261), ICLR 2019: corruptions and severities, as in section 1.
