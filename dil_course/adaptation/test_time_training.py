@@ -15,10 +15,11 @@ def test_time_training(
     """Each picture for itself: a few steps of SGD on turned copies of it, then its name.
 
     Sun et al., "Test-Time Training with Self-Supervision for Generalization under Distribution Shifts" (ICML
-    2020), section 2. All weights of the trunk learn, the heads stay. The paper's network has group norm, which
-    knows no batch; here the batch norms keep their trained statistics, or mix them with those of the picture's
-    turned copies during a step, and of the picture itself for its answer. It assumes that the task of the turn
-    head was trained together with the class head, and that what helps one helps the other. Built in lesson 13.
+    2020), section 2. All weights of the trunk learn, the heads stay. The paper's network has group norm,
+    which knows no batch; here the batch norms keep their trained statistics, or mix them with those of the
+    picture's turned copies during a step, and of the picture itself for its answer. It assumes that the task
+    of the turn head was trained together with the class head, and that what helps one helps the other. Built
+    in lesson 13.
 
     Args:
         network: trained Classifier with a turn head.
