@@ -430,7 +430,7 @@ def show_bands(runs, x_label, y_label, alt, looks=None, lines=None):
 
 
 level = sum(statistics["pixelate"]) / 3
-alt = "Error over passes: a little below batch statistics at rate 0.001, and far above "
+alt = "Error over passes: near batch statistics at rate 0.001, and far above "
 alt += "them, rising from pass to pass, at rate 0.1."
 show_bands(
     {label: [run[0] for run in runs] for label, runs in course.items()},
