@@ -943,6 +943,8 @@ steps = noise2self(first_image, iterations=runtime.pick(quick=200, full=1000))
 own_result = await watch(steps, observed=first_image, stop=stop)
 
 # %% [markdown]
+# The numbers are a rule of thumb. For white and for shared noise on five photographs, they separate the two clearly (`benchmarks/RESULTS.md`); on grass they do not, because its fine texture is itself correlated, and much of it ends in the residual.
+#
 # If the correlation is near zero (below 0.1 or so), choose among the following:
 #
 # - **You know $\sigma$, or trust its estimate, and the noise is white and Gaussian:** BM3D first, which takes seconds. In the tables for white noise of `benchmarks/RESULTS.md` it beats every method that has one image. Among the networks, Recorrupted-to-Recorrupted and SURE lead, but both can overfit a single image: at $\sigma = 50/255$ and with many iterations, Recorrupted-to-Recorrupted and Noise2Noise end decibels below their own short runs. SURE needs no early stop if its network is small enough (lesson 06).
@@ -978,7 +980,8 @@ print(
 #
 # <details><summary>Solution 1</summary>
 #
-# The hidden pixel now enters its own stand-in with weight 1/9, so that the diagonal is no longer zero, but of the order of a few hundredths. The loss to $y$ gets a bonus for keeping noise, and calibration tends to a smaller $h$. The code runs, the loss looks better, and the estimate is worse.
+# The hidden pixel now enters its own stand-in with weight 1/9, so that the diagonal is no longer zero: at our pixel it is about two hundredths, a ninth of the reaction of the version that sees. The loss to $y$ gets a bonus for keeping noise, and calibration takes the smallest $h$ in the list. There the loss is lower than any blind one, and the estimate is about half a decibel worse than that of the calibrated blind version.
+# The leak itself is no harm: at $h = 0.08$ this estimate is even better than the blind one, because it uses a little of the pixel. What is lost is the honest judge.
 #
 # </details>
 #
