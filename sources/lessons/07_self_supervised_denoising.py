@@ -844,7 +844,7 @@ for kind, made in results.items():
 #
 # Nothing keeps its whole gain: blurred noise has its power at low frequencies, where the image has its own, so that even BM3D with the true spectrum loses some decibels.
 # Of the nine methods, only Noise2Noise survives by its assumption, because its two noises are still independent of each other. In expectation, the correlation inside one image does not matter to it; on one pair it still costs several decibels, since smooth noise is harder to tell from an image.
-# The methods that hide or split pixels lose most of their gain: neighbouring pixels now carry information about each other's noise, so that the network can predict the noise, and does. The calibrated non-local means hides pixels, too, and is misled in the same way.
+# The methods that hide or split pixels lose most of their gain: neighbouring pixels now carry information about each other's noise, so that the network can predict the noise, and does. The calibrated non-local means hides pixels, too, and is misled in the same way. Even BM3D with $\sigma$ alone loses more than half of its gain.
 # SURE and Recorrupted-to-Recorrupted fail as well, since their formulae assume white noise; here SURE ends below $y$ itself, with a pattern like a chequerboard.
 #
 # </details>
@@ -853,7 +853,7 @@ for kind, made in results.items():
 #
 # Self2Self seems to survive, too. That is not because its assumption holds: its run is so short that it has not learned fine detail yet, neither the image's nor the noise's. In a longer run with shared noise it peaked and then lost 1.8 dB (`benchmarks/RESULTS.md`).
 #
-# The table is **one run on one image**. Differences of a few tenths of a decibel in it rank nothing, and several methods would gain from more iterations; `python benchmarks/denoising.py shared` makes the comparison for three images and several seeds.
+# The table is **one run on one image**. Differences of a few tenths of a decibel in it rank nothing, and several methods would gain from more iterations. `benchmarks/RESULTS.md` has the comparison over three images and several seeds, with its command: in white noise, BM3D is ahead of every method with one image, and the order of the methods without $\sigma$ changes with the image.
 # Where noise is shared, look for an independence that is left: between exposures, between distant pixels, between colours.
 
 # %% tags=["nbval-check-output"]
