@@ -656,7 +656,7 @@ show_curves(curves, "iteration", "PSNR of the average (dB)", alt)
 #
 # </details>
 #
-# The bare network's *peak* is higher than the end of our Self2Self run, but only the truth can find that peak. What mask and dropout buy here is a run that needs no stopping.
+# The bare network's *peak* is higher than the end of our Self2Self run, but that peak must be found, with the truth or by a stopping rule (lesson 05). What mask and dropout buy here is a run that needs no stopping at this length.
 # Our run is short. It shows the ensemble and the trap, and it does not show which part a long run needs: the library's full setting is the 150,000 iterations of the authors' code, which take hours.
 
 # %% tags=["nbval-check-output"]
