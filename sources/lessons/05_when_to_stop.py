@@ -324,11 +324,22 @@ for name, pairs in {
             power = torch.fft.fft2(along(x, main)).abs().square()
             halves["  weighed as x"] = [half(s) for s in mean_shares(turned, power)]
 
+# %% [markdown]
+# All that is left is to print. The first line compares image and noise in strength, and the others say after how many iterations more than half is in for good.
+
+
 # %%
+def lead(of):
+    """How many times sooner the main colour comes, in the two middle bands."""
+    pairs = zip(halves[f"{of}, main colour"], halves[f"{of}, other colours"])
+    return [other / main for main, other in pairs][1:3]
+
+
 power = torch.fft.fft2(without_mean, norm="ortho").abs().square() / sigma**2
-strength = "".join(f"{power[..., m].mean():14.2f}" for m in bands)
+strength = [power[..., m].mean().item() for m in bands]
 print(f"{'':30}" + "".join(f"{name:>14}" for name in names))
-print(f"{'mean power of x / sigma^2':30}{strength}\nhalf learned at iteration")
+print(f"{'mean power of x / sigma^2':30}" + "".join(f"{s:14.2f}" for s in strength))
+print("half learned at iteration")
 for what, row in halves.items():
     print(f"{what:30}" + "".join(f"{i:14}" for i in row))
 
@@ -365,8 +376,8 @@ show_images(shown, alt)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The clouds come in somewhat later than the image, and clearly before the noise, so that edges explain only a part of the head start. Strength does not explain the rest. In the two upper bands the image is weaker than the noise, in the highest more than ten times, and yet image and clouds come first.
-# The colours explain more. Noise in the main colour of the image is learned much sooner than noise in the other colours; if it is weighed as the image is, it comes not long after the clouds. Without an image it has no such lead, and all of it comes sooner. So the same noise is treated differently beside an image, which no map that is linear in $y$ could do: the run adapts to the image, opens the image's colours first, and the noise of these colours comes in with it.
+# The clouds come in somewhat later than the image, and clearly before the noise, so that edges explain only a part of the head start. Strength does not explain the rest. In the highest band the image is more than ten times weaker than the noise, and yet image and clouds come first.
+# The colours explain more. Noise in the main colour of the image is learned much sooner than noise in the other colours; if it is weighed as the image is, it comes not long after the clouds. Without an image it has no such lead, and the noise as a whole comes sooner. So the same noise is treated differently beside an image, which no map that is linear in $y$ could do: the run adapts to the image, opens the image's colours first, and the noise of these colours comes in with it.
 # Many people take spectral bias for a property of the frequency alone, or think that the network waits for edges. This table shows neither.
 #
 # </details>
@@ -379,51 +390,34 @@ show_images(shown, alt)
 # Hence the honest statement is: *this network also denoises what has only the spectrum and the colours of a photograph, and it does so better if there are edges*. It also says where it must fail, on images with strong high frequencies such as the grass of lesson 03.
 
 # %% tags=["nbval-check-output"]
-upper = range(1, 4)
+h, upper = halves, range(1, 4)
 print(
     "in the upper bands, the image needs at most half the iterations of the noise:",
-    all(2 * halves["image"][b] <= halves["noise"][b] for b in upper),
+    all(2 * h["image"][b] <= h["noise"][b] for b in upper),
 )
 print(
     "each band of the noise comes later than the one below it:",
-    halves["noise"] == sorted(halves["noise"])
-    and halves["noise"][3] > 1.2 * halves["noise"][2],
+    h["noise"] == sorted(h["noise"]) and h["noise"][3] > 1.2 * h["noise"][2],
 )
 print(
     "the clouds are closer to the image than to the noise, by ratio:",
-    all(
-        halves["clouds"][b] ** 2 < halves["image"][b] * halves["noise"][b]
-        for b in upper
-    ),
+    all(h["clouds"][b] ** 2 < h["image"][b] * h["noise"][b] for b in upper),
 )
 print(
-    "above 1/4 the image is weaker than the noise, and yet it comes sooner:",
-    bool(power[..., bands[3]].mean() < 1 / 2)
-    and halves["image"][3] < halves["noise"][3],
+    "above 1/4 the image is less than half as strong as the noise:",
+    bool(strength[3] < 1 / 2),
 )
-
-
-def lead(of):
-    """How many times sooner the main colour comes, in the two middle bands."""
-    pairs = zip(halves[f"{of}, main colour"], halves[f"{of}, other colours"])
-    return [other / main for main, other in pairs][1:3]
-
-
 print(
-    "beside the image, the noise in its main colour comes 1.5 times sooner or more:",
+    "beside the image, its main colour of the noise comes far sooner than the others:",
     min(lead("noise")) > 1.5,
 )
-print(
-    "without the image it comes at most 1.25 times sooner:",
-    max(lead("noise, no image")) < 1.25,
-)
+print("without the image, it hardly does:", max(lead("noise, no image")) < 1.25)
 print(
     "without an image, the finest noise comes in at most two thirds of the time:",
-    halves["noise, no image"][3] < halves["noise"][3] * 2 / 3,
+    h["noise, no image"][3] < h["noise"][3] * 2 / 3,
 )
 print(
-    "structure is worth more than half a decibel:",
-    min(peaks[0]) > max(peaks[1]) + 0.5,
+    "structure is worth more than half a decibel:", min(peaks[0]) > max(peaks[1]) + 0.5
 )
 
 # %% [markdown]
