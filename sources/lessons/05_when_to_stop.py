@@ -325,7 +325,7 @@ for name, pairs in {
             halves["  weighed as x"] = [half(s) for s in mean_shares(turned, power)]
 
 # %% [markdown]
-# All that is left is to print. The first line compares image and noise in strength, and the others say after how many iterations more than half is in for good.
+# All that is left is to print. The first line compares image and noise in strength, and the others say after how many iterations more than half is in for good (inf: not within this run).
 
 
 # %%
@@ -377,8 +377,8 @@ show_images(shown, alt)
 # <details><summary>Answer</summary>
 #
 # The clouds come in somewhat later than the image, and clearly before the noise, so that edges explain only a part of the head start. Strength does not explain the rest. In the highest band the image is more than ten times weaker than the noise, and yet image and clouds come first.
-# The colours explain more. Noise in the main colour of the image is learned much sooner than noise in the other colours; if it is weighed as the image is, it comes not long after the clouds. Without an image it has no such lead, and the noise as a whole comes sooner. So the same noise is treated differently beside an image, which no map that is linear in $y$ could do: the run adapts to the image, opens the image's colours first, and the noise of these colours comes in with it.
-# Many people take spectral bias for a property of the frequency alone, or think that the network waits for edges. This table shows neither.
+# The colours explain more. Noise in the main colour of the image is learned much sooner than noise in the other colours; if it is weighed as the image is, it comes not long after the clouds. Without an image it has no such lead, and the noise as a whole comes sooner. So the same noise is treated differently beside an image, which no map that is linear in $y$ could do: the run adapts to the image, learns the image's main colour first, and the noise of that colour comes in with it.
+# Many people take spectral bias for a property of the frequency alone, or think that the network waits for edges. Neither fits this table.
 #
 # </details>
 #
