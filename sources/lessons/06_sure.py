@@ -403,12 +403,12 @@ show_curves(curves, "iteration", "PSNR (dB)", alt, **axes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With the misfit alone, the PSNR peaks early and falls; with SURE, the average climbs far above that peak and stays close to its own best until the end. Has it no need of a stop, then? It has, but much later: when we let one such run go on to 3000 iterations, its average fell from 34.4 to 31.8 dB (`benchmarks/RESULTS.md`). Our 1000 iterations *are* a stop. BM3D, which needs no training, is still better by about a decibel.
-# A common answer is that the first network becomes the identity. It moves towards it, but slowly: at the end it has not arrived, as the next cell measures.
+# With the misfit alone, the PSNR peaks early and falls; with SURE, the average climbs far above that peak and stays close to its own best until the end. Does it need no stop, then? It does, only much later: when we let one such run go on to 3000 iterations, its average fell from 34.4 to 31.8 dB (`benchmarks/RESULTS.md`). Our 1000 iterations *are* a stop. BM3D, which needs no training, is still better by about a decibel.
+# A common answer is that the first network becomes the identity. It moves towards it, but slowly: at the end it has not arrived, as a cell below measures.
 #
 # </details>
 #
-# The misfit alone is a weak opponent, because a network that is fed $y$ can copy it. A fair one is the prior of lesson 05 with its fixed $z$, stopped by the windowed variance. In nine runs with this noise (three images, three seeds, `benchmarks/RESULTS.md`) SURE ends 0.3 to 1.5 dB above it. But SURE is given $\sigma$, and the prior had at most 600 iterations, which five of its runs used up.
+# The misfit alone is a weak opponent, because a network that is fed $y$ can copy it. A fair one is the prior of lesson 05 with its fixed $z$, stopped by the windowed variance. In nine runs with this noise (three images, three seeds, `benchmarks/RESULTS.md`) SURE ends 0.3 to 1.5 dB above it. But SURE is given $\sigma$, its width and its 1000 iterations were found with the truth, and the prior had at most 600 iterations, which five of its runs used up.
 #
 # Is the error that SURE reports right? We judge both trained networks, each by the mean of 20 probes. We print the **share of the noise** that is kept, $\langle f - x, n \rangle / \|n\|^2$, which for a given $f$ is $\operatorname{div} f / N$ on average by Stein's lemma; then $\operatorname{div} f / N$ itself, and the error that SURE reports beside the true one.
 # Then we do something that the training never did: we draw *new* noise, and ask the same networks again.
