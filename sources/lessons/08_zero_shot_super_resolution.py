@@ -480,7 +480,7 @@ for name, scores in finished.items():
 # | *bicubic, back-projected* | 25.93 | 30.82 | 28.60 | 28.45 |
 # | *bicubic* | 25.14 | 29.75 | 27.23 | 27.37 |
 #
-# At this budget no trick of the training, left out alone, costs more than a tenth of a decibel, which is about the difference between two seeds. Three rules for the rate (constant, divided by 1.5, divided by 10 as in the paper) end within 0.01 dB of one another after 700 iterations, on coins and gravel with three seeds. Together they can matter more: exercise 2 leaves out the windows and the turns.
+# At this budget no trick of the training, left out alone, costs more than a tenth of a decibel, which is about the difference between two seeds. Three rules for the rate (constant, divided by 1.5, divided by 10 as in the paper) end within 0.01 dB of one another after 700 iterations, on coins and gravel with three seeds. Tricks that are left out together can cost more, as exercise 2 shows for the windows and the turns.
 # So the idea itself, to learn from $A(y)$ and $y$, does nearly all of the work, together with back-projection. Note the last two rows. Measured from bicubic, ZSSR gains 1.3 dB on the astronaut; measured from back-projected bicubic, it gains two tenths.
 
 # %% tags=["nbval-check-output"]
@@ -515,7 +515,7 @@ print(
 # %% [markdown]
 # ## 5. An honest race
 #
-# Three photographs meet bicubic interpolation and three other methods. Two of them need no network at all:
+# On three photographs ZSSR meets bicubic interpolation and three other methods. Two of these need no network at all:
 #
 # - **Unsharp masking** adds what a blur removes, $b + a\,(b - G_s b)$ for the bicubic image $b$ and a Gaussian $G_s$. Strength and width need tuning, and here the son is useful again: we choose the pair that restores $y$ best from its son, back-projected, without the truth.
 # - **Total variation** (TV), as in lesson 04, with the best of three weights, which *is* chosen with the truth.
@@ -680,7 +680,7 @@ show_images(titles | {"truth": cat[eye]}, alt, columns=3, zoom=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The right kernel gains decibels, for both. But back-projection alone, cut short after ten rounds, is level with ZSSR to a tenth of a decibel (30.6 dB in a trial of ours), and ZSSR makes ten, too. A hundred rounds alone end *above* ZSSR without any training, and if ZSSR's result gets a hundred as well, it does not come out ahead. Most people, we included, credited the network with a gain that the equation $y = A(x)$ makes on its own.
+# The right kernel gains decibels, for both. But back-projection alone, cut short after ten rounds, is level with ZSSR, which makes ten rounds as well, to a tenth of a decibel (30.6 dB in a trial of ours). A hundred rounds alone end *above* ZSSR without any training, and if ZSSR's result gets a hundred as well, it does not come out ahead. Most people, we included, credited the network with a gain that the equation $y = A(x)$ makes on its own.
 # The reason is that $y$ holds the lower half of the frequencies, along rows and columns, and this kernel weakens many of them without erasing any. Back-projection restores them, round by round, because the data are clean; from noisy data, so many rounds would amplify the noise (semi-convergence, lesson 01). The upper half of the frequencies stays open, and there is room for wrong kernels, as we see next.
 #
 # </details>
@@ -834,7 +834,7 @@ show_images(titles | {"truth": cat[eye]}, alt, columns=3, zoom=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Back-projection does. It costs two decibels, with the network or without, and the rest is small beside it: clean sons amplify the noise by about a tenth more than bicubic does, and noisy sons do not. Most people, and an earlier version of this lesson, blamed the sons for all of it, because they had changed both steps at once.
+# Back-projection does. It costs two decibels, with the network or without, and the rest is small beside it: clean sons amplify the noise by about a tenth more than bicubic does, and noisy sons hardly do. It is easy to blame the sons for all of it, because the usual comparison changes both steps at once.
 # In runs that we tried besides, the sons matter more with time and with noise: at 800 iterations noisy sons are 0.6 dB ahead of clean ones, and with $\sigma = 16/255$ they are 2.5 dB ahead at 200. BM3D first, and then bicubic, is a decibel better than noisy sons here. So the fix limits the harm, but it is no denoiser. The authors propose it for images whose noise is unknown, where BM3D has no $\sigma$ to work with.
 #
 # </details>
@@ -1052,7 +1052,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 #
 # <details><summary>Solution 1</summary>
 #
-# Without turns the network learns to undo the shift as well, since it is the same in each window. Applied to $y$, it moves a well-placed image by one pixel. The residual map then shows a bright line on one side of each rim and a dark line on the other, as the derivative of the image does. A shift of half a pixel costs decibels and can hardly be seen; problem set 08 computes how many.
+# Without turns the network learns to undo the shift as well, since it is the same in each window. Applied to $y$, it moves a well-placed image by one pixel. The residual map then shows a bright line on one side of each rim and a dark line on the other, as the derivative of the image does. With turns the shift comes from every side, so that no single correction fits; what remains is a weaker map with lines on both sides. In one run of 250 iterations the PSNR was 28.0 dB with good sons, 26.9 with poisoned ones and turns, and 21.8 without turns. A shift of half a pixel costs decibels and can hardly be seen; problem set 08 computes how many.
 #
 # </details>
 #
