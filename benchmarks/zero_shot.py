@@ -4,6 +4,9 @@ python benchmarks/zero_shot.py tricks      each trick of the training left out, 
 python benchmarks/zero_shot.py rates       three rules for the learning rate, one of them the authors'
 python benchmarks/zero_shot.py long        one pair for 5000 iterations: does the quality fall?
 python benchmarks/zero_shot.py beforehand  the gain on all 16 bundled images beside what y says beforehand
+python benchmarks/zero_shot.py pairs       one pair: windows and turns left out, together and alone
+python benchmarks/zero_shot.py wall        the loss on the brick wall over the length of the run
+python benchmarks/zero_shot.py noise       a noisy y: what the sons and what back-projection cost
 python benchmarks/zero_shot.py alone       back-projection alone, with the right kernel (quality.py kernels)
 
 Means over seeds 0, 1 and 2, which choose the weights and the windows (`--seeds 1`: one run). Twice smaller by
@@ -30,7 +33,15 @@ from dil_course.from_scratch import internal_pairs, zero_shot_sr
 from dil_course.from_scratch.internal_pairs import pair, some_fathers, turn, turn_back, turns_of
 from dil_course.from_scratch.zero_shot_sr import reconstruction_error, restore, stalls
 from dil_course.networks import ResidualNetwork
-from dil_course.signals import BlurDownsample, Downsample, enlarge, gaussian_kernel, picture, psnr
+from dil_course.signals import (
+    BlurDownsample,
+    Downsample,
+    add_gaussian,
+    enlarge,
+    gaussian_kernel,
+    picture,
+    psnr,
+)
 from dil_course.signals.images import PICTURES
 
 A, SEEDS = Downsample(2), (0, 1, 2)
@@ -206,6 +217,53 @@ def long(options):
         say(name, way, *torch.stack(rows).mean(0).tolist(), statistics.mean(left))
 
 
+def pairs(options):
+    header("windows", "turned", "iterations", "PSNR", "error of y from its son, of 255")
+    x, y = observed("coins", options.side)
+    for side, turned in itertools.product((32, options.side // 2), (True, False)):
+        looks, plain = [], dict(fathers=only_y, tries=1, warm_up=0, rule=constant)
+        for iteration, network in learn(y, 0, options.iterations, side=side, turned=turned, **plain):
+            if iteration % 20 == 0:
+                looks.append(score(restore(network, y, A, corrected=False), x))
+            if iteration in (200, 400, 800, options.iterations):
+                left = reconstruction_error(network, y, A) ** 0.5 * 255
+                say(f"{side} px", "yes" if turned else "no", iteration, statistics.mean(looks[-3:]), left)
+
+
+def wall(options):
+    header("iterations", "zero-shot over back-projection", "with half the residual", "best factor")
+    x = picture("brick", options.side).mean(1, keepdim=True)
+    y = A(x)
+    bicubic = enlarge(y, A)
+    base = score(back_projected(bicubic, y), x)
+    for iteration, network in learn(y, 0, options.iterations, side=48):
+        if iteration in (75, 150, 300, 600, 1000):
+            added = restore(network, y, A, turns_of(A), corrected=False) - bicubic
+            factor = float((added * (x - bicubic)).sum() / added.square().sum())
+            gains = [score(back_projected(bicubic + f * added, y), x) - base for f in (1, 0.5)]
+            say(iteration, *gains, factor)
+
+
+def noise(options):
+    ways = "as it is", "back-projected", "its noise over that of bicubic"
+    header("sigma, of 255", "iterations", "sons", *ways)
+    x, y = observed("chelsea", options.side)
+    for level, iterations, seed in ((8, 200, 0), (8, 200, 1), (8, 800, 0), (16, 200, 0)):
+        sigma = level / 255
+        noisy = add_gaussian(y, sigma, seed=seed)
+        plain = enlarge(noisy, A)
+        say(level, "", "bicubic", score(plain, x), score(back_projected(plain, noisy), x), 1.0)
+        for name, added in {"clean": 0.0, "noisy": sigma}.items():
+            with runtime.seeded(seed):
+                network = ResidualNetwork(3, 32)
+            settings = dict(side=32, gradual=1, noise=added, seed=seed)
+            run(zero_shot_sr(noisy, A, network, iterations, **settings))
+            made, clean = (restore(network, z, A, turns_of(A), corrected=False) for z in (noisy, y))
+            grain = float((made - clean).std() / enlarge(noisy - y, A).std())
+            corrected = restore(network, noisy, A, turns_of(A))
+            say(level, iterations, name, score(made, x), score(corrected, x), grain)
+
+
 def beforehand(options):
     gains_of = "back-projection over bicubic", "zero-shot over back-projection"
     widths_of = "edges of y, px", "of A(y), px", "ratio"
@@ -251,6 +309,9 @@ def main():
         ("rates", rates, 96, 700),
         ("long", long, 96, MARKS[-1]),
         ("beforehand", beforehand, 128, 300),
+        ("pairs", pairs, 144, 1000),
+        ("wall", wall, 128, 1000),
+        ("noise", noise, 112, 0),
         ("alone", alone, 256, 0),
     ):
         one = commands.add_parser(name)

@@ -17,7 +17,7 @@
 # - build zero-shot super-resolution (ZSSR) by hand, down to its learning rate and its eight views;
 # - say what each of its tricks gains, and compare the whole with back-projection, unsharp masking and total variation;
 # - show that wrong kernels explain $y$ as well, so that a small misfit does not prove a kernel right;
-# - tell beforehand, from $y$ alone, when the network is likely to sharpen too much.
+# - compute, from $y$ alone, one warning sign that the network may sharpen too much.
 #
 # **Before you start.** Lesson 01 (operators, total variation), lesson 02 (nearest patches across scales) and lesson 04 (back-projection, the same post-processing for all methods). Lesson 03 helps.
 #
@@ -100,7 +100,7 @@ show_images(missing, alt, columns=2)
 # %% [markdown]
 # Bicubic interpolation brings the son back to the size of $y$, and $y$ to the size of $x$. The maps show what it misses in each case. At both sizes a rim leaves a dark and a bright line, and the left map, which we know, is our training set for the right one.
 #
-# This can work only as far as structure *recurs across scales*, which lesson 02 measured. Here you can look for it yourself: choose a patch of $y$, and see its nearest neighbour in $y$ and in $A(y)$, each at another place of the scene.
+# This can work only as far as structure *recurs across scales*, which lesson 02 measured. Here you can look for it yourself: choose a patch of 5 × 5 pixels of $y$ (blue), and see its nearest neighbours in $y$ (orange) and in $A(y)$ (green), each at another place of the scene. The distance is the root mean square difference of the pixels.
 #
 # **Predict before you run.** The coins differ in size by a factor of about 1.3, not by 2. What can recur in a coin at half its size?
 
@@ -131,7 +131,9 @@ def pick(row, column):
 alt = (
     "A patch of y (solid), its nearest neighbour in y and that in A(y): rims are found "
 )
-alt += "on other rims, at both sizes; a figure inside a coin finds nothing like it."
+alt += (
+    "on other rims, at both sizes; a figure inside a coin finds no neighbour as near."
+)
 explore(
     pick,
     alt,
@@ -152,14 +154,14 @@ print(f"contrast of a patch {rows.std(1)[rough].median():.3f}")
 # <details><summary>Answer</summary>
 #
 # Not a coin, but a piece of its rim. An edge that is shrunk remains an edge, and a short arc of a large circle looks much like one of a small circle. Most people think of whole objects that recur at half the size, and a photograph rarely has those.
-# The distance is printed for the patches with most contrast: their nearest neighbour at half the size is somewhat farther than the one at the same size, yet much nearer than the contrast of the patch.
+# The distance is printed for the patches with most contrast: their nearest neighbour at half the size is somewhat farther than the one at the same size, yet much nearer than the contrast of the patch. (Besides, $A(y)$ offers four times fewer patches to choose from.)
 #
 # </details>
 #
 # ## 2. The network
 #
 # The network receives the *enlarged* son, and adds what is missing, so that it has to learn a **residual** only. Eight convolutions of 3 × 3 pixels are enough, and we use 32 channels between them (the paper 64).
-# Its **receptive field** is 17 × 17 pixels: that is all each pixel of the result depends on. A small network suits a training set of one small image.
+# Its **receptive field** is 17 × 17 pixels, one pixel on each side for each of eight layers: that is all of the enlarged image on which a pixel of the result depends. Small as it is, the network has ten times more weights than $y$ has values. Section 3 asks whether it overfits.
 
 
 # %%
@@ -234,7 +236,7 @@ def fit(y, A, network, iterations, seen, side=32):
 
 
 # %% [markdown]
-# An estimate of the whole image takes as long as an iteration or more. Therefore we make one every 20 iterations only, and the curve of the PSNR is a staircase. `averaged=True` says that the estimates need no averaging over iterations, so that there is only one curve.
+# An estimate of the whole image takes as long as an iteration or more. Therefore we make one every 20 iterations only, and the curve of the PSNR is a staircase. `averaged=True` switches off the averaging over iterations that `watch` does otherwise, so that there is only one curve.
 #
 # **Predict before you run.** Sketch the PSNR over the iterations. Will it fall at the end, as in lesson 03?
 
@@ -253,7 +255,8 @@ for number in (1, 50, iterations):
     names = (f"son, {number}", f"prediction, {number}", f"father, {number}")
     exercises |= dict(zip(names, seen[number - 1], strict=True))
 alt = "Three windows: an enlarged son, the network's prediction, and the father. The "
-alt += "first prediction is like its son, the last is nearly as sharp as its father."
+alt += "first prediction is like its son; in the last the rim is nearly as sharp as in "
+alt += "its father, and the figure inside the coin is not."
 show_images(exercises, alt, columns=3, zoom=4)
 film.show(
     "A coin in the estimate: soft and uneven at first, then with a crisp rim.",
@@ -264,11 +267,11 @@ film.show(
 # <details><summary>Answer</summary>
 #
 # The PSNR rises steeply and then stays, with jitter. There is no fall as in lesson 03, although many expect one from any network that is fitted to one image.
-# In lesson 03 the target was noisy, so that a perfect fit was a bad result. Here the target $y$ is clean, and what the network could still overfit is the *pair*: it could learn the coins by their place, and not a rule. That is made difficult in three ways. It sees a new window each time, in eight positions; it has no way to know where in the image a window lies; and each output sees 17 × 17 pixels only.
+# In lesson 03 the target was noisy, so that a perfect fit was a bad result. Here the target $y$ is clean, and what the network could still overfit is the *pair*: it could memorise which detail belongs to which surroundings, and learn no rule that holds elsewhere. Three things make that difficult: it sees a new window each time, each window comes in eight positions, and each output sees 17 × 17 pixels only.
 #
 # </details>
 #
-# Those are reasons for a slow fall, not a proof that there is none. `benchmarks/RESULTS.md` has one run of 5000 iterations on the coins at 96 px, with one father and a constant learning rate of 0.003: the PSNR reaches 27.1 dB after 800 iterations, and then sinks slowly, to 26.7. So there is no cliff, but there is a slope. Exercise 2 takes two of the obstacles away.
+# Those are reasons for a slow fall, not a proof that there is none. `benchmarks/RESULTS.md` has one run of 5000 iterations on the coins at 96 px, with one father and a constant learning rate of 0.003: the PSNR reaches 27.1 dB after 800 iterations, and then sinks slowly, to 26.7. So there is no cliff, but there is a slope. Exercise 2 takes the first two obstacles away.
 #
 # What does the network add? Below is its residual, the output minus bicubic, beside what is really missing.
 
@@ -287,7 +290,7 @@ show_images(maps, alt, columns=2, crop=(84, 30, 56))
 print(f"correlation of the two: {likeness:.2f}")
 
 # %% [markdown]
-# The rims are there, in the right places. The grain inside the coins never comes: it does not recur at half the size, so that no pair could teach it.
+# The rims are there, in the right places, whereas the grain inside the coins has not come. Shrinking removes it, and what remains around a pixel does not tell which grain was there, so that no pair could teach it.
 
 # %% tags=["nbval-check-output"]
 note_if_stopped(first)
@@ -301,23 +304,23 @@ print(
     "the last quarter of the run stays within half a decibel of the best:",
     bool(history[-len(history) // 4 :].mean() > history.max() - 0.5),
 )
-print("what it adds correlates with what was missing:", likeness > 0.4)
+print("what it adds correlates with what was missing:", likeness > 0.5)
 
 # %% [markdown]
 # ## 4. The whole method, by hand
 #
-# The paper surrounds this loop with six tricks. The library's `zero_shot_sr` has them too, with some settings of its own, chosen for speed on a CPU:
+# The paper surrounds this loop with further tricks. The library's `zero_shot_sr` follows it, with some settings of its own, chosen for speed on a CPU:
 #
 # | trick | the paper | here |
 # | --- | --- | --- |
 # | more fathers | smaller versions of $y$ are fathers, too | eight at a time, drawn anew every 40 iterations |
-# | windows | at random, 128 px | of three random ones the one in which son and father differ most, 48 px |
+# | windows | at random, 128 px | of three random ones the one in which son and father differ most, 24 to 48 px |
 # | start | learning rate 0.001 | 0.003, rising over the first 50 iterations |
 # | falling rate | if the error of $y$, restored from its son, stalls: divided by **10** | divided by **1.5** |
 # | eight views | **median** of eight, each back-projected | **mean** of eight |
 # | back-projection | of each view, and of the result | of the result, ten rounds |
 #
-# The error of $y$, restored from its own son, is known without the truth. A line is fitted to its last values; the errors stall if the slope is no longer clear against its standard error. In the authors' code the test is $-1.5 \cdot \text{slope} < \text{standard error}$, and we use the same 1.5 in that place.
+# The error of $y$, restored from its own son, is known without the truth. A line is fitted to its last values; the errors stall if the slope is no longer clear against its standard error. In the authors' code the test is $-1.5 \cdot \text{slope} < \text{standard error}$, and ours is the same. (This 1.5 has nothing to do with our divisor.)
 #
 # We write all of it by hand. First the pairs: fathers are $y$ and smaller versions of it, and each father's edge pixels are repeated before it is shrunk, so that $A$ sees no border there.
 
@@ -355,7 +358,7 @@ def best_window(pairs, side, draw, tries=3):
 
 
 # %% [markdown]
-# Then the rule for the learning rate, and the end: eight views of $y$ are enlarged and turned back, and the result is **back-projected** (Irani and Peleg, 1991): what $y$ still lacks is enlarged and added,
+# Then the rule for the learning rate, and the end: eight views of $y$ are enlarged and turned back, and the result is **back-projected** (Irani and Peleg, 1991): what $A(\hat x)$ still lacks of $y$ is enlarged and added,
 #
 # $$\hat x \leftarrow \hat x + E\,\big(y - A(\hat x)\big) ,$$
 #
@@ -461,11 +464,11 @@ for name, scores in finished.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# They rise in the order in which they are listed. The network gains most. But back-projection alone, which learns nothing, already gains most of a decibel on bicubic, and each further step on the network's result brings a tenth or a few. Mean and median of the views are level.
+# The five rise in the order of the question. The network gains most. But back-projection alone, which learns nothing, already gains most of a decibel on bicubic, and each further step on the network's result brings a tenth or a few. Mean and median of the views are level.
 #
 # </details>
 #
-# The tricks of the training are measured in `benchmarks/RESULTS.md`, on three images with three seeds each, with 96 px and 250 iterations:
+# `benchmarks/RESULTS.md` leaves out the tricks of the training one at a time, on three images with three seeds each, with 96 px and 250 iterations:
 #
 # | trained | coins | astronaut | gravel | mean |
 # | --- | --- | --- | --- | --- |
@@ -475,9 +478,10 @@ for name, scores in finished.items():
 # | nothing turned | 27.40 | 31.01 | 29.22 | 29.21 |
 # | no warm-up of the rate | 27.38 | 30.91 | 29.13 | 29.14 |
 # | *bicubic, back-projected* | 25.93 | 30.82 | 28.60 | 28.45 |
+# | *bicubic* | 25.14 | 29.75 | 27.23 | 27.37 |
 #
-# At this budget no trick of the training is worth more than a tenth of a decibel, which is about the difference between two seeds. Three rules for the rate (constant, divided by 1.5, divided by 10 as in the paper) end within 0.01 dB of one another after 700 iterations, on coins and gravel with three seeds. In a long run the windows and turns do matter, as exercise 2 shows.
-# So the idea itself, to learn from $A(y)$ and $y$, does nearly all of the work, together with back-projection. Note the last row. Measured from bicubic, ZSSR gains 1.3 dB on the astronaut; measured from back-projected bicubic, it gains two tenths.
+# At this budget no trick of the training, left out alone, costs more than a tenth of a decibel, which is about the difference between two seeds. Three rules for the rate (constant, divided by 1.5, divided by 10 as in the paper) end within 0.01 dB of one another after 700 iterations, on coins and gravel with three seeds. Tricks that are left out together can cost more, as exercise 2 shows for the windows and the turns.
+# So the idea itself, to learn from $A(y)$ and $y$, does nearly all of the work, together with back-projection. Note the last two rows. Measured from bicubic, ZSSR gains 1.3 dB on the astronaut; measured from back-projected bicubic, it gains two tenths.
 
 # %% tags=["nbval-check-output"]
 gain = {name: np.array(scores) for name, scores in finished.items()}
@@ -511,9 +515,9 @@ print(
 # %% [markdown]
 # ## 5. An honest race
 #
-# Three photographs meet four other methods. Two need no network at all:
+# On three photographs ZSSR meets bicubic interpolation and three other methods. Two of these need no network at all:
 #
-# - **Unsharp masking** adds what a blur removes, $b + a\,(b - G_s b)$ for the bicubic image $b$ and a Gaussian $G_s$. Strength and width need tuning, and here the son is useful again: we choose the pair that restores $y$ best from its son, without the truth.
+# - **Unsharp masking** adds what a blur removes, $b + a\,(b - G_s b)$ for the bicubic image $b$ and a Gaussian $G_s$. Strength and width need tuning, and here the son is useful again: we choose the pair that restores $y$ best from its son, back-projected, without the truth.
 # - **Total variation** (TV), as in lesson 04, with the best of three weights, which *is* chosen with the truth.
 #
 # The third is the deep image prior of lesson 04, on the first image only, because it is slow; it also knows nothing but $y$. All results are back-projected, since all can be.
@@ -534,12 +538,16 @@ def unsharp(y, A, s, strength):
 
 def tuned_unsharp(y, A):
     choices = [(s, strength) for s in (0.7, 1, 1.4) for strength in (0.2, 0.4, 0.7, 1)]
-    best = max(choices, key=lambda choice: score(unsharp(A(y), A, *choice), y))
-    return unsharp(y, A, *best)
+    small = A(y)
+
+    def restored(choice):
+        return back_projected(unsharp(small, A, *choice), small, A)
+
+    return unsharp(y, A, *max(choices, key=lambda choice: score(restored(choice), y)))
 
 
 # %% [markdown]
-# **Predict before you run.** Which method comes second to ZSSR, and on which of the three images is the lead smallest?
+# **Predict before you run.** Which method comes nearest to ZSSR on each image, and does any of them beat it?
 
 # %%
 from dil_course.from_scratch import deep_image_prior, tv
@@ -576,23 +584,30 @@ for method in dict.fromkeys(methods):
     print(f"{method:18}", *cells)
 print(f"{'':18}", *[f"{name:>9}" for name in race])
 history = prior.history
+alt = "The deep image prior, not back-projected, still rises when its run ends, and is "
+alt += "then far below bicubic."
+level = [race["camera"]["bicubic as it is"]] * 2
 show_curves(
-    {"average": (history["iteration"], history["psnr_average"])},
+    {
+        "deep image prior": (history["iteration"], history["psnr_average"]),
+        "bicubic": (history["iteration"][:: len(history["iteration"]) - 1], level),
+    },
     "iteration",
-    "PSNR of the deep image prior (dB)",
-    "The deep image prior still rises when its run ends.",
+    "PSNR before back-projection (dB)",
+    alt,
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# TV does. On the camera and the astronaut the two are nearly level, and on the astronaut back-projected bicubic is close behind; on the coins, with their long rims, ZSSR has its only clear lead. Many expect the deep image prior to be second, as it is the other network. Its curve still rises when the run ends, so that this is its value at this budget, not its best.
+# TV comes nearest. On the camera and the astronaut the two are level to a tenth or so, and either can be ahead; on the coins, with their long rims, ZSSR has its only clear lead. Many expect the deep image prior to be near, as it is the other network.
+# But its curve, drawn before back-projection, still rises when the run ends, and is then below bicubic. What its row of the table shows is mostly back-projection, so that this race says nothing about its worth with a longer run.
 #
 # </details>
 #
-# Unsharp masking, with the strength that its son recommends, is no better than bicubic once both are back-projected, because back-projection sharpens by itself. These are single runs. On Set5, the field's five test images, our quick version gains 3.3 dB over bicubic for a factor of 2 and the published value is 3.7, on luma (`benchmarks/RESULTS.md`).
+# Unsharp masking, with the strength that its son recommends, brings nothing on bicubic once both are back-projected, because back-projection sharpens by itself. These are single runs. On 13 of the 16 bundled images back-projection makes more than half of ZSSR's gain over bicubic; the coins are one of the exceptions. On Set5, five test images that the field uses, our quick version gains 3.3 dB over bicubic for a factor of 2 and the published value is 3.7, on the brightness alone (all in `benchmarks/RESULTS.md`).
 #
-# Move the line in the two figures below, at a magnification of 2 or 4. Look at the profile of the face and at the camera, and then at the hair: what has the network learned?
+# Move the line in the two figures below, at a magnification of 2 or 4. The profile of the face and the edges of the camera are crisper by ZSSR, whereas the hair is as soft as before: the network has learned edges, and not hair.
 
 # %%
 pair = estimates["camera"]
@@ -646,14 +661,17 @@ B = BlurDownsample(gaussian_kernel(15, (2.5, 0.8), angle=45), 2)
 cat = picture("chelsea", side=112).to(device)
 slanted = B(cat)
 kernels = {}
-for name, assumed in {"bicubic assumed": A, "right kernel": B}.items():
+for name, assumed in {"bicubic": A, "right kernel": B}.items():
     steps = zero_shot_sr(slanted, assumed, iterations=budget, side=32, gradual=1)
     kernels[f"ZSSR, {name}"] = run(steps).estimate
+x = kernels["ZSSR, right kernel"]
+kernels["ZSSR, 100 rounds"] = back_projected(x, slanted, B, rounds=90)
+for name, assumed in {"bicubic": A, "right kernel": B}.items():
     start = enlarge(slanted, assumed)
     alone = back_projected(start, slanted, assumed, rounds=100)
-    kernels[f"back-projection, {name}"] = alone
-alt = "A cat's face enlarged four times: blurred along one diagonal where bicubic was "
-alt += "assumed, sharp where the kernel was right, with ZSSR and without a network."
+    kernels[f"no network, {name}"] = alone
+alt = "The eye of a cat: blurred along one diagonal where bicubic was assumed, sharp "
+alt += "where the kernel was right, with ZSSR and without a network."
 sharp = {name: score(x, cat, shave=8) for name, x in kernels.items()}
 eye = (..., slice(28, 84), slice(28, 84))
 titles = {f"{name}, {sharp[name]:.1f} dB": x[eye] for name, x in kernels.items()}
@@ -662,7 +680,8 @@ show_images(titles | {"truth": cat[eye]}, alt, columns=3, zoom=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The right kernel gains decibels, for both. But back-projection by itself, with a hundred rounds instead of ten, ends *above* ZSSR in this run, without any training. Given as many rounds, ZSSR comes close, but stayed two tenths of a decibel behind when we tried it. Most people, we included, credited the network with a gain that the equation $y = A(x)$ makes on its own. This kernel weakens many frequencies without erasing them, and clean data can restore them.
+# The right kernel gains decibels, for both. But back-projection alone, cut short after ten rounds, is level with ZSSR, which makes ten rounds as well, to a tenth of a decibel (30.6 dB in a trial of ours). A hundred rounds alone end *above* ZSSR without any training, and if ZSSR's result gets a hundred as well, it does not come out ahead. Most people, we included, credited the network with a gain that the equation $y = A(x)$ makes on its own.
+# The reason is that $y$ holds the lower half of the frequencies, along rows and columns, and this kernel weakens many of them without erasing any. Back-projection restores them, round by round, because the data are clean; from noisy data, so many rounds would amplify the noise (semi-convergence, lesson 01). The upper half of the frequencies stays open, and there is room for wrong kernels, as we see next.
 #
 # </details>
 #
@@ -670,7 +689,7 @@ show_images(titles | {"truth": cat[eye]}, alt, columns=3, zoom=4)
 #
 # ### Which kernel was it?
 #
-# If you do not know the kernel, can $y$ tell? It is tempting to try several, and to keep the one whose result explains $y$ best, so that the misfit of $A(\hat x)$ to $y$ is smallest. We try 24 kernels: eight directions, and three lengths. A small network and 100 iterations are enough here.
+# If you do not know the kernel, can $y$ tell? It is tempting to try several, and to keep the one whose result explains $y$ best, so that the misfit of $A(\hat x)$ to $y$ is smallest. We try 24 kernels: eight directions, and three lengths (standard deviations along the bar, in pixels). A small network and 100 iterations are enough here.
 
 # %%
 gray = cat.mean(1, keepdim=True)[..., 8:104, 8:104]
@@ -708,7 +727,10 @@ def turned_to(angle, length):
 alt = (
     "A kernel as a bright bar, and the estimate made with it: sharp at 45 degrees and "
 )
-alt += "length 2.5; with seams along the edges if the bar lies across the true one."
+alt += (
+    "length 2.5; soft with a short bar; with ripples along the edges if the bar is too "
+)
+alt += "long or lies across the true one."
 explore(
     turned_to,
     alt,
@@ -732,39 +754,44 @@ least = min(dial, key=lambda key: dial[key]["misfit"])
 best = max(dial, key=lambda key: dial[key]["psnr"])
 print(f"smallest misfit: {least}, {dial[least]['misfit']:.2f}/255")
 print(f"best PSNR: {best}, misfit {dial[best]['misfit']:.2f}/255")
+low = [key for key, entry in dial.items() if entry["misfit"] < 1]
+print(f"misfit below one gray level: {len(low)} of {len(dial)} kernels")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It is not below them. The smallest misfit belongs to a kernel that is too *short*, and short kernels beat the right one even where they are 45 degrees off. Within one length, the misfit is smallest in the right direction. That is because ten rounds of back-projection do not finish where the kernel fits badly; with more rounds, the misfit of the two shorter lengths goes to zero in every direction.
+# It is not below them. The smallest misfit belongs to a kernel that is too *short*, and several short kernels in wrong directions have a smaller misfit than the right one. Within one length, the misfit is smallest in the right direction, where $y$ is weak in the very frequencies that the kernel suppresses. Across it, $y$ is strong in them, and ten rounds of back-projection do not finish. With more rounds, the misfit of the short kernels goes to zero in every direction.
 # People expect a wrong kernel to contradict the data. But back-projection changes the image until it agrees with $y$ as seen through the *assumed* kernel, and there is room enough, with four unknowns for each number.
 #
 # </details>
 #
-# So a small misfit does not prove a kernel right, and the smallest one names a wrong kernel here. The misfit under the *true* kernel would separate the results, but this kernel is the one thing that we do not have. The wrong results differ in another way: they show seams along the edges, because they contain frequencies that cancel in their own blur. The open question of problem set 08 looks for a number that sees this, and lesson 09 finds the kernel from $y$ alone.
+# So a small misfit does not prove a kernel right, and the smallest one names a wrong kernel here. The misfit under the *true* kernel would separate the results, but this kernel is the one thing that we do not have. The wrong results differ in another way. Kernels that are too long, or lie across the true one, leave **ripples** along the edges, since back-projection amplifies the frequencies that they suppress; short kernels leave a blur, which looks harmless. The open question of problem set 08 looks for a number that sees this, and lesson 09 finds the kernel from $y$ alone.
 
 # %% tags=["nbval-check-output"]
-right, wrong = (sharp[f"ZSSR, {name}"] for name in ("right kernel", "bicubic assumed"))
+right, wrong = (sharp[f"ZSSR, {name}"] for name in ("right kernel", "bicubic"))
 print("the right kernel gains ZSSR two decibels or more:", right > wrong + 2)
 print(
     "back-projection alone, with the right kernel, is ahead of ZSSR:",
-    sharp["back-projection, right kernel"] > right,
+    sharp["no network, right kernel"] > right,
 )
 print("of 24 kernels the right one gives the best PSNR:", best == (45.0, 2.5))
 print("the smallest misfit belongs to another one:", least != best)
-low = [key for key, entry in dial.items() if entry["misfit"] < 1]
-print("more than half of all kernels explain y to one gray level:", len(low) > 12)
+short_ones = [entry["misfit"] for (_, length), entry in dial.items() if length == 1.5]
+print("every short kernel explains y to half a gray level:", max(short_ones) < 0.5)
 
 # %% [markdown]
 # ## 7. A noisy image
 #
-# Small images from a camera have noise. Shrinking averages over several pixels, so that **a son has less noise than its father**. The network learns that sons are clean and fathers are noisy, so it learns to *make* noise. Then it gets $y$, which is noisy, and sharpens that noise.
+# Small images from a camera have noise, and two steps of the method suffer from it.
 #
-# The fix of the paper is simple: add noise to the sons, and skip back-projection, which would reintroduce the noise in $y$. The authors take a standard deviation of 0.0125 where the noise is unknown. Here we know $\sigma = 8/255$, and use it.
+# - **Sons.** Shrinking averages over several pixels, so that a son has less noise than its father, and what it has is smooth. To restore the father, the network learns to sharpen noise along with edges. Then it gets $y$, and sharpens its noise.
+# - **Back-projection** asks for an image that explains $y$ exactly, with its noise.
+#
+# The paper adds noise to the sons, and the authors' code for real photographs also skips back-projection. They take a standard deviation of 0.0125 where the noise is unknown. Here we know $\sigma = 8/255$, and use it. In the library one setting does both, `noise=sigma`. To know which of the two matters, we take them apart.
 #
 # The competitor is a chain of two steps that know the same $\sigma$: BM3D denoises $y$ (lesson 02), and the result is enlarged.
 #
-# **Predict before you run.** Order these four: bicubic, clean sons, noisy sons, BM3D and then bicubic.
+# **Predict before you run.** Which does more harm here, clean sons or back-projection? And where does BM3D with bicubic end?
 
 # %%
 import bm3d
@@ -775,34 +802,55 @@ array = noisy[0].permute(1, 2, 0).cpu().numpy()
 denoised = torch.from_numpy(bm3d.bm3d_rgb(array, sigma)).permute(2, 0, 1)[None]
 denoised = denoised.to(noisy).clamp(0, 1)
 options = dict(iterations=runtime.pick(quick=200, full=1500), side=32, gradual=1)
-cleaned = {
-    "bicubic": enlarge(noisy, A),
-    "clean sons": run(zero_shot_sr(noisy, A, **options)).estimate,
-    "noisy sons": run(zero_shot_sr(noisy, A, noise=sigma, **options)).estimate,
-    "BM3D, bicubic": enlarge(denoised, A),
-    "BM3D, ZSSR": run(zero_shot_sr(denoised, A, **options)).estimate,
-}
-alt = "A noisy cat's eye enlarged: grainy by bicubic, grainier with clean sons, softer "
-alt += "with noisy sons, clean where BM3D came first."
+cleaned = {"bicubic": enlarge(noisy, A), "BM3D, bicubic": enlarge(denoised, A)}
+cleaned["bicubic, back-projected"] = back_projected(enlarge(noisy, A), noisy, A)
+amplified = {}
+for name, noise in {"clean sons": 0.0, "noisy sons": sigma}.items():
+    with runtime.seeded(0):
+        network = ResidualNetwork(3, 32).to(device)
+    run(zero_shot_sr(noisy, A, network, noise=noise, **options))
+    cleaned[name] = views_of(network, noisy, A).mean(0)
+    cleaned[f"{name}, back-projected"] = back_projected(cleaned[name], noisy, A)
+    grain = cleaned[name] - views_of(network, A(cat), A).mean(0)
+    amplified[name] = (grain.std() / enlarge(noisy - A(cat), A).std()).item()
 dirty = {name: score(x, cat) for name, x in cleaned.items()}
-titles = {f"{name}, {dirty[name]:.1f} dB": x[eye] for name, x in cleaned.items()}
+
+# %%
+for name, quality in dirty.items():
+    print(f"{name:28} {quality:.2f} dB")
+for name, gain in amplified.items():
+    print(f"noise of y in the result, {name}: {gain:.2f} times that of bicubic")
+names = ("bicubic", "clean sons, back-projected", "clean sons", "noisy sons")
+alt = (
+    "A noisy cat's eye enlarged: grainy by bicubic, far grainier if back-projected, a "
+)
+alt += (
+    "little less so with noisy sons than with clean ones, clean where BM3D came first."
+)
+titles = {f"{n}, {dirty[n]:.1f} dB": cleaned[n] for n in (*names, "BM3D, bicubic")}
+titles = {name: x[eye] for name, x in titles.items()}
 show_images(titles | {"truth": cat[eye]}, alt, columns=3, zoom=4)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Clean sons make the image *worse* than bicubic, by decibels. Noisy sons bring it back to about the level of bicubic. BM3D first, and then bicubic, is more than a decibel better than that, and ZSSR behind BM3D adds a few tenths at most. The fix limits the harm, but it is no denoiser. It has its place where the kind of noise is unknown, as in an old scan or a JPEG file, where BM3D has no $\sigma$ to work with.
+# Back-projection does. It costs two decibels, with the network or without, and the rest is small beside it: clean sons amplify the noise by about a tenth more than bicubic does, and noisy sons hardly do. It is easy to blame the sons for all of it, because the usual comparison changes both steps at once.
+# In runs that we tried besides, the sons matter more with time and with noise: at 800 iterations noisy sons are 0.6 dB ahead of clean ones, and with $\sigma = 16/255$ they are 2.5 dB ahead at 200. BM3D first, and then bicubic, is a decibel better than noisy sons here. So the fix limits the harm, but it is no denoiser. The authors propose it for images whose noise is unknown, where BM3D has no $\sigma$ to work with.
 #
 # </details>
 
 # %% tags=["nbval-check-output"]
 print(
-    "clean sons are worse than bicubic by a decibel:",
-    dirty["clean sons"] < dirty["bicubic"] - 1,
+    "back-projection costs bicubic and both networks a decibel or more:",
+    all(
+        dirty[name] > dirty[f"{name}, back-projected"] + 1
+        for name in ("bicubic", "clean sons", "noisy sons")
+    ),
 )
+print("clean sons amplify noise more than bicubic:", amplified["clean sons"] > 1.03)
 print(
-    "noisy sons are better than clean ones by a decibel:",
-    dirty["noisy sons"] > dirty["clean sons"] + 1,
+    "noisy sons amplify it less than clean ones:",
+    amplified["noisy sons"] < amplified["clean sons"] - 0.03,
 )
 print(
     "BM3D, then bicubic, beats noisy sons by half a decibel:",
@@ -836,20 +884,25 @@ wall = grayscale("brick")
 base, added = learned(A(wall))
 built = {"bicubic, back-projected": back_projected(base, A(wall), A)}
 built["ZSSR"] = back_projected(base + added, A(wall), A)
-alt = (
-    "A brick wall by back-projected bicubic, by ZSSR and the truth: ZSSR has a bright "
-)
-alt += "and a dark halo along the joints, which the truth does not have."
+alt = "A brick wall by back-projected bicubic, by ZSSR and the truth, hard to tell "
+alt += "apart: ZSSR has faint stripes beside the joints, which the truth does not have."
 show(built, wall, alt, crop=(40, 40, 44))
+errors = {f"error, {name}": 0.5 + 6 * (x - wall) for name, x in built.items()}
+alt = (
+    "The errors of both, amplified: those of ZSSR are bright and dark lines along each "
+)
+alt += "joint, far stronger than those of back-projected bicubic."
+show_images(errors, alt, columns=2)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It *loses*, by decibels. Most people see the regular pattern and expect a large gain. But the bricks recur at the *same* size (lesson 02 measured it), and what the network needs is the same structure at another size.
+# It *loses*. Most people see the regular pattern and expect a large gain. But the bricks recur at the *same* size (lesson 02 measured it), and what the network needs is the same structure at another size.
+# How much it loses varies from run to run, between 0.6 and 4 dB in all that we made (`benchmarks/RESULTS.md`). In one of them the loss was 3.1 dB after 150 iterations, as here, and 1.2 dB after 1000.
 #
 # </details>
 #
-# What is wrong with the result? Each joint has a bright and a dark **halo**: the network has sharpened too much. To make sure, we scale its residual by a factor before we add it. The best factor in the sense of least squares is $\langle r, x - b \rangle / \|r\|^2$ for the residual $r$ and the bicubic image $b$; it needs the truth, so it is a diagnosis and not a method.
+# What is wrong with the result? The images are hard to tell apart, but the errors are not: along each joint ZSSR has drawn a bright and a dark line that the truth does not have. These are **halos**, the signs of too much sharpening. To make sure, we scale its residual by a factor before we add it. The best factor in the sense of least squares is $\langle r, x - b \rangle / \|r\|^2$ for the residual $r$ and the bicubic image $b$; it needs the truth, so it is a diagnosis and not a method.
 
 # %%
 factors = np.arange(0, 1.6, 0.1)
@@ -878,11 +931,11 @@ show_curves(
 )
 
 # %% [markdown]
-# On the coins the best factor is about 1. On the wall it is about an eighth (printed below), and after back-projection no residual at all is best. So the network sharpens far too strongly there, and the question is why its exercises taught it that. They are sons and fathers. Look at how sharp these are, *pixel for pixel*. If every edge were a step, blurred by a Gaussian of standard deviation $s$, then
+# On the coins the best factor is about 1. On the wall it is far below 1 (printed below; it grew to a half within 1000 iterations in the run above), and after back-projection no residual at all is best here. So most of what the network adds there was not missing, and the question is why its exercises taught it that. They are sons and fathers. Look at how sharp these are, *pixel for pixel*. If every edge were a step, blurred by a Gaussian of standard deviation $s$, then
 #
 # $$s^2 = \frac{1}{2}\,\frac{\text{mean squared slope}}{\text{mean squared curvature}}$$
 #
-# along rows and columns, because the slope of such an edge is the Gaussian itself. This **edge width** is four lines of code.
+# along rows and columns. The slope of such an edge is a Gaussian $g$ with $g' = -(t/s^2)\,g$, and $g^2$ is a Gaussian of variance $s^2/2$; therefore the mean of $g'^2$ is $1/(2 s^2)$ times that of $g^2$. This **edge width** is four lines of code.
 
 
 # %%
@@ -894,7 +947,11 @@ def edge_width(x):
 
 
 step = torch.arange(-40.0, 41).expand(1, 1, 81, 81)
-print(f"a test edge of width 3: {edge_width(torch.erf(step / (3 * 2**0.5))):.2f} px")
+print(
+    f"a test edge of width 3: {edge_width(torch.erf(step / (3 * 2**0.5))):.2f} px,",
+    end="",
+)
+print(f" a perfect step: {edge_width((step > 0).float()):.2f} px")
 print(f"{'':8} widths of x, y, A(y) in px | y / A(y) | best factor")
 ratios = {}
 for name in names:
@@ -905,19 +962,20 @@ for name in names:
     print(f"{name:8} {text:>26} | {ratios[name]:8.2f} | {factor_of[name]:.2f}")
 
 # %% [markdown]
-# The photograph of the wall is soft at the level of single pixels, and its joints are wide. Shrunk once, its edges become sharper per pixel, and shrunk twice, sharper still. In its exercises the network therefore saw sons whose edges are *sharper* than those of $y$, and learned how much is missing there. The sons taught it too much sharpening.
+# All these widths are below one pixel, and there the number is only an index: a perfect step gives 0.5, and thin lines and grain give less. But it can be compared. The photograph of the wall is soft at the level of single pixels, and its joints are wide. Shrunk once, they become sharper per pixel, and shrunk twice, thin lines. In its exercises the network therefore saw sons that are *sharper* than $y$, pixel for pixel, and learned how much is missing there. This would explain why it adds too much to $y$.
 #
-# The ratio of the edge width of $y$ to that of $A(y)$ needs no truth and no training. It is the promised warning: **well above 1, expect halos.**
+# The ratio of the edge width of $y$ to that of $A(y)$ needs no truth and no training. It is the promised warning: **well above 1, expect too much sharpening.**
 #
-# How far can it be trusted? `benchmarks/RESULTS.md` has all 16 bundled images, one run each. The wall has by far the largest ratio (1.28; next comes gravel with 1.12), and over all images the ratio has a rank correlation of $-0.5$ with the best factor. But it does not predict the *gain*, with which the correlation is $-0.2$. ZSSR lost on three images, the wall, the moon and the cup of coffee, and the ratio warned of the first only; the other two are so smooth that bicubic misses very little. A ratio above 1.2 is therefore a reason for distrust, whereas a ratio near 1 is no promise.
+# How far can it be trusted? `benchmarks/RESULTS.md` has all 16 bundled images, one run each. The wall has by far the largest ratio (1.28; next comes gravel with 1.12), and over all images the ratio has a rank correlation of $-0.5$ with the best factor. But it does not predict the *gain*, with which the correlation is $-0.2$. ZSSR lost about half a decibel on three images, the wall, the moon and the cup of coffee, and the ratio warned of the first only; the other two are so smooth that bicubic misses very little. A ratio above 1.2 is therefore a reason for distrust, whereas a ratio near 1 is no promise. And the 1.2 itself was drawn between the wall and the rest after we had seen them; it has been tested on no other image.
 
 # %% tags=["nbval-check-output"]
 print(
-    "on the wall ZSSR is worse than back-projected bicubic by a decibel:",
-    score(built["ZSSR"], wall) < score(built["bicubic, back-projected"], wall) - 1,
+    "on the wall ZSSR is worse than back-projected bicubic by half a decibel:",
+    score(built["ZSSR"], wall) < score(built["bicubic, back-projected"], wall) - 0.5,
 )
 print(
-    "there the best factor of the residual is below a half:", factor_of["brick"] < 0.5
+    "there the best factor of the residual is below two thirds:",
+    factor_of["brick"] < 2 / 3,
 )
 print(
     "on coins and camera it is above two thirds:",
@@ -925,7 +983,7 @@ print(
 )
 print(
     "of six images the wall has the largest ratio of edge widths:",
-    max(ratios, key=ratios.get) == "brick",
+    ratios["brick"] > sorted(ratios.values())[-2] + 0.1,
 )
 print(
     "the wall's y is softer per pixel than its son, by a fifth or more:",
@@ -941,7 +999,7 @@ print(
 #
 # ## 9. Your own small image
 #
-# Press the button and choose a small image, or run the next cells without: then they take a page of a book at 128 × 128 pixels. First comes the warning of section 8, and then the enlarged image, with a window in which you can see something.
+# Press the button and choose a small image, or run the next cells without: then they take a page of a book at 88 × 88 pixels, whose truth we have. First comes the warning of section 8, and then the enlarged image, with a window in which you can see something.
 
 # %%
 import ipywidgets
@@ -976,27 +1034,32 @@ corner = [(size - side) // 2 for size in plain.shape[-2:]]
 alt = "Your image enlarged by bicubic interpolation and by ZSSR, with a window of its "
 alt += "middle. On the page the letters are somewhat crisper by ZSSR."
 show_images({"bicubic": plain, "ZSSR": large.estimate}, alt, crop=(*corner, side))
+if not chosen:
+    text = picture("page", side=176).to(device)
+    print(f"bicubic, back-projected {score(plain, text):.2f} dB,", end=" ")
+    print(f"ZSSR {score(large.estimate, text):.2f} dB")
 save_image(large.estimate, "my_picture_enlarged.png")
 print("saved beside this notebook: my_picture_enlarged.png")
 
 # %% [markdown]
-# Is it better, or only sharper? Without the truth nobody can say by looking. A letter that could not be read in $y$ may come out crisp and wrong, because a crisp edge is what the network has learned to make, and the misfit to $y$ would not show it.
+# Is it better, or only sharper? On the page the truth answers that. Without it nobody can say by looking. A letter that could not be read in $y$ may come out crisp and wrong, because a crisp edge is what the network has learned to make, and the misfit to $y$ would not show it.
 #
 # ## Exercises
 #
-# 1. **Poisoned sons.** In `fit` of section 3, shift the son by one pixel, `torch.cat([enlarge(A(y), A).roll(1, -1), y])`, and train again. Predict what the residual map will look like before you draw it.
-# 2. **One pair, learned by place.** Does a fall appear if the three obstacles of section 3 go? Use `side=72`, so that the window is the whole image, and leave out `turn`. Run 2000 iterations and follow the PSNR.
+# 1. **Poisoned sons.** In `fit` of section 3, shift the son by one pixel, `torch.cat([enlarge(A(y), A).roll(1, -1), y])`, and train again, once with `window` in place of `turn(window, ...)` and once with the turns. Predict both residual maps before you draw them.
+# 2. **One pair, memorised.** Does a fall appear if the first two obstacles of section 3 go? Use `side=72`, so that the window is the whole image, and leave out `turn`. Run 1000 iterations and follow the PSNR. Then put the turns back: which of the two obstacles was the important one?
 # 3. **Half a residual.** Choose the factor of section 8 without the truth: learn the step from $A(A(y))$ to $A(y)$, apply it to $A(y)$, and compute the best factor there, where the answer $y$ is known. Does it foresee the wall?
 #
 # <details><summary>Solution 1</summary>
 #
-# The network learns to undo the shift as well, since it is the same in each window that is not turned. (With turns it sees four directions of the shift, which average out, and it learns a blur instead.) Applied to $y$, it moves a well-placed image by one pixel. The residual map then shows a bright line on one side of each rim and a dark line on the other, as the derivative of the image does. A shift of half a pixel costs decibels and can hardly be seen; problem set 08 computes how many.
+# Without turns the network learns to undo the shift as well, since it is the same in each window. Applied to $y$, it moves a well-placed image by one pixel. The residual map then shows a bright line on one side of each rim and a dark line on the other, as the derivative of the image does. With turns the shift comes from every side, so that no single correction fits; what remains is a weaker map with lines on both sides. In one run of 250 iterations the PSNR was 28.0 dB with good sons, 26.9 with poisoned ones and turns, and 21.8 without turns. A shift of half a pixel costs decibels and can hardly be seen; problem set 08 computes how many.
 #
 # </details>
 #
 # <details><summary>Solution 2</summary>
 #
-# No fall, but a worse image. In a run of 5000 iterations at 96 px (`benchmarks/RESULTS.md`, one run), the network memorises the pair: its error on $y$ comes down to 0.6 gray levels, against 5.3 with windows and turns. The PSNR stops near 26.0 dB, a decibel below the run with windows and turns, and creeps up a little at the end. So windows and turns, which gained nothing in 250 iterations, are worth a decibel in a long run: they keep the network from learning its one exercise by place.
+# A slow fall appears. In one run with a learning rate of 0.003 (`benchmarks/RESULTS.md`), the whole pair without turns reaches 27.8 dB after 200 iterations and is back at 27.5 after 1000. Meanwhile the error on $y$, restored from its son, comes down from 5.1 to 2.7 gray levels: the network memorises which detail belongs to which surroundings of 17 × 17 pixels.
+# With the turns back, the whole pair reaches 28.2 dB after 200 iterations and 28.4 after 400, more than the small windows do (27.7 and 27.9). So the turns are the important obstacle here. The windows save time, because one of 32 px has a fifth of the pixels.
 #
 # </details>
 #
@@ -1015,10 +1078,10 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # ## Summary
 #
 # 1. Shrink $y$ once more, and you know how to undo *that* step: the image is its own training set, as far as its structure recurs across scales.
-# 2. A small residual network learns the step in seconds. At these budgets no trick of the training is worth more than a tenth of a decibel; eight views and back-projection each bring a little more.
-# 3. Measure from back-projected bicubic, not from bicubic: back-projection makes more than half of the gain on 13 of the 16 bundled images. Over a tuned TV, ZSSR had a clear lead only on the coins with their long rims.
-# 4. The sons must be made as $y$ was made, with its kernel and its noise. Wrong kernels explain $y$ as well, so that a small misfit does not prove a kernel right.
-# 5. If the edges of $y$ are wider, per pixel, than those of $A(y)$, the sons teach too much sharpening.
+# 2. A small residual network learns the step in seconds. At these budgets no trick of the training, left out alone, costs more than a tenth of a decibel; eight views and back-projection each bring a little more.
+# 3. Measure from back-projected bicubic, not from bicubic: back-projection makes more than half of the gain on 13 of the 16 bundled images. Over a tuned TV, ZSSR had a clear lead on one image of three only, the coins with their long rims.
+# 4. The sons must be made as $y$ was made, with its kernel and its noise, and a noisy $y$ must not be back-projected. Wrong kernels explain $y$ as well, so that a small misfit does not prove a kernel right.
+# 5. If the edges of $y$ are wider, per pixel, than those of $A(y)$, the sons may teach too much sharpening: a warning that has been right once.
 # 6. **What breaks it:** structure that does not recur at a smaller size, a soft $y$, noise, large factors in one step, and a wrong kernel.
 #
 # **Papers.** A. Shocher, N. Cohen, M. Irani, [*"Zero-Shot" Super-Resolution Using Deep Internal Learning*](https://arxiv.org/abs/1712.06087), CVPR 2018: the method, with [the authors' code](https://github.com/assafshocher/ZSSR).

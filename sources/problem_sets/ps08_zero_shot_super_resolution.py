@@ -290,7 +290,7 @@ print("Both pictures look right. Only the number tells, or the difference.")
 # ## Task 5. Why a son is cleaner than its father (2 points, 20 minutes)
 #
 # A small image is cleaner than a large one, because each of its values is a weighted sum of many. That is pleasant, and it is a trap:
-# fathers with noise and sons without teach the network to **make** noise.
+# noisy fathers and cleaner sons teach the network to **amplify** noise.
 #
 # Write `noise_of_son(A, sigma)`. The noise of `y` is white, which means that each value has its own, independent of the others, with standard deviation `sigma`.
 # Return the standard deviation of the noise in $A(y)$, far from the border. `A` is linear, and takes 36x36 pixels if you need a size. An error of up to one percent does not matter.
@@ -317,8 +317,8 @@ ps08.noise_of_son(noise_of_son, seed=2357)
 
 # %% [markdown]
 # The lesson adds noise to the sons, `zero_shot_sr(..., noise=...)`. How much should it be? Your function gives a guess, which is as much as makes son and father equally noisy, where variances add.
-# Take `y` with noise of $\sigma$ = 10/255, compute that guess, and run 200 iterations each with no noise, with your guess, and with $\sigma$ itself
-# (`small_network()`, `side=24`). **Predict the order before you run**, and compare all three with bicubic.
+# Take `y` with noise of $\sigma$ = 10/255, compute that guess, and run 200 iterations each with next to no noise (1e-6), with your guess, and with $\sigma$ itself
+# (`small_network()`, `side=24`). An exact 0 would also switch back-projection on, which costs far more on a noisy `y` than clean sons do. **Predict the order before you run**, and compare all three with bicubic.
 
 # %% nbgrader={"solution": true, "grade_id": "noise_of_son_seen"}
 ### BEGIN SOLUTION
@@ -326,7 +326,7 @@ sigma = 10 / 255
 noisy = add_gaussian(y, sigma)
 guess = math.sqrt(sigma**2 - float(noise_of_son(A, sigma)) ** 2)
 shown = {f"bicubic, {psnr(enlarge(noisy, A), x):.2f} dB": enlarge(noisy, A)}
-noises = {"clean sons": 0.0, f"noise {255 * guess:.1f} / 255": guess}
+noises = {"clean sons": 1e-6, f"noise {255 * guess:.1f} / 255": guess}
 noises["noise 10.0 / 255"] = sigma
 for name, noise in noises.items():
     steps = zero_shot_sr(
