@@ -947,7 +947,7 @@ own_result = await watch(steps, observed=first_image, stop=stop)
 #
 # If the correlation is near zero (below 0.1 or so), choose among the following:
 #
-# - **You know $\sigma$, or trust its estimate, and the noise is white and Gaussian:** BM3D first, which takes seconds. In the tables for white noise of `benchmarks/RESULTS.md` it beats every method that has one image. Among the networks, Recorrupted-to-Recorrupted and SURE lead, but both can overfit a single image: at $\sigma = 50/255$ and with many iterations, Recorrupted-to-Recorrupted and Noise2Noise end decibels below their own short runs. SURE needs no early stop if its network is small enough (lesson 06).
+# - **You know $\sigma$, or trust its estimate, and the noise is white and Gaussian:** BM3D first, which takes seconds. In the tables for white noise of `benchmarks/RESULTS.md` it beats every method that has one image. Among the networks, Recorrupted-to-Recorrupted and SURE lead, but both can overfit a single image: at $\sigma = 50/255$ and with many iterations, Recorrupted-to-Recorrupted and Noise2Noise end decibels below their own short runs. A small network delays the overfitting of SURE, but does not abolish it (lesson 06).
 # - **You do not know $\sigma$, or it varies over the image:** Noise2Self, since its validation set says when to stop and how large the error is, up to the constant $\sigma^2$; or Zero-Shot Noise2Noise, whose tiny network is the protection. Which one of them is better depends on image and noise; at $\sigma = 50/255$ non-local means with the true $\sigma$ beats some of them.
 # - **You can spare one second of computing:** a classical denoiser, calibrated by its blind version.
 #
