@@ -669,10 +669,10 @@ show_error_map(titles, wall, alt)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Once bicubic interpolation is made consistent, IDBP with our levels leads by only a few tenths of a decibel, not by the decibel and a half that a comparison without that step would show. At the same levels, patches of the estimate add half a decibel, whereas **patches of $y$, the published source, do harm**.
+# Once bicubic interpolation is made consistent, IDBP with our levels leads by only two tenths of a decibel, not by the decibel and a half that a comparison without that step would show. At the same levels, patches of the estimate add half a decibel, whereas **patches of $y$, the published source, do harm**.
 # A likely reason is that the joints of the small wall are half as wide as those of the large one, so that its patches teach the wrong scale. Our budget is smaller, too, 100 iterations of 8 patches, where the paper takes 320 of 32.
 #
-# Few expect the levels to matter as much as the network. The authors' are better than ours on the wall, $5/255$ all the way comes close to the adapted network, and $1/255$ is ahead of it by far, *without* any adapting. The latter was chosen with the truth and would be too weak for the other images. But one number gains more here than 227,204 weights do, and at a fixed $3/255$ adapting adds nothing (`benchmarks/RESULTS.md`). Compare an adapted method with a baseline that was tuned as carefully.
+# Few expect the levels to matter as much as the network. The authors' are better than ours on the wall, $5/255$ all the way comes close to the adapted network, and $1/255$ is ahead of it by nearly a decibel, *without* any adapting (the darkest error map). The latter was chosen with the truth and would be too weak for the other images. But one number gains more here than 227,204 weights do, and at a fixed $3/255$ adapting adds nothing (`benchmarks/RESULTS.md`). Compare an adapted method with a baseline that was tuned as carefully.
 #
 # </details>
 #
@@ -917,7 +917,7 @@ for name, (y, assumed) in cases.items():
     print(f"BM3D {matched:.2f} dB")
 
 # %% [markdown]
-# Both cost many decibels, for BM3D as well, and adapting does not bring them back. Noise that the denoiser does not expect looks like structure, so it survives in the network's output and becomes part of the target. On the photograph and the grass, adapting to correlated noise even loses a third of a decibel (`benchmarks/RESULTS.md`).
+# Both cost about ten decibels, for BM3D as well, and adapting does not bring them back. Noise that the denoiser does not expect looks like structure, so it survives in the network's output and becomes part of the target. On the photograph and the grass, adapting to correlated noise even loses a third of a decibel (`benchmarks/RESULTS.md`).
 
 # %% tags=["nbval-check-output"]
 print(
