@@ -499,14 +499,19 @@ def descend(loss, parameters):
             weights -= 0.01 * (0 if gradient is None else gradient)
 
 
+@pytest.mark.parametrize("trained_weight", [1.0, 0.25])
 @pytest.mark.parametrize("reset", [True, False])
-def test_test_time_training_is_sgd_on_the_trunk_down_the_cross_entropy_of_the_turns(reset):
+def test_test_time_training_is_sgd_on_the_trunk_down_the_cross_entropy_of_the_turns(reset, trained_weight):
     batch, settings = noisy(2), dict(iterations=3, copies=8, learning_rate=0.01, reset=reset, seed=5)
-    answer = next(ttt(network(), [batch], **settings))
-    reference, generator = network(), runtime.generator(5, "turned copies")
+    answer = next(ttt(network(), [batch], trained=trained_weight, **settings))
+
+    def fresh():
+        return network() if trained_weight == 1 else mix_statistics(network(), trained_weight)
+
+    reference, generator = fresh(), runtime.generator(5, "turned copies")
     numbers = torch.tensor([0, 1, 2, 3] * 2)
     for picture, found in zip(batch.split(1), answer.logits, strict=True):
-        reference = network() if reset else reference
+        reference = fresh() if reset else reference
         for _ in range(3):  # each time of fresh copies
             copies = jitter(picture.expand(8, -1, -1, -1), generator)
             turned = [copy.rot90(int(k), (-2, -1)) for copy, k in zip(copies, numbers, strict=True)]

@@ -393,3 +393,19 @@ def test_equal_curves_are_drawn_once():
         assert (
             live.axes[1].lines[1].get_visible() == live.axes[1].get_legend().get_visible() == (not averaged)
         )
+
+
+def test_pairs_draw_every_letter_once_and_a_key(shown):
+    kinds = {"y": ("a pixel of y", 0), ".": ("not used", None)}
+    figures.show_pairs({"mine": ("yy y.", ".. .y")}, kinds, alt="Two grids.")
+    figure, output = shown[0]
+    assert words(output) == "Two grids."
+    letters = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert letters.count("y") == 4 + 1 and letters.count(".") == 4 + 1  # in the grids, and in the key
+    assert {"mine", "in", "judged", "a pixel of y", "not used"} <= set(letters)
+    with pytest.raises(ValueError, match="letters y, \\., got x"):
+        figures.show_pairs({"mine": ("yx", "yy")}, kinds, alt="Two grids.")
+    with pytest.raises(ValueError, match="none to show"):
+        figures.show_pairs({}, kinds, alt="Two grids.")
+    with pytest.raises(TypeError, match="expected a str"):
+        figures.show_pairs({"mine": (["y"], "y")}, kinds, alt="Two grids.")

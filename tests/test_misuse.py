@@ -523,6 +523,13 @@ MARKS = value({"peak": (1, 2.0)}, {"peak": 1}, {"peak": (1, 2, 3)}, {"peak": "ab
 ENDS = value((0.5, 2), (2, 1), (0, 1), (1,), (1, math.nan), (1, math.inf), "ab")
 AXIS = {"curves": CURVES, "x_label": TITLE, "y_label": TITLE, "title": TITLE, "log_x": flag(False)}
 AXIS |= {"log_y": flag(True), "looks": LOOKS, "marks": MARKS, "x_range": ENDS, "y_range": ENDS}
+PAIRS = {
+    "pairs": value(
+        {"a": ("yy", "y.")}, {}, {"a": ("x", "y")}, {"a": ("y",)}, {1: ("y", "y")}, {"a": (1, "y")}
+    ),
+    "kinds": value({"y": ("a pixel", 0), ".": ("none", None)}, {}, {"y": 1}, {"y": ("a", 9)}, {1: ("a", 0)}),
+    "columns": value(2, 0, -1, 1, 1.5),
+}
 IMAGES = {
     "pictures": made(
         lambda: {"a": tensor()},
@@ -997,7 +1004,8 @@ RECIPES = {
     "from_scratch.Posterior": (ruled(from_scratch.Posterior), {"burn_in": whole(0), "every": whole(1)}),
     "from_scratch.non_local_means": (
         lambda y, **a: like(y, from_scratch.non_local_means(y, **a)),
-        {"y": PICTURE, "sigma": number(0.1), "patch": whole(3), "reach": whole(2), "strength": number(0.8)},
+        {"y": PICTURE, "sigma": number(0.1), "patch": whole(3), "reach": whole(2), "strength": number(0.8)}
+        | {"h": number(0.1)},
     ),
     "from_scratch.zero_shot_sr": (
         method(from_scratch.zero_shot_sr, usual=lambda: signals.Downsample(2)),
@@ -1144,6 +1152,8 @@ RECIPES = {
     "figures.show_images": (figures.show_images, IMAGES | {"alt": ALT}),
     "figures.error_map_figure": (figures.error_map_figure, ERRORS),
     "figures.show_error_map": (figures.show_error_map, ERRORS | {"alt": ALT}),
+    "figures.pairs_figure": (figures.pairs_figure, PAIRS),
+    "figures.show_pairs": (figures.show_pairs, PAIRS | {"alt": ALT}),
     "figures.curves_figure": (figures.curves_figure, AXIS),
     "figures.show_curves": (figures.show_curves, AXIS | {"alt": ALT}),
     "figures.figure_with": (figures.figure_with, IMAGES | AXIS),
@@ -1305,7 +1315,13 @@ EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis ma
 # matplotlib takes its time
 FEWER = {"figures.show_curves": 30, "figures.show_images": 60, "figures.draw_picture": 60}
 FEWER |= {"figures.images_figure": 60, "figures.error_map_figure": 60, "figures.show_error_map": 30}
-FEWER |= {"figures.curves_figure": 60, "figures.figure_with": 60, "figures.explore": 60}
+FEWER |= {
+    "figures.pairs_figure": 30,
+    "figures.show_pairs": 30,
+    "figures.curves_figure": 60,
+    "figures.figure_with": 60,
+    "figures.explore": 60,
+}
 counted = collections.Counter()  # cases of each recipe
 
 

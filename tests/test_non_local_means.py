@@ -102,6 +102,15 @@ def test_strength_decides_how_much_is_averaged():
     )
 
 
+def test_h_stands_in_for_strength_times_sigma_and_then_sigma_is_only_subtracted():
+    torch.testing.assert_close(
+        non_local_means(Y, SIGMA, strength=3.0, h=0.7 * SIGMA), non_local_means(Y, SIGMA, strength=0.7)
+    )
+    tiny = non_local_means(Y, 1e-6, h=0.1)
+    torch.testing.assert_close(non_local_means(Y, 0, h=0.1), tiny)
+    assert not torch.allclose(non_local_means(Y, SIGMA, h=0.1), tiny, atol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("error", "match", "call"),
     [
@@ -118,6 +127,7 @@ def test_strength_decides_how_much_is_averaged():
         (ValueError, "reach", lambda: non_local_means(Y, SIGMA, reach=0)),
         (ValueError, "strength", lambda: non_local_means(Y, SIGMA, strength=0)),
         (ValueError, "too few", lambda: non_local_means(Y[..., :8], SIGMA)),
+        (ValueError, "h", lambda: non_local_means(Y, 0, h=0)),
     ],
 )
 def test_wrong_inputs_are_refused(error, match, call):

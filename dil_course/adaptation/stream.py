@@ -72,7 +72,7 @@ def check_network(network, turns=False):
         )
     if turns:
         check_turns(network)
-    elif any(part is None for norm in norms for part in (norm.weight, norm.bias, norm.running_mean)):
+    if any(part is None for norm in norms for part in (norm.weight, norm.bias, norm.running_mean)):
         raise ValueError(
             f"network: a BatchNorm2d of this {type(network).__name__} is without its scale, shift and "
             "trained statistics: it was made with affine=False or track_running_stats=False"

@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Problem set 07 · Self-supervised denoising
 #
-# Six tasks to [lesson 07](../../notebooks/07_self_supervised_denoising.ipynb), and one open question. 20 points.
+# Six tasks to [lesson 07](../../notebooks/07_self_supervised_denoising.ipynb) and one open question, for 20 points in all.
 #
 # - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
-# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
+# - The cell after each task checks your answer at once, says *which* mistake it sees, and gives a hint.
+#   **If you run it again, the hint says more**, and asking costs you no points.
+# - The last line of that cell shows your points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells.
-# - About three hours. The computing takes about a minute in all.
+# - The set takes about three hours, of which the computing takes about a minute in all.
 
 # %%
 import math
@@ -45,14 +45,14 @@ y = x + sigma * torch.randn(x.shape, generator=runtime.generator(0, "noise"))
 # %% [markdown]
 # ## Task 1. The loss that looks at hidden pixels (2 points, 20 minutes)
 #
-# You have one noisy picture, and no clean one. A network $f$ that learns to return its input learns nothing.
-# So hide a few pixels from it, and let it guess them from the others. The loss looks at the hidden pixels only:
+# You have one noisy image and no clean one, so that a network $f$ could minimise its loss by returning its input.
+# To prevent this, we hide a few pixels from the network, let it guess them from the others, and evaluate the loss at the hidden pixels only:
 #
 # $$\frac{1}{C \, |M|} \sum_{i \in M} \, \sum_{c} \big( f(y')_{c,i} - y_{c,i} \big)^2 .$$
 #
-# $M$ are the hidden pixels, $|M|$ is their number, $C$ is the number of channels, and $y'$ is the picture without them.
+# Here $M$ is the set of hidden pixels, $|M|$ is their number, $C$ is the number of channels, and $y'$ is the image without the hidden pixels.
 #
-# Write `hidden_loss(estimate, y, hidden)`. `estimate` and `y` are (1,C,H,W). `hidden` is (1,1,H,W), True where a pixel is hidden. Return one number, as a tensor: a network will learn from it.
+# Write `hidden_loss(estimate, y, hidden)`, where `estimate` and `y` are (1,C,H,W) and `hidden` is (1,1,H,W), True where a pixel is hidden. Return one number as a tensor, because a network will learn from it.
 
 
 # %% nbgrader={"solution": true, "grade_id": "hidden_loss_answer"}
@@ -70,9 +70,9 @@ ps07.hidden_loss(hidden_loss, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Does this loss know a good estimate when it sees one? Three candidates: `y` itself; the mean of the 3 × 3 pixels about each pixel; and the mean of the eight neighbours, without the pixel.
-# Hide a tenth of the pixels, at random. Compare your loss with the true error, the mean of (estimate - x)². Divide both by $\sigma^2$.
-# **Predict before you run:** which candidate has the least loss? Which one has a loss that is its error plus $\sigma^2$?
+# Does this loss recognise a good estimate? We try three candidates: `y` itself, the mean of the 3 × 3 pixels around each pixel, and the mean of the eight neighbours without the pixel.
+# Hide a tenth of the pixels at random, compare your loss with the true error, which is the mean of (estimate - x)², and divide both by $\sigma^2$.
+# **Predict before you run:** which candidate has the least loss, and which one has a loss that equals its error plus $\sigma^2$?
 
 
 # %% nbgrader={"solution": true, "grade_id": "hidden_loss_seen"}
@@ -103,16 +103,16 @@ for label, estimate in candidates.items():
 # %% [markdown]
 # ## Task 2. A stranger in its place (3 points, 30 minutes)
 #
-# What shall the network see where a pixel is hidden? **Noise2Void** takes a random other pixel nearby. It has a plausible colour, so the network cannot tell which pixels are strangers.
+# What should the network see where a pixel is hidden? **Noise2Void** shows a random other pixel from nearby. Its colour is plausible, so that the network cannot know which pixels are strangers.
 #
-# Write `disguise(y, hidden, radius, generator)`. `y` is (1,C,H,W), and `hidden` is (1,1,H,W). Return `y`, changed where `hidden` is True:
+# Write `disguise(y, hidden, radius, generator)`, where `y` is (1,C,H,W) and `hidden` is (1,1,H,W). Return `y`, changed where `hidden` is True:
 #
 # - a hidden pixel shows the colour, all channels, of **another** pixel of `y`: at most `radius` rows and at most `radius` columns away;
-# - each hidden pixel draws anew, and so does each call. Where the whole window lies inside of the picture, every pixel of it may come, apart from the middle. It need not be equally often;
-# - it never shows itself. **Think of the border, too.** What do you do with a place outside of the picture?
+# - each hidden pixel draws anew, and so does each call. Where the whole window lies inside the image, every pixel of it except the middle one may be drawn, though not necessarily equally often;
+# - it never shows itself. **Think of the border, too:** what do you do with a position outside the image?
 # - all random numbers come from `generator`, as in `torch.randint(low, high, shape, generator=generator)`, where `high` is left out.
 #
-# A stranger may be a hidden pixel itself. Take its colour from `y`, as it was.
+# A stranger may itself be one of the hidden pixels; in that case take its colour from the unchanged `y`.
 
 
 # %% nbgrader={"solution": true, "grade_id": "disguise_answer"}
@@ -140,8 +140,8 @@ ps07.disguise(disguise, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now you have Noise2Void. Let it learn from `y` alone: `small_skip_network(1, 1)`, made inside of `with runtime.seeded(0):`, and Adam with a learning rate of 0.01, 200 iterations.
-# At each iteration hide 5 % of the pixels anew, and use a radius of 5. Take the mean of the last 50 outputs. Show `y`, one disguised picture, and the estimate, with their PSNR. Keep the network for task 3.
+# Now you have Noise2Void. Train it on `y` alone: use `small_skip_network(1, 1)`, made inside `with runtime.seeded(0):`, and Adam with a learning rate of 0.01 for 200 iterations.
+# At each iteration hide 5 % of the pixels anew, with a radius of 5, and take the mean of the last 50 outputs. Show `y`, one disguised image, and the estimate with their PSNR, and keep the network for task 3.
 
 # %% nbgrader={"solution": true, "grade_id": "disguise_seen"}
 ### BEGIN SOLUTION
@@ -170,12 +170,12 @@ show_images(shown, alt=alt)
 # %% [markdown]
 # ## Task 3. Does a pixel look at itself? (3 points, 25 minutes)
 #
-# A function $f$ of a picture is **blind**, or $J$-invariant, if no pixel of $f(y)$ depends on the same pixel of $y$. Then the loss to $y$ is honest, because the pixel was guessed and not copied.
-# How to find out whether a given $f$ is blind? Ask it. Let $e_i$ be the picture that is 1 at the pixel $i$ and 0 elsewhere, and measure the **self-influence**
+# A function $f$ of an image is **blind** if no pixel of $f(y)$ depends on the same pixel of $y$; in lesson 07 it is called $\mathcal J$-invariant for the partition $\mathcal J$ of the pixels. Then the loss to $y$ is honest, because each pixel was guessed and not copied.
+# Whether a given $f$ is blind can be measured. Let $e_i$ be the image that is 1 at the pixel $i$ and 0 elsewhere, and measure the **self-influence**, a finite difference for the diagonal of the Jacobian:
 #
 # $$s_i = \frac{f(y + t \, e_i)_i - f(y)_i}{t} .$$
 #
-# Write `self_influence(f, y, places, step)`. `y` is (1,1,H,W), `f` maps it to a picture of the same shape, `places` is a list of pixels `(row, column)`, and `step` is $t$. Return their $s_i$ as a tensor, in the order of `places`.
+# Write `self_influence(f, y, places, step)`, where `y` is (1,1,H,W), `f` maps it to an image of the same shape, `places` is a list of pixels `(row, column)`, and `step` is $t$. Return their $s_i$ as a tensor, in the order of `places`.
 
 
 # %% nbgrader={"solution": true, "grade_id": "self_influence_answer"}
@@ -199,9 +199,9 @@ ps07.self_influence(self_influence, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Measure it at 60 random pixels, with a step of 0.1: for the mean of nine, the mean of eight, your Noise2Void network, and `blind(f)` of this network.
-# `blind` hides a grid of pixels from $f$, takes the outputs at these pixels alone, and does so for 16 grids. Print the mean and the largest of $|s_i|$.
-# **Predict before you run:** your network was trained on hidden pixels. Is it blind when you show it all of `y`?
+# Measure it at 60 random pixels with a step of 0.1, for the mean of nine, the mean of eight, your Noise2Void network, and `blind(f)` of this network.
+# The function `blind` hides a grid of pixels from $f$, takes the outputs at these pixels alone, and does so for 16 grids. Print the mean and the largest of $|s_i|$.
+# **Predict before you run:** your network was trained on hidden pixels, but is it blind when you show it all of `y`?
 
 # %% nbgrader={"solution": true, "grade_id": "self_influence_seen"}
 ### BEGIN SOLUTION
@@ -224,13 +224,13 @@ with torch.no_grad():
 # %% [markdown]
 # ## Task 4. What does the loss measure? (3 points, 35 minutes)
 #
-# Near one pixel, an estimate is a weighted mean of the noisy numbers that it sees: $\hat x = \sum_i w_i \, (x + \delta_i + n_i)$, with $\sum_i w_i = 1$. The truth is $x$, and $\delta_i$ says how much the true neighbour differs.
-# It is compared with a noisy **target** $x + m$. All noises have mean zero and the standard deviation $\sigma$. They may be alike:
+# Near one pixel, an estimate is a weighted mean of the noisy values that it sees: $\hat x = \sum_i w_i \, (x + \delta_i + n_i)$, with $\sum_i w_i = 1$. The truth is $x$, and $\delta_i$ is the difference between the true neighbour and the truth.
+# The estimate is compared with a noisy **target** $x + m$. All noises have mean zero and the standard deviation $\sigma$, and they may be correlated:
 #
-# - `alike[i, j]` is the correlation of $n_i$ and $n_j$, so the mean of $n_i n_j$ is $\sigma^2$ times it. Of course `alike[i, i]` is 1;
+# - `alike[i, j]` is the correlation of $n_i$ and $n_j$, so that the mean of $n_i n_j$ is $\sigma^2$ times it, and `alike[i, i]` is 1;
 # - `with_target[i]` is the correlation $\rho_i$ of $n_i$ and $m$.
 #
-# Write `loss_and_risk(differences, weights, alike, with_target, sigma)`. Return two numbers: the expected **loss**, the mean of $(\hat x - x - m)^2$, and the **risk**, the mean of $(\hat x - x)^2$. `differences` holds the $\delta_i$.
+# Write `loss_and_risk(differences, weights, alike, with_target, sigma)`, where `differences` holds the $\delta_i$. Return two numbers: the expected **loss**, which is the mean of $(\hat x - x - m)^2$, and the **risk**, which is the mean of $(\hat x - x)^2$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "loss_and_risk_answer"}
@@ -252,10 +252,10 @@ ps07.loss_and_risk(loss_and_risk, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# So the loss is the risk plus $\sigma^2$, less twice what the estimate has in common with the target's noise. Where nothing is in common, the least loss is the least risk: that is the whole of **Noise2Noise**.
+# So the loss is the risk plus $\sigma^2$, minus twice what the estimate has in common with the target's noise. Where nothing is in common, the least loss is the least risk, and that is all of **Noise2Noise**.
 #
-# Take a flat place ($\delta_i = 0$), $\sigma = 1$, and the three candidates of task 1 as weights of the nine pixels. Add a fourth one, the mean of the four corners. Print loss and risk in four situations: white noise, and noise that neighbours share; with `y` as the target, and with a second picture.
-# For the shared noise let the correlation of two pixels be $(3 - a)(3 - b) / 9$, if they are $a$ rows and $b$ columns apart. **Predict before you run:** in which situations does the least loss choose the least risk? Among all four? Among the two blind ones?
+# Take a flat place ($\delta_i = 0$), $\sigma = 1$, and the three candidates of task 1 as weights of the nine pixels, and add a fourth one, the mean of the four corners. Print loss and risk in four situations: for white noise and for noise that neighbours share, each with `y` as the target and with a second image.
+# For the shared noise let the correlation of two pixels be $(3 - a)(3 - b) / 9$ if they are $a$ rows and $b$ columns apart. **Predict before you run:** in which situations does the least loss choose the least risk, among all four candidates and among the two blind ones?
 
 # %% nbgrader={"solution": true, "grade_id": "loss_and_risk_seen"}
 ### BEGIN SOLUTION
@@ -285,13 +285,13 @@ for kind, alike in noises.items():
 # %% [markdown]
 # ## Task 5. A pair made of one picture (2 points, 20 minutes)
 #
-# There is no second picture? **Recorrupted-to-Recorrupted** makes a pair of one noisy picture $y = x + n$, by adding noise $z$ of its own:
+# If there is no second image, **Recorrupted-to-Recorrupted** makes a pair from one noisy image $y = x + n$ by adding noise $z$ of its own:
 #
 # $$\text{source} = y + \alpha z , \qquad \text{target} = y - z / \alpha .$$
 #
-# For this it has to know $\sigma$: $z$ gets the standard deviation that it was **told**. $n$ has $\sigma$. Both have mean zero, and they are independent.
+# The noise $n$ has the standard deviation $\sigma$, whereas $z$ has the standard deviation $\tau$ that we pass to the method (the argument `told`). Both have mean zero, and they are independent.
 #
-# Write `recorrupted(sigma, told, alpha)`. Return three numbers for one pixel: the variance of the source's noise, the variance of the target's noise, and the **covariance** of the two.
+# Write `recorrupted(sigma, told, alpha)`, which returns three numbers for one pixel: the variance of the source's noise, the variance of the target's noise, and the **covariance** of the two.
 
 
 # %% nbgrader={"solution": true, "grade_id": "recorrupted_answer"}
@@ -314,8 +314,8 @@ ps07.recorrupted(recorrupted, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Draw the **correlation** of the two noises for told / sigma from 1/4 to 4, over the logarithm of this ratio, for $\alpha$ = 0.5 and 1. Test one point on 100,000 random numbers.
-# By task 4, what does the network learn if it was told too little? If it was told too much? And why not a tiny $\alpha$, which leaves the source nearly as clean as `y`?
+# Draw the **correlation** of the two noises for $\tau / \sigma$ from 1/4 to 4, over the logarithm of this ratio, for $\alpha$ = 0.5 and 1, and test one point on 100,000 random numbers.
+# By task 4, what does the network learn if $\tau$ is too small, and what if it is too large? And why not take a tiny $\alpha$, which leaves the source nearly as clean as `y`?
 
 # %% nbgrader={"solution": true, "grade_id": "recorrupted_seen"}
 ### BEGIN SOLUTION
@@ -326,9 +326,9 @@ for alpha in (0.5, 1):
     curves[f"alpha {alpha}"] = (powers, alike)
 alt = (
     "Two falling curves: positive where too little was told, "
-    "zero where the truth was told, negative beyond."
+    "zero where it is right, negative beyond."
 )
-show_curves(curves, "log2 of told / sigma", "correlation", alt)
+show_curves(curves, "log2 of tau / sigma", "correlation", alt)
 n, z = torch.randn(2, 100_000, generator=runtime.generator(0, "pairs"))
 measured = torch.cov(torch.stack([n + 0.5 * 0.5 * z, n - 0.5 / 0.5 * z]))
 measured = (measured[0, 0], measured[1, 1], measured[0, 1])
@@ -337,20 +337,23 @@ for value, found in zip(recorrupted(1, 0.5, 0.5), measured, strict=True):
 print(
     f"\nwith alpha = 0.1 the target has {recorrupted(1, 1, 0.1)[1]:.0f} times the noise"
 )
-# Told too little, the noises are alike, and the loss pays for noise that stays. Told
-# too much, it pays for the opposite of the noise: too smooth. A tiny alpha makes the
-# target very noisy. That noise has mean zero, but so much of it must be averaged away.
+# With tau too small, the noises are correlated, and the loss rewards noise that stays.
+# With tau too large, it rewards the opposite of the noise: where the image has little
+# power, the best estimate keeps the negative share (sigma^2 - tau^2) / (sigma^2 +
+# alpha^2 tau^2) of it. The result is not too smooth: it is noise with its sign changed.
+# A tiny alpha makes the target very noisy. That noise has mean zero, but so much of it
+# must be averaged away.
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
 #
-# In `ps07.failing_run("A")` a network learns from one noisy photograph, and one thing is wrong. So it is in "B", "C" and "D", each with another one. Good runs reach 26 dB here. None of these reaches 23.5. A run is a dictionary:
+# In `ps07.failing_run("A")` a network learns from one noisy photograph, and one thing is wrong; in "B", "C" and "D" it is another thing each time. Good runs reach 26 dB here, whereas none of these reaches 23.5. A run is a dictionary:
 #
 # - `truth`, `y` and `estimate` (1,1,48,48), and `sigma`, the true standard deviation of the noise;
 # - from the last iteration, all of this shape: `source`, what the network got; `target`, what its output was compared with; `judged`, True where the loss looked.
 #
-# One of them is Recorrupted-to-Recorrupted, whose loss should look at all pixels. The others are Noise2Void, which hides a tenth. Compare the pictures with each other before you guess.
+# One of them is Recorrupted-to-Recorrupted, whose loss should look at all pixels, and the others are Noise2Void, which hides a tenth of them. Compare the images with each other before you guess.
 
 # %%
 runs = {letter: ps07.failing_run(letter) for letter in "ABCD"}
@@ -399,12 +402,12 @@ ps07.causes(causes)
 # %% [markdown]
 # ## Open question (3 points, 35 minutes)
 #
-# `ps07.three_noises(seed)` are three noises of the same $\sigma$, by name: "white"; "shared", where each number is a mean of 3 × 3 white ones; and "stripes", where all pixels of a row have the same. Each name holds a pair: the noise of a first picture, and that of a second one. Add them to `x`.
+# `ps07.three_noises(seed)` returns three noises of the same $\sigma$ by name: "white"; "shared", where each value is proportional to a mean of 3 × 3 white ones; and "stripes", where all pixels of a row have the same value. Each name holds a pair, the noise of a first image and that of a second one, which you add to `x`.
 #
-# Three methods: `noise2noise(y, second, iterations=100)`; `noise2self(y, iterations=120)`, which guesses hidden pixels from all others; and `zero_shot_noise2noise(y, iterations=200)`. The last one takes each cell of 2 × 2 pixels, and predicts the mean of one diagonal from the means of the other.
-# `run(...).estimate` is the estimate of a method.
+# Three methods: `noise2noise(y, second, iterations=100)`; `noise2self(y, iterations=120)`, which guesses hidden pixels from all others; and `zero_shot_noise2noise(y, iterations=200)`, which predicts the mean of one diagonal of each cell of 2 × 2 pixels from the mean of the other.
+# The estimate of a method is `run(...).estimate`.
 #
-# For each method ask: how much of the **target's noise** can be guessed from the noise that the network sees? Answer with numbers, from the noises alone. **Write down the nine gains that you expect** (PSNR after, minus PSNR before). Then measure, for three seeds.
+# For each method ask how much of the **target's noise** can be predicted from the noise that the network sees, and answer with numbers, from the noises alone. **Write down the nine gains that you expect** (PSNR after, minus PSNR before), and then measure them for three seeds.
 #
 # You will be marked on this:
 #
@@ -456,7 +459,7 @@ for seed in range(3):
                 f"{name}: share {explained(*noises):.2f}, gain {gain:5.2f} dB", end="; "
             )
         both = psnr((z + other) / 2, x) - psnr(z, x)
-        print(f"mean of the two pictures {both:.2f} dB")
+        print(f"mean of the two images {both:.2f} dB")
     # Of the last noise, the stripes:
     padded = torch.nn.functional.pad(z, (0, 0, 1, 1), mode="reflect")
     rows = (padded[..., :-2, :] + padded[..., 2:, :]) / 2
@@ -466,15 +469,15 @@ for seed in range(3):
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** Seeds 0, 1 and 2; the ranges are over the seeds.
+# **A good answer, measured.** The seeds are 0, 1 and 2, and the ranges are over the seeds.
 #
-# *The number.* The share of the target noise's variance that a weighted sum of 5 × 5 noises which the network sees can explain.
-# By task 4 the loss rewards a network for this part, so who minimises the loss keeps it. If the share is $s$, at most about $-10 \log_{10} s$ dB can be gained.
-# Noise2Noise: 0.01 to 0.06 for white and shared noise, 0.09 to 0.19 for stripes, all of it chance: there are few rows. Noise2Self: 0.01 for white noise, 0.88 for shared noise, 1.00 for stripes.
-# Zero-Shot: 0.06 to 0.08 (25 weights fitted to 400 numbers: chance again), 0.88 to 0.90, and 1.00, because both diagonals hold the same two rows.
+# *The number.* We use the share of the target noise's variance that a weighted sum of 5 × 5 noises which the network sees can explain.
+# By task 4 the loss rewards a network for this part, so that a network which minimises the loss keeps it. If the share is $s$, at most about $-10 \log_{10} s$ dB can be gained.
+# For Noise2Noise it is 0.01 to 0.06 for white and shared noise and 0.09 to 0.19 for stripes, all of it by chance, because there are few rows. For Noise2Self it is 0.01 for white noise, 0.88 for shared noise and 1.00 for stripes.
+# For Zero-Shot Noise2Noise it is 0.06 to 0.08 (by chance again, since 25 weights are fitted to 400 values), 0.88 to 0.90, and 1.00, because both diagonals hold the same two rows.
 #
-# *Prediction, in dB.* Shares of 0.88 and 1 allow 0.5 and 0. Where the share is only chance, the neighbours set the limit. For white noise I expect 6 of them, and 3 more for Noise2Noise, which has a second picture.
-# In shared noise neighbours help less, in stripes only those of other rows: Noise2Noise 3 + 2, and 3 + 3.
+# *Prediction, in dB.* Shares of 0.88 and 1 allow gains of 0.5 and 0. Where the share is only chance, the neighbours set the limit: for white noise I expect 6 dB from them, and 3 more for Noise2Noise, which has a second image.
+# In shared noise the neighbours help less, and in stripes only those of other rows help, so that I expect 3 + 2 and 3 + 3 for Noise2Noise.
 #
 # | | Noise2Noise | Noise2Self | Zero-Shot |
 # | --- | --- | --- | --- |
@@ -482,9 +485,9 @@ for seed in range(3):
 # | shared | 5, 4.2 to 4.8 | 0.5, 0.5 to 0.7 | 0.5, 0.3 |
 # | stripes | 6, 2.2 to 2.9 | 0, -0.1 to 0.0 | 0, 0.0 to 0.1 |
 #
-# *Where it fails.* Noise2Noise in stripes. Its assumption holds, and it gains no more than the plain mean of the two pictures, 2.1 to 2.9 dB. I think it knows the pair by heart:
-# 48 numbers a picture are soon learned, and they are always the same 48. The assumption is about the mean over many draws of the noise, and here is one. More pictures should help; that would be the test.
-# Noise2Self gains a little more in shared noise than its share allows. That is no contradiction: the limit holds for the least loss, and a short run is not there yet.
+# *Where it fails.* The prediction fails for Noise2Noise in stripes. Its assumption holds, and yet it gains no more than the plain mean of the two images, which is 2.1 to 2.9 dB. I think that it memorises the pair, because
+# 48 values per image are soon learned, and they are always the same 48. The assumption is about the mean over many draws of the noise, and here we have only one. More images should help, which would be the test.
+# Noise2Self gains a little more in shared noise than its share allows. That is no contradiction, because the limit holds for the least loss, which a short run has not reached yet.
 #
-# *A change.* Rows are independent in the stripes, so an estimate must be blind to its whole row. The mean of the rows above and below is, and it gains 0.9 to 1.5 dB, where Noise2Self gains nothing.
+# *A change.* In the stripes, different rows are independent, so that an estimate must be blind to its whole row. The mean of the rows above and below is blind in this sense, and it gains 0.9 to 1.5 dB, where Noise2Self gains nothing.
 # ### END SOLUTION

@@ -12,11 +12,12 @@
 # Six tasks to [lesson 13](../../notebooks/13_adapting_a_classifier.ipynb), and one open question. 20 points.
 #
 # - Write your lines in place of `raise NotImplementedError()`. You may add cells of your own anywhere.
-# - The cell after each task checks your answer at once. It says *which* mistake it sees, and gives a hint.
-#   **Run it again, and the hint says more.** Nothing is lost by asking.
-# - That cell's last line is your points. When your work is marked, the same check runs on other numbers.
-# - Please do not delete, copy or edit the check cells.
-# - About three hours. The computing takes about a minute in all.
+# - The cell after each task checks your answer at once, and it says *which* mistake it sees and gives a hint. **If you run it again, the hint says more**, and you lose nothing by asking.
+# - The last line of that cell is your points. When your work is marked, the same check runs on other numbers.
+# - Please do not delete, copy or edit the check cells, because your points are counted from them.
+# - The set takes about three hours, of which the computer needs about a minute.
+#
+# The lesson adapts a classifier of garments. Here we use its smaller relative, which names handwritten digits of 24 × 24 pixels and errs on fewer than one clean digit in a hundred: everything runs in seconds, and TENT has the setting in which it helps.
 
 # %%
 import torch
@@ -43,12 +44,12 @@ def error(logits, labels):
 # %% [markdown]
 # ## Task 1. Batch norm between two worlds (3 points, 25 minutes)
 #
-# The trained statistics are wrong for a shifted input. Those of a small batch are unsure. So mix them. With $w$ the weight of the trained ones,
+# The trained statistics are wrong for a shifted input, and those of a small batch are uncertain, so we mix the two. With $w$ the weight of the trained ones,
 #
 # $$\mu = w \, \mu_\text{trained} + (1 - w) \, \mu_\text{batch} , \quad v = w \, v_\text{trained} + (1 - w) \, v_\text{batch} , \qquad \gamma \, \frac{h - \mu}{\sqrt{v + 10^{-5}}} + \beta .$$
 #
-# Write `mixed_norm(h, mean, variance, trained, scale, shift)`. `h` is (N,C,H,W). `mean` and `variance` are the trained statistics, (C,), `trained` is $w$, and `scale` and `shift` are $\gamma$ and $\beta$, (C,).
-# The batch has one mean and one variance for each channel; the variance is the plain mean of the squared differences.
+# Write `mixed_norm(h, mean, variance, trained, scale, shift)`, in which `h` is (N,C,H,W), `mean` and `variance` are the trained statistics, (C,), `trained` is $w$, and `scale` and `shift` are $\gamma$ and $\beta$, (C,).
+# The batch has one mean and one variance for each channel, and the variance is the plain mean of the squared differences from that mean.
 
 
 # %% nbgrader={"solution": true, "grade_id": "mixed_norm_answer"}
@@ -75,8 +76,8 @@ ps13.mixed_norm(mixed_norm, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The library's `batch_statistics(network, batches, trained=w)` puts such norms into a network. Corrupt 320 digits with Gaussian noise of severity 5, and draw the error over $w$ from 0 to 1, for batches of 64 and for single pictures.
-# **Predict before you run:** where is the valley of each curve?
+# The library's `batch_statistics(network, batches, trained=w)` puts such norms into a network. Corrupt 320 digits with Gaussian noise of severity 5, and draw the error over $w$ from 0 to 1, once for batches of 64 and once for single images.
+# **Predict before you run:** at which $w$ does each of the two curves have its minimum, and why?
 
 
 # %% nbgrader={"solution": true, "grade_id": "mixed_norm_seen"}
@@ -100,18 +101,19 @@ show_curves(
     "has its valley inside.",
 )
 print(
-    "A batch of 64 knows its own statistics: no trained ones are wanted. A single "
-    "picture has no variance in the last norm, which then says nothing. A little of "
-    "the trained statistics is enough, and far better than either alone."
+    "A batch of 64 estimates its own statistics well, so that no trained ones are "
+    "needed. A single image has no variance in the last norm of this network, where "
+    "only one pixel is left, so that its output no longer depends on the image. A "
+    "little of the trained statistics is enough, and far better than either alone."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 2. Where does TENT push? (3 points, 35 minutes)
 #
-# TENT goes down the entropy $H = - \sum_j p_j \log p_j$ of the class probabilities $p = \text{softmax}(z)$. Derive $\partial H / \partial z_k$ by hand. All $p_j$ depend on each $z_k$: $\; \partial p_j / \partial z_k = p_j \, (1[j = k] - p_k)$.
+# TENT goes down the entropy $H = - \sum_j p_j \log p_j$ of the class probabilities $p = \text{softmax}(z)$. Derive $\partial H / \partial z_k$ by hand, and remember that all $p_j$ depend on each $z_k$: $\; \partial p_j / \partial z_k = p_j \, (1[j = k] - p_k)$.
 #
-# Write `entropy_gradient(logits)`. `logits` is (N,K). Return the gradient of each row's own entropy, (N,K). No autograd, please: it would give the numbers and hide the idea.
+# Write `entropy_gradient(logits)`, which takes logits (N,K) and returns the gradient of each row's own entropy, (N,K). Please do without autograd, which would give the numbers and hide the idea.
 
 
 # %% nbgrader={"solution": true, "grade_id": "entropy_gradient_answer"}
@@ -133,7 +135,7 @@ ps13.entropy_gradient(entropy_gradient, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Two classes with the logits $(z, 0)$. Draw the size of the push on $z$ for $z$ from -8 to 8. **Predict before you run:** who is pushed most, the undecided, the half certain, or the certain? What does that mean for a wrong answer of which the network is certain?
+# Take two classes with the logits $(z, 0)$, and draw the push on $z$, which is minus the gradient, for $z$ from -8 to 8. **Predict before you run:** which answers are pushed most, the undecided, the half certain, or the certain? What does that mean for a wrong answer of which the network is certain?
 
 # %% nbgrader={"solution": true, "grade_id": "entropy_gradient_seen"}
 ### BEGIN SOLUTION
@@ -151,20 +153,20 @@ print(
     f"{z[push.argmax()].sigmoid():.2f}"
 )
 print(
-    "The undecided are not pushed at all, the half certain most, towards what they "
-    "believe already. The certain are left alone, right or wrong: TENT never "
-    "corrects a certain mistake."
+    "Undecided answers are not pushed at all, and half certain ones most, towards "
+    "the class that they favour already. Certain answers are left alone, right or "
+    "wrong, so that TENT never corrects a certain mistake."
 )
 ### END SOLUTION
 
 # %% [markdown]
-# ## Task 3. Certain, or of one mind? (2 points, 20 minutes)
+# ## Task 3. Certain, or in agreement? (2 points, 20 minutes)
 #
-# MEMO takes the entropy of the *mean* of the answers to $B$ copies. It is never less than the *mean* of their entropies. The difference says how much the copies **disagree**:
+# MEMO takes the entropy of the *mean* of the answers to $B$ copies, which is never less than the *mean* of their entropies. The difference says how much the copies **disagree**:
 #
 # $$D = H\Big( \frac1B \sum_b p_b \Big) - \frac1B \sum_b H(p_b) \; \ge 0 .$$
 #
-# Write `disagreement(logits)`. `logits` is (B,K), a row for each copy. Return $D$, one number.
+# Write `disagreement(logits)`, which takes logits (B,K), with a row for each copy, and returns the single number $D$.
 
 
 # %% nbgrader={"solution": true, "grade_id": "disagreement_answer"}
@@ -187,8 +189,8 @@ ps13.disagreement(disagreement, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Is a picture about which the copies disagree more often named wrongly? Take 100 digits with impulse noise of severity 3, and 32 copies of each by `jitter(picture.expand(32, -1, -1, -1), generator)`.
-# Print the mean disagreement of those that the network names rightly, and of the others. **Predict before you run.**
+# Is an image about which the copies disagree more often named wrongly? Take 100 digits with impulse noise of severity 3, and make 32 copies of each by `jitter(picture.expand(32, -1, -1, -1), generator)`.
+# Print the mean disagreement of the digits that the network names rightly, and that of the others. **Predict before you run** which of the two is larger, and by what factor.
 
 # %% nbgrader={"solution": true, "grade_id": "disagreement_seen"}
 ### BEGIN SOLUTION
@@ -205,7 +207,7 @@ print(
     f"{disagreements[~right].mean():.2f}"
 )
 print(
-    "Disagreement is a warning that needs no label, and what MEMO makes smaller, "
+    "Disagreement is a warning that needs no label, and MEMO makes it smaller, "
     "besides the entropy of each answer."
 )
 ### END SOLUTION
@@ -213,9 +215,9 @@ print(
 # %% [markdown]
 # ## Task 4. A question whose answer we know (2 points, 15 minutes)
 #
-# Test-time training asks by how much a picture was turned. Write `turned_batch(pictures)`. `pictures` is (N,C,S,S). Return a pair:
+# Test-time training asks the network by how many quarters an image was turned. Write `turned_batch(pictures)`, which takes images (N,C,S,S) and returns a pair:
 #
-# - the pictures (4N,C,S,S): first all of them unturned, then all of them turned by one quarter, by two, by three, **anticlockwise**;
+# - the images (4N,C,S,S): first all of them unturned, then all of them turned by one quarter, by two, by three, **anticlockwise**;
 # - the number of quarter turns of each, (4N,).
 
 
@@ -237,7 +239,7 @@ ps13.turned_batch(turned_batch, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# `trained("digits_rotation").turn_logits(x)` names the turn. For which of the ten digits does it err most, on clean pictures? **Predict before you run.** What will practice on such a digit teach the network?
+# The method `trained("digits_rotation").turn_logits(x)` names the turn. **Predict before you run:** for which of the ten digits does it err most, on clean images, and what will practice on such a digit teach the network?
 
 # %% nbgrader={"solution": true, "grade_id": "turned_batch_seen"}
 ### BEGIN SOLUTION
@@ -250,18 +252,18 @@ for digit in range(10):
         "% of its turns are named wrongly"
     )
 print(
-    "The 0 and the 8 look alike upside down, so half of their answers are luck. (The "
-    "5 is a surprise.) There the steps push at random: the practice can do harm."
+    "A 0 and an 8 look the same upside down, so that half of their answers are luck. "
+    "(The 5 is a surprise.) There the steps push at random, and practice can do harm."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 5. How far can CoTTA go? (3 points, 30 minutes)
 #
-# A stream that pushes a weight always in the same direction: at each step the student gains `push`. Then the teacher follows, $\text{teacher} \leftarrow m \, \text{teacher} + (1 - m) \, \text{student}$.
-# Then, with probability `restore`, the student's weight is **set back** to its trained value. Count both from the trained value, so that both begin at 0.
+# Imagine a stream that pushes a weight always in the same direction: at each step the student gains `push`, and then the teacher follows, $\text{teacher} \leftarrow m \, \text{teacher} + (1 - m) \, \text{student}$.
+# After that, with probability `restore`, the student's weight is **set back** to its trained value. We count both weights from the trained value, so that both begin at 0.
 #
-# Write `drift(push, restore, momentum, steps)`. Return two numbers: how far student and teacher have gone after so many steps, **in the mean** over all draws of what is set back. `momentum` is $m$.
+# Write `drift(push, restore, momentum, steps)`, in which `momentum` is $m$. It returns two numbers: how far student and teacher have gone after so many steps, **in the mean** over all draws of what is set back.
 
 
 # %% nbgrader={"solution": true, "grade_id": "drift_answer"}
@@ -285,8 +287,8 @@ ps13.drift(drift, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# How far does the student go at last, after very many steps? Find the formula, and compare it with your function. Draw both over 1000 steps with `push` 0.01 and $m$ = 0.99, for `restore` 0.01 and 0.1.
-# In lesson 13 CoTTA with a large learning rate held only when more weights were set back at each step. Why?
+# How far does the student go in the limit of very many steps? Find the formula, and compare it with your function. Draw student and teacher over 1000 steps with `push` 0.01 and $m$ = 0.99, for `restore` 0.01 and 0.1.
+# In the lesson, switching off the setting back changed next to nothing within a stream of a few dozen batches, whereas switching off the slow teacher broke CoTTA. Which feature of your curves explains the first of the two?
 
 # %% nbgrader={"solution": true, "grade_id": "drift_seen"}
 ### BEGIN SOLUTION
@@ -310,15 +312,18 @@ show_curves(
     "two at about a tenth.",
 )
 print(
-    "At rest d = (1 - r)(d + push). So the way is bounded by about push / r: ten "
-    "times the push is held by ten times the share."
+    "At rest d = (1 - r)(d + push), so that the way is bounded by about push / r, and "
+    "ten times the push is held by ten times the share. With r = 0.01 the student "
+    "needs a few hundred steps to come near that bound. For the first few dozen it "
+    "goes nearly as far as it would without being set back, so that a short stream "
+    "cannot show what this brake is for."
 )
 ### END SOLUTION
 
 # %% [markdown]
 # ## Task 6. Four runs that fail: find out why (4 points, 30 minutes)
 #
-# In `ps13.failing_run("A")` TENT adapts the network to 400 digits with Gaussian noise, and one thing is wrong. So it is in "B", "C" and "D", each with another one. Of the last 100 digits a good run names fewer than 25 wrongly. Each of these names more than 50 wrongly. A run is a dictionary:
+# In `ps13.failing_run("A")` TENT adapts the network to 400 digits with Gaussian noise, and one thing is wrong. The runs "B", "C" and "D" suffer from another fault each. Of the last 100 digits a good run names fewer than 25 wrongly, and each of these names more than 50 wrongly. A run is a dictionary:
 #
 # - `batches`, `labels`, `logits`: lists, an entry for each batch; `entropy`: list of the mean entropies; `learning_rate`;
 # - `normed`: list of the outputs of the first batch norm, before scale and shift, (N,16,24,24);
@@ -369,11 +374,11 @@ ps13.causes(causes)
 # %% [markdown]
 # ## Open question (3 points, 35 minutes)
 #
-# Which weight $w$ should the trained statistics have, if a batch has $N$ pictures? Schneider and others propose $w = n / (n + N)$, as if the training had left $n$ pictures behind.
+# Which weight $w$ should the trained statistics have, if a batch has $N$ images? Schneider and others propose $w = n / (n + N)$, as if the training had left $n$ images behind.
 #
-# Take two corruptions of severity 5, batches of 1, 4, 16 and 64, and the digits once in random order and once sorted by class. **Write down the best $w$ that you expect in each of the eight cases**, and why. Then measure, for three random choices of 200 digits. Does one $n$ fit all?
+# Take two corruptions of severity 5, batches of 1, 4, 16 and 64, and the digits once in random order and once sorted by class. For each of the eight cases, **write down the best $w$ that you expect**, and why. Then measure it, for three random choices of 200 digits, and say whether one $n$ fits all cases.
 #
-# You will be marked on this:
+# Your answer will be marked by these three criteria:
 #
 # | points | for |
 # | --- | --- |
@@ -424,11 +429,11 @@ for name in ("gaussian noise", "contrast"):
 
 # %% [markdown] nbgrader={"grade": true, "solution": true, "grade_id": "open_question", "points": 3}
 # ### BEGIN SOLUTION
-# **A good answer, measured.** Seeds 0, 1 and 2, each 200 digits.
+# **A good answer, measured** with the seeds 0, 1 and 2 on 200 digits each.
 #
-# *Prediction* (from a formula; for this answer it was written down after the measurement, yours comes before it). In random order $n$ = 16, so $w$ = 0.94, 0.8, 0.5 and 0.2 for 1, 4, 16 and 64 pictures: the fewer pictures, the less sure is their mean. Sorted: the batch's mean is that of one class, so it misleads however large the batch is, and $w$ should be near 1 in all four. A single picture has no order: the same $w$ in both.
+# *Prediction* (here it follows from a formula and was written down after the measurement, whereas yours comes before it). In random order $n$ = 16, so that $w$ = 0.94, 0.8, 0.5 and 0.2 for 1, 4, 16 and 64 images: the fewer images there are, the less certain is their mean. In sorted order the mean of the batch is that of one class, so that it misleads however large the batch is, and $w$ should be near 1 in all four cases. A single image has no order, so that both orders share one $w$.
 #
-# *Measured.* The best $w$, and in brackets the range that is within 2 points of it:
+# *Measured.* The table shows the best $w$, and in brackets the range of weights whose error is within 2 points of the best:
 #
 # | | N = 1 | 4 | 16 | 64 |
 # | --- | --- | --- | --- | --- |
@@ -439,8 +444,8 @@ for name in ("gaussian noise", "contrast"):
 # | Gaussian noise | 0.1 (0.1 to 0.2) | 0.5 (0.5 to 0.65) | 0.65 (0.5 to 0.65) | 0.35 (0.35 to 0.5) |
 # | contrast | 0.5 (0.2 to 0.65) | 0.65 | 0.65 | 0.5 (0.35 to 0.8) |
 #
-# *Does one $n$ fit all?* No. My weights are nearly all too large: the formula counts pictures, but in the first norms one picture of 24 × 24 pixels brings 576 numbers, and the trained statistics are *wrong*, not only noisy. Where the shift is strong (noise), less of them is wanted.
-# At $N$ = 1, $n$ = 16 means 74 % wrong in noise, and $w$ = 0.1 means 26 %. A single picture does better than four sorted ones: four of one class look like a world in which this class is normal. At 64 a batch of sorted digits holds several classes again.
+# *Does one $n$ fit all?* It does not, and nearly all of my weights are too large. The formula counts images, but in the first norms a single image of 24 × 24 pixels already brings 576 numbers; besides, the trained statistics are not only noisy but *wrong*. Where the shift is strong, as with noise, less of them is wanted.
+# At $N$ = 1, $n$ = 16 means 74 % wrong in noise, whereas $w$ = 0.1 means 26 %. A single image does better than four sorted ones, because four images of one class make this class look normal. At 64, a batch of sorted digits holds several classes again.
 #
-# *What that means.* If nobody knows the order, $w$ = 0.5 is the safe choice of these: it is within or near the valley in most of the cases, and it is far from the cliff at $w$ = 0. Its price in noise is the largest, for mixed batches of 64 and for single pictures.
+# *What that means.* If nobody knows the order, $w$ = 0.5 is the safe choice of these: it lies within or near the valley in most of the cases, and far from the cliff at $w$ = 0. It costs most in noise, for mixed batches of 64 and for single images.
 # ### END SOLUTION

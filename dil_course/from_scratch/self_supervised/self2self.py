@@ -24,7 +24,7 @@ def self2self(y, keep=0.7, network=None, iterations=None, learning_rate=None, se
             would be the best solution, and only the dropout keeps the network from it.
         network: a `PartialUNet`; fitted in place. None makes one from the seed, 16 wide with 2 halvings in
             the quick profile, the paper's 48 and 5 in the full one, beginning at the mean of y.
-        iterations: None takes 500 in the quick profile, and the paper's 150,000 in the full one.
+        iterations: None takes 500 in the quick profile, and the 150,000 of the authors' code in the full one.
         learning_rate: of Adam; None takes 6e-3 in the quick profile and the paper's 1e-4 in the full one.
         seed: of the network that is made here, of the masks and the dropout.
         fast: as in `noise2noise`.
