@@ -770,22 +770,20 @@ def test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d(name):
     assert min(gaps) > -1
 
 
-def gain(name, seed):
+def gain(name):
     """What adapting with the recommended setting adds, stopped by a rule that sees no truth."""
     x, network = picture(name, 96), trained("denoiser_gray")
-    y = add_gaussian(x, SIGMA, seed=seed)
-    adapted = run(tune_on_restored(y, network, SIGMA, iterations=60), stop=LeastRisk(y, SIGMA)).estimate
+    y = add_gaussian(x, SIGMA)
+    adapted = run(tune_on_restored(y, network, SIGMA, iterations=25), stop=LeastRisk(y, SIGMA)).estimate
     with torch.no_grad():
         return psnr(adapted.clamp(0, 1), x) - psnr(network(y, SIGMA).clamp(0, 1), x)
 
 
 @pytest.mark.slow
-def test_unfamiliar_images_gain_half_a_decibel_and_familiar_ones_lose_nothing():
-    unfamiliar = [
-        gain(name, seed) for name in ("text", "page", "brick", "shepp_logan_phantom") for seed in range(2)
-    ]
-    assert sum(unfamiliar) / len(unfamiliar) > 0.4 and min(unfamiliar) > 0
-    assert min(gain("camera", seed) for seed in range(2)) > -0.1
+def test_unfamiliar_images_gain_decibels_by_tenths_and_a_familiar_one_loses_nothing():
+    unfamiliar = [gain(name) for name in ("brick", "shepp_logan_phantom")]
+    assert sum(unfamiliar) / len(unfamiliar) > 0.4 and min(unfamiliar) > 0.2
+    assert gain("camera") > -0.1
 
 
 @pytest.mark.slow

@@ -39,8 +39,8 @@ def idbp(
 
     Tirer and Giryes, "Image Restoration by Iterative Denoising and Backward Projections" (IEEE Transactions
     on Image Processing 2019), algorithm 1. There the level is fixed, sigma plus a constant; the authors' code
-    for super-resolution with networks lets it fall geometrically, from 24/255 to 2/255 at scale 2; here it
-    falls from 49/255. With a denoiser that is adapted to the image for the last, weak levels, it is a variant
+    for super-resolution lets it fall geometrically, from 24/255 to 2/255 at scale 2; here it falls from
+    49/255. With a denoiser that is adapted to the image for the last, weak levels, it is a variant
     of IDBP-CNN-IA of the same authors, "Super-Resolution via Image-Adapted Denoising CNNs" (IEEE Signal
     Processing Letters 2019). They cut its patches from y; here they come from the estimate as it stands,
     which suits any A, and for A = Downsample(2) measured better on three of four images, too (worse on the
