@@ -91,6 +91,7 @@ def test_garments_have_a_card_with_licence_and_digest_and_a_damaged_file_is_refu
     room = importlib.import_module("dil_course.signals.garments")
     card, content = room.FILE.with_suffix(".md").read_text(), room.FILE.read_bytes()
     assert f"| {hashlib.sha256(content).hexdigest()} |" in card and f"| {room.DIGEST} |" in card
+    assert f"| {', '.join(f'{k} {name}' for k, name in enumerate(GARMENTS))} |" in card
     assert "Copyright (c) 2017 Zalando SE" in card and "Permission is hereby granted" in card
     assert len(content) < 4e6
     damaged = tmp_path / "garments.npz"
