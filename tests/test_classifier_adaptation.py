@@ -376,6 +376,7 @@ def test_a_network_that_cannot_be_copied_is_refused(method):
     (lambda: cotta(network(), [], copies=0), ValueError),
     (lambda: Classifier(width=0), ValueError),
     (lambda: Classifier(places=0), ValueError),
+    (lambda: Classifier(places=65), ValueError),
     (lambda: Classifier(places=2.5), TypeError),
 ])  # fmt: skip
 def test_bad_settings_are_refused_at_the_call(call, wrong):
