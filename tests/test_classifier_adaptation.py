@@ -91,6 +91,7 @@ def test_garments_have_a_card_with_licence_and_digest_and_a_damaged_file_is_refu
     room = importlib.import_module("dil_course.signals.garments")
     card, content = room.FILE.with_suffix(".md").read_text(), room.FILE.read_bytes()
     assert f"| {hashlib.sha256(content).hexdigest()} |" in card and f"| {room.DIGEST} |" in card
+    assert f"| {', '.join(f'{k} {name}' for k, name in enumerate(GARMENTS))} |" in card
     assert "Copyright (c) 2017 Zalando SE" in card and "Permission is hereby granted" in card
     assert len(content) < 4e6
     damaged = tmp_path / "garments.npz"
@@ -375,6 +376,7 @@ def test_a_network_that_cannot_be_copied_is_refused(method):
     (lambda: cotta(network(), [], copies=0), ValueError),
     (lambda: Classifier(width=0), ValueError),
     (lambda: Classifier(places=0), ValueError),
+    (lambda: Classifier(places=65), ValueError),
     (lambda: Classifier(places=2.5), TypeError),
 ])  # fmt: skip
 def test_bad_settings_are_refused_at_the_call(call, wrong):

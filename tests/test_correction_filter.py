@@ -29,7 +29,8 @@ def test_the_bicubic_kernel_is_that_of_downsample_away_from_the_borders(scale):
 @pytest.mark.parametrize("scale", [2, 3])
 def test_where_the_image_is_made_of_bicubic_kernels_the_corrected_input_is_exact(scale):
     bicubic, A = BlurDownsample(bicubic_kernel(scale), scale), BlurDownsample(gaussian_kernel(7, 1.0), scale)
-    x = bicubic.adjoint(torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0)).double())
+    # Sides of their own, an odd one, and values on both sides of [0,1].
+    x = bicubic.adjoint(3 * torch.randn(1, 1, 18, 15, generator=torch.Generator().manual_seed(0)).double())
     corrected = correction_filter(A(x), A, epsilon=1e-12)
     torch.testing.assert_close(corrected, bicubic(x), atol=1e-4, rtol=0)
     assert (A(x) - bicubic(x)).abs().max() > 0.003

@@ -86,6 +86,15 @@ def test_bfloat16_fits_as_well(in_bfloat16):
     assert abs(best - psnr(fitted(False, 0), CLEAN)) < 0.7
 
 
+@pytest.mark.parametrize("name", ["dip_sure", "unsure"])
+def test_what_takes_a_divergence_by_a_small_step_never_leaves_float32(name, in_bfloat16):
+    make, method = FITS[name]
+    network, kinds = make(), set()
+    network.layers[0].register_forward_hook(lambda layer, given, made: kinds.add(made.dtype))
+    next(method(noisy(0), network=network, iterations=1))
+    assert kinds == {torch.float32}
+
+
 def test_textbook_path_never_leaves_float32(in_bfloat16):
     assert not Engine(small_skip_network(), 0.01, fast=False).bfloat16
 

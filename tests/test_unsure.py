@@ -52,6 +52,16 @@ def test_a_multiplier_that_stands_is_sure_with_that_sigma():
     assert multiplier(frozen) == pytest.approx(0.1**2)
 
 
+def test_a_seed_makes_the_network_and_the_probes():
+    estimates, losses = [], []
+    for seed, own in ((0, None), (1, None), (0, network()), (1, network())):
+        step = next(unsure(Y, first_sigma=0.1, network=own, iterations=1, seed=seed, fast=False))
+        estimates.append(step.estimate)
+        losses.append(step.loss)
+    assert not torch.allclose(estimates[0], estimates[1])
+    assert torch.equal(estimates[2], estimates[3]) and losses[2] != losses[3]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("level", "first"), [(25, 0), (25, 50), (50, 0)])
 def test_it_finds_sigma_and_holds_the_divergence_at_zero(level, first):
