@@ -26,9 +26,10 @@ def dip_sure(
 ):
     """Minimise over theta the generalized SURE of f_theta(A^T y), by one fresh probe at each iteration.
 
-    With a network as small as the one made here it needs no early stopping; Jo, Chun and Choi, "Rethinking
-    Deep Image Prior for Denoising" (ICCV 2021), keep a large one and stop it. SURE as the loss of a network:
-    Soltanayev and Chun, "Training deep learning based denoisers without ground truth data" (NeurIPS 2018),
+    A network as small as the one made here overfits late, not never: at 128 pixels the average of one run
+    lost 2.6 dB between its iterations 800 and 3000. Jo, Chun and Choi, "Rethinking Deep Image Prior for
+    Denoising" (ICCV 2021), keep a large one and stop it. SURE as the loss of a network: Soltanayev and Chun,
+    "Training deep learning based denoisers without ground truth data" (NeurIPS 2018),
     and, for a single image too, Metzler et al., "Unsupervised Learning with Stein's Unbiased Risk Estimator"
     (arXiv 1805.10531). With an operator: Abu-Hussein, Tirer, Chun, Eldar and Giryes, "Image Restoration
     by Deep Projected GSURE" (WACV 2022), section 3. The network must act on y, not on a fixed z: otherwise
