@@ -288,7 +288,7 @@ ps13.drift(drift, seed=2357)
 
 # %% [markdown]
 # How far does the student go in the limit of very many steps? Find the formula, and compare it with your function. Draw student and teacher over 1000 steps with `push` 0.01 and $m$ = 0.99, for `restore` 0.01 and 0.1.
-# In the lesson, switching off the setting back changed next to nothing within a stream of a few dozen batches, whereas switching off the slow teacher broke CoTTA. Which feature of your curves explains the first of the two?
+# The lesson, whose stream has 72 batches, sets a weight back with probability 0.1 in place of the paper's 0.01. Which feature of your curves explains why 0.01 would have done little in so short a stream?
 
 # %% nbgrader={"solution": true, "grade_id": "drift_seen"}
 ### BEGIN SOLUTION
