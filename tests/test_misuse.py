@@ -1125,7 +1125,12 @@ RECIPES = {
     "adaptation.test_time_training": (
         answered(adaptation.test_time_training),
         STREAM
-        | {"iterations": value(1, 0, -1, 2.0, 2), "copies": value(4, 3, 5, 0, 4.0, 10**9), "seed": SEED},
+        | {
+            "iterations": value(1, 0, -1, 2.0, 2),
+            "copies": value(4, 3, 5, 0, 4.0, 10**9),
+            "trained": number(0.5),
+            "seed": SEED,
+        },
     ),
     # figures
     "figures.png": (figures.png, {"figure": made(lambda: Figure(figsize=(1, 1))), "dpi": number(40)}),

@@ -2,7 +2,8 @@
 
 In the manner of CIFAR-10-C: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common
 Corruptions and Perturbations" (ICLR 2019), section 3. The strengths are our own, for digits of 24 x 24
-pixels, and grade garments of 28 x 28 as well. Each function takes pictures x (N,C,H,W) in [0,1], its strength, and a generator of random numbers.
+pixels, and grade garments of 28 x 28 as well. Each function takes pictures x (N,C,H,W) in [0,1], its
+strength, and a generator of random numbers.
 """
 
 import torch
