@@ -845,7 +845,7 @@ for kind, made in results.items():
 #
 # Self2Self seems to survive, too. That is not because its assumption holds: its run is so short that it has not learned fine detail yet, neither the image's nor the noise's. In a longer run with shared noise it peaked and then lost 1.8 dB (`benchmarks/RESULTS.md`).
 #
-# The table is **one run on one image**. Differences of a few tenths of a decibel in it rank nothing. `benchmarks/RESULTS.md` has the same table over three images and several seeds, with its command: BM3D is ahead of every method with one image in white noise, and the order of the methods without $\sigma$ changes with the image.
+# The table is **one run on one image**. Differences of a few tenths of a decibel in it rank nothing. `benchmarks/RESULTS.md` has the same table over three images and three seeds, with its command: BM3D is ahead of every method with one image in white noise, and the order of the methods without $\sigma$ changes with the image.
 # Where noise is shared, look for an independence that is left: between exposures, between distant pixels, between colours.
 
 # %% tags=["nbval-check-output"]
