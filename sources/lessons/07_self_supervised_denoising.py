@@ -853,7 +853,7 @@ for kind, made in results.items():
 #
 # Self2Self seems to survive, too. That is not because its assumption holds: its run is so short that it has not learned fine detail yet, neither the image's nor the noise's. In a longer run with shared noise it peaked and then lost 1.8 dB (`benchmarks/RESULTS.md`).
 #
-# The table is **one run on one image**. Differences of a few tenths of a decibel in it rank nothing, and several methods would gain from more iterations. `benchmarks/RESULTS.md` has the comparison over three images and several seeds, with its command: in white noise, BM3D is ahead of every method with one image, and the order of the methods without $\sigma$ changes with the image.
+# The table is **one run on one image**. Differences of a few tenths of a decibel in it rank nothing, and several methods would gain from more iterations. `benchmarks/RESULTS.md` has the comparison over three images and three seeds, with its command: in white noise, BM3D is ahead of every method with one image, and the order of the methods without $\sigma$ changes with the image.
 # Where noise is shared, look for an independence that is left: between exposures, between distant pixels, between colours.
 
 # %% tags=["nbval-check-output"]
