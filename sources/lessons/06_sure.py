@@ -741,8 +741,10 @@ print(f"true error {true_error:.5f}")
 # %%
 diagram = Diagram(9.2, 3.3)
 outer = "all functions: SURE. White Gaussian noise, σ known"
-middle = "sum of the ∂f_i/∂y_i zero: UNSURE. White Gaussian noise, σ unknown"
-inner = "each ∂f_i/∂y_i zero (blind): Noise2Self.\nAny independent noise of mean 0"
+middle = r"sum of the $\partial f_i / \partial y_i$ zero: UNSURE. "
+middle += "White Gaussian noise, σ unknown"
+inner = r"each $\partial f_i / \partial y_i$ zero (blind): Noise2Self."
+inner += "\nAny independent noise of mean 0"
 diagram.box(0.1, 0.1, 9.0, 3.1, outer + 13 * "\n", 1)
 diagram.box(0.7, 0.3, 7.8, 2.1, middle + 8 * "\n", 0)
 diagram.box(1.5, 0.5, 6.2, 1.1, inner, 2)
