@@ -402,12 +402,15 @@ def test_pairs_draw_every_letter_once_and_a_key(shown):
     letters = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert letters.count("y") == 4 + 1 and letters.count(".") == 4 + 1  # in the grids, and in the key
     assert {"mine", "in", "judged", "a pixel of y", "not used"} <= set(letters)
+    assert min(axes.bbox.y0 for axes in figure.axes) > 0, "the key has room for each of its lines"
     with pytest.raises(ValueError, match="letters y, \\., got x"):
-        figures.show_pairs({"mine": ("yx", "yy")}, kinds, alt="Two grids.")
+        figures.show_pairs({"mine": ("yx yy", "yy yy")}, kinds, alt="Two grids.")
     with pytest.raises(ValueError, match="none to show"):
         figures.show_pairs({}, kinds, alt="Two grids.")
     with pytest.raises(TypeError, match="expected a str"):
         figures.show_pairs({"mine": (["y"], "y")}, kinds, alt="Two grids.")
+    with pytest.raises(ValueError, match="as many rows as letters"):
+        figures.show_pairs({"mine": ("yy", "yy yy")}, kinds, alt="Two grids.")
 
 
 def test_pairs_stand_in_rows_and_each_pixel_has_its_place_and_colour():

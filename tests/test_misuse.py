@@ -525,7 +525,7 @@ AXIS = {"curves": CURVES, "x_label": TITLE, "y_label": TITLE, "title": TITLE, "l
 AXIS |= {"log_y": flag(True), "looks": LOOKS, "marks": MARKS, "x_range": ENDS, "y_range": ENDS}
 PAIRS = {
     "pairs": value(
-        {"a": ("yy", "y.")}, {}, {"a": ("x", "y")}, {"a": ("y",)}, {1: ("y", "y")}, {"a": (1, "y")}
+        {"a": ("yy ..", "y. yy")}, {}, {"a": ("x", "y")}, {"a": ("y",)}, {1: ("y", "y")}, {"a": (1, "y")}
     ),
     "kinds": value({"y": ("a pixel", 0), ".": ("none", None)}, {}, {"y": 1}, {"y": ("a", 9)}, {1: ("a", 0)}),
     "columns": value(2, 0, -1, 1, 1.5),

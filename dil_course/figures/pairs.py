@@ -61,8 +61,8 @@ def check_rows(grid, title, kinds):
     """A grid's rows of letters."""
     check_kind(grid, str, f"pairs, {title!r}")
     rows = grid.split()
-    if not rows:
-        raise ValueError(f"pairs, {title!r}: expected rows of letters, got none")
+    if not rows or {len(row) for row in rows} != {len(rows)}:
+        raise ValueError(f"pairs, {title!r}: expected as many rows as letters in each, got {grid!r:.60}")
     if unknown := sorted(set("".join(rows)) - set(kinds)):
         raise ValueError(
             f"pairs, {title!r}: expected the letters {', '.join(kinds)}, got {', '.join(unknown)}"
@@ -86,12 +86,12 @@ def show_pairs(pairs, kinds, alt, columns=3):
     """Show for each method the pixels that go in, and those that its output is compared with.
 
     Args:
-        pairs: {title: (in, judged)}, each a string of rows of letters, separated by blanks: "yyy yxy yyy".
+        pairs: {title: (in, judged)}, each a square grid: rows of letters, separated by blanks, "yyy yxy yyy".
         kinds: {letter: (meaning, colour number 0 to 5, or None for white)}, for the key below.
         alt: what the figure shows, in a sentence.
         columns: methods in a row.
 
     Raises:
-        TypeError, ValueError: no pairs, no strings, or a letter without a meaning.
+        TypeError, ValueError: no pairs, no square grids, or a letter without a meaning.
     """
     show_figure(pairs_figure(pairs, kinds, columns), alt)
