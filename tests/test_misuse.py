@@ -768,6 +768,8 @@ RECIPES = {
     ),
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
+    "signals.mr_slice": (signals.mr_slice, {}),
+    "signals.ecg": (signals.ecg, {}),
     "digits.jitter": (
         lambda pictures, generator: like(pictures, DIGITS.jitter(pictures, generator)),
         {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},

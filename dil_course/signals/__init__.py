@@ -13,6 +13,7 @@ from dil_course.signals.images import (
     to_tensor,
     uploaded,
 )
+from dil_course.signals.medical import ecg, mr_slice
 from dil_course.signals.metrics import luma, psnr, ssim
 from dil_course.signals.noise import (
     add_correlated,
@@ -38,7 +39,7 @@ from dil_course.signals.scanners import Fourier, Radon, line_mask
 __all__ = [
     "Blur", "BlurDownsample", "Downsample", "Fourier", "GARMENTS", "Identity", "Mask", "PICTURES",
     "Radon", "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark",
-    "centres", "compress_jpeg", "consistent", "crop", "digits", "enlarge", "estimate_sigma", "garments",
-    "gaussian_kernel", "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places",
-    "psnr", "save_image", "ssim", "to_array", "to_tensor", "uploaded",
+    "centres", "compress_jpeg", "consistent", "crop", "digits", "ecg", "enlarge", "estimate_sigma",
+    "garments", "gaussian_kernel", "line_mask", "load_image", "luma", "mr_slice", "nearest", "patches",
+    "picture", "places", "psnr", "save_image", "ssim", "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
