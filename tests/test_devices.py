@@ -345,7 +345,7 @@ def test_nothing_happens_that_a_gpu_refuses(name, monkeypatch):
 
 def test_every_public_name_is_tried():
     needless = {"PICTURES", "benchmark", "gaussian_kernel", "line_mask", "load_image", "picture", "to_tensor"}
-    needless |= {"GARMENTS", "garments", "mr_slice", "ecg"}
+    needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "stacked_rank"}
     needless |= {"digits", "uploaded", "consistent", "enlarge"}  # the last two are tried with each operator
     rooms = (signals, from_scratch, self_supervised, adaptation)
     public = {name for room in rooms for name in room.__all__} - needless

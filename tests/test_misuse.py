@@ -770,6 +770,16 @@ RECIPES = {
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
     "signals.mr_slice": (signals.mr_slice, {}),
     "signals.ecg": (signals.ecg, {}),
+    "signals.stacked_rank": (
+        signals.stacked_rank,
+        {
+            "A": made(signals.Identity, *MODELS),
+            "transforms": made(
+                lambda: [lambda x: x.flip(-1)], lambda: [torch.relu, 3], lambda: (), lambda: len
+            ),
+            "side": whole(4),
+        },
+    ),
     "digits.jitter": (
         lambda pictures, generator: like(pictures, DIGITS.jitter(pictures, generator)),
         {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},
