@@ -621,6 +621,7 @@ PROBE = made(lambda: None, lambda: tensor(), lambda: tensor(GRAY), lambda: tenso
 RISK = {"f": function(lambda y: 0.9 * y, lambda: torch.sqrt), "y": PICTURE, "sigma": number(0.1), "b": PROBE}
 RISK |= {"epsilon": number(0.001)}
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
+PLACES = {"output_channels": whole(3), "input_channels": whole(2), "width": whole(4), "depth": whole(2)}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
@@ -809,11 +810,25 @@ RECIPES = {
             "upsampling": value("nearest", "bilinear", "bicubic"),
             "padding": value("zeros", "reflect", "circular"),
             "norm_of_joined": flag(True),
+            "one_row": flag(False),
         },
     ),
     "networks.small_skip_network": (
         forwarded(networks.small_skip_network, lambda n: [tensor((1, n.input_channels, 32, 32))]),
         {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.signal_skip_network": (
+        forwarded(networks.signal_skip_network, lambda n: [tensor((1, n.input_channels, 1, 32))]),
+        {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.coordinates": (networks.coordinates, {"height": whole(2), "width": whole(3)}),
+    "networks.Siren": (
+        forwarded(networks.Siren, lambda n: [tensor((1, n.input_channels, 4, 4))]),
+        PLACES | {"frequency": number(30)},
+    ),
+    "networks.FourierFeatures": (
+        forwarded(networks.FourierFeatures, lambda n: [tensor((1, n.input_channels, 4, 4))]),
+        PLACES | {"features": whole(8), "scale": number(10)},
     ),
     "networks.deep_decoder": (
         forwarded(networks.deep_decoder, lambda n: [tensor((1, n.input_channels, 4, 4))]),

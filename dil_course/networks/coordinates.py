@@ -51,7 +51,7 @@ class Siren(Coordinates):
 
     Sitzmann, Martel, Bergman, Lindell and Wetzstein, "Implicit Neural Representations with Periodic
     Activation Functions" (NeurIPS 2020). With the paper's initial weights the sines of every hidden layer
-    have the same distribution, of variance 1/2, however deep the network is. It maps places z
+    have the same distribution, of variance about 1/2, however deep the network is. It maps places z
     (1,input_channels,H,W) in [-1,1] to (1,C,H,W): values in [-1,1], as in the paper, brought to [0,1] and not
     clipped there.
 
