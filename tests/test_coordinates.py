@@ -1,4 +1,4 @@
-"""Implicit representations against closed forms, and through the deep image prior; signals of one row, too."""
+"""Implicit representations against closed forms and through the deep image prior; signals of one row."""
 
 import math
 
