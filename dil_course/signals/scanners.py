@@ -75,6 +75,23 @@ class Radon:
             )
         return self._multiply(y, self.rays, self.pixels, (self.side, self.side))
 
+    def fbp(self, y):
+        """Filtered back-projection (N,C,side,side): the classical inverse, linear in y and cheap.
+
+        Each column's frequencies are multiplied by their size (the ramp), and smeared back along the rays.
+        For many angles, evenly spaced over 180 degrees, it comes near the image; for few it has streaks.
+        """
+        check_stack(y, "y")
+        # Twice as long, so that a column's end does not wrap round to its beginning. The ramp is the
+        # transform of its samples: |frequency| itself would lose the column's mean.
+        places = torch.fft.fftfreq(2 * self.side, 1 / (2 * self.side), device=y.device).round()
+        kernel = torch.where(places % 2 == 1, -1 / (math.pi * places) ** 2, 0.25 * (places == 0))
+        ramp = torch.fft.rfft(kernel).real[:, None].to(y.dtype)
+        frequencies = torch.fft.rfft(exact(y), 2 * self.side, dim=-2) * ramp
+        filtered = torch.fft.irfft(frequencies, dim=-2)[..., : self.side, :]
+        scale = math.pi * self.side**2 / len(self.angles)
+        return scale * self.adjoint(filtered.to(y.dtype))
+
     def pinv(self, y, iterations=500):
         """The shortest x that comes nearest to A x = y, by conjugate gradients on A^T A x = A^T y."""
         check_integer(iterations, "iterations", 1)
@@ -195,3 +212,38 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
     drawn = torch.randperm(len(rest), generator=runtime.generator(seed, "line mask"))[: wanted - inner]
     mask[rest[drawn]] = 1
     return mask.expand(1, 1, height, width).clone()
+
+
+def split_lines(mask, share=0.1, keep=0.08, seed=0):
+    """Two masks (1,1,height,width) of the measured columns: those to fit, and those to hold out.
+
+    The image is real, so that a column tells what its mirror image on the other side of the zero frequency
+    holds: where both are measured, both go the same way. Holding out part of the measurements to see when to
+    stop is what Yaman, Hosseini and Akcakaya do, "Zero-Shot Self-Supervised Learning for MRI Reconstruction"
+    (ICLR 2022), with single points of the Fourier plane and complex images.
+
+    Args:
+        mask: of whole columns, as `line_mask` draws it.
+        share: of the measured columns to hold out; a pair may make it one more, and at least one is held out.
+        keep: share of all columns, around the zero frequency, that is never held out.
+        seed: of the draw.
+
+    Raises:
+        TypeError, ValueError: no mask of whole columns, a number out of range, or nothing left to hold out.
+    """
+    mask = check_mask(mask)
+    if mask.shape[:2] != (1, 1) or not torch.equal(mask, mask[..., :1, :].expand_as(mask)):
+        raise ValueError(f"mask: expected whole columns, as line_mask draws them, got {tuple(mask.shape)}")
+    share, keep = float(check_share(share, "share")), float(check_share(keep, "keep"))
+    columns = mask[0, 0, 0]
+    width, wanted = len(columns), max(1, round(share * float(columns.sum())))
+    frequencies = (torch.arange(width, device=mask.device) - width // 2).abs()
+    outside = frequencies[(columns > 0) & (frequencies > keep * width / 2)].unique()
+    if not len(outside):
+        raise ValueError("keep: no measured column lies outside the middle, so that none can be held out")
+    held_out = torch.zeros_like(columns)
+    for index in torch.randperm(len(outside), generator=runtime.generator(seed, "split")).tolist():
+        if held_out.sum() < wanted:
+            held_out[(frequencies == outside[index]) & (columns > 0)] = 1
+    held_out = held_out.expand_as(mask).clone()
+    return mask - held_out, held_out
