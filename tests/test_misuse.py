@@ -666,7 +666,7 @@ RECIPES = {
         {
             "mask": made(lambda: signals.line_mask(16, 16, 2), lambda: torch.eye(16)[None, None], lambda: 3),
             "share": number(0.2),
-            "keep": number(0.1),
+            "keep": whole(1),
             "seed": SEED,
         },
     ),

@@ -29,6 +29,6 @@ from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 __all__ = [
     "Posterior", "blind", "bp_dip", "bp_tv", "calibrate", "deep_image_prior", "deep_red", "dip_sure",
     "dip_tv", "equivariant_imaging", "guided_filter", "held_out", "neighbor2neighbor", "noise2fast",
-    "noise2noise", "noise2self", "noise2void", "non_local_means", "recorrupted2recorrupted", "self2self", "sgld_dip",
-    "total_variation", "tv", "unsure", "zero_shot_noise2noise", "zero_shot_sr",
+    "noise2noise", "noise2self", "noise2void", "non_local_means", "recorrupted2recorrupted", "self2self",
+    "sgld_dip", "total_variation", "tv", "unsure", "zero_shot_noise2noise", "zero_shot_sr",
 ]  # fmt: skip

@@ -214,18 +214,18 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
     return mask.expand(1, 1, height, width).clone()
 
 
-def split_lines(mask, share=0.1, keep=0.08, seed=0):
-    """Two masks (1,1,height,width) of the measured columns: those to fit, and those to hold out.
+def split_lines(mask, share=0.15, keep=2, seed=0):
+    """Two masks (1,1,height,width) of the measured columns: those to fit, those to hold out for `HeldOut`.
 
     The image is real, so that a column tells what its mirror image on the other side of the zero frequency
-    holds: where both are measured, both go the same way. Holding out part of the measurements to see when to
-    stop is what Yaman, Hosseini and Akcakaya do, "Zero-Shot Self-Supervised Learning for MRI Reconstruction"
-    (ICLR 2022), with single points of the Fourier plane and complex images.
+    holds: where both are measured, both go the same way. Holding out a part of the measurements to see when
+    to stop is what Yaman, Hosseini and Akcakaya do, "Zero-Shot Self-Supervised Learning for MRI
+    Reconstruction" (ICLR 2022), with single coefficients of complex images from several coils.
 
     Args:
-        mask: of whole columns, as `line_mask` draws it.
+        mask: (1,1,height,width) of whole columns, as `line_mask` draws it.
         share: of the measured columns to hold out; a pair may make it one more, and at least one is held out.
-        keep: share of all columns, around the zero frequency, that is never held out.
+        keep: columns at most so far from the zero frequency are never held out.
         seed: of the draw.
 
     Raises:
@@ -234,16 +234,15 @@ def split_lines(mask, share=0.1, keep=0.08, seed=0):
     mask = check_mask(mask)
     if mask.shape[:2] != (1, 1) or not torch.equal(mask, mask[..., :1, :].expand_as(mask)):
         raise ValueError(f"mask: expected whole columns, as line_mask draws them, got {tuple(mask.shape)}")
-    share, keep = float(check_share(share, "share")), float(check_share(keep, "keep"))
-    columns = mask[0, 0, 0]
-    width, wanted = len(columns), max(1, round(share * float(columns.sum())))
-    frequencies = (torch.arange(width, device=mask.device) - width // 2).abs()
-    outside = frequencies[(columns > 0) & (frequencies > keep * width / 2)].unique()
-    if not len(outside):
-        raise ValueError("keep: no measured column lies outside the middle, so that none can be held out")
+    share, keep = check_share(share, "share"), check_integer(keep, "keep", 0)
+    columns = mask[0, 0, 0].cpu()
+    distance = (torch.arange(len(columns)) - len(columns) // 2).abs()
+    distances = distance[(columns > 0) & (distance > keep)].unique()
+    if not len(distances):
+        raise ValueError("keep: no measured column lies farther out, so that none can be held out")
     held_out = torch.zeros_like(columns)
-    for index in torch.randperm(len(outside), generator=runtime.generator(seed, "split")).tolist():
-        if held_out.sum() < wanted:
-            held_out[(frequencies == outside[index]) & (columns > 0)] = 1
-    held_out = held_out.expand_as(mask).clone()
+    for index in torch.randperm(len(distances), generator=runtime.generator(seed, "split")).tolist():
+        if held_out.sum() < max(1, round(share * float(columns.sum()))):
+            held_out[(distance == distances[index]) & (columns > 0)] = 1
+    held_out = held_out.to(mask).expand_as(mask).clone()
     return mask - held_out, held_out
