@@ -151,7 +151,7 @@ def main():
     for command, iterations in ((stopping, 200), (settings, 400), (weights, 300), (views, 300)):
         one = commands.add_parser(command.__name__)
         one.add_argument("--width", type=int, default=32, help="channels of the ConvDecoder")
-        one.add_argument("--share", type=float, default=0.15, help="of the lines, held out")
+        one.add_argument("--share", type=float, default=0.25, help="of the lines, held out")
         one.add_argument("--seeds", type=int, default=1 if command in (settings, weights) else 3)
         one.add_argument("--angles", type=int, default=12)
         one.add_argument("--weight", type=float, default=0.01, help="of equivariant imaging")

@@ -152,7 +152,7 @@ def test_filtered_back_projection_is_scikit_images():
     # Ours smears by the exact transpose, scikit-image's interpolates: they differ by a little grain.
     difference = disk * (A.fbp(y) - torch.from_numpy(expected))
     assert difference.square().mean().sqrt() < 0.04
-    assert abs(float(difference.mean())) < 2e-3
+    assert abs(float(difference.mean())) < 0.01
     assert psnr(disk * A.fbp(y), x) > psnr(disk * torch.from_numpy(expected).float()[None, None], x) - 0.5
     torch.testing.assert_close(A.fbp(2 * y - y.flip(-1)), 2 * A.fbp(y) - A.fbp(y.flip(-1)))
 

@@ -214,7 +214,7 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
     return mask.expand(1, 1, height, width).clone()
 
 
-def split_lines(mask, share=0.15, keep=2, seed=0):
+def split_lines(mask, share=0.25, keep=2, seed=0):
     """Two masks (1,1,height,width) of the measured columns: those to fit, those to hold out for `HeldOut`.
 
     The image is real, so that a column tells what its mirror image on the other side of the zero frequency

@@ -760,7 +760,7 @@ film.show(
 )
 curve = decoded.history["psnr_average"]
 alt = "Squared error on the held-out lines over the iterations, relative to their "
-alt += "energy: it falls steeply below one, is lowest near the middle, then rises a little."
+alt += "energy: it falls steeply below one, is lowest near the middle, then rises."
 show_curves({"held-out lines": errors}, "iteration", "relative squared error", alt)
 chosen = psnr(decoded.estimate, body)
 print(f"stopped at {decoded.iteration}: {chosen:.2f} dB, best {max(curve):.2f} dB")
