@@ -301,7 +301,7 @@ print("JPEG is ahead by 2 dB at all three sizes:", bool((behind > 2).all()))
 # %% [markdown]
 # ## 2. A heartbeat
 #
-# A signal with $N$ samples is an image of one row, `(1, 1, 1, N)`. Everything in the library takes it, and convolutions of 1 × 3 replace those of 3 × 3. Our signal is an electrocardiogram (ECG) with three strong peaks, the *R waves*, about 329 samples apart. The beats recur, although they are not copies.
+# A signal with $N$ samples is an image of one row, `(1, 1, 1, N)`. Everything in the library takes it, and convolutions of 1 × 3 replace those of 3 × 3. Our signal is an electrocardiogram (ECG) with three tall spikes, the *R peaks*, about 329 samples apart. The beats recur, although they are not copies.
 #
 # ### Noise
 #
@@ -388,7 +388,7 @@ show_curves(curves, "sample", "ECG, scaled to [0,1]", alt)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In this run all three beat the smoothing spline by a decibel, because the spline has one degree of smoothness for the whole signal: what keeps the R wave also keeps ripples on the flat parts.
+# In this run all three beat the smoothing spline by a decibel, because the spline has one degree of smoothness for the whole signal: what keeps the R peak also keeps ripples on the flat parts.
 # Non-local means and the two networks are close. If we could stop with the truth, SIREN would be slightly ahead; the held-out rule costs some of that, partly because the fit has a tenth fewer samples. Many expect the 1-D prior to fit a smooth curve for good, as the spline does. Yet both networks have to be stopped, and both have lost quality at the end.
 # The setting of non-local means (windows of 15 samples, $h = 0.8\,\sigma$) and $\omega_0 = 10$ of SIREN were found with the truth on one noise seed; the spline needed no truth. `benchmarks/RESULTS.md` has three seeds.
 #
@@ -396,9 +396,9 @@ show_curves(curves, "sample", "ECG, scaled to [0,1]", alt)
 #
 # ### Gaps
 #
-# Now the samples are clean, but some are missing: first every second one at random, then whole blocks of 40, one of which takes an R wave away. A cubic spline is the baseline for the first task. For the second we need something that knows about beats: for each gap, **copy** the same part of another beat. The period is the lag at which the known samples differ least. Around one or two periods away, forwards or backwards, we look for the shift whose 64 samples on each side of the gap fit best, up to a constant. It is lesson 02's recurrence, searched where a heart makes it likely.
+# Now the samples are clean, but some are missing: first every second one at random, then whole blocks of 40, one of which takes an R peak away. A cubic spline is the baseline for the first task. For the second we need something that knows about beats: for each gap, **copy** the same part of another beat. The period is the lag at which the known samples differ least. Around one or two periods away, forwards or backwards, we look for the shift whose 64 samples on each side of the gap fit best, up to a constant. It is lesson 02's recurrence, searched where a heart makes it likely.
 #
-# **Predict before you run.** Which of the four methods can restore an R wave that it has not seen?
+# **Predict before you run.** Which of the four methods can restore an R peak that it has not seen?
 
 
 # %%
@@ -464,14 +464,14 @@ part = slice(450, 590)
 curves = {"truth": (time[part], samples(heart)[part])}
 for name, x in filled["blocks"].items():
     curves[name] = (time[part], samples(x)[part])
-alt = "The gap from sample 500 to 540 holds an R wave. The spline, SIREN and the 1-D "
+alt = "The gap from sample 500 to 540 holds an R peak. The spline, SIREN and the 1-D "
 alt += "prior cross it without a peak; the copied window has one, nearly in place."
 show_curves(curves, "sample", "ECG, scaled to [0,1]", alt)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the copy. It finds the period in the known samples, takes the R wave from the beat before, and places it with an error of a sample or two. The spline, SIREN and the 1-D prior cross the gap quietly. Many people expect more of the deep prior, because it has "seen" the other R waves. It has, but its weights are shared between places, not between *beats*: nothing tells it where in the gap a beat is due.
+# Only the copy. It finds the period in the known samples, takes the R peak from the beat before, and places it with an error of a sample or two. The spline, SIREN and the 1-D prior cross the gap quietly. Many people expect more of the deep prior, because it has "seen" the other R peaks. It has, but its weights are shared between places, not between *beats*: nothing tells it where in the gap a beat is due.
 # Scattered gaps are another matter. There the spline and SIREN are equally good, and the spline takes a millisecond and has nothing to tune; the 1-D prior is worse.
 # The copy is no safe winner either. Over five masks with blocks at random places (`benchmarks/RESULTS.md`) it has the smallest error in three, shares the lead in one and comes last in one, where the beats that it needs have gaps as well. Its 64 samples of context were chosen with the truth.
 #
@@ -505,7 +505,7 @@ print(
 gap = slice(500, 540)
 heights = {name: samples(x)[gap].max() for name, x in filled["blocks"].items()}
 print(
-    "the missing R wave: the copy has a peak, no other method has half of it:",
+    "the missing R peak: the copy has a peak, no other method has half of it:",
     all(2 * v < heights["copy"] for name, v in heights.items() if name != "copy"),
 )
 
@@ -1195,7 +1195,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # ## Exercises
 #
 # 1. **A finer grid.** Make the man of section 1 at 128 × 128 pixels (the camera image with `side=128`), again with every other pixel seen. Predict which scale is best, in periods per side and in pixels of reach. Then measure it.
-# 2. **Which gap is worst?** In section 2, move the third block from sample 500 to sample 560, so that no R wave is lost, and compare the four methods again. What happens to the lead of the copy? Then delete *all* R waves.
+# 2. **Which gap is worst?** In section 2, move the third block from sample 500 to sample 560, so that no R peak is lost, and compare the four methods again. What happens to the lead of the copy? Then delete *all* R peaks.
 # 3. **No flicker to remove.** In section 3, use the same random field for all frames, `fields[:1].expand(12, -1, -1, -1)`. Does the network still correct the colours? Say what its prior is from the answer.
 #
 # <details><summary>Solution 1</summary>
@@ -1206,7 +1206,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 #
 # <details><summary>Solution 2</summary>
 #
-# SAYEX2
+# With the third block moved, all errors fall, since no R peak is lost: 0.042 for the spline, 0.043 for SIREN, 0.048 for the 1-D prior and 0.013 for the copy. The copy still leads, because the beats recur in their smaller parts, too. With blocks at 170, 498, 690 and 828 every R peak is gone. Then the lag with the smallest difference is 168, half the true period, and the copy (0.254) is no better than the others (0.235 to 0.265). Recurrence restores only what occurs elsewhere *in the data*; nobody can learn from them that a heart has R peaks.
 #
 # </details>
 #
@@ -1223,7 +1223,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # | image as a function | bandwidth, chosen by the scale | no: as much as a cubic spline | spline, as good; JPEG for files, better |
 # | ECG, noise | bandwidth, early stopping | yes, a decibel over one global smoothness | non-local means, about as good |
 # | ECG, scattered gaps | smoothness | no | cubic spline |
-# | ECG, block with an R wave | recurrence | yes, by copying; smooth priors did not | copy of the best window |
+# | ECG, block with an R peak | recurrence | yes, by copying; smooth priors did not | copy of the best window |
 # | video | one map for all frames | yes: twelve frames see the same scene | registered median, if the motion is known |
 # | MRI, a quarter of the lines | an untrained decoder | a little: two thirds of the error on unseen lines remain | TV, better |
 # | stripes with holes, shifts | a symmetry that does not commute with $A$ | yes | not tried |
@@ -1232,7 +1232,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # | two layers, two mixtures | independence of edges | the second mixture did | ICA, far better |
 #
 # 1. The flow of this course carries over to any signal on a grid: only the operator and the network's shape change, and one row is enough.
-# 2. A prior can choose among the signals that explain the data. It adds something right where the signal really has what the prior assumes: recurrence fills a missing R wave, and smoothness does not.
+# 2. A prior can choose among the signals that explain the data. It adds something right where the signal really has what the prior assumes: recurrence fills a missing R peak, and smoothness does not.
 # 3. The scale of an implicit representation is a bandwidth. If its reach is shorter than the spacing of the samples, the seen samples are fitted perfectly and the others not at all.
 # 4. Wherever a network can fit the noise, flicker or aliasing, it has to be stopped; data that were held out say when, be it pixels, samples, frames or lines of the Fourier plane.
 # 5. A second measurement is worth more than a second network. Count the unknowns before you fit.
