@@ -673,9 +673,9 @@ from dil_course.signals import Downsample, Fourier, Radon, consistent, line_mask
 from dil_course.signals import mr_slice, rotated, split_lines, stacked_rank
 
 body = mr_slice().to(device)
-lines = line_mask(128, 128, acceleration=4).to(device)
+lines = line_mask(128, 128, acceleration=4, seed=2).to(device)
 scanner = Fourier(lines)
-noise = torch.randn(1, 2, 128, 128, generator=runtime.generator(0, "noise"))
+noise = torch.randn(1, 2, 128, 128, generator=runtime.generator(2, "noise"))
 k_space = scanner(body) + lines * 0.01 * noise.to(device)
 zero_filled = scanner.pinv(k_space)
 title = f"zero-filled, {psnr(zero_filled, body):.1f} dB"
@@ -713,7 +713,7 @@ class ConvDecoder(nn.Module):
 # %%
 decoders = []
 for make in (ConvDecoder, lambda: conv_decoder(1, 32)):
-    with runtime.seeded(1):
+    with runtime.seeded(0):
         decoders.append(make().to(device))
 z = torch.rand(1, 32, 8, 8, generator=runtime.generator(0, "z")).to(device)
 same_decoder = compare("output", decoders[0](z), decoders[1](z))
@@ -767,9 +767,9 @@ def made_consistent(steps, y, A, errors):
         yield replace(step, estimate=estimate)
 
 
-fit, held_out = split_lines(lines, seed=1)
+fit, held_out = split_lines(lines, share=0.25)
 part, errors, length = k_space * fit, [], runtime.pick(quick=200, full=600)
-steps = deep_image_prior(part, Fourier(fit), decoders[0], length, input_noise=0, seed=1)
+steps = deep_image_prior(part, Fourier(fit), decoders[0], length, input_noise=0)
 film = Film(truth=body, crop=(30, 30, 64))
 steps = film.record("estimate", made_consistent(steps, part, Fourier(fit), errors))
 rule = HeldOut(k_space, held_out, patience=length, A=scanner)
@@ -777,35 +777,38 @@ decoded = await watch(steps, truth=body, stop=rule)
 
 # %%
 film.show(
-    "A window of the abdomen: streaks at first, which become weaker.",
-    at=(1, 20, 50, 100, length),
+    "A window of the abdomen: best after about ten iterations, then with dark shapes "
+    "that the truth does not have.",
+    at=(1, 4, 10, 40, length),
 )
 curve = decoded.history["psnr_average"]
 alt = "Squared error on the held-out lines over the iterations, relative to their "
-alt += "energy: it falls steeply below one, is lowest near the middle, then rises."
-show_curves({"held-out lines": errors}, "iteration", "relative squared error", alt)
+alt += "energy: it falls steeply, is lowest near iteration ten, then rises."
+marks = {"lowest": (np.argmin(errors), min(errors))}
+labels = "iteration", "relative squared error"
+show_curves({"held-out lines": errors}, *labels, alt, marks=marks)
 chosen = psnr(decoded.estimate, body)
 print(f"stopped at {decoded.iteration}: {chosen:.2f} dB, best {max(curve):.2f} dB")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It can. With the mask and the split of this run it does not, but in three of the six runs of `benchmarks/RESULTS.md` the last image is one to two decibels worse than the best. There is next to no noise to overfit. What the network overfits is the *pattern* of the missing lines: it finds weights that explain the measured lines and put something wrong between them. People who think of early stopping as a matter of noise do not expect this.
+# It can, and it does. There is next to no noise to overfit. What the network overfits is the *pattern* of the missing lines: it finds weights that explain the measured lines and put something wrong between them. People who think of early stopping as a matter of noise do not expect this.
 #
 # </details>
 #
-# Look at the height of the curve, too. A value of one means that the lines are predicted no better than by zero. The network gets to about two thirds: it knows something about lines that it has not seen, but not much.
+# Of the six runs of `benchmarks/RESULTS.md`, three masks with two splits each, this is the one in which the fall is largest; in one run there is none. In all six the rule stops within 0.12 dB of the best iterate. It needs enough lines for that: with 15 % of them held out in place of 25 %, one run of the six stopped 1.2 dB below its best. (We chose 25 % after we had seen both.)
 #
-# How reliable is the rule? Over three masks and two splits, its choice lies within 0.5 dB of the best iterate in five of six runs (median 0.02 dB). In the sixth it is 1.2 dB below, because few lines speak for all: with five lines held out, those near the centre dominate the error. And the hold-out itself is expensive. Lines near the centre carry most of the energy, so that the fit without them starts up to several decibels lower. With several coils, whose data overlap, this cost is smaller, and the method was made for those.
+# Now the costs. Held-out lines are not reconstructed from, and some carry much energy, so that the fit starts decibels below what all lines would give by zero-filling. And read the curve: it is relative to the energy of the unseen lines, so that 1 is the error of predicting zero. At its best the network misses half of the energy, and at the end it is worse than zero: it *invents* something. Data of several coils overlap, so that both costs are smaller; the method was made for those.
 #
 # ### Beside total variation
 
 # %%
 smooth = {w: run(tv(k_space, scanner, w)).estimate for w in (1e-3, 3e-3, 1e-2)}
 smooth = max(smooth.values(), key=lambda estimate: psnr(estimate, body))
-with runtime.seeded(1):
+with runtime.seeded(0):
     fresh = ConvDecoder().to(device)
-whole = run(deep_image_prior(k_space, scanner, fresh, length, input_noise=0, seed=1))
+whole = run(deep_image_prior(k_space, scanner, fresh, length, input_noise=0))
 scans = {
     "zero-filled": zero_filled,
     "TV": smooth,
@@ -977,8 +980,12 @@ print(
     leaks["its mirror stays"] < 0.1 and leaks["both out"] > 0.9,
 )
 print(
-    "stopped by held-out lines, the run is a decibel above its zero-filled start:",
-    chosen > psnr(Fourier(fit).pinv(part), body) + 1,
+    "the image gets worse by a decibel, although it explains all that is fitted:",
+    curve[-1] < max(curve) - 1,
+)
+print(
+    "held-out lines stop within half a decibel of the best iterate:",
+    chosen > max(curve) - 0.5,
 )
 print(
     "shifts add to holes, and nothing to Fourier lines:",
