@@ -201,10 +201,8 @@ CALLS = {
     "WindowedVariance": stopped(lambda y: stopping.WindowedVariance(2, 1)),
     "Discrepancy": stopped(lambda y: stopping.Discrepancy(y, signals.Identity(), 0.01)),
     "HeldOut": stopped(lambda y: stopping.HeldOut(y, (y[:, :1] > 0.4).float(), 1)),
-    "HeldOut in the Fourier plane": stopped(
-        lambda y: stopping.HeldOut(
-            signals.Fourier(LINES)(y), signals.split_lines(LINES)[1].to(y), 1, signals.Fourier(LINES)
-        )
+    "HeldOut of a blur": stopped(
+        lambda y: stopping.HeldOut(signals.Blur(KERNEL)(y), (y[:, :1] > 0.4).float(), 1, signals.Blur(KERNEL))
     ),
     "LeastRisk": stopped(lambda y: stopping.LeastRisk(y, 0.1, every=1, patience=1)),
     "probe": lambda d: risks.probe(d(X), runtime.generator(0, "probe", d(X).device)),
