@@ -186,12 +186,12 @@ for name, (on_seen, on_rest) in scores.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The largest scale fits the seen pixels about as well as any, and predicts the others no better than a constant gray image would. Many expect a network with a lower training error to be the better one, and here this goes wrong by some 15 dB.
+# Of the three, the largest scale fits the seen pixels best, and predicts the others no better than a constant gray image would. Many expect a network with a lower training error to be the better one, and here this goes wrong by some 15 dB.
 # Scale 1 is underfitted, scale 20 overfitted, and the middle one is good, **just as good as a cubic spline**.
 #
 # </details>
 #
-# Why 20 and not 200? The inner product of the features of two places tells how much one place learns from the other. For many features, and up to a constant factor,
+# Where does a scale become too large? The inner product of the features of two places tells how much one place learns from the other. For many features, and up to a constant factor,
 #
 # $$\gamma(v) \cdot \gamma(v') \;\to\; e^{-2 \pi^2 s^2 \|v - v'\|^2} ,$$
 #
@@ -224,7 +224,7 @@ explore(draw, alt, static={"scale": [0.5, 3, 20]}, scale=list(scales))
 # The peak lies where the reach is several pixels. Once the reach falls below the spacing of the samples, no pixel between them is near enough to learn anything, and the network leaves its initial noise there.
 # So the scale is a **bandwidth**, chosen by us. In lesson 05 the bias towards low frequencies came with the convolutional network, and early stopping made use of it; here we set it before the fit, whereas stopping early helps little at the wrong scale.
 #
-# Did the network add information? Its prior is smoothness, and a spline has the same. In `benchmarks/RESULTS.md` the two are compared on three images with three seeds each. The best scale differs from image to image and was chosen with the truth, whereas the spline has nothing to choose.
+# Did the network add information? Its prior is smoothness, and a spline has the same. In `benchmarks/RESULTS.md` the spline is compared with several scales of both networks on three images. The best network, chosen with the truth, was level with it on the photograph and on an MR slice, and 0.7 dB ahead on an image of text. The spline has nothing to choose.
 
 # %% tags=["nbval-check-output"]
 print("both networks by hand agree with the library's:", all(same))
@@ -381,9 +381,11 @@ print(f"with the truth: SIREN {peaks[0]:.1f} dB, 1-D prior {peaks[1]:.1f} dB")
 part = slice(430, 620)
 curves = {name: (time[part], samples(x)[part]) for name, x in estimates.items()}
 curves = {"truth": (time[part], samples(heart)[part])} | curves
-alt = "One heartbeat by four methods: the spline keeps small ripples along the flat "
-alt += "parts, and all four reproduce the tall peak."
-show_curves(curves, "sample", "ECG, scaled to [0,1]", alt)
+alt = (
+    "The lower part of one heartbeat by four methods: all follow the truth with small "
+)
+alt += "ripples, those of the smoothing spline are the largest."
+show_curves(curves, "sample", "ECG, scaled to [0,1]", alt, y_range=(0, 0.4))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -1082,7 +1084,7 @@ def two_priors(mixtures, shares, iterations, seed, weight=0.01):
 
 
 # %% [markdown]
-# One more term is in the loss. Edges of two independent layers rarely lie at the same place, and the **exclusion loss** (Zhang, Ng and Chen, 2018, in the form of Double-DIP) punishes those which do: it is the product of the two gradients, each squashed by a hyperbolic tangent, at several scales.
+# One more term is in the loss. Edges of two independent layers rarely lie at the same place, and the **exclusion loss** (Zhang, Ng and Chen, 2018, in the form of Double-DIP, whose weight is 0.1 and here 0.01) punishes those which do: it is the product of the two gradients, each squashed by a hyperbolic tangent, at several scales.
 
 
 # %%
@@ -1113,13 +1115,15 @@ half = layers.mean(0, keepdim=True)
 one = [two_priors(half, torch.tensor([0.5]).to(device), 200, s) for s in (0, 1, 2)]
 titles = {"mixture": half, "layer 1": layers[:1], "layer 2": layers[1:]}
 for seed, (found, _, misfit) in enumerate(one):
+    mean = found.mean(0, keepdim=True)
+    titles |= {f"start {seed}: mixture": mean}
     titles |= {f"start {seed}: one": found[:1], f"start {seed}: two": found[1:]}
     print(f"start {seed}: misfit {misfit**0.5:.3f},", end=" ")
     print(f"worse layer {layer_scores(found):.1f} dB")
 alt = (
-    "The mixture and its layers, and three pairs of estimates: each contains ghosts of "
+    "The mixture and its layers; below, three pairs of estimates with their mixtures. "
 )
-alt += "both layers, and no two pairs agree."
+alt += "Each mixture is right, and the pairs are three different wrong splits."
 show_images(titles, alt, columns=3, zoom=4)
 
 # %% [markdown]
@@ -1129,7 +1133,7 @@ show_images(titles, alt, columns=3, zoom=4)
 #
 # </details>
 #
-# This is no weakness of the optimiser. If $(x_1, x_2)$ explains $y$, then so does $(x_1 + h, \, x_2 - h)$ for *every* image $h$ that stays within the range: as many unknown numbers are free as there are pixels. The paper's own experiments on transparency give a second mixture of the same layers with another share. Now there are two equations per pixel, and only the *two shares* remain unknown:
+# This is no weakness of the optimiser. If $(x_1, x_2)$ explains $y$, then so does $(x_1 + h, \, x_2 - h)$ for *every* image $h$ that stays within the range: as many unknown numbers are free as there are pixels. The authors' demonstration of transparency therefore has a *second* mixture of the same layers, with other shares. Now there are two equations per pixel, and only the *two shares* remain unknown:
 #
 # $$y_1 = \alpha_1 x_1 + (1 - \alpha_1) x_2, \qquad y_2 = \alpha_2 x_1 + (1 - \alpha_2) x_2 .$$
 #
@@ -1186,8 +1190,8 @@ print(
     min(apart, swapped) > 2 * max(one[0][2], one[1][2]) ** 0.5,
 )
 print(
-    "one mixture: no start finds the worse layer within 25 dB:",
-    max(layer_scores(found) for found, _, _ in one) < 25,
+    "one mixture: the worse layer of no start reaches 20 dB:",
+    max(layer_scores(found) for found, _, _ in one) < 20,
 )
 print(
     "a second mixture brings the networks 5 dB or more:",
