@@ -439,6 +439,9 @@ def copy_beats(y, known):
     return filled.to(y), lag
 
 
+# %% [markdown]
+# Now both kinds of gaps. The error is the root mean square over the *missing* samples; a copy makes sense for blocks only.
+
 # %%
 scattered = torch.rand(heart.shape, generator=runtime.generator(0, "gaps")) > 0.5
 blocks = torch.ones_like(heart)
@@ -693,8 +696,6 @@ print(
 )
 
 # %% [markdown]
-# --- scans: begin
-#
 # ## 4. A scan from few lines: MRI
 #
 # An MRI scanner measures the Fourier coefficients of a body (its **k-space**), one line at a time, and every line costs seconds in which the patient must lie still. Lesson 04 tried a quarter of the lines of a *photograph*, and total variation beat the network. Does a network made for this task do better on a real slice, and can it stop without the truth?
@@ -1044,9 +1045,6 @@ print(
     "on the CT slice TV beats both networks by half a decibel:",
     scored["TV"] > max(scored["consistency"], scored["equivariant"]) + 0.5,
 )
-
-# %% [markdown]
-# --- scans: end
 
 # %% [markdown]
 # ## 6. Layers
