@@ -813,8 +813,8 @@ decoded = await watch(steps, truth=body, stop=rule)
 
 # %%
 film.show(
-    "A window of the abdomen: best after about ten iterations, then with dark shapes "
-    "that the truth does not have.",
+    "A window of the abdomen: noise, then soft, best after about ten iterations, at "
+    "the end sharper and with light and dark patches in wrong places.",
     at=(1, 4, 10, 40, length),
 )
 curve = decoded.history["psnr_average"]
@@ -829,7 +829,7 @@ print(f"stopped at {decoded.iteration}: {chosen:.2f} dB, best {max(curve):.2f} d
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It can, and it does. There is next to no noise to overfit. What happens lies between the measured lines: many images explain them, and the network goes on to one that puts something wrong there. People who think of early stopping as a matter of noise do not expect this.
+# It can, and it does. There is next to no noise to overfit. What happens lies between the measured lines: many images explain them, and the network goes on to one that puts something wrong there. To the eye the last image is even the sharper one, which makes its error dangerous. People who think of early stopping as a matter of noise do not expect this.
 #
 # </details>
 #
