@@ -776,9 +776,9 @@ both_lines = one_line.clone()
 both_lines[..., 128 - pairs[0]] = 1
 leaks = {}
 kinds = {"left in": 0 * lines, "its mirror stays": one_line, "both out": both_lines}
-for name, hidden in kinds.items():
-    rest = Fourier(lines - hidden)
-    guess = scanner(rest.pinv(k_space * (lines - hidden)))
+for name, gone in kinds.items():
+    rest = Fourier(lines - gone)
+    guess = scanner(rest.pinv(k_space * (lines - gone)))
     missed, energy = (one_line * v for v in (guess - k_space, k_space))
     leaks[name] = float(missed.square().sum() / energy.square().sum())
     print(f"{name}: squared error / energy of the line {leaks[name]:.2f}")
@@ -816,8 +816,8 @@ decoded = await watch(steps, truth=body, stop=rule)
 
 # %%
 film.show(
-    "A window of the abdomen: best after about ten iterations, then with dark shapes "
-    "that the truth does not have.",
+    "A window of the abdomen: noise, then soft, best after about ten iterations, at "
+    "the end sharper and with light and dark patches in wrong places.",
     at=(1, 4, 10, 40, length),
 )
 curve = decoded.history["psnr_average"]
@@ -832,7 +832,7 @@ print(f"stopped at {decoded.iteration}: {chosen:.2f} dB, best {max(curve):.2f} d
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It can, and it does. There is next to no noise to overfit. What happens lies between the measured lines: many images explain them, and the network goes on to one that puts something wrong there. People who think of early stopping as a matter of noise do not expect this.
+# It can, and it does. There is next to no noise to overfit. What happens lies between the measured lines: many images explain them, and the network goes on to one that puts something wrong there. To the eye the last image is even the sharper one, which makes its error dangerous. People who think of early stopping as a matter of noise do not expect this.
 #
 # </details>
 #
@@ -905,8 +905,8 @@ cases = {
 ranks = {name: (rank(A, [], s), rank(A, T, s)) for name, (A, T, s) in cases.items()}
 for name, (before, after) in ranks.items():
     print(f"{name:38} {before:3} -> {after}")
-A, T, side = cases["4 of 16 Fourier lines, quarter turns"]
-same_rank = compare("rank", rank(A, T, side), stacked_rank(A, T, side))
+A, T, pixels = cases["4 of 16 Fourier lines, quarter turns"]
+same_rank = compare("rank", rank(A, T, pixels), stacked_rank(A, T, pixels))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -949,8 +949,8 @@ def shifted(x, draw):
 # %%
 stripes = 0.5 + 0.4 * torch.sin(torch.arange(32) * torch.pi / 4)
 stripes = stripes.expand(1, 1, 32, 32).to(device)
-seen = torch.rand(1, 1, 32, 32, generator=runtime.generator(0, "mask")) < 0.3
-holes = Mask(seen.to(device))
+given = torch.rand(1, 1, 32, 32, generator=runtime.generator(0, "mask")) < 0.3
+holes = Mask(given.to(device))
 filled = {}
 for name, weight in {"consistency alone": 0.0, "equivariant": 1.0}.items():
     steps = equivariant_imaging(
