@@ -157,7 +157,7 @@ def period(v, k):
 
 
 def copied(v, k, a, b, shifts, context=64):
-    """Samples a to b, from one of these shifts away, where the surroundings fit best."""
+    """Samples a to b, from where the surroundings fit best."""
     here = torch.arange(max(a - context, 0), min(b + context, len(v)))
     gap, best = (here >= a) & (here < b), (torch.inf, None)
     for shift in shifts:
