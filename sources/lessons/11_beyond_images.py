@@ -1127,7 +1127,7 @@ show_images(titles, alt, columns=3, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# They explain the mixture to within a few hundredths each, and they do not find the layers. Nor do they agree: each start ends in another split, with parts of both layers in each image. Many people expect the networks to prefer the true layers, since these are simpler than mixtures. But a constant image beside a full mixture is simple, too, and so are many other pairs.
+# They explain the mixture to within a few hundredths each, and they do not find the layers. Nor do they agree: each start ends in another split, in which the face and the coin are still mixed. Many people expect the networks to prefer the true layers, since these are simpler than mixtures. But a constant image beside a full mixture is simple, too, and so are many other pairs.
 #
 # </details>
 #
