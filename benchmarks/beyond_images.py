@@ -29,7 +29,7 @@ from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import HeldOut
-from dil_course.from_scratch import deep_image_prior
+from dil_course.from_scratch import deep_image_prior, tv
 from dil_course.networks import FourierFeatures, Siren, coordinates, small_skip_network
 from dil_course.signals import Mask, add_gaussian, ecg, mr_slice, picture, psnr
 
@@ -117,6 +117,23 @@ def non_local_means(y, sigma, size, strength):
     return as_signal(weights @ y[0, 0, 0] / weights.sum(1))
 
 
+def wavelets(y, sigma, levels=4, level=0):
+    """Haar's differences at all shifts, those below the universal threshold removed."""
+    if level == levels:
+        return y
+    later = y.roll(-(2**level), -1)
+    smooth, detail = (y + later) / 2, (y - later) / 2
+    size = sigma * 2 ** (-(level + 1) / 2) * (2 * np.log(y.numel())) ** 0.5
+    detail = detail * (detail.abs() > size)
+    smooth = wavelets(smooth, sigma, levels, level + 1)
+    return (smooth + detail + (smooth - detail).roll(2**level, -1)) / 2
+
+
+def variation(y, weight):
+    """Total variation of one row, which `tv` takes as two equal ones."""
+    return run(tv(y.expand(1, 1, 2, -1).contiguous(), None, weight)).estimate[:, :, :1]
+
+
 def noise(sigma=0.05):
     x, values = ecg(), {}
     time = np.arange(x.shape[-1])
@@ -126,6 +143,11 @@ def noise(sigma=0.05):
         row = {"noisy": score(y, x)}
         row["smoothing spline, cross-validated"] = score(
             as_signal(make_smoothing_spline(time, samples(y))(time)), x
+        )
+        for levels in (4, 5):
+            row[f"wavelet thresholding, {levels} levels"] = score(wavelets(y, sigma, levels), x)
+        row["total variation, best weight (truth)"] = max(
+            score(variation(y, weight), x) for weight in (0.05, 0.08, 0.12, 0.17)
         )
         row["non-local means, 15 samples, 0.8"] = score(non_local_means(y, sigma, 15, 0.8), x)
         row["non-local means, best of 42 settings (truth)"] = max(
@@ -242,12 +264,12 @@ class Colour(nn.Module):
 
 
 def registered(video):
-    """Median of all frames that show a point, with the motion known."""
+    """Mean of all frames that show a point, with the motion known."""
     canvas = torch.full((FRAMES, 3, 128, 128), torch.nan)
     for t in range(FRAMES):
         canvas[t, :, 2 * t : 2 * t + SIZE, 3 * t : 3 * t + SIZE] = video[t]
-    middle = canvas.nanmedian(0).values
-    return torch.stack([middle[:, 2 * t : 2 * t + SIZE, 3 * t : 3 * t + SIZE] for t in range(FRAMES)])
+    mean = canvas.nanmean(0)
+    return torch.stack([mean[:, 2 * t : 2 * t + SIZE, 3 * t : 3 * t + SIZE] for t in range(FRAMES)])
 
 
 def video_scores(name, seed, iterations=1000, every=20):
@@ -259,17 +281,17 @@ def video_scores(name, seed, iterations=1000, every=20):
     flicker = (clean * (1 + fields)).clamp(0, 1)
     powers = torch.cat([gray**n for n in range(6)], 1).movedim(1, -1).reshape(-1, 6)
     curve = powers @ torch.linalg.lstsq(powers, flicker.movedim(1, -1).reshape(-1, 3)).solution
-    row = {
-        "flickering": score(flicker, clean),
-        "temporal median": score(flicker.median(0, keepdim=True).values.expand_as(clean), clean),
-        "colour curve": score(curve.reshape(FRAMES, SIZE, SIZE, 3).movedim(-1, 1), clean),
-        "registered median (motion known)": score(registered(flicker), clean),
+    videos = {
+        "flickering": flicker,
+        "temporal median": flicker.median(0, keepdim=True).values.expand_as(clean),
+        "colour curve": curve.reshape(FRAMES, SIZE, SIZE, 3).movedim(-1, 1),
+        "registered mean (motion known)": registered(flicker),
     }
     with runtime.seeded(seed):
         network = Colour()
     optimizer, draw = torch.optim.Adam(network.parameters(), lr=1e-3), np.random.default_rng(seed)
     shown, made = [t for t in range(FRAMES) if t not in HELD_OUT], None
-    truth, held = [], []
+    followed, truth, held = [], [], []
     for iteration in range(1, iterations + 1):
         t = draw.choice(shown)
         loss = (network(gray[t : t + 1]) - flicker[t : t + 1]).abs().mean()
@@ -280,20 +302,26 @@ def video_scores(name, seed, iterations=1000, every=20):
             with torch.no_grad():
                 new = network(gray).clamp(0, 1)
             made = new if made is None else 0.8 * made + 0.2 * new
+            followed.append(made)
             truth.append(score(made, clean))
             held.append(score(made[HELD_OUT], flicker[HELD_OUT]))
-    row["video prior, held-out stop"] = truth[int(np.argmax(held))]
-    row["video prior, best (truth)"] = max(truth)
-    row["video prior, at the end"] = truth[-1]
-    return row
+    for kind, at in (("held-out stop", held), ("best (truth)", truth)):
+        videos[f"video prior, {kind}"] = followed[int(np.argmax(at))]
+    videos["video prior, at the end"] = made
+
+    def restored(video):
+        return video + gray - video.mean(1, keepdim=True)
+
+    return {method: (score(v, clean), score(restored(v), clean)) for method, v in videos.items()}
 
 
 def video():
-    header("scene", "method", "PSNR")
+    header("scene", "method", "PSNR", "gray restored")
     for name in ("coffee", "astronaut", "chelsea"):
         rows = [video_scores(name, seed) for seed in SEEDS]
         for method in rows[0]:
-            say(name, method, spread([row[method] for row in rows], 1))
+            plain, restored = zip(*(row[method] for row in rows), strict=True)
+            say(name, method, spread(plain, 1), spread(restored, 1))
 
 
 def slopes(x):

@@ -86,7 +86,7 @@ def stopping(options):
 def settings(options):
     x = mr_slice()
     names = "TV", "ConvDecoder", "TV, consistent", "ConvDecoder, consistent"
-    header("one line in, noise", "zero-filled", *names)
+    header("one line in, noise", "mask", "zero-filled", *names)
     for name, (acceleration, sigma) in SETTINGS.items():
         for seed in range(options.seeds):
             y, A = measured(x, acceleration, sigma, seed)
@@ -98,7 +98,7 @@ def settings(options):
             zero = psnr(A.pinv(y).clamp(0, 1), x)
             fitted = [consistent(estimate, y, A) for estimate in smooth]
             best, best_fitted = (max(psnr(estimate, x) for estimate in some) for some in (smooth, fitted))
-            say(name, zero, best, psnr(whole, x), best_fitted, psnr(consistent(whole, y, A), x))
+            say(name, seed, zero, best, psnr(whole, x), best_fitted, psnr(consistent(whole, y, A), x))
 
 
 SIDE = 64
@@ -152,7 +152,7 @@ def main():
         one = commands.add_parser(command.__name__)
         one.add_argument("--width", type=int, default=32, help="channels of the ConvDecoder")
         one.add_argument("--share", type=float, default=0.25, help="of the lines, held out")
-        one.add_argument("--seeds", type=int, default=1 if command in (settings, weights) else 3)
+        one.add_argument("--seeds", type=int, default=1 if command is weights else 3)
         one.add_argument("--angles", type=int, default=12)
         one.add_argument("--weight", type=float, default=0.01, help="of equivariant imaging")
         one.add_argument("--iterations", type=int, default=iterations)
