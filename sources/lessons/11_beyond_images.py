@@ -702,7 +702,7 @@ nine = {name: video[9:10] for name, video in videos.items()}
 show_images(nine | {"truth": clean[9:10]}, alt, columns=4, zoom=3)
 
 # %% [markdown]
-# The order depends on the scene. In the medians of three flickers, all with the gray restored (`benchmarks/RESULTS.md`), the network (33.9 dB) and the registered mean (33.6) are level on this one; on a cat the registered mean is ahead, by 36.3 to 32.5; on the astronaut, whose colours nearly follow from the gray, the network (35.0) and the colour curve (34.3) are close. So where the motion is known, averaging along it does as well or better. What the network brings is that it needs no motion and no simple law of colour. The registered mean averages at most twelve values for each point of the scene, and near its border only one or two; the colour curve averages over all pixels, but can give only *one* colour to each gray value. The network lies between the two: it averages over all places that *look* the same, in all frames.
+# The order depends on the scene. In the medians of three flickers, all with the gray restored (`benchmarks/RESULTS.md`), the network (33.9 dB) and the registered mean (33.6) are level on this one; on a cat the registered mean is ahead, by 36.3 to 32.5; on the astronaut, whose colours nearly follow from the gray, the network (35.0) and the colour curve (34.3) are close. So on each scene one of the two classical methods is level or ahead, but not the same one. What the network brings is that it needs neither a known motion nor a simple law of colour. The registered mean averages at most twelve values for each point of the scene, and near its border only one or two; the colour curve averages over all pixels, but can give only *one* colour to each gray value. The network lies between the two: it averages over all places that *look* the same, in all frames.
 # That is also its limit. It needs gray frames without flicker, and as soon as it can tell the frames apart it learns what it was meant to remove.
 
 # %% tags=["nbval-check-output"]
@@ -1295,7 +1295,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # | ECG, noise | bandwidth, early stopping | yes, about a decibel over one smoothness for all | wavelet thresholding, better |
 # | ECG, scattered gaps | smoothness | no | cubic spline |
 # | ECG, block with an R peak | recurrence | yes, by copying; smooth priors did not | copy from another beat |
-# | video | one map for all frames | yes: twelve frames show the same scene, and no motion is needed | registered mean, gray restored: level or better, if the motion is known |
+# | video | one map for all frames | yes: twelve frames show the same scene | registered mean or colour curve, gray restored: one of them level or better |
 # | MRI, a quarter of the lines | an untrained decoder | a little: at its best it misses half of the energy of unseen lines | TV, better |
 # | stripes with holes, shifts | a symmetry that moves the null space | yes | copy along shifts, exact |
 # | CT of one slice, turns | the same | not beyond the spread of the runs | TV, better |
