@@ -971,6 +971,15 @@ RECIPES = {
         lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),
         {"y": PICTURE, "guide": PICTURE, "radius": whole(2), "epsilon": number(1e-3)},
     ),
+    "from_scratch.kernel_recurrence": (
+        lambda **a: sound(from_scratch.kernel_recurrence(**a)),
+        {"y": picture(1, 3, 32, 32), "patch": whole(3), "count": whole(10), "seed": SEED},
+    ),
+    "from_scratch.kernel_gan": (
+        lambda **a: drained(from_scratch.kernel_gan(**a)),
+        {"y": picture(1, 3, 48, 48), "iterations": whole(2), "learning_rate": number(5e-4)}
+        | {"side": whole(40), "width": whole(4), "batch": whole(2), "seed": SEED},
+    ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
         PRIOR_FIT

@@ -197,19 +197,19 @@ def centred_kernel(kernel):
     It is turned around, because `BlurDownsample` convolves; loses its negative values; and is moved, by a
     phase in the Fourier domain, so that its centre of mass lies in the middle of the array.
     """
-    turned = F.pad(kernel[0, 0].flip(0, 1), (1, 0, 1, 0)).double().clamp(min=0)
+    turned = F.pad(kernel[0, 0].flip(0, 1), (1, 0, 1, 0)).cpu().double().clamp(min=0)
     middle = (turned.shape[0] - 1) / 2
-    frequencies = 2 * torch.pi * torch.fft.fftfreq(turned.shape[0], dtype=torch.float64, device=turned.device)
+    frequencies = 2 * torch.pi * torch.fft.fftfreq(turned.shape[0], dtype=torch.float64)
     for _ in range(3):  # Values below zero are clipped after each move, which moves the centre a little.
         down, right = middle - centre_of_mass(turned)
         phase = frequencies[:, None] * down + frequencies[None, :] * right
         moved = torch.fft.ifft2(torch.fft.fft2(turned) * torch.exp(-1j * phase)).real.clamp(min=0)
         turned = moved / moved.sum()
-    return turned.to(kernel.dtype)[None, None]
+    return turned.to(kernel)[None, None]
 
 
 def kernel_at_scale_4(kernel):
-    """The kernel (40,40) that makes an image 4 times smaller as two steps with `kernel` (14,14) at scale 2 do.
+    """The kernel (40,40) that makes an image 4 times smaller as two steps with `kernel` (14,14) do.
 
     The second step blurs pixels that are twice as large, hence k4 = k * (k with zeros in between).
     """
