@@ -222,6 +222,8 @@ CALLS = {
     "tv": lambda d: run(from_scratch.tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
     "bp_tv": lambda d: run(from_scratch.bp_tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
     "guided_filter": lambda d: from_scratch.guided_filter(d(X), d(X)),
+    "kernel_recurrence": lambda d: from_scratch.kernel_recurrence(d(X), count=10),
+    "kernel_gan": lambda d: run(from_scratch.kernel_gan(d(X.repeat(1, 1, 2, 2)), width=2, iterations=2)),
     "total_variation": lambda d: from_scratch.total_variation(d(X)),
     "deep_red": prior(from_scratch.deep_red, denoiser=soft, every=1),
     "deep_red with non-local means": prior(

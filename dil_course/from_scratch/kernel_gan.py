@@ -17,6 +17,7 @@ CENTRE = TAPS / 2  # half a pixel behind the middle: a window of 14 pixels is ce
 SMALLEST = 48  # pixels a side of y: from a smaller one the critic would see the same few patches
 NOISE = 2 / 255  # standard deviation of the critic's input noise, on [-1,1]
 BORDER = 3.0  # weight of what lies at the kernel's border; the paper has 0.5
+MIDDLE = 0.5  # weight of the distance between the centre of mass and the middle
 DROPS = (0.5, 0.75, 0.9)  # shares of the run after which both learning rates are divided by 3
 LEAST_CONTRAST = 1e-3  # standard deviation of y on [-1,1], below which nothing can be seen
 KEPT = 0.1  # weight of the newest kernel in the average
@@ -177,11 +178,13 @@ def regulariser(kernel):
     """The terms that depend on the kernel (1,1,13,13) alone: sum to one, no border, centred."""
     steps = (torch.arange(TAPS, device=kernel.device) - TAPS // 2).abs() / (TAPS // 2)
     away = torch.maximum(steps[:, None], steps[None, :])
-    centre = centre_of_mass(kernel[0, 0])
+    # First moments, not the centre of mass: that is divided by the sum, which is about zero at first.
+    places = torch.arange(TAPS, device=kernel.device) - CENTRE
+    moments = kernel[0, 0].sum(1) @ places, kernel[0, 0].sum(0) @ places
     return (
         0.5 * (kernel.sum() - 1).abs()
         + BORDER * (kernel.abs() * away**6).sum()
-        + (centre - CENTRE).abs().mean()
+        + MIDDLE * (moments[0].abs() + moments[1].abs())
     )
 
 

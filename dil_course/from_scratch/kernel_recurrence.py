@@ -62,7 +62,7 @@ def kernel_recurrence(y, patch=5, count=400, seed=0):
     best = min(grid, key=lambda parameters: loss(*parameters))
     for step in (0.2, 0.1, 0.05):
         best = _descended(loss, best, (step, step, 100 * step))
-    return kernel_of(*best)
+    return kernel_of(*best).to(y.device)
 
 
 def kernel_of(narrow, wide, angle):
