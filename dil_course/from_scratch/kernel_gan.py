@@ -13,11 +13,9 @@ from dil_course.signals.validation import check_integer, check_side
 
 SIDES = (7, 5, 3, 1, 1, 1)  # of the generator's kernels; together they see 13 x 13 pixels
 TAPS = sum(SIDES) - len(SIDES) + 1
-CENTRE = TAPS / 2  # half a pixel behind the middle: a window of 14 pixels is centred on blocks of 2 x 2
 SMALLEST = 48  # pixels a side of y: from a smaller one the critic would see the same few patches
 NOISE = 2 / 255  # standard deviation of the critic's input noise, on [-1,1]
 BORDER = 3.0  # weight of what lies at the kernel's border; the paper has 0.5
-MIDDLE = 0.5  # weight of the distance between the centre of mass and the middle
 DROPS = (0.5, 0.75, 0.9)  # shares of the run after which both learning rates are divided by 3
 LEAST_CONTRAST = 1e-3  # standard deviation of y on [-1,1], below which nothing can be seen
 KEPT = 0.1  # weight of the newest kernel in the average
@@ -87,13 +85,14 @@ def kernel_gan(y, iterations=None, learning_rate=5e-4, side=64, width=None, batc
     difference, the generator's kernel is that of the camera. Built in lesson 09.
 
     Both minimise squared errors (least-squares GAN; Mao et al., ICCV 2017). The generator is also held to a
-    kernel that sums to one, is small at its border, is centred, and whose result is not too far from bicubic
+    kernel that sums to one and is small at its border, and whose result is not too far from bicubic
     downsampling.
 
     Where this differs from the paper: the critic learns more slowly than the generator, the border weighs
     more and the pull towards bicubic remains, because on an image of 100 to 200 pixels the critic soon finds
     other differences than blur, and the kernel then drifts away. The estimate is the moving average of the
-    kernels, whereas the paper takes the last one. There is no term for sparsity.
+    kernels, centred, whereas the paper takes the last one. There are no terms for sparsity and for the centre
+    of mass.
 
     Args:
         y: small image (1,C,h,w); its channels are averaged.
@@ -175,17 +174,10 @@ def weight_of_bicubic(iteration):
 
 
 def regulariser(kernel):
-    """The terms that depend on the kernel (1,1,13,13) alone: sum to one, no border, centred."""
+    """The terms that depend on the kernel (1,1,13,13) alone: a sum of one, and nothing at the border."""
     steps = (torch.arange(TAPS, device=kernel.device) - TAPS // 2).abs() / (TAPS // 2)
     away = torch.maximum(steps[:, None], steps[None, :])
-    # First moments, not the centre of mass: that is divided by the sum, which is about zero at first.
-    places = torch.arange(TAPS, device=kernel.device) - CENTRE
-    moments = kernel[0, 0].sum(1) @ places, kernel[0, 0].sum(0) @ places
-    return (
-        0.5 * (kernel.sum() - 1).abs()
-        + BORDER * (kernel.abs() * away**6).sum()
-        + MIDDLE * (moments[0].abs() + moments[1].abs())
-    )
+    return 0.5 * (kernel.sum() - 1).abs() + BORDER * (kernel.abs() * away**6).sum()
 
 
 def centre_of_mass(kernel):
