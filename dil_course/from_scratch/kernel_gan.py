@@ -163,7 +163,7 @@ def _update(optimizer, loss):
 
 
 def weight_of_bicubic(iteration):
-    """Of the squared distance from bicubic downsampling: 5 in the first iterations, then 0.5 (in the paper it falls to 5e-6)."""
+    """Of the squared distance from bicubic downsampling: 5 at first, then 0.5 (in the paper down to 5e-6)."""
     return 5.0 if iteration < 25 else 0.5
 
 
