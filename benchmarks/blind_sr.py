@@ -13,10 +13,12 @@ seeds, and least to most.
 """
 
 import argparse
+import importlib
 import statistics
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -104,7 +106,21 @@ def by_game(y, seed, **options):
     return run(kernel_gan(y, seed=seed, **options)).estimate[0, 0]
 
 
+def by_half_a_game(y, seed):
+    """The same game, but the critic keeps its first weights: what initialisation and regularisers bring."""
+    module = importlib.import_module("dil_course.from_scratch.kernel_gan")  # not the function
+    update = module._update
+
+    def generator_only(optimizer, network, loss):
+        if not isinstance(network, module.PatchCritic):
+            update(optimizer, network, loss)
+
+    with mock.patch.object(module, "_update", generator_only):
+        return by_game(y, seed)
+
+
 ESTIMATES = {
+    "critic frozen": by_half_a_game,
     "KernelGAN": by_game,
     "game, Gaussian": lambda y, seed: by_game(y, seed, gaussian=True),
     "recurrence": lambda y, seed: kernel_recurrence(y, seed=seed),
