@@ -240,7 +240,7 @@ show_images(titles, alt, columns=3, zoom=10)
 #
 # $$\sigma'^2 = \tfrac34\, \sigma^2 .$$
 #
-# So the kernel that makes $y$ recur is a little *narrower* than the camera's, by the factor 0.87. (None of the 24 kernels above lay near that, which is why the true one won.) In the narrow direction something else acts: the photograph has a blur of its own, and this blur counts as the camera's.
+# So the kernel that makes $y$ recur is a little *narrower* than the camera's: of 2.5 pixels, 2.2 remain, as the cell has found. (None of the 24 kernels above lay near that, which is why the true one won.) In the narrow direction something else acts: the photograph has a blur of its own, and this blur counts as the camera's.
 # Michaeli and Irani conclude that the camera's kernel is the wrong one for super-resolution. This does not contradict section 1, because they look for another $x$: the image that a camera of twice the resolution would take, with a blur of its own that is half as wide. From that $x$ to $y$ the missing blur is $\sigma^2 - \sigma^2/4$, which is our $\sigma'^2$. Here $x$ is the unblurred photograph, and so the camera's own kernel is the right one.
 
 # %% tags=["nbval-check-output"]
@@ -650,8 +650,8 @@ for seed in range(3):
         pair = Generator().to(device), make_critic()
     for _, kernel, _ in play(y, *pair, iterations, seed, critic_rate=0):
         pass
-    print(f"critic frozen, seed {seed}: standard deviations {widths(kernel[0, 0])}")
-    estimates[f"critic frozen, seed {seed}"] = camera_kernel(kernel)
+    print(f"frozen, seed {seed}: standard deviations {widths(kernel[0, 0])}")
+    estimates[f"frozen, seed {seed}"] = camera_kernel(kernel)
 played = run(kernel_gan(y, iterations, gaussian=True))
 estimates["game, Gaussian"] = played.estimate[0, 0]
 estimates["true"] = k
@@ -661,15 +661,15 @@ scores = {n: score(solve(y, BlurDownsample(v, 2)), x) for n, v in estimates.item
 alt = "Ten kernels: spots with and without a learning critic, which look alike seed by "
 alt += "seed, and like the fixed spot; bars of the recurrence and of the true kernel."
 show_images({n: seen(v) for n, v in estimates.items()}, alt, columns=5, zoom=9)
-print(f"bicubic assumed       {plain:.2f} dB")
+print(f"bicubic assumed   {plain:.2f} dB")
 for name in estimates:
-    print(f"{name:21} {scores[name]:.2f} dB")
+    print(f"{name:17} {scores[name]:.2f} dB")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # The recurrence comes nearest, and it is the cheapest. (It has an advantage here: it searches among Gaussians, the true kernel is one of them, and its direction lies on the grid. In the table below no direction does.) The three games end within a tenth of a decibel of each other, but look at the kernels: all are nearly round, so that the game found something like the size of the blur, but not its direction. The Gaussian of the game is long in the *wrong* direction, and gains nevertheless, because it is small.
-# And the controls? The fixed spot, which has not seen $y$, is level with the games. Now compare the two rows of the figure: seed by seed, the kernels with and without a learning critic look almost alike, so that even the pattern within the spot comes from the random start. With a frozen critic the spot is hardly smaller (compare the widths with those of section 6 at the end), and most of the gain remains. On this image, the critic's share is two or three tenths of a decibel.
+# And the controls? The fixed spot, which has not seen $y$, is level with the games. Now compare the two rows of the figure: seed by seed, the kernels with and without a learning critic look almost alike, so that even the pattern within the spot comes from the random start. With a frozen critic the spot stays a little smaller, and most of the gain remains. On this image, the critic's share is two or three tenths of a decibel.
 # Many people stop at "ahead of bicubic" and credit the network with all of it. But where the true kernel is wider than bicubic shrinking, almost any small spot is ahead, and initialisation and $R$ make a small spot whatever the critic says.
 #
 # </details>
@@ -716,7 +716,7 @@ swipe(
 
 # %% tags=["nbval-check-output"]
 games = [v for n, v in scores.items() if n.startswith("KernelGAN")]
-frozen = [v for n, v in scores.items() if n.startswith("critic frozen")]
+frozen = [v for n, v in scores.items() if n.startswith("frozen")]
 print("each of three games gains more than half a decibel:", min(games) > plain + 0.5)
 print("so does each with a frozen critic:", min(frozen) > plain + 0.5)
 print(
