@@ -1,5 +1,7 @@
 """KernelGAN: the blur kernel of one image, learned by a linear generator against a critic of patches."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -9,7 +11,7 @@ from dil_course import runtime
 from dil_course.fitting import Step
 from dil_course.from_scratch.given import check_fit
 from dil_course.signals import Downsample
-from dil_course.signals.validation import check_integer, check_side
+from dil_course.signals.validation import check_flag, check_integer, check_side
 
 SIDES = (7, 5, 3, 1, 1, 1)  # of the generator's kernels; together they see 13 x 13 pixels
 TAPS = sum(SIDES) - len(SIDES) + 1
@@ -17,6 +19,7 @@ SMALLEST = 48  # pixels a side of y: from a smaller one the critic would see the
 NOISE = 2 / 255  # standard deviation of the critic's input noise, on [-1,1]
 BORDER = 3.0  # weight of what lies at the kernel's border; the paper has 0.5
 LEAST_CONTRAST = 1e-3  # standard deviation of y on [-1,1], below which nothing can be seen
+FASTER = 40  # times the learning rate, for the three parameters of a Gaussian
 KEPT = 0.1  # weight of the newest kernel in the average
 
 
@@ -56,6 +59,29 @@ class LinearGenerator(nn.Module):
         return F.conv2d(x, self.layers[-1].weight, stride=2)
 
 
+class GaussianGenerator(nn.Module):
+    """A generator whose kernel is a Gaussian: `LinearGenerator` with three parameters.
+
+    They make the lower triangular root [[down, 0], [slant, across]] of the covariance in pixels, rows first.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.across = (nn.Parameter(torch.tensor(math.log(1.5))) for _ in range(2))
+        self.slant = nn.Parameter(torch.zeros(()))
+
+    def kernel(self):
+        """(1,1,13,13), as of `LinearGenerator`."""
+        steps = torch.arange(TAPS, device=self.slant.device) - TAPS // 2
+        first = steps[:, None] / self.down.exp()
+        second = (steps[None, :] - self.slant * first) / self.across.exp()
+        values = torch.exp(-(first.square() + second.square()) / 2)
+        return (values / values.sum())[None, None]
+
+    def forward(self, x):
+        return F.conv2d(x, self.kernel(), stride=2)
+
+
 class PatchCritic(nn.Module):
     """How real each 7 x 7 patch looks: maps (N,1,h,w) to (N,1,h-6,w-6) in [0,1].
 
@@ -76,7 +102,7 @@ class PatchCritic(nn.Module):
         return self.layers(x)
 
 
-def kernel_gan(y, iterations=500, learning_rate=5e-4, side=64, width=None, batch=2, seed=0):
+def kernel_gan(y, iterations=500, learning_rate=5e-4, side=64, width=None, batch=2, seed=0, gaussian=False):
     """Play a game on patches of y: a generator makes y smaller, a critic tells the result from y.
 
     Bell-Kligler, Shocher and Irani, "Blind Super-Resolution Kernel Estimation using an Internal-GAN" (NeurIPS
@@ -87,11 +113,12 @@ def kernel_gan(y, iterations=500, learning_rate=5e-4, side=64, width=None, batch
     kernel that sums to one and is small at its border, and whose result is not too far from bicubic
     downsampling.
 
-    Where this differs from the paper: the critic learns more slowly than the generator, the border weighs
-    more and the pull towards bicubic remains, because on an image of 100 to 200 pixels the critic soon finds
-    other differences than blur, and the kernel then drifts away. The estimate is the moving average of the
-    kernels, centred, whereas the paper takes the last one. There are no terms for sparsity and for the centre
-    of mass.
+    Where this differs from the paper: real and fake windows go through the critic as one batch, so that batch
+    normalisation leaves the difference of their contrasts, which is what blur changes; the authors' code
+    judges them one after the other. The critic learns more slowly than the generator, the border weighs more
+    and the pull towards bicubic remains, because on an image of 100 to 200 pixels the critic soon finds other
+    differences than blur. The estimate is the moving average of the kernels, centred, whereas the paper takes
+    the last one. There are no terms for sparsity and for the centre of mass.
 
     Args:
         y: small image (1,C,h,w); its channels are averaged.
@@ -101,6 +128,9 @@ def kernel_gan(y, iterations=500, learning_rate=5e-4, side=64, width=None, batch
         width: channels of both networks; None takes 32 in the quick profile and 64, the paper's, in the full.
         batch: windows an iteration; the paper has one.
         seed: of the networks, windows and noise.
+        gaussian: True plays the same game with a generator of three parameters, a Gaussian of any widths and
+            direction, in place of the linear network. (Liang et al., "Flow-based Kernel Prior", CVPR 2021,
+            restrict the generator by a flow that was trained on Gaussians.)
 
     Returns:
         Generator of Steps: the generator's loss and the kernel (1,1,14,14), which sums to one and is centred:
@@ -115,56 +145,62 @@ def kernel_gan(y, iterations=500, learning_rate=5e-4, side=64, width=None, batch
     side = check_integer(side, "side", 40)
     width = check_integer(width, "width", 1, 256)
     batch = check_integer(batch, "batch", 1, 64)
+    check_flag(gaussian, "gaussian")
     gray = 2 * y.detach().mean(1, keepdim=True) - 1
     if gray.std() < LEAST_CONTRAST:
         raise ValueError("y: an image without contrast looks the same under any kernel")
     with runtime.seeded(seed):
-        generator, critic = LinearGenerator(width).to(y.device), PatchCritic(width).to(y.device)
+        generator, critic = GaussianGenerator() if gaussian else LinearGenerator(width), PatchCritic(width)
     side = min(side, *y.shape[-2:]) // 2 * 2
-    return _play(gray, generator, critic, iterations, learning_rate, side, batch, seed)
+    networks = generator.to(y.device), critic.to(y.device)
+    return _play(gray, *networks, iterations, learning_rate, side, batch, seed)
 
 
 def _play(y, generator, critic, iterations, learning_rate, side, batch, seed):
     """The game on gray y (1,1,h,w) in [-1,1]: each iteration one step of the generator, one of the critic."""
     small = generator(y[..., :side, :side]).shape[-1]
+    pace = FASTER if isinstance(generator, GaussianGenerator) else 1
     where = runtime.generator(seed, "windows")
     noise = runtime.generator(seed, "noise", y.device)
     fused = y.device.type in ("cpu", "cuda")
     optimizers = [
         torch.optim.Adam(network.parameters(), rate * learning_rate, betas=(0.5, 0.999), fused=fused)
-        for network, rate in ((generator, 1), (critic, 0.6))
+        for network, rate in ((generator, pace), (critic, 0.6))
     ]
 
-    def judged(x):
-        return critic(x + NOISE * torch.randn(x.shape, generator=noise, device=x.device))
+    def judged(real, fake):
+        both = torch.cat([real, fake])
+        return critic(both + NOISE * torch.randn(both.shape, generator=noise, device=both.device)).chunk(2)
 
     average = None
     for iteration in range(1, iterations + 1):
         x, real = windows(y, side, batch, where), windows(y, small, batch, where)
         kernel = generator.kernel()
-        fake = generator(x)
+        fake = F.conv2d(x, kernel, stride=2)
         bicubic = Downsample(2)(x)[..., 3 : 3 + small, 3 : 3 + small]
-        loss = (judged(fake) - 1).square().mean() + regulariser(kernel)
+        of_real, of_fake = judged(real, fake)
+        loss = (of_fake - 1).square().mean() + regulariser(kernel)
         loss = loss + weight_of_bicubic(iteration) * (fake - bicubic).square().mean()
-        _update(optimizers[0], loss)
-        # Half of the critic's loss comes from y, half from the fakes.
-        mistakes = (judged(real) - 1).square().mean() + judged(fake.detach()).square().mean()
-        _update(optimizers[1], mistakes / 2)
+        mistakes = ((of_real - 1).square().mean() + of_fake.square().mean()) / 2
+        _update(optimizers[0], generator, loss)
+        _update(optimizers[1], critic, mistakes)
 
         kernel = (kernel / kernel.sum()).detach()
         average = kernel if average is None else average + max(1 / iteration, KEPT) * (kernel - average)
         yield Step(iteration, iterations, loss.detach(), centred_kernel(average), averaged=True)
 
 
-def _update(optimizer, loss):
-    optimizer.zero_grad()
-    loss.backward()
+def _update(optimizer, network, loss):
+    """One step of this network alone, down its loss, to which the other network contributes as it stands."""
+    weights = list(network.parameters())
+    for weight, gradient in zip(weights, torch.autograd.grad(loss, weights, retain_graph=True), strict=True):
+        weight.grad = gradient
     optimizer.step()
 
 
 def weight_of_bicubic(iteration):
     """Of the squared distance from bicubic downsampling: 5 at first, then 0.5 (in the paper down to 5e-6)."""
-    return 5.0 if iteration < 25 else 0.5
+    return 5.0 if iteration < 100 else 0.5
 
 
 def regulariser(kernel):
