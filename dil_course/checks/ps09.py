@@ -111,8 +111,8 @@ def collapse(answer, seed):
     draw = runtime.generator(seed, "layers")
     for channels, sides, strides in (
         ((1, 3, 2, 1), ((5, 4), (3, 3), (2, 1)), (1, 1, 1)),
-        ((1, 4, 1), ((5, 5), (3, 4)), (2, 1)),
         ((2, 3, 2, 4), ((4, 3), (3, 2), (3, 3)), (2, 3, 2)),
+        ((1, 4, 1), ((5, 5), (3, 4)), (2, 1)),
         ((3, 2, 2, 1, 1), ((3, 3), (1, 1), (2, 3), (3, 1)), (1, 2, 2, 1)),
     ):
         weights = _chain(draw, channels, sides)
@@ -132,7 +132,7 @@ def collapse(answer, seed):
 def _mistakes_of_collapse(weights, strides, right, hints):
     apart = (
         "after a layer with stride 2, neighbouring numbers come from pixels of x that are 2 apart",
-        "put zeros between the taps of each later layer, as many as the product of the strides before it says",
+        "the taps of a later layer lie apart by the product of the strides before it: zeros come between",
     )
     mistakes = with_hints(
         (
@@ -194,7 +194,7 @@ def _product(matrices, size):
 
 @task(points=3)
 def sum_gradient(answer, seed):
-    """Task 2: `answer(weights, number)` is the gradient of |sum of the kernel - 1| with respect to one layer."""
+    """Task 2: `answer(weights, number)` is the gradient of |sum of the kernel - 1| by one layer."""
     draw = runtime.generator(seed, "sums")
     for total, channels, number in (
         (1.7, (1, 3, 2, 1), 1),
@@ -344,7 +344,6 @@ def _look_at_critic(given, real, fake):
                 "your loss has the fakes alone": (q * right.square()).sum() / 2,
                 "your loss has the real patches alone": (p * (right - 1).square()).sum() / 2,
                 "your loss has logarithms": -(p * inside.log() + q * (1 - inside).log()).sum() / 2,
-                "your loss has absolute errors": (p * (1 - right) + q * right).sum() / 2,
                 "your loss is a plain mean over the kinds": (right * (1 - right)).mean() / 2,
             },
         ),
@@ -377,8 +376,15 @@ def _apart(a, b):
     return ((a - b).norm() / b.norm()).item()
 
 
+def _variance(kernel):
+    """The mean of the variances along rows and columns, in pixels^2."""
+    centre, places = centre_of_mass(kernel), [torch.arange(side).double() for side in kernel.shape]
+    rows, columns = ((place - middle).square() for place, middle in zip(places, centre, strict=True))
+    return ((kernel.sum(1) @ rows + kernel.sum(0) @ columns) / kernel.sum() / 2).item()
+
+
 def _lopsided(shape, place, draw):
-    """A smooth kernel (height,width) without symmetry, which sums to one, with its centre of mass at a place."""
+    """A smooth kernel (height,width) without symmetry, of sum one, with its centre of mass at a place."""
     away = 1 + torch.rand(2, generator=draw, dtype=torch.float64)
     rows, columns = (torch.arange(side, dtype=torch.float64) for side in shape)
     kernel = torch.zeros(shape, dtype=torch.float64)
@@ -393,7 +399,7 @@ def _lopsided(shape, place, draw):
 def centred(answer, seed):
     """Task 4: `answer(kernel)` is the kernel, moved until its centre of mass lies in the array's middle."""
     draw = runtime.generator(seed, "shifts")
-    for shape, off in (((20, 24), (1.3, -0.8)), ((21, 19), (-0.7, 0.4)), ((18, 21), (0.3, 1.8))):
+    for shape, off in (((21, 19), (1.3, -0.8)), ((20, 24), (-0.7, 0.4)), ((18, 21), (0.3, 1.8))):
         chance = 0.1 * torch.rand(2, generator=draw).double()
         middle = [(side - 1) / 2 for side in shape]
         off = [o + c.item() for o, c in zip(off, chance, strict=True)]
@@ -505,6 +511,7 @@ def _look_at_form(given, kernel, name, right, move):
     """Whether the kernel was moved and not replaced. Any interpolation will do."""
     if _apart(given, right) <= 0.15:
         return
+    wider = _variance(given) - _variance(kernel)
     mirror = (kernel + kernel.flip(0, 1)) / 2
     if _apart(given, mirror) < 0.05:
         raise Wrong(
@@ -519,6 +526,12 @@ def _look_at_form(given, kernel, name, right, move):
     }.items():
         if _apart(given, flipped) < 0.15:
             raise Wrong(f"{name}: your kernel is {says}", "which of your steps flips it?", *move)
+    if wider > 0.3:
+        raise Wrong(
+            f"{name}: your kernel has become wider, by a variance of {wider:.1f} pixels^2 a side",
+            "each interpolation blurs a little. How many do you make?",
+            *move,
+        )
     raise Wrong(
         f"{name}: the centre of mass is right, and the kernel has lost its form",
         "a move keeps the form. Show your kernel beside the one that came",
@@ -599,7 +612,7 @@ COUNT = 300  # patches that are searched for
 
 
 def _least(error):
-    """(log across, log along, angle) with the least error: on a grid, and then from neighbour to neighbour."""
+    """(log across, log along, angle) with the least error: on a grid, then from neighbour to neighbour."""
     logs = [math.log(sigma) for sigma in SIGMAS]
     grid = [(a, b, angle) for a in logs for b in logs for angle in ANGLES if a < b or a == b and not angle]
     best = min(grid, key=lambda place: error(*place))
@@ -664,9 +677,9 @@ def failing_run(letter):
         Dictionary: truth (1,1,192,192), y (1,1,96,96); camera and kernel (14,14), the true kernel and the
         estimate; patches (300,1,size,size), those of y that were searched for; smaller (1,1,h,w), the version
         of y in which they were searched for, at the kernel that was found; errors {(across, along, angle):
-        error} of all kernels that were tried, by their two standard deviations and the angle; found, the three of the
-        kernel; estimate and "with bicubic" (1,1,192,192), y restored with the kernel and with that of bicubic
-        downsampling.
+        error} of all kernels that were tried, by their two standard deviations and the angle; found, these
+        three of the kernel; estimate and "with bicubic" (1,1,192,192), y restored with the kernel and with
+        that of bicubic downsampling.
     """
 
 
