@@ -389,7 +389,7 @@ def _lopsided(shape, place, draw):
     rows, columns = (torch.arange(side, dtype=torch.float64) for side in shape)
     kernel = torch.zeros(shape, dtype=torch.float64)
     for weight, times in ((0.7, -0.3), (0.3, 0.7)):  # both together: their centre of mass is the place
-        row, column = (place[i] + times * (1.2 + away[i].item()) * (1, -1)[i] for i in (0, 1))
+        row, column = (place[i] + times * (2.5 + away[i].item()) * (-1, 1)[i] for i in (0, 1))
         blob = torch.exp(-((rows[:, None] - row) ** 2 + (columns[None, :] - column) ** 2) / (2 * 1.3**2))
         kernel += weight * blob / blob.sum()
     return kernel

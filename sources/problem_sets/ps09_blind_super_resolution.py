@@ -16,7 +16,7 @@
 #   **If you run it again, the hint says more**, and nothing is lost by asking.
 # - The last line of that cell is your points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells, because they are marked.
-# - The set takes about three hours, of which the computing is less than a minute.
+# - The set takes about three and a half hours, of which the computing is less than a minute.
 
 # %%
 import math
