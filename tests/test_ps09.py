@@ -21,12 +21,11 @@ right, WRONG = BANK.answer, BANK.wrong
 # Task 1: many layers, one kernel
 
 
-def chained(weights, strides, spread=lambda so_far, own: so_far):
+def chained(weights, strides, spread=lambda strides, i: math.prod(strides[:i])):
     """The loop with one place to change for each wrong answer."""
-    kernel, so_far = weights[0], strides[0]
-    for weight, stride in zip(weights[1:], strides[1:], strict=True):
-        kernel = F.conv_transpose2d(weight, kernel, stride=spread(so_far, stride))
-        so_far *= stride
+    kernel = weights[0]
+    for i in range(1, len(weights)):
+        kernel = F.conv_transpose2d(weights[i], kernel, stride=spread(strides, i))
     return kernel
 
 
@@ -110,8 +109,10 @@ WRONG["collapse"] = {
     ),
     "the last layer is missing": lambda w, s: chained(w[:-1], s[:-1]),
     "the strides have no effect": lambda w, s: chained(w, s, lambda *_: 1),
-    "you spread each layer by its own stride": lambda w, s: chained(w, s, lambda _, own: own),
-    "by the stride of the first alone": lambda w, s: chained(w, s, lambda *_: s[0]),
+    "by the stride of the layer itself": lambda w, s: chained(w, s, lambda s, i: s[i]),
+    "by its own stride as well": lambda w, s: chained(w, s, lambda s, i: math.prod(s[: i + 1])),
+    "by the stride of the one before it alone": lambda w, s: chained(w, s, lambda s, i: s[i - 1]),
+    "by the stride of the first alone": lambda w, s: chained(w, s, lambda s, i: s[0]),
     "your result is 2 times what is asked for": lambda w, s: 2 * chained(w, s),
     "your result has the shape": lambda w, s: chained(w, s).mean((0, 1)),
     "your function stops with": lambda w, s: chained(w[::-1], s[::-1]),
@@ -205,6 +206,17 @@ WRONG["sum_gradient"] = {
     "the layers before this one are missing": lambda w, n: pushed(w, n, before=False),
     "the layers after this one are missing": lambda w, n: pushed(w, n, after=False),
     "your result is 1/2 of what is asked for": lambda w, n: pushed(w, n) / 2,
+    "in proportion to s - 1": lambda w, n: pushed(w, n, sign=lambda s: s - 1),
+    "the channels in and out are exchanged": lambda w, n: pushed(w, n).transpose(0, 1),
+    "the weights themselves stand in your gradient": lambda w, n: pushed(w, n) * w[n],
+    "the other layers are missing": lambda w, n: (
+        torch.sign(product(sums_of(w), 1) - 1) * torch.ones_like(w[n])
+    ),
+    "you multiply sums over all channels": lambda w, n: (
+        torch.sign(product(sums_of(w), 1) - 1)
+        * math.prod(v.sum() for i, v in enumerate(w) if i != n)
+        * torch.ones_like(w[n])
+    ),
     "no autograd, please": by_autograd,
     "your function returns None": lambda w, n: None,
     "your result is zero everywhere": lambda w, n: torch.zeros_like(w[n]),
@@ -380,6 +392,8 @@ def a_gaussian_instead(kernel):
 WRONG["centred"] = {
     "the kernel has not moved": lambda k: k,
     "it moved the wrong way": lambda k: moved(k, *(-step for step in needed(k))),
+    "only its rows have moved": lambda k: linear(k, needed(k)[0], 0),
+    "only its columns have moved": lambda k: linear(k, needed(k)[1], 1),
     "rows and columns are exchanged": lambda k: moved(k, *needed(k)[::-1]),
     "it moved by whole pixels only": lambda k: k.roll([round(step) for step in needed(k)], (0, 1)),
     "the pixel `side // 2` as the middle": lambda k: moved(
@@ -434,6 +448,9 @@ WRONG["recurring_covariance"] = {
     "you take away too much": lambda c, o, s: (c + o) / (1 - 1 / s**2),
     "the blur of the scene itself is missing": lambda c, o, s: c * (1 - 1 / s**2),
     "only the camera's blur is made smaller": lambda c, o, s: c * (1 - 1 / s**2) + o,
+    "the sign of 1 / scale^2 is wrong": lambda c, o, s: (c + o) * (1 + 1 / s**2),
+    "your equation is solved upside down": lambda c, o, s: (c + o) / (s**2 - 1),
+    "the blur of the scene is not made smaller": lambda c, o, s: (c / s**2 + o) * (s**2 - 1),
     "the blur of the scene is taken away": lambda c, o, s: (c - o) * (1 - 1 / s**2),
     "your result has the opposite sign": lambda c, o, s: -by_the_formula(c, o, s),
     "your numbers are others than asked for": lambda c, o, s: by_the_formula(c, o, s) + 0.05 * torch.eye(2),
@@ -470,7 +487,6 @@ ALSO_WRONG = {
     "equal counts": ("best_critic", lambda r, f: (r / (r + f), counted(r, f)[1])),
     "quarter": ("best_critic", lambda r, f: (counted(r, f)[0], 0.25)),
     "even sides": ("centred", lambda k: linearly(k) if k.shape[0] % 2 == 0 else k),
-    "rows only": ("centred", lambda k: linear(k, needed(k)[0], 0)),
     "scale 2": ("recurring_covariance", lambda c, o, s: 0.75 * (c + o)),
     "round blurs": ("recurring_covariance", lambda c, o, s: by_the_formula(c, o, s) * torch.eye(2)),
 }

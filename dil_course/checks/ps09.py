@@ -95,13 +95,12 @@ def _chain(draw, channels, sides):
     ]
 
 
-def _collapsed(weights, strides, spread=lambda so_far, own: so_far, turned=False):
-    """One kernel for the chain; `spread` says by how much a layer's taps lie apart in the pixels of x."""
-    kernel, so_far = weights[0], strides[0]
-    for weight, stride in zip(weights[1:], strides[1:], strict=True):
+def _collapsed(weights, strides, spread=math.prod, turned=False):
+    """One kernel for the chain; `spread` makes of the strides before a layer how far its taps lie apart."""
+    kernel = weights[0]
+    for number, weight in enumerate(weights[1:], 1):
         weight = weight.flip(2, 3) if turned else weight
-        kernel = F.conv_transpose2d(weight, kernel, stride=spread(so_far, stride))
-        so_far *= stride
+        kernel = F.conv_transpose2d(weight, kernel, stride=spread(strides[:number]))
     return kernel
 
 
@@ -165,17 +164,17 @@ def _mistakes_of_collapse(weights, strides, right, hints):
     )
     if max(strides) == 1:
         return mistakes
+    spreads = {
+        "the strides have no effect on your kernel": lambda before: 1,
+        "you spread each layer by the stride of the layer itself": lambda before: strides[len(before)],
+        "you spread each layer by the stride of the one before it alone": lambda before: before[-1],
+        "you spread each layer by the stride of the first alone": lambda before: before[0],
+        "you spread each layer by its own stride as well": lambda before: (
+            math.prod(before) * strides[len(before)]
+        ),
+    }
     return mistakes | with_hints(
-        (
-            apart,
-            {
-                "the strides have no effect on your kernel": _collapsed(weights, strides, lambda *_: 1),
-                "you spread each layer by its own stride": _collapsed(weights, strides, lambda _, own: own),
-                "you spread each layer by the stride of the first alone": _collapsed(
-                    weights, strides, lambda *_: strides[0]
-                ),
-            },
-        )
+        (apart, {says: _collapsed(weights, strides, spread) for says, spread in spreads.items()})
     )
 
 
@@ -239,7 +238,10 @@ def _look_at_sum_gradient(given, weights, number, total):
     mistakes = with_hints(
         (
             ("which power of s - 1 is in the term?", absolute[1]),
-            {"this is the gradient of the square of s - 1": 2 * (total - 1) * everywhere(pairs)},
+            {
+                "this is the gradient of the square of s - 1": 2 * (total - 1) * everywhere(pairs),
+                "your gradient is in proportion to s - 1": (total - 1) * everywhere(pairs),
+            },
         ),
         (
             ("does a tap at the corner count less in the sum than the others?", *chain),
@@ -250,7 +252,10 @@ def _look_at_sum_gradient(given, weights, number, total):
         ),
         (
             ("a gradient has the shape of what it belongs to", *chain),
-            {"you return one number for each pair of channels": right[..., 0, 0]},
+            {
+                "you return one number for each pair of channels": right[..., 0, 0],
+                "the channels in and out are exchanged": right.transpose(0, 1),
+            },
         ),
     )
     if total < 0:
@@ -259,7 +264,22 @@ def _look_at_sum_gradient(given, weights, number, total):
         mistakes |= with_hints(
             (absolute, {"you take the sign of the sum, not that of the sum minus one": everywhere(pairs)})
         )
+    totals = math.prod(weight.sum().item() for i, weight in enumerate(weights) if i != number)
+    mistakes |= with_hints(
+        (
+            (
+                "does the gradient of a product contain the factor by which one derives?",
+                *chain,
+            ),
+            {"the weights themselves stand in your gradient": right * weight},
+        ),
+        (
+            ("the channels between are summed over: a product of matrices, not of numbers", *chain),
+            {"you multiply sums over all channels": sign * totals * torch.ones_like(weight)},
+        ),
+    )
     sides = {
+        "the other layers are missing": torch.ones_like(pairs),
         "the layers before this one are missing": after.T.expand_as(pairs),
         "the layers after this one are missing": before.T.expand_as(pairs),
     }
@@ -447,6 +467,8 @@ def _look_at_centred(given, kernel, middle):
             "how far from the middle was it before? And now?",
             "move by the middle minus the centre of mass",
         ),
+        ("only its rows have moved", (down, 0), "a kernel has two directions", *move),
+        ("only its columns have moved", (0, right), "a kernel has two directions", *move),
         (
             "rows and columns are exchanged",
             (right, down),
@@ -572,6 +594,8 @@ def recurring_covariance(answer, seed):
                 ("which blur was in y before k' came?", *equation[:2]),
                 {
                     "this is the blur of y": y,
+                    "the sign of 1 / scale^2 is wrong": (camera + own) * (1 + 1 / scale**2),
+                    "your equation is solved upside down": (camera + own) / (scale**2 - 1),
                     "this is the camera, as if y had no blur left over": camera,
                     "you take away too much: both are divided by the square of the scale": (camera + own)
                     / (1 - 1 / scale**2),
@@ -585,6 +609,8 @@ def recurring_covariance(answer, seed):
                     {
                         "the blur of the scene itself is missing": camera * (1 - 1 / scale**2),
                         "only the camera's blur is made smaller": camera * (1 - 1 / scale**2) + own,
+                        "the blur of the scene is not made smaller": (camera / scale**2 + own)
+                        * (scale**2 - 1),
                         "the blur of the scene is taken away": (camera - own) * (1 - 1 / scale**2),
                     },
                 )
