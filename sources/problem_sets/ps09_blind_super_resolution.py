@@ -231,7 +231,8 @@ print(
 # %% [markdown]
 # ## Task 4. The centre of mass (2 points, 25 minutes)
 #
-# Nothing in the game tells the generator where the middle is. If its kernel moves by a pixel, its fakes move with it, and the patches stay the same. The library therefore moves each kernel afterwards, until its **centre of mass** lies in the middle of the array.
+# The critic sees patches without their places, so that it cannot show the generator where the middle is: if the kernel moves by a pixel, the fakes move with it, and their patches stay the same.
+# Only the weak pull towards bicubic downsampling holds the kernel near the middle. The library therefore moves each kernel afterwards, until its **centre of mass** lies in the middle of the array.
 #
 # Write `centred(kernel)`, which does this for a kernel (height, width) that sums to one. The result has the same shape, the same form and the sum one, and its centre of mass is within 0.05 pixels of the middle, which is at $(\text{side} - 1) / 2$ along each side.
 # The middle of 14 pixels lies between two of them. `centre_of_mass(kernel)` of the library returns the row and the column, counted from zero. You can take any interpolation, and there is enough empty space around the kernel.
