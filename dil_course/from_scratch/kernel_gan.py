@@ -249,7 +249,8 @@ def windows(y, side, count, draw):
     edges = torch.zeros_like(y)
     edges[..., 1:, :] += y.diff(dim=-2).abs()
     edges[..., 1:] += y.diff(dim=-1).abs()
-    weights = F.avg_pool2d(edges, side, 1)[0, 0].cpu() + 1e-6
+    # The mean over a square is that over its rows and then its columns, in a fraction of the time.
+    weights = F.avg_pool2d(F.avg_pool2d(edges, (side, 1), 1), (1, side), 1)[0, 0].cpu() + 1e-6
     chosen = torch.multinomial(weights.flatten(), count, replacement=True, generator=draw).tolist()
     corners = [divmod(place, weights.shape[1]) for place in chosen]
     return torch.cat([y[..., top : top + side, left : left + side] for top, left in corners])
