@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 import torch
 
+from dil_course.fitting import run
 from dil_course.from_scratch import kernel_gan, kernel_recurrence
-from dil_course.from_scratch.kernel_gan import LinearGenerator, PatchCritic, centred_kernel, kernel_at_scale_4
+from dil_course.from_scratch.kernel_gan import (
+    GaussianGenerator,
+    LinearGenerator,
+    PatchCritic,
+    centred_kernel,
+    kernel_at_scale_4,
+    windows,
+)
 from dil_course.from_scratch.kernel_recurrence import centred, cross_scale_error
-from dil_course.signals import BlurDownsample, Downsample, gaussian_kernel, patches, picture
+from dil_course.from_scratch.zero_shot_sr import back_projected
+from dil_course.signals import BlurDownsample, Downsample, enlarge, gaussian_kernel, patches, picture, psnr
 
 GRAY = picture("camera")
 SHARP = {"camera": Downsample(2)(GRAY)[..., 10:202, 40:232]}
@@ -167,6 +176,48 @@ def test_the_game_gives_centred_kernels_and_one_seed_is_one_game():
         BlurDownsample(step.estimate[0, 0], 2)(SHARP["camera"])
 
 
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_the_game_finds_a_kernel_that_restores_more_than_bicubic(gaussian):
+    y = observed("camera")
+    kernel = run(kernel_gan(y, iterations=200, gaussian=gaussian)).estimate[0, 0]
+    restored = [
+        back_projected(enlarge(y, A), y, A).clamp(0, 1) for A in (Downsample(2), BlurDownsample(kernel, 2))
+    ]
+    bicubic, estimated = (psnr(estimate, SHARP["camera"], shave=8) for estimate in restored)
+    assert estimated > bicubic + 0.5
+
+
+def test_real_and_fake_are_normalised_together(monkeypatch):
+    # One after the other, each kind would lose its contrast, which is what blur changes.
+    batches, forward = [], PatchCritic.forward
+    monkeypatch.setattr(
+        PatchCritic, "forward", lambda self, x: batches.append(len(x)) or forward(self, x), raising=True
+    )
+    list(kernel_gan(observed("camera"), iterations=2, width=2, batch=3))
+    assert batches == [6, 6]
+
+
+def test_the_gaussian_generator_has_the_moments_of_its_parameters():
+    generator = GaussianGenerator()
+    with torch.no_grad():
+        generator.down.fill_(math.log(1.2))
+        generator.across.fill_(math.log(1.5))
+        generator.slant.fill_(0.7)
+        kernel = generator.kernel()
+    assert sum(weight.numel() for weight in generator.parameters()) == 3 and kernel.shape == (1, 1, 13, 13)
+    root = torch.tensor([[1.2, 0], [0.7, 1.5]])
+    torch.testing.assert_close(moments(kernel[0, 0])[1].float(), root @ root.T, atol=0.02, rtol=0.02)
+
+
+def test_windows_are_cut_where_there_are_edges():
+    y = torch.zeros(1, 1, 60, 80)
+    y[..., 40:] = torch.rand(60, 40, generator=torch.Generator().manual_seed(0))
+    cut = windows(y, 20, 200, torch.Generator().manual_seed(0))
+    assert cut.shape == (200, 1, 20, 20) and bool((cut.flatten(1).amax(1) > 0).float().mean() > 0.99)
+    whole = windows(y, 60, 3, torch.Generator().manual_seed(0))
+    assert all(any(torch.equal(one[0], y[0, :, :, left : left + 60]) for left in range(21)) for one in whole)
+
+
 @pytest.mark.parametrize("sides", [(95, 96), (67, 51)])
 def test_odd_sizes_shift_no_kernel(sides):
     y = observed("camera")[..., : sides[0], : sides[1]]
@@ -187,6 +238,7 @@ def test_odd_sizes_shift_no_kernel(sides):
         (torch.rand(1, 1, 64, 64), {"batch": 0}, "batch"),
         (torch.rand(1, 1, 64, 64), {"learning_rate": -1}, "learning_rate"),
         (torch.rand(1, 1, 64, 64), {"seed": 0.5}, "seed"),
+        (torch.rand(1, 1, 64, 64), {"gaussian": "yes"}, "gaussian"),
     ],
 )
 def test_the_game_refuses_wrong_input_before_any_compute(y, others, says):

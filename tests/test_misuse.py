@@ -978,7 +978,7 @@ RECIPES = {
     "from_scratch.kernel_gan": (
         lambda **a: drained(from_scratch.kernel_gan(**a)),
         {"y": picture(1, 3, 48, 48), "iterations": whole(2), "learning_rate": number(5e-4)}
-        | {"side": whole(40), "width": whole(4), "batch": whole(2), "seed": SEED},
+        | {"side": whole(40), "width": whole(4), "batch": whole(2), "seed": SEED, "gaussian": flag(False)},
     ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
