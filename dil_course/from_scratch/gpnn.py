@@ -18,9 +18,9 @@ def gpnn(
     x,
     shape=None,
     start=None,
-    noise=0.75,
+    noise=2.0,
     alpha=0.005,
-    patch=7,
+    patch=5,
     coarsest=14,
     ratio=0.75,
     iterations=10,
@@ -43,7 +43,8 @@ def gpnn(
             retargets x; that is done with noise=0.
         start: image (1,C,h,w) in [0,1] in place of x as the first guess: an edited x, or one with the layout
             that is wanted. It is resized to the coarsest scale, so a larger `coarsest` keeps more of it.
-        noise: standard deviation of the noise on the first guess, on the scale of x.
+        noise: standard deviation of the noise on the first guess, on the scale of x. If it is too small to
+            hide where each patch of the coarsest scale came from, the result is a copy of x.
         alpha: of the normalised score (see `normalised_nearest`). A small one makes the result use all
             patches of x; a large one gives plain nearest neighbours.
         patch: side of the patches in pixels.
