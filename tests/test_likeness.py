@@ -63,8 +63,8 @@ def test_a_constant_that_is_added_moves_each_projection_by_the_sum_of_its_direct
 def test_a_repeated_image_has_the_same_distribution_of_patches():
     tile = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     small, large = tile.repeat(1, 1, 2, 2)[..., :12, :12], tile.repeat(1, 1, 4, 4)[..., :20, :20]
-    assert sliced_wasserstein(small, large, size=5) < 1e-3  # 8 x 8 places once, and four times
-    assert sliced_wasserstein(small, 1 - large, size=5) > 0.02
+    assert sliced_wasserstein(small, large, size=5) < 1e-5  # 8 x 8 places once, and four times
+    assert sliced_wasserstein(small, 0.5 * large, size=5) > 0.05
 
 
 def test_the_sliced_distance_counts_how_often_patches_occur():
@@ -73,7 +73,6 @@ def test_the_sliced_distance_counts_how_often_patches_occur():
     quarter = half.roll(6, -1)
     quarter[..., :6] = 0
     assert sliced_wasserstein(half, quarter) > 0.1
-    assert sliced_wasserstein(half, half.flip(-1).mT.flip(-1)) >= 0  # any two images
 
 
 def test_another_seed_takes_other_directions():
@@ -82,7 +81,7 @@ def test_another_seed_takes_other_directions():
 
 
 def test_diversity():
-    assert diversity(X.repeat(3, 1, 1, 1), X) == 0
+    assert diversity(X.repeat(3, 1, 1, 1), X) == pytest.approx(0, abs=1e-9)
     two = torch.cat([torch.zeros_like(X), torch.ones_like(X)])
     assert diversity(two, X) == pytest.approx(0.5 / float(X.std(correction=0)), rel=1e-5)
     draw = torch.Generator().manual_seed(2)
@@ -98,7 +97,7 @@ def test_a_circular_shift_scores_as_the_source_and_is_exposed_as_a_copy(name):
     assert coherence(copy, x) < 0.3 * coherence(fresh, x)
     assert completeness(copy, x) < 0.3 * completeness(fresh, x)
     assert sliced_wasserstein(copy, x) < 0.3 * sliced_wasserstein(fresh, x)
-    assert field_complexity(copy, x) < 0.4 * field_complexity(fresh, x)
+    assert field_complexity(copy, x) < 0.5 * field_complexity(fresh, x)
 
 
 def test_a_shift_of_a_periodic_image_scores_perfectly_and_compresses_to_nothing():
@@ -106,7 +105,7 @@ def test_a_shift_of_a_periodic_image_scores_perfectly_and_compresses_to_nothing(
     source = tile.repeat(1, 1, 2, 2)[..., :46, :46]  # each patch of 7 x 7 of the periodic image once
     copy = shifted(tile).repeat(1, 1, 2, 2)[..., :46, :46]
     assert coherence(copy, source) == completeness(copy, source) == 0
-    assert sliced_wasserstein(copy, source) < 1e-6
+    assert sliced_wasserstein(copy, source) < 1e-5
     offsets = neighbour_field(copy, source)
     assert set(map(tuple, offsets.reshape(-1, 2).tolist())) == {(-11, -17), (29, -17), (-11, 23), (29, 23)}
     assert field_complexity(copy, source) < 0.03
@@ -118,7 +117,7 @@ def test_a_mosaic_of_small_parts_has_a_complex_field():
     corners = torch.randint(0, 52, (5, 5, 2), generator=draw).tolist()
     parts = [torch.cat([source[..., r : r + 12, c : c + 12] for r, c in row], -1) for row in corners]
     mosaic = torch.cat(parts, -2)
-    assert field_complexity(mosaic, source) > 4 * field_complexity(shifted(source), source)
+    assert field_complexity(mosaic, source) > 2 * field_complexity(shifted(source), source)
 
 
 @pytest.mark.parametrize(

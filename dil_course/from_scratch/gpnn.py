@@ -83,7 +83,6 @@ def _scale_by_scale(x, start, shape, drawn, noise, alpha, patch, coarsest, ratio
             if before is not None and torch.equal(found, before):
                 break
             queries, keys = overlap_mean(values[found], sides, patch), source
-            # The first neighbours of a scale are found among blurred keys: they say nothing about the next.
             before = found
         estimate, coarser = queries, source
         yield Step(
