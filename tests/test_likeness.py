@@ -8,6 +8,7 @@ import torch
 from dil_course.signals import (
     coherence,
     completeness,
+    copied_share,
     diversity,
     field_complexity,
     neighbour_field,
@@ -26,7 +27,7 @@ def shifted(x, rows=11, columns=17):
 
 def test_the_source_is_perfect_and_nothing_new():
     assert coherence(X, X) == completeness(X, X) == sliced_wasserstein(X, X) == 0
-    assert (neighbour_field(X, X) == 0).all()
+    assert (neighbour_field(X, X) == 0).all() and copied_share(X, X) == 1
 
 
 def test_a_part_is_coherent_and_not_complete():
@@ -34,7 +35,7 @@ def test_a_part_is_coherent_and_not_complete():
     assert coherence(part, X) == 0
     assert completeness(part, X) > 0.02
     assert coherence(X, part) == completeness(part, X)
-    assert (neighbour_field(part, X) == torch.tensor([8, 4])).all()
+    assert (neighbour_field(part, X, size=7) == torch.tensor([8, 4])).all()
 
 
 def test_distances_of_constant_images_are_their_difference():
@@ -97,7 +98,10 @@ def test_a_circular_shift_scores_as_the_source_and_is_exposed_as_a_copy(name):
     assert coherence(copy, x) < 0.3 * coherence(fresh, x)
     assert completeness(copy, x) < 0.3 * completeness(fresh, x)
     assert sliced_wasserstein(copy, x) < 0.3 * sliced_wasserstein(fresh, x)
-    assert field_complexity(copy, x) < 0.5 * field_complexity(fresh, x)
+    assert field_complexity(copy, x) < 0.25 * field_complexity(fresh, x)
+    # Two rows and two columns of the 46 x 46 patches lie across the seams.
+    assert copied_share(copy, x) == pytest.approx((44 / 46) ** 2, abs=0.02)
+    assert copied_share(fresh, x) < 0.05
 
 
 def test_a_shift_of_a_periodic_image_scores_perfectly_and_compresses_to_nothing():
@@ -106,18 +110,24 @@ def test_a_shift_of_a_periodic_image_scores_perfectly_and_compresses_to_nothing(
     copy = shifted(tile).repeat(1, 1, 2, 2)[..., :46, :46]
     assert coherence(copy, source) == completeness(copy, source) == 0
     assert sliced_wasserstein(copy, source) < 1e-5
-    offsets = neighbour_field(copy, source)
+    offsets = neighbour_field(copy, source, size=7)
     assert set(map(tuple, offsets.reshape(-1, 2).tolist())) == {(-11, -17), (29, -17), (-11, 23), (29, 23)}
-    assert field_complexity(copy, source) < 0.03
+    assert field_complexity(copy, source, size=7) < 0.03
 
 
-def test_a_mosaic_of_small_parts_has_a_complex_field():
+def test_smaller_parts_make_a_more_complex_field():
     draw = torch.Generator().manual_seed(4)
     source = torch.rand(1, 3, 64, 64, generator=draw)
-    corners = torch.randint(0, 52, (5, 5, 2), generator=draw).tolist()
-    parts = [torch.cat([source[..., r : r + 12, c : c + 12] for r, c in row], -1) for row in corners]
-    mosaic = torch.cat(parts, -2)
-    assert field_complexity(mosaic, source) > 2 * field_complexity(shifted(source), source)
+
+    def mosaic(side):
+        count = 60 // side
+        corners = torch.randint(0, 65 - side, (count, count, 2), generator=draw).tolist()
+        rows = [[source[..., r : r + side, c : c + side] for r, c in row] for row in corners]
+        return torch.cat([torch.cat(row, -1) for row in rows], -2)
+
+    complexities = [field_complexity(mosaic(side), source) for side in (60, 30, 10, 5)]
+    assert complexities == sorted(complexities)
+    assert complexities[-1] > 5 * complexities[0]
 
 
 @pytest.mark.parametrize(

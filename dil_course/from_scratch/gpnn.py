@@ -55,8 +55,8 @@ def gpnn(
         seed: of the noise.
 
     Returns:
-        Generator of Steps, one for each scale. The estimate (1,C,*shape) in [0,1] is enlarged to the full size;
-        the loss is the mean squared difference between the last queries and their keys.
+        Generator of Steps, one for each scale. The estimate (1,C,*shape) in [0,1] is enlarged to the full
+        size; the loss is the mean squared difference between the last queries and their keys.
 
     Raises:
         TypeError, ValueError: before any compute, where x or start is no image, they differ in channels, a
@@ -70,13 +70,14 @@ def gpnn(
 def _scale_by_scale(x, start, shape, drawn, noise, alpha, patch, coarsest, ratio, iterations):
     """The whole run, arguments checked."""
     shrinks = scales(x, coarsest, ratio)
+    estimate, coarser = start, None
     for number, shrink in enumerate(shrinks):
         source, sides = resized_by(x, shrink), sides_of(shape, shrink)
-        if number == 0:
-            queries, keys = resized(start, sides), source
-            queries = queries + noise * torch.randn(queries.shape, generator=drawn).to(x)
+        queries = resized(estimate, sides)
+        if coarser is None:
+            queries, keys = queries + noise * torch.randn(queries.shape, generator=drawn).to(x), source
         else:
-            queries, keys = resized(estimate, sides), resized(coarser, source.shape[-2:])
+            keys = resized(coarser, source.shape[-2:])
         values, before = patches(source, patch), None
         for _ in range(iterations):
             distances, found = normalised_nearest(patches(queries, patch), patches(keys, patch), alpha)
@@ -160,8 +161,8 @@ def check_generation(x, shape, patch, coarsest, ratio):
     smallest = sides_of(shape, coarsest / min(x.shape[-2:]))
     if min(smallest) < patch:
         raise ValueError(
-            f"coarsest={coarsest}: the result would have {smallest[0]}x{smallest[1]} pixels at this scale, but "
-            f"patches have {patch}x{patch}: take a larger coarsest or a smaller patch"
+            f"coarsest={coarsest}: the result would have {smallest[0]}x{smallest[1]} pixels at this scale, "
+            f"but patches have {patch}x{patch}: take a larger coarsest or a smaller patch"
         )
     return shape, {"patch": patch, "coarsest": coarsest, "ratio": ratio}
 

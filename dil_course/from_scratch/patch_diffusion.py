@@ -19,9 +19,9 @@ def patch_diffusion(x, shape=None, patch=7, coarsest=14, ratio=0.75, iterations=
 
     If the patches of a clean image are drawn at random from those of x, the least mean squared error from
     noise of standard deviation sigma is that of the posterior mean (see `posterior_mean`), which needs no
-    training. Here the denoised patches are put together by the mean of their overlaps, and noise is taken away
-    in small steps by the deterministic rule of Song, Meng and Ermon, "Denoising Diffusion Implicit Models"
-    (ICLR 2021), in its variance-exploding form: with D the denoised image,
+    training. Here the denoised patches are put together by the mean of their overlaps, and noise is taken
+    away in small steps by the deterministic rule of Song, Meng and Ermon, "Denoising Diffusion Implicit
+    Models" (ICLR 2021), in its variance-exploding form: with D the denoised image,
 
         z <- D + (next sigma / sigma) (z - D).
 
@@ -59,13 +59,11 @@ def patch_diffusion(x, shape=None, patch=7, coarsest=14, ratio=0.75, iterations=
 def _scale_by_scale(x, shape, drawn, iterations, patch, coarsest, ratio):
     """The whole run, arguments checked."""
     shrinks = scales(x, coarsest, ratio)
+    denoised, coarser, sigma = x.mean((2, 3), keepdim=True).expand(1, -1, *shape), None, FIRST_SIGMA
     for number, shrink in enumerate(shrinks):
         source, sides = resized_by(x, shrink), sides_of(shape, shrink)
-        if number == 0:
-            z = source.mean((2, 3), keepdim=True).expand(1, -1, *sides)
-            sigma = FIRST_SIGMA
-        else:
-            z = resized(denoised, sides)
+        z = resized(denoised, sides)
+        if coarser is not None:
             blurred = resized(coarser, source.shape[-2:])
             sigma = max(float((blurred - source).square().mean().sqrt()), 2 * LAST_SIGMA)
         z = z + sigma * torch.randn(z.shape, generator=drawn).to(x)

@@ -1,6 +1,6 @@
 """How like its source a generated image is, and how new: measures by patches. Used in lesson 10.
 
-None of them is SIFID, the Fréchet distance that SinGAN's paper reports: that needs a trained Inception network.
+None of them is SIFID, the Fréchet distance that SinGAN's paper reports: it needs a trained Inception network.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from dil_course.signals.validation import check_batch, check_integer, check_same
 
 
 def coherence(sample, source, size=7):
-    """Mean distance from each patch of the sample to the nearest one of the source: 0 if all were taken from there.
+    """Mean distance from each patch of the sample to the nearest one of the source: 0 if all come from there.
 
     With `completeness` one of the two halves of the bidirectional similarity of Simakov, Caspi, Shechtman and
     Irani, "Summarizing visual data using bidirectional similarity" (CVPR 2008). Both are 0 for the source
@@ -44,7 +44,7 @@ def completeness(sample, source, size=7):
 
 
 def sliced_wasserstein(sample, source, size=7, projections=128, seed=0):
-    """Mean Wasserstein-1 distance of the patches of two images along random directions: 0 for the same patches.
+    """Mean Wasserstein-1 distance of two images' patches along random directions: 0 for the same patches.
 
     Along each direction (a random unit vector, as a filter of the size of a patch) the values of both images
     are sorted, and the distance is the mean absolute difference of values of equal rank. Used for patches by
@@ -78,7 +78,7 @@ def sliced_wasserstein(sample, source, size=7, projections=128, seed=0):
 
 
 def at_quantiles(values, count):
-    """Sorted columns (N,P) as `count` values at evenly spaced quantiles: each is repeated about count/N times."""
+    """Sorted columns (N,P) as `count` values at evenly spaced quantiles: each occurs about count/N times."""
     where = (2 * torch.arange(count, device=values.device) + 1) * len(values) // (2 * count)
     return values[where]
 
@@ -97,7 +97,7 @@ def diversity(samples, source):
         float. Samples of noise that are independent, with the source's standard deviation, have about 1.
 
     Raises:
-        TypeError, ValueError: no images of the same number of channels, a single sample, or a constant source.
+        TypeError, ValueError: no images of the same number of channels, one sample, or a constant source.
     """
     check_stack(samples, "samples")
     check_batch(source, "source")
@@ -110,14 +110,14 @@ def diversity(samples, source):
     return float(samples.double().std(0, correction=0).mean() / spread)
 
 
-def neighbour_field(sample, source, size=7):
+def neighbour_field(sample, source, size=3):
     """From where each patch of the sample was taken: the offset of its nearest neighbour in the source.
 
     Args:
         sample, source, size: as `coherence`.
 
     Returns:
-        (h-size+1, w-size+1, 2), whole numbers: rows down and columns to the right, from the place of the patch
+        (h-size+1, w-size+1, 2), whole numbers: rows down and columns to the right, from the patch's place
         in the sample to that of its neighbour in the source. Where a part is copied, they are constant.
 
     Raises:
@@ -130,13 +130,14 @@ def neighbour_field(sample, source, size=7):
     return offsets.reshape(height, width, 2)
 
 
-def field_complexity(sample, source, size=7):
+def field_complexity(sample, source, size=3):
     """How badly the neighbour field can be compressed: near 0 for a copy, which the other measures praise.
 
     A copy, shifted or not, takes long runs of patches from the same offset, and its field shrinks to a few
     bytes; an arrangement of small parts has a field full of seams. Nikankin, Haim and Irani, "SinFusion:
-    Training Diffusion Models on a Single Image or Video" (ICML 2023), section 7.2, compress it with zlib, too.
-    More is not better: noise, too, has a field of many seams. Read it together with `coherence`.
+    Training Diffusion Models on a Single Image or Video" (ICML 2023), section 7.2, compress it with zlib.
+    Patches across the seam of a shift have no true neighbour, so small patches, which few seams cross, tell
+    copies from arrangements best. More is not better: noise, too, has a field of many seams. Read it together with `coherence`.
 
     Args:
         sample, source, size: as `coherence`.
@@ -150,6 +151,25 @@ def field_complexity(sample, source, size=7):
     field = neighbour_field(sample, source, size).to("cpu", torch.int16).movedim(-1, 0).contiguous()
     content = field.numpy().astype("<i2").tobytes()
     return len(zlib.compress(content, 9)) / len(content)
+
+
+def copied_share(sample, source, size=3):
+    """Share of patches that come from one and the same offset: the largest part that was copied in one piece.
+
+    Offsets count as equal if they differ by the sides of the source, so a shift in a circle is one piece.
+
+    Args:
+        sample, source, size: as `neighbour_field`.
+
+    Returns:
+        float: 1 for the source itself; of a circular shift, all but the patches across its seams.
+
+    Raises:
+        TypeError, ValueError: as `coherence`.
+    """
+    sides = torch.tensor(source.shape[-2:], device=source.device)
+    offsets = neighbour_field(sample, source, size).reshape(-1, 2) % sides
+    return int(offsets.unique(dim=0, return_counts=True)[1].max()) / len(offsets)
 
 
 def both_patches(sample, source, size):
