@@ -137,7 +137,8 @@ def field_complexity(sample, source, size=3):
     bytes; an arrangement of small parts has a field full of seams. Nikankin, Haim and Irani, "SinFusion:
     Training Diffusion Models on a Single Image or Video" (ICML 2023), section 7.2, compress it with zlib.
     Patches across the seam of a shift have no true neighbour, so small patches, which few seams cross, tell
-    copies from arrangements best. More is not better: noise, too, has a field of many seams. Read it together with `coherence`.
+    copies from arrangements best. More is not better: noise, too, has a field of many seams. Read it
+    together with `coherence`.
 
     Args:
         sample, source, size: as `coherence`.
@@ -167,8 +168,8 @@ def copied_share(sample, source, size=3):
     Raises:
         TypeError, ValueError: as `coherence`.
     """
-    sides = torch.tensor(source.shape[-2:], device=source.device)
-    offsets = neighbour_field(sample, source, size).reshape(-1, 2) % sides
+    field = neighbour_field(sample, source, size)
+    offsets = field.reshape(-1, 2) % torch.tensor(source.shape[-2:], device=source.device)
     return int(offsets.unique(dim=0, return_counts=True)[1].max()) / len(offsets)
 
 
