@@ -7,7 +7,7 @@ from dil_course.fitting import Step
 from dil_course.from_scratch.gpnn import check_generation, overlap_mean, resized_by, scales, sides_of
 from dil_course.from_scratch.internal_pairs import resized
 from dil_course.signals import patches
-from dil_course.signals.validation import check_batch, check_integer, check_number
+from dil_course.signals.validation import check_integer, check_number, check_observation
 
 BLOCK = 2**21  # weights held at a time: 8 MB
 FIRST_SIGMA = 3.0  # of the noise that the coarsest scale starts from: it hides where a patch came from
@@ -95,14 +95,14 @@ def optimal_denoiser(z, source, sigma, patch=7):
         TypeError, ValueError: no images of the same number of channels, a patch that does not fit, or sigma
             out of range.
     """
-    check_batch(z, "z")
-    check_batch(source, "source")
+    check_observation(z, "z")
+    check_observation(source, "source")
     if z.shape[1] != source.shape[1] or z.dtype != source.dtype:
         raise ValueError(
             f"z is {z.dtype} of {z.shape[1]} channels but source {source.dtype} of {source.shape[1]}: they "
             "must be equal"
         )
-    sigma = check_number(sigma, "sigma", low=1e-4, high=1e3)
+    sigma = check_number(sigma, "sigma", low=1e-3, high=10)
     means = posterior_mean(patches(z, patch), patches(source, patch), sigma)
     return overlap_mean(means, z.shape[-2:], patch)
 
