@@ -53,6 +53,11 @@ def test_without_noise_the_source_comes_back(name, alpha):
     torch.testing.assert_close(last(gpnn(x, noise=0, alpha=alpha, **SMALL)), x, atol=1e-4, rtol=0)
 
 
+def test_blurred_queries_are_compared_with_keys_that_are_as_blurred():
+    steps = list(gpnn(X, noise=0, patch=5, coarsest=12, iterations=1, ratio=0.5))
+    assert len(steps) == 2 and steps[-1].loss < 1e-6  # enlarged X among enlarged patches of X
+
+
 def test_one_step_for_each_scale_and_run_takes_them():
     steps = list(gpnn(X, **SMALL))
     assert [step.iteration for step in steps] == list(range(1, 5)) and {step.total for step in steps} == {4}
