@@ -49,6 +49,7 @@ from dil_course.from_scratch import (
     self2self,
     sgld_dip,
     tv,
+    unsure,
     zero_shot_noise2noise,
     zero_shot_sr,
 )  # fmt: skip
@@ -90,6 +91,7 @@ METHODS = {
     "deep_red": lambda y, x, seed: deep_red(y, nlm, seed=seed),
     "sgld_dip": lambda y, x, seed: sgld_dip(y, seed=seed),
     "dip_sure": lambda y, x, seed: dip_sure(y, SIGMA, seed=seed),
+    "unsure": lambda y, x, seed: unsure(y, seed=seed),
     "noise2noise": lambda y, x, seed: noise2noise(y, add_gaussian(x, SIGMA, seed=seed + 1000), seed=seed),
     "recorrupted2recorrupted": lambda y, x, seed: recorrupted2recorrupted(y, SIGMA, seed=seed),
     "noise2void": lambda y, x, seed: noise2void(y, seed=seed),

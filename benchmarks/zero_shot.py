@@ -31,7 +31,7 @@ from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.from_scratch import internal_pairs, zero_shot_sr
 from dil_course.from_scratch.internal_pairs import pair, some_fathers, turn, turn_back, turns_of
-from dil_course.from_scratch.zero_shot_sr import reconstruction_error, restore, stalls
+from dil_course.from_scratch.zero_shot_sr import back_projected, reconstruction_error, restore, stalls
 from dil_course.networks import ResidualNetwork
 from dil_course.signals import (
     BlurDownsample,
@@ -109,27 +109,21 @@ VARIANTS = {
 }
 
 
-def back_projected(x, y, rounds=10, A=A):
-    for _ in range(rounds):
-        x = x + enlarge(y - A(x), A)
-    return x
-
-
 @torch.no_grad()
 def joined(network, y):
     """Ways to make the final image: {name: estimate}."""
     views = [turn_back(network(turn(enlarge(y, A), k)), k) for k in turns_of(A)]
     stack = torch.stack(views)
-    corrected = torch.stack([back_projected(view, y) for view in views])
+    corrected = torch.stack([back_projected(view, y, A) for view in views])
     median = (corrected.sort(0).values[3] + corrected.sort(0).values[4]) / 2
     return {
         "bicubic": enlarge(y, A),
-        "bicubic, back-projected": back_projected(enlarge(y, A), y),
+        "bicubic, back-projected": back_projected(enlarge(y, A), y, A),
         "one view": views[0],
         "one view, back-projected": corrected[0],
         "mean of eight": stack.mean(0),
-        "mean of eight, back-projected": back_projected(stack.mean(0), y),
-        "median of eight, before and after back-projected": back_projected(median, y),
+        "mean of eight, back-projected": back_projected(stack.mean(0), y, A),
+        "median of eight, before and after back-projected": back_projected(median, y, A),
     }
 
 
@@ -235,12 +229,12 @@ def wall(options):
     x = picture("brick", options.side).mean(1, keepdim=True)
     y = A(x)
     bicubic = enlarge(y, A)
-    base = score(back_projected(bicubic, y), x)
+    base = score(back_projected(bicubic, y, A), x)
     for iteration, network in learn(y, 0, options.iterations, side=48):
         if iteration in (75, 150, 300, 600, 1000):
             added = restore(network, y, A, turns_of(A), corrected=False) - bicubic
             factor = float((added * (x - bicubic)).sum() / added.square().sum())
-            gains = [score(back_projected(bicubic + f * added, y), x) - base for f in (1, 0.5)]
+            gains = [score(back_projected(bicubic + f * added, y, A), x) - base for f in (1, 0.5)]
             say(iteration, *gains, factor)
 
 
@@ -252,7 +246,7 @@ def noise(options):
         sigma = level / 255
         noisy = add_gaussian(y, sigma, seed=seed)
         plain = enlarge(noisy, A)
-        say(level, "", "bicubic", score(plain, x), score(back_projected(plain, noisy), x), 1.0)
+        say(level, "", "bicubic", score(plain, x), score(back_projected(plain, noisy, A), x), 1.0)
         for name, added in {"clean": 0.0, "noisy": sigma}.items():
             with runtime.seeded(seed):
                 network = ResidualNetwork(3, 32)
@@ -271,7 +265,7 @@ def beforehand(options):
     for name in PICTURES:
         x = picture(name, options.side).mean(1, keepdim=True)
         y = A(x)
-        base, gains, factors, rehearsals = back_projected(enlarge(y, A), y), [], [], []
+        base, gains, factors, rehearsals = back_projected(enlarge(y, A), y, A), [], [], []
         for seed in SEEDS[: options.seeds]:
             with runtime.seeded(seed):
                 network = ResidualNetwork(1, 32)
@@ -279,7 +273,7 @@ def beforehand(options):
             gains.append(score(restore(network, y, A, turns_of(A)), x) - score(base, x))
             added = restore(network, y, A, turns_of(A), corrected=False) - enlarge(y, A)
             factors.append(float((added * (x - enlarge(y, A))).sum() / added.square().sum()))
-            small, first = A(y), back_projected(enlarge(A(y), A), A(y))
+            small, first = A(y), back_projected(enlarge(A(y), A), A(y), A)
             tried = run(zero_shot_sr(small, A, iterations=options.rehearsal, side=32, gradual=1, seed=seed))
             rehearsals.append(score(tried.estimate, y) - score(first, y))
         widths = edge_width(y), edge_width(A(y))
@@ -295,7 +289,7 @@ def alone(options):
     for name in ("chelsea", "astronaut", "rocket"):
         x = picture(name, options.side)
         y = slanted(x).clamp(0, 1)
-        made = [back_projected(enlarge(y, slanted), y, n, slanted).clamp(0, 1) for n in rounds]
+        made = [back_projected(enlarge(y, slanted), y, slanted, n).clamp(0, 1) for n in rounds]
         say(name, *[psnr(estimate, x, shave=8) for estimate in made])
 
 

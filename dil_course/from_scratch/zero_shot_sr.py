@@ -167,7 +167,13 @@ def restore(network, y, A, turns=(0,), corrected=True):
     """y enlarged by the network: the mean over `turns`, then back-projected until A of it is close to y."""
     enlarged = enlarge(y, A)
     x = torch.stack([turn_back(network(turn(enlarged, number)), number) for number in turns]).mean(0)
-    for _ in range(10 if corrected else 0):
+    return back_projected(x, y, A) if corrected else x
+
+
+@torch.no_grad()
+def back_projected(x, y, A, rounds=10):
+    """x, to which what A of it lacks of y has been added so many times, enlarged by bicubic interpolation."""
+    for _ in range(rounds):
         x = x + enlarge(y - A(x), A)
     return x
 
