@@ -2,7 +2,7 @@
 
 python benchmarks/generation.py methods   SinGAN, GPNN, patch diffusion and a shift, by five measures
 python benchmarks/generation.py coarsest  GPNN from noise: how much is copied, over the coarsest scale
-python benchmarks/generation.py alpha     GPNN retargeted to two thirds of the width: what is left out
+python benchmarks/generation.py alpha     GPNN from noise: what is left out, over alpha
 python benchmarks/generation.py time      seconds of GPNN and patch diffusion at 96 px
 
 Scenes are cut from bundled images and shrunk to `--side` pixels. Median and range over scenes and seeds
@@ -105,7 +105,7 @@ def methods(options):
 def coarsest(options):
     sizes = (8, 10, 12, 14, 18, 24)
     header("image", "noise", *(f"{size} px" for size in sizes))
-    for name, noise in itertools.product(SCENES, (2.0, 0.75)):
+    for name, noise in itertools.product(SCENES, (2.0, 0.75, 0.25)):
         x = scene(name, options.side)
         shares = [
             [copied_share(run(gpnn(x, coarsest=size, noise=noise, seed=seed)).estimate, x) for seed in SEEDS]
@@ -118,10 +118,11 @@ def alpha(options):
     alphas = (1e-3, 5e-3, 5e-2, 1e3)
     header("image", *(f"alpha {value:g}" for value in alphas))
     for name in SCENES:
-        x = scene(name, options.side)
-        narrow = (options.side, options.side * 2 // 3)
-        made = [run(gpnn(x, narrow, noise=0, alpha=value)).estimate for value in alphas]
-        say(name, *(f"{completeness(image, x):.3f}" for image in made))
+        x, cells = scene(name, options.side), []
+        for value in alphas:
+            samples = [run(gpnn(x, alpha=value, coarsest=16, seed=seed)).estimate for seed in SEEDS]
+            cells.append(spread([completeness(sample, x) for sample in samples]))
+        say(name, *cells)
 
 
 def seconds(options):
