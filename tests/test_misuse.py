@@ -429,6 +429,10 @@ def small_denoiser():
     return networks.Denoiser(3, width=4, depth=2)
 
 
+def small_singan():
+    return from_scratch.SinGAN(tensor(), scales=2, coarsest=11, width=3)
+
+
 def norm_denoiser():
     return networks.Denoiser(3, width=4, depth=3)
 
@@ -998,6 +1002,15 @@ RECIPES = {
     "from_scratch.optimal_denoiser": (
         from_scratch.optimal_denoiser,
         {"z": PICTURE, "source": PICTURE, "sigma": number(0.1), "patch": whole(3)},
+    ),
+    "from_scratch.SinGAN": (
+        lambda x, **a: like(x, from_scratch.SinGAN(x, **a).sample(first=1)),
+        {"x": PICTURE, "scales": whole(2), "coarsest": whole(11), "width": whole(3), "seed": SEED},
+    ),
+    "from_scratch.singan": (
+        lambda **a: drained(from_scratch.singan(**a)),
+        {"model": made(small_singan, small_denoiser), "iterations": whole(2)}
+        | {"learning_rate": number(1e-3), "seed": SEED},
     ),
     "from_scratch.guided_filter": (
         lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),

@@ -109,6 +109,7 @@ def test_a_scale_is_trained_once_the_coarser_ones_are_fixed():
         (TypeError, "float tensor", lambda: SinGAN(X.numpy())),
         (ValueError, "divide 8-bit", lambda: SinGAN(255 * X)),
         (ValueError, "coarsest", lambda: SinGAN(X, coarsest=25)),
+        (ValueError, "coarsest", lambda: SinGAN(X, coarsest=10)),
         (ValueError, "scales", lambda: SinGAN(X, scales=1)),
         (ValueError, "width", lambda: SinGAN(X, width=0)),
         (TypeError, "expected a SinGAN", lambda: singan(X)),

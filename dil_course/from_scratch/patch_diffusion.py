@@ -39,7 +39,7 @@ def patch_diffusion(x, shape=None, patch=7, coarsest=14, ratio=0.75, iterations=
         patch: side of the patches in pixels.
         coarsest: shorter side of x at the coarsest scale, in pixels.
         ratio: of the sides from one scale to the next coarser one, at most (see `gpnn`).
-        iterations: noise levels at each scale, in geometric progression.
+        iterations: so many noise levels at each scale, in geometric progression.
         seed: of all noise.
 
     Returns:

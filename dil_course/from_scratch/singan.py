@@ -14,10 +14,12 @@ from dil_course.signals.validation import (
     check_image,
     check_integer,
     check_number,
+    check_side,
     check_target,
 )
 
-DEPTH = 5  # convolutions of 3x3 in each network: a receptive field of 11x11
+DEPTH = 5  # convolutions of 3x3 in each network
+FIELD = 2 * DEPTH + 1  # pixels a side of the receptive field
 NOISE = 0.1  # of a finer scale, as a share of the error that the coarser ones leave there
 RECONSTRUCTION = 10.0  # weight of the reconstruction's mean squared error
 PENALTY = 0.1  # weight of the gradient penalty
@@ -39,7 +41,7 @@ class SinGAN(nn.Module):
     Args:
         x: source image (1,C,H,W) in [0,1], on whose device all is computed.
         scales: how many; their ratio follows from `coarsest`.
-        coarsest: shorter side of x at the coarsest scale, in pixels.
+        coarsest: shorter side of x at the coarsest scale, in pixels, at least 11.
         width: channels between the convolutions.
         seed: of the weights and of the fixed code of the reconstruction.
 
@@ -48,7 +50,8 @@ class SinGAN(nn.Module):
         noise: standard deviation of the noise at each scale, on the scale of [-1,1]: 0 until it is trained.
 
     Raises:
-        TypeError, ValueError: x is no image, a number is out of range, or coarsest is larger than x.
+        TypeError, ValueError: x is no image, a number is out of range, or coarsest is larger than x
+            or smaller than the 11 pixels that the critic sees.
     """
 
     def __init__(self, x, scales=3, coarsest=18, width=24, seed=0):
@@ -56,7 +59,8 @@ class SinGAN(nn.Module):
         check_target(x, "x")
         check_image(x, "x")
         scales = check_integer(scales, "scales", 2, 20)
-        coarsest = check_integer(coarsest, "coarsest", 3, min(x.shape[-2:]))
+        check_side(x.shape, FIELD, "x")
+        coarsest = check_integer(coarsest, "coarsest", FIELD, min(x.shape[-2:]))
         width = check_integer(width, "width", 1, LARGEST_WIDTH)
         smallest = coarsest / min(x.shape[-2:])
         self.shrinks = [smallest ** (1 - n / (scales - 1)) for n in range(scales)]
