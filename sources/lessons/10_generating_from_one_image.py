@@ -201,7 +201,7 @@ print(f"the first took {first.seconds:.1f} s; copied in one piece:", end=" ")
 print(", ".join(f"{share:.0%}" for share in shares))
 
 # %% [markdown]
-# These are new images of coins, drawn from one. Each coin is sharp, because it consists of pixels of the source, and yet some coins are new: a left half of one with a right half of another. No weight was trained.
+# These are new images of coins, drawn from one. Each coin is sharp, because it consists of pixels of the source, and yet some coins are new, joined from parts of two. No weight was trained.
 #
 # Now look at seed 1, though, and compare it with the source. It *is* the source. The percentages below the film say how many patches come from the source with one and the same offset, and so were copied in one piece. With seed 1 that was nearly the whole image. How does a copy come about, starting from noise?
 #
@@ -344,7 +344,7 @@ print(
 #
 # $$\mathrm{E}[p \mid q] = \sum_j w_j\, p_j , \qquad w_j = \frac{\exp(-\|q - p_j\|^2 / 2\sigma^2)}{\sum_k \exp(-\|q - p_k\|^2 / 2\sigma^2)} .$$
 #
-# The weights are a **softmax** of the negative squared distances. Problem set 10 derives this. In code:
+# Bayes' rule gives each $p_j$ a probability in proportion to that of the noise which would be needed, $q - p_j$, and this is a Gaussian. The weights are a **softmax** of the negative squared distances. Problem set 10 goes through the steps. In code:
 
 
 # %%
@@ -474,6 +474,7 @@ same_step = compare("one step", denoised(z, coins, 1.0), theirs, tolerance=1e-3)
 rows, database = patches(coins + 0.2 * noise, 7), patches(coins, 7)
 closest = database[nearest(rows, database)[1][:, 0]]
 cold = posterior_mean(rows, database, 1e-3)
+no_copies = max(copied_share(dream, coins) for dream in dreams) < 0.5
 print("my denoiser and the library's are the same:", same_step)
 print("and so are the images that they draw:", same_dream)
 print("the formula agrees with Monte Carlo:", max(agreement) < 0.02)
@@ -482,10 +483,7 @@ print(
     "at a tiny sigma nearly all patches become their nearest neighbour:",
     bool(((cold - closest).abs().amax(1) < 1e-3).float().mean() > 0.98),
 )
-print(
-    "its samples are no copies:",
-    max(copied_share(dream, coins) for dream in dreams) < 0.5,
-)
+print("its samples are no copies:", no_copies)
 
 # %% [markdown]
 # ## 6. With an adversary: SinGAN
@@ -659,7 +657,7 @@ show_images(pictures, alt, columns=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The edges are about as crisp, and the rows are there, but not all shapes are coins: some are long, some melt into their neighbours, and ripples fill the ground between them. No patch is in the source exactly, since a network makes every pixel anew. This is neither good nor bad by itself. The images of GPNN cannot contain anything that is not in the source, for better (no artefacts) and for worse (no new coin, except by cutting and joining). SinGAN's network interpolates between patches, and some of what it finds there are coins, and some are not.
+# The edges are about as crisp, and the rows are there, but not all shapes are coins: some are long, some melt into their neighbours, and ripples fill the ground between them. No patch is in the source exactly, since a network makes every pixel anew. This is neither good nor bad by itself. The images of GPNN consist of patches of the source, apart from the means where these overlap, for better (hardly any artefacts) and for worse (no new coin, except by cutting and joining). SinGAN's network interpolates between patches, and some of what it finds there are coins, and some are not.
 #
 # </details>
 #
@@ -784,7 +782,7 @@ for name, images in contest.items():
 # | patch diffusion | 0.027, 0.054, 17 % | 0.031, 0.048, 41 % | 0.034, 0.065, 17 % | 0.004, 0.016, 14 % | 0.3 to 0.5 |
 # | SinGAN | 0.082, 0.079, 1 % | 0.101, 0.102, 0 % | 0.106, 0.108, 1 % | 0.031, 0.028, 2 % | 31 to 33 |
 #
-# All methods have their defaults, so that the coarsest scale of the look-ups is at 14 pixels. On coins, gravel and coffee the shift leaves least out, whereas on the rocket its seams cut through a smooth sky, and GPNN passes it. A small $\alpha$ leaves less out on gravel, coffee and rocket, and not on the coins, where one of three samples is a copy. SinGAN is the least coherent and the least complete on every image. By the sliced Wasserstein distance, which counts how often patches occur, it is level with the others: the median over all images is 0.015, against 0.017 for GPNN and 0.021 for patch diffusion.
+# All methods have their defaults, so that the coarsest scale of the look-ups is at 14 pixels. On coins, gravel and coffee the shift leaves least out, whereas on the rocket its seams cut through a smooth sky, and GPNN does better. A small $\alpha$ leaves less out on gravel, coffee and rocket, and makes no difference on the coins. SinGAN is the least coherent and the least complete on every image. By the sliced Wasserstein distance, which counts how often patches occur, it is level with the others: the median over all images is 0.015, against 0.017 for GPNN and 0.021 for patch diffusion.
 #
 # So, does it need an adversary?
 
@@ -885,7 +883,8 @@ show_images(pictures, alt)
 faces = {"source": face}
 for size in (12, 18, 26):
     sample = run(gpnn(face, coarsest=size, seed=1)).estimate
-    faces[f"coarsest {size} px, {copied_share(sample, face):.0%} copied"] = sample
+    title = f"from {size} px: coherence {coherence(sample, face):.3f}, "
+    faces[title + f"{copied_share(sample, face):.0%} in one piece"] = sample
 alt = "A woman's face; from 12 pixels the same face with a blot by the mouth; from 18 "
 alt += (
     "pixels pieces of faces stacked on each other; from 26 pixels hair and skin in no "
@@ -896,7 +895,7 @@ show_images(faces, alt, columns=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Either the same face, or a nightmare. All patches are right, and the measures of section 7 are low. But a face has one mouth, below one nose, between two eyes: a *global* structure, which no patch of the source tells, and of which one image shows one example only. There is no setting in between.
+# Either the same face, or a nightmare. The patches are right, and by coherence, above each image, these do better than SinGAN's coins. But a face has one mouth, below one nose, between two eyes: a *global* structure, which no patch of the source tells, and of which one image shows one example only. There is no setting in between.
 #
 # </details>
 #
@@ -906,7 +905,7 @@ show_images(faces, alt, columns=4)
 # - **Too small**: the arrangement is lost, although each patch is right.
 # - **An arrangement that must not change**: faces, letters, anything of which there is exactly one. Here only starting from a finer scale helps, and then little is new.
 #
-# GPNN adds a cost: all pairs of patches are compared, so that an image with twice the side takes sixteen times as long at its last scale. At 96 px the coins took 5 seconds and the cup 8 of one core here.
+# GPNN adds a cost: all pairs of patches are compared, so that an image with twice the side takes sixteen times as long at its last scale. At 96 px the coins took 6 seconds of one core here, and the cup 9.
 #
 # ## 10. Relatives
 #
