@@ -1,6 +1,7 @@
 """Images like one image: the tables that lesson 10 quotes. Prints markdown.
 
 python benchmarks/generation.py methods   SinGAN, GPNN, patch diffusion and a shift, by five measures
+python benchmarks/generation.py critic    SinGAN's networks, trained without their critic
 python benchmarks/generation.py coarsest  GPNN from noise: how much is copied, over the coarsest scale
 python benchmarks/generation.py alpha     GPNN from noise: what is left out, over alpha
 python benchmarks/generation.py time      seconds of GPNN and patch diffusion at 96 px
@@ -22,16 +23,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from quality import header, say
 
+from dil_course import runtime
 from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.from_scratch import SinGAN, gpnn, patch_diffusion, singan
 from dil_course.from_scratch.internal_pairs import resized
+from dil_course.from_scratch.singan import FIELD, NOISE, RECONSTRUCTION, inward, update
 from dil_course.signals import (
     coherence,
     completeness,
     copied_share,
     diversity,
     field_complexity,
+    patches,
     picture,
     sliced_wasserstein,
 )
@@ -78,14 +82,69 @@ METHODS = {
 }
 
 
+def without_critic(x, seed, distance=0.0, iterations=400, rate=2e-3):
+    """SinGAN's generators, trained as `singan` trains them but for the critic. Returns a sample.
+
+    The loss is that of the reconstruction, plus `distance` times a sliced Wasserstein distance between the
+    patches of a sample and of x, of 11x11 pixels as the critic sees them, along directions that are drawn
+    anew in each iteration.
+    """
+    model, drawn = SinGAN(x, seed=seed), runtime.generator(seed, "singan")
+    shape = x.shape[-2:]
+    for n, source in enumerate(model.sources):
+        if n:
+            model.generators[n].load_state_dict(model.generators[n - 1].state_dict())
+            coarser = resized(inward(model.reconstruction(n - 1)), source.shape[-2:])
+            model.noise[n] = NOISE * float((coarser - inward(source)).square().mean().sqrt())
+        real, base = inward(source), torch.zeros_like(source)
+        with torch.no_grad():
+            kept = resized(model.grown(shape, model.fixed, last=n - 1), real.shape[-2:]) if n else base
+        optimizer = torch.optim.Adam(model.generators[n].parameters(), rate, (0.5, 0.999))
+        for iteration in range(iterations):
+            if iteration == iterations * 4 // 5:
+                optimizer.param_groups[0]["lr"] /= 10
+            error = (model.refined(n, kept, model.fixed(n, real.shape)) - real).square().mean()
+            loss = RECONSTRUCTION * error
+            if distance:
+                with torch.no_grad():
+                    if n:
+                        base = resized(model.grown(shape, model.drawn(drawn), last=n - 1), real.shape[-2:])
+                fake = model.refined(n, base, model.drawn(drawn)(n, real.shape))
+                loss = loss + distance * along_lines(fake, real, drawn)
+            update(optimizer, loss)
+    return model.sample(seed=seed)
+
+
+def along_lines(fake, real, drawn):
+    """Sliced Wasserstein distance of two images' patches along 64 random directions, with a gradient."""
+    rows, database = patches(fake, FIELD), patches(real, FIELD)
+    directions = torch.randn(rows.shape[1], 64, generator=drawn)
+    directions = directions / directions.norm(dim=0)
+    return (rows.matmul(directions).sort(0).values - database.matmul(directions).sort(0).values).abs().mean()
+
+
+WITHOUT_CRITIC = {
+    "reconstruction alone": without_critic,
+    "and sliced Wasserstein": lambda x, seed: without_critic(x, seed, distance=10.0),
+}
+
+
 def spread(values):
     return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def methods(options):
+    contest(options, METHODS)
+
+
+def critic(options):
+    contest(options, WITHOUT_CRITIC)
+
+
+def contest(options, contestants):
     header("image", "method", *MEASURES, "diversity", "seconds")
     every = {}
-    for name, (method, make) in itertools.product(SCENES, METHODS.items()):
+    for name, (method, make) in itertools.product(SCENES, contestants.items()):
         x, samples, seconds = scene(name, options.side), [], []
         for seed in SEEDS:
             started = time.process_time()
@@ -146,6 +205,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     for name, command, side in (
         ("methods", methods, 48),
+        ("critic", critic, 48),
         ("coarsest", coarsest, 48),
         ("alpha", alpha, 48),
         ("time", seconds, 96),

@@ -45,8 +45,8 @@ def gpnn(
             that is wanted. It is resized to the coarsest scale, so a larger `coarsest` keeps more of it.
         noise: standard deviation of the noise on the first guess, on the scale of x. If it is too small to
             hide where each patch of the coarsest scale came from, the result is a copy of x.
-        alpha: of the normalised score (see `normalised_nearest`). A small one makes the result use all
-            patches of x; a large one gives plain nearest neighbours.
+        alpha: of the normalised score (see `normalised_nearest`). A small one makes the result use more
+            patches of x, once it is near to them; a large one gives plain nearest neighbours.
         patch: side of the patches in pixels.
         coarsest: shorter side of x at the coarsest scale, in pixels.
         ratio: of the sides from one scale to the next coarser one, at most: so many scales are taken that
