@@ -95,7 +95,7 @@ rounds = {"the source": coins, "noise": image.clamp(0, 1)}
 for number in range(1, 11):
     image = replaced(image, coins)
     if number in (1, 10):
-        rounds[f"after {number} round(s)"] = image
+        rounds[f"round {number}"] = image
 alt = "The source with four rows of coins; noise; a dull mottled gray; and a dozen "
 alt += "blobs of several sizes, scattered over a dark field, without any rows."
 show_images(rounds, alt)
@@ -178,7 +178,7 @@ def drawn(x, draw, noise=2.0, alpha=0.005, coarsest=14):
 
 
 # %% [markdown]
-# That is the whole method. The paper takes patches of 7 × 7 pixels and noise of standard deviation 0.75 on the source at the coarsest scale; here they have 5 × 5 pixels and the noise is 2, because our images are so small (section 3 shows why). The library's `gpnn` is the same with blocks that save memory, and it shows the scales as they come. In its live figure an "iteration" is one of six scales, and the "loss" the mean squared difference between the queries and their keys:
+# That is the whole method. The paper takes patches of 7 × 7 pixels and noise of standard deviation 0.75 on the source at the coarsest scale; here they have 5 × 5 pixels and the noise is 2, because our images are so small (section 3 says more). The library's `gpnn` is the same with blocks that save memory, and it shows the scales as they come. In its live figure an "iteration" is one of six scales, and the "loss" the mean squared difference between the queries and their keys:
 
 # %%
 film, samples = Film(), []
@@ -439,14 +439,13 @@ def error_of(image):
 
 def at_temperature(sigma):
     image = denoised(z, coins, sigma)
-    titles = {"noisy, sigma 1": z.clamp(0, 1)}
-    titles[f"assumed {sigma:g}: error {error_of(image):.3f}"] = image
-    return images_figure(titles, columns=2)
+    return images_figure({f"assumed {sigma:g}: error {error_of(image):.3f}": image})
 
 
-alt = "Noise, and what the denoiser makes of it: hard blotches, some like coins, for "
-alt += "0.03 and 0.3; softer and grayer for 1; nearly plain gray for 3."
-explore(at_temperature, alt, static={"sigma": [0.03, 0.3, 1.0, 3.0]}, sigma=assumed)
+show_images({"coins": coins, "noisy, sigma 1": z.clamp(0, 1)}, "Coins; only noise.")
+alt = "What the denoiser makes of the noise: hard blotches, some like coins, for 0.03; "
+alt += "softer for 0.7 and grayer for 1; nearly plain gray for 3."
+explore(at_temperature, alt, static={"sigma": [0.03, 0.7, 1.0, 3.0]}, sigma=assumed)
 means = [posterior_mean(patches(z, 7), patches(coins, 7), sigma) for sigma in assumed]
 errors = [float((mean - patches(coins, 7)).square().mean().sqrt()) for mean in means]
 best = assumed[errors.index(min(errors))]
@@ -752,8 +751,11 @@ print(
 
 # %%
 shifts = ((16, 24), (17, 23), (31, 9))
+draw = torch.Generator().manual_seed(0)
 contest = {
-    "uniform noise": [torch.rand_like(coins) for _ in range(3)],
+    "uniform noise": [
+        torch.rand(coins.shape, generator=draw).to(coins) for _ in shifts
+    ],
     "shift in a circle": [coins.roll(shift, (-2, -1)) for shift in shifts],
     "GPNN": [grid[16, seed] for seed in (0, 1, 2)],
     "patch diffusion": dreams,
@@ -980,7 +982,7 @@ show_images(faces, alt, columns=4)
 # ## Exercises
 #
 # 1. **Fewer rounds.** Draw ten samples by `gpnn(coins, coarsest=14, iterations=..., seed=...)`, with at most 1, 3 and 10 rounds at each scale, and compare their coherence and their copied share. What does the repetition gain, and what does it cost?
-# 2. **A better denoiser.** Call `patch_diffusion(coins, patch=13, coarsest=14, seed=...)` for three seeds, and then with `patch=3`. Predict both results. Then measure, by `optimal_denoiser(coins + 0.3 * noise, coins, 0.3, patch=...)`, which patch size denoises best.
+# 2. **A better denoiser.** Call `patch_diffusion(coins, patch=13, coarsest=14, seed=...)` for three seeds, and then with `patch=3`. Predict the copied share and the coherence of both. Then measure, by `optimal_denoiser(coins + 0.3 * noise, coins, 0.3, patch=...)`, which patch size denoises best.
 # 3. **A cheat that passes.** Find a rule that makes images of coins with a low coherence, a low completeness, *and* a small copied share, without any search: for example, cut the source into blocks and permute or mirror them. Does `field_complexity` notice? What would?
 #
 # <details><summary>Solution 1</summary>
