@@ -706,7 +706,7 @@ show_images(pictures, alt, columns=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The edges are about as crisp, and most rows are there, but many shapes are no coins: some are long, some melt into their neighbours, and parts of a row are smeared. Whether longer training would cure this, our run cannot say. No patch is in the source exactly, since a network makes every pixel anew. This is neither good nor bad by itself. The images of GPNN consist of patches of the source, apart from the means where these overlap, for better (hardly any artefacts) and for worse (no new coin, except by cutting and joining). SinGAN's network is free to make any patch that its critic lets pass, and some of these are coins, and some are not.
+# The edges are about as crisp, and most rows are there, but many shapes are no coins: some are long, some melt into their neighbours, and parts of a row are smeared. Whether longer training would cure this, our run cannot say. No patch is in the source exactly, since a network makes every pixel anew. The images of GPNN consist of patches of the source, apart from the means where these overlap, for better (hardly any artefacts) and for worse (no new coin, except by cutting and joining). SinGAN's network is free to make any patch that its critic lets pass, and some of these are coins, and some are not.
 #
 # </details>
 #
@@ -874,12 +874,12 @@ print(
 #
 # - *By coherence and completeness* the patch methods are ahead of SinGAN on every image. But these two measures reward copies, which have 0, and the patch methods have 14 to 41 % in one piece, SinGAN 2 % at most. How much of the lead is copying, they cannot say.
 # - *By sliced Wasserstein distance*, SinGAN is nearer to the source than patch diffusion on all four images. Against GPNN it is nearer on coffee and rocket, level on gravel, and farther on the coins. This measure can be deceived as well: it is small for the shift, and the networks that were trained on it come out about as near as SinGAN, although their coins are blobs in no rows.
-# - *What the critic buys* is seen against the same networks without it, which then have no use for fresh noise in training. Coherence hardly changes, and completeness improves on three images. But the sliced Wasserstein distance falls to between a quarter and a half on every image: the critic teaches *how often* patches occur, which is what its loss asks for. A fixed distance in its place reaches this as well, at one weight that we did not tune, but with the least coherent patches of all.
+# - *What the critic buys* is seen against the same networks without it, which then have no use for fresh noise in training. Coherence hardly changes, and completeness improves on three images. But the sliced Wasserstein distance falls to between a quarter and a half on every image: the critic teaches *how often* patches occur, which is what its loss asks for. A fixed distance in its place reaches this as well on the two images that we tried, at one weight that we did not tune, but its patches are the least coherent of all.
 # - *What it does not buy* is other sizes or starting from a drawing, which GPNN can do too (section 8), nor milliseconds for each further image, which the networks without critic need as well, nor a trained network at all, for SinDDM trains one without an adversary.
 #
 # </details>
 #
-# For images like this one, then, an adversary is not needed: copied patches give coins that are rounder, in a fraction of a second and without training. A critic is a way to train a *network* to make patches of its own, of the right kind and about as often as they should occur. And SinGAN's rank holds for a fifteenth of the paper's updates; it says nothing about the full one. What "new" should mean is the open question of problem set 10.
+# For images like this one, then, an adversary is not needed: copied patches give coins that look rounder, in a fraction of a second and without training. A critic is a way to train a *network* to make patches of its own, about as often as they should occur. And SinGAN's rank holds for a fifteenth of the paper's updates; it says nothing about the full one. What "new" should mean is the open question of problem set 10.
 #
 # ## 8. What it is good for
 #
