@@ -490,7 +490,7 @@ ALSO_WRONG = {
     "no window larger than the image": ("seen", lambda k, s: share(k, s, most=9)),
     "four scales by 1.33": ("seen", lambda k, s: share(k, [s[0] * 1.33**n for n in range(4)])),
     "one sigma": ("posterior_mean", lambda q, p, shares, s: bayes(q, p, shares, 0.9)),
-    "seven patches": ("posterior_mean", lambda q, p, shares, s: bayes(q, p[:7], shares[:7], max(s, 0.1))),
+    "six patches": ("posterior_mean", lambda q, p, shares, s: bayes(q, p[:6], shares[:6], s)),
     "only what is likely": (
         "posterior_mean",
         lambda q, p, shares, s: bayes(q, p, shares.where(shares > 0.05, 1e-9), s),
