@@ -23,14 +23,15 @@ from dil_course.from_scratch.self_supervised import (
     zero_shot_noise2noise,
 )
 from dil_course.from_scratch.sgld_dip import Posterior, sgld_dip
+from dil_course.from_scratch.singan import SinGAN, singan
 from dil_course.from_scratch.unsure import unsure
 from dil_course.from_scratch.variational import bp_tv, tv
 from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
 __all__ = [
-    "Posterior", "blind", "bp_dip", "bp_tv", "calibrate", "deep_image_prior", "deep_red", "dip_sure",
-    "dip_tv", "gpnn", "guided_filter", "held_out", "neighbor2neighbor", "noise2fast", "noise2noise",
-    "noise2self", "noise2void", "non_local_means", "optimal_denoiser", "patch_diffusion",
-    "recorrupted2recorrupted", "self2self", "sgld_dip", "total_variation", "tv", "unsure",
+    "Posterior", "SinGAN", "blind", "bp_dip", "bp_tv", "calibrate", "deep_image_prior", "deep_red",
+    "dip_sure", "dip_tv", "gpnn", "guided_filter", "held_out", "neighbor2neighbor", "noise2fast",
+    "noise2noise", "noise2self", "noise2void", "non_local_means", "optimal_denoiser", "patch_diffusion",
+    "recorrupted2recorrupted", "self2self", "sgld_dip", "singan", "total_variation", "tv", "unsure",
     "zero_shot_noise2noise", "zero_shot_sr",
 ]  # fmt: skip
