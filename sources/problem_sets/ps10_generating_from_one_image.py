@@ -155,7 +155,7 @@ print(
 # %% [markdown]
 # ## Task 3. How steep may a critic be? (3 points, 35 minutes)
 #
-# The critic $f$ of a Wasserstein GAN is to give real images a high value and generated ones a low value. Its difference of means is a distance between the two only if its slope is nowhere above 1. Otherwise the critic could double the difference by doubling its weights.
+# The critic $f$ of a Wasserstein GAN is to give real images a high value and generated ones a low value. Its difference of means is a distance between the two only if its slope is nowhere above 1. Otherwise the critic could double the difference by doubling the weights of its last layer.
 # Gulrajani and others (2017) hold the slope with a penalty on images between the two kinds. SinGAN uses it as well:
 #
 # $$\frac1N \sum_{i=1}^{N} \big( \| \nabla_x f(x_i) \|_2 - 1 \big)^2 , \qquad x_i = t_i \, \text{real}_i + (1 - t_i) \, \text{fake}_i .$$
@@ -302,7 +302,7 @@ print(
 # %% [markdown]
 # ## Task 5. A call for what is missing (2 points, 25 minutes)
 #
-# GPNN makes a sample complete by a change of one line. It does not take the key $j$ that is nearest to the query $i$, but the one with the least **normalised score**
+# GPNN makes a sample more complete by a change of one line. It does not take the key $j$ that is nearest to the query $i$, but the one with the least **normalised score**
 #
 # $$\frac{d_{ij}}{\alpha + \min_k d_{kj}} ,$$
 #
@@ -331,7 +331,7 @@ ps10.chosen(chosen, seed=2357)
 # How many different keys are used, and how does that depend on $\alpha$? Take the patches of `coffee` as keys, and two sets of queries: the patches of a finished sample, `run(gpnn(coffee, alpha=1000)).estimate`,
 # and the patches of `coffee` under noise of standard deviation 2, which is the kind of image that GPNN starts from. For both, draw the share of keys that are used, for $\alpha$ from $10^{-5}$ to 100.
 #
-# **Predict before you run:** the paper says that a small $\alpha$ makes the result more complete. Should both curves fall from left to right?
+# **Predict before you run:** a small $\alpha$ is meant to make the result more complete. Will both curves fall from left to right?
 
 # %% nbgrader={"solution": true, "grade_id": "chosen_seen"}
 ### BEGIN SOLUTION
@@ -360,7 +360,7 @@ print(
     "large factors, and alpha has to be small beside the typical distance. From noise "
     "all keys are far. No key is missing more than the others, and the few with the "
     "largest divisors win most of the queries: the result is the opposite. So the "
-    "score does its work in the later iterations, not in the first."
+    "score can only do its work in later iterations, where the queries are near."
 )
 ### END SOLUTION
 
@@ -481,7 +481,7 @@ show_images(images, alt=alt)
 # | its quarters in another order | 0.78 | 0.76 | 0.78 | 0.81 |
 # | a sample of `gpnn` | 0.82 | 0.76 | 0.15 | 0.18 |
 #
-# *Where it departs.* The sample leads by a little on gravel, it draws on grass, and on brick and on the photograph it is a large copy, which hardly anybody sees without the number. And a noise of 0.02 passes for new on brick, where flat patches differ by less than that noise, so that each finds another neighbour.
+# *Where it departs.* The sample leads by a little on gravel, it ties with the quarters on grass, and on brick and on the photograph it is a large copy, which hardly anybody sees without the number. And a noise of 0.02 passes for new on brick, where flat patches differ by less than that noise, so that each finds another neighbour.
 #
 # *The cheat that passes* is the mosaic of quarters, which anybody makes in one line, and a mosaic of sixteen parts would do better still. Its seams are few, so that the mean over all patches does not notice them.
 # So the number measures how small the parts are, not whether they fit together. An arrangement is only worth being called new if its seams cannot be found, and a number for that would have to look at the worst patches rather than at the mean.
