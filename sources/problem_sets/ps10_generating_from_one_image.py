@@ -156,7 +156,7 @@ print(
 # ## Task 3. How steep may a critic be? (3 points, 35 minutes)
 #
 # The critic $f$ of a Wasserstein GAN is to give real images a high value and generated ones a low value. Its difference of means is a distance between the two only if its slope is nowhere above 1. Otherwise the critic could double the difference by doubling the weights of its last layer.
-# Gulrajani and others (2017) hold the slope with a penalty on images between the two kinds. SinGAN uses it as well:
+# Gulrajani and others (2017) hold the slope with a penalty on images between the two kinds. SinGAN uses a form of it, whose norm is taken at each pixel of the image; here is the original:
 #
 # $$\frac1N \sum_{i=1}^{N} \big( \| \nabla_x f(x_i) \|_2 - 1 \big)^2 , \qquad x_i = t_i \, \text{real}_i + (1 - t_i) \, \text{fake}_i .$$
 #
