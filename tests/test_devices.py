@@ -225,6 +225,8 @@ CALLS = {
     "tv": lambda d: run(from_scratch.tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
     "bp_tv": lambda d: run(from_scratch.bp_tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
     "guided_filter": lambda d: from_scratch.guided_filter(d(X), d(X)),
+    "kernel_recurrence": lambda d: from_scratch.kernel_recurrence(d(X), count=10),
+    "kernel_gan": lambda d: run(from_scratch.kernel_gan(d(X.repeat(1, 1, 2, 2)), width=2, iterations=2)),
     "total_variation": lambda d: from_scratch.total_variation(d(X)),
     "deep_red": prior(from_scratch.deep_red, denoiser=soft, every=1),
     "deep_red with non-local means": prior(
@@ -241,6 +243,13 @@ CALLS = {
     "rotated": lambda d: signals.rotated(d(X), 30.0),
     "split_lines": lambda d: signals.split_lines(d(LINES)),
     "non_local_means": lambda d: from_scratch.non_local_means(d(X), 0.1, 3, 2),
+    "gpnn": lambda d: run(from_scratch.gpnn(d(X), patch=3, coarsest=16, iterations=2)),
+    "patch_diffusion": lambda d: run(from_scratch.patch_diffusion(d(X), patch=3, coarsest=16, iterations=2)),
+    "optimal_denoiser": lambda d: from_scratch.optimal_denoiser(d(X), d(X), 0.1, patch=3),
+    "SinGAN": lambda d: from_scratch.SinGAN(d(X), scales=2, coarsest=16, width=3).sample(),
+    "singan": lambda d: run(
+        from_scratch.singan(from_scratch.SinGAN(d(X), scales=2, coarsest=16, width=3), iterations=2)
+    ),
     "zero_shot_sr": lambda d: run(
         from_scratch.zero_shot_sr(
             d(X),
