@@ -90,8 +90,8 @@ def test_what_is_counted_is_the_rank(side, turns):
 
 WRONG["dimensions_seen"] = {
     "without their opposites": lambda mask, turns: views(mask, turns, opposite=False).any(0).sum(),
-    "two numbers for each coefficient, and counts opposite ones twice": lambda mask, turns: 2 * mask.sum(),
-    "two numbers for each frequency that is seen": lambda mask, turns: 2 * views(mask, turns).any(0).sum(),
+    "twice the number of measured coefficients": lambda mask, turns: 2 * mask.sum(),
+    "twice the number of frequencies that are seen": lambda mask, turns: 2 * views(mask, turns).any(0).sum(),
     "of the unturned image alone": lambda mask, turns: views(mask, (0,)).sum(),
     "what is seen of several turns is counted several times": lambda mask, turns: views(mask, turns).sum(),
     "every one of the turns": lambda mask, turns: views(mask, turns).all(0).sum(),
@@ -156,19 +156,22 @@ def pixels(mask, inner, count, generator):
     return mask - held, held
 
 
+def changed(change):
+    """A split, with a change to its two masks."""
+    return lambda mask, *given: change(mask, *split(mask, *given))
+
+
 WRONG["split_lines"] = {
     "the split leaks": lambda *given: split(*given, mirrored=False),
     "lines of the centre are held out": with_centre,
     "takes parts of a column": pixels,
     "fitted and held out are exchanged": lambda *given: split(*given)[::-1],
     "some lines are both fitted and held out": lambda mask, *given: (mask, split(mask, *given)[1]),
-    "some measured lines are in neither": lambda mask, inner, count, g: (
-        split(mask, inner, count, g)[0],
-        split(mask, inner, count, g)[1] * 0 + split(mask, inner, 1, g)[1] * 0,
+    "some measured lines are in neither": changed(
+        lambda mask, fitted, held: (fitted * (torch.arange(mask.shape[-1]) != mask.shape[-1] // 2), held)
     ),
-    "there are lines in your masks that were never measured": lambda mask, *given: (
-        split(mask, *given)[0],
-        split(mask, *given)[1] + 1 - mask,
+    "there are lines in your masks that were never measured": changed(
+        lambda mask, fitted, held: (fitted, 1 - fitted)
     ),
     "nothing is held out": lambda mask, *given: (mask, 0 * mask),
     "in place of 2": lambda mask, inner, count, g: split(mask, inner, count + 1, g),
@@ -448,10 +451,9 @@ WRONG["exclusion"] = {
     "this is tanh(g), not tanh(g / 2)": lambda *given: layers(*given, squash=torch.tanh),
     "this is the sigmoid alone": lambda *given: layers(*given, squash=torch.sigmoid),
     "this adds up levels and directions": lambda *given: layers(*given, share=False),
-    "all your levels look at the full size": lambda *given: layers(*given, half=lambda x: x),
+    "or all levels look at the full size": lambda *given: layers(*given, half=lambda x: x),
     "you halve by leaving out pixels": lambda *given: layers(*given, half=lambda x: x[..., ::2, ::2]),
     "halved before the first level": lambda a, b, n: layers(F.avg_pool2d(a, 2), F.avg_pool2d(b, 2), n),
-    "this is the first level only": lambda a, b, n: layers(a, b, 1),
     "this looks at steps down only": lambda *given: layers(*given, axes=(-2,)),
     "this looks at steps across only": lambda *given: layers(*given, axes=(-1,)),
     "a zero more at the border": padded,
