@@ -201,6 +201,11 @@ CALLS = {
     "WindowedVariance": stopped(lambda y: stopping.WindowedVariance(2, 1)),
     "Discrepancy": stopped(lambda y: stopping.Discrepancy(y, signals.Identity(), 0.01)),
     "HeldOut": stopped(lambda y: stopping.HeldOut(y, (y[:, :1] > 0.4).float(), 1)),
+    "HeldOut in the Fourier plane": stopped(
+        lambda y: stopping.HeldOut(
+            signals.Fourier(LINES)(y), signals.split_lines(LINES)[1].to(y), 1, signals.Fourier(LINES)
+        )
+    ),
     "LeastRisk": stopped(lambda y: stopping.LeastRisk(y, 0.1, every=1, patience=1)),
     "probe": lambda d: risks.probe(d(X), runtime.generator(0, "probe", d(X).device)),
     "divergence": lambda d: risks.divergence(soft, d(X), probes=2),
@@ -234,6 +239,9 @@ CALLS = {
     "dip_sure": blind(from_scratch.dip_sure, sigma=0.1, extra_noise=0.01),
     "dip_sure of a blur": blind(from_scratch.dip_sure, sigma=0.1, A=signals.Blur(KERNEL)),
     "unsure": blind(from_scratch.unsure, first_sigma=0.1),
+    "equivariant_imaging": blind(from_scratch.equivariant_imaging, A=signals.Blur(KERNEL)),
+    "rotated": lambda d: signals.rotated(d(X), 30.0),
+    "split_lines": lambda d: signals.split_lines(d(LINES)),
     "non_local_means": lambda d: from_scratch.non_local_means(d(X), 0.1, 3, 2),
     "zero_shot_sr": lambda d: run(
         from_scratch.zero_shot_sr(

@@ -657,6 +657,19 @@ RECIPES = {
         lambda y, iterations: sound(signals.Radon(16, [0, 60]).pinv(y, iterations)),
         {"y": picture(1, 3, 16, 2), "iterations": whole(3)},
     ),
+    "signals.Radon.fbp": (
+        lambda y: sound(signals.Radon(16, [0, 60]).fbp(y)),
+        {"y": picture(1, 3, 16, 2)},
+    ),
+    "signals.split_lines": (
+        signals.split_lines,
+        {
+            "mask": made(lambda: signals.line_mask(16, 16, 2), lambda: torch.eye(16)[None, None], lambda: 3),
+            "share": number(0.2),
+            "keep": whole(1),
+            "seed": SEED,
+        },
+    ),
     "signals.line_mask": (
         signals.line_mask,
         {
@@ -771,6 +784,10 @@ RECIPES = {
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
     "signals.mr_slice": (signals.mr_slice, {}),
     "signals.ecg": (signals.ecg, {}),
+    "signals.rotated": (
+        lambda x, **a: like(x, signals.rotated(x, **a)),
+        {"x": PICTURE, "degrees": number(30.0)},
+    ),
     "signals.stacked_rank": (
         signals.stacked_rank,
         {
@@ -944,7 +961,8 @@ RECIPES = {
     ),
     "stopping.HeldOut": (
         ruled(stopping.HeldOut),
-        {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)},
+        {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)}
+        | {"A": operator(signals.Identity)},
     ),
     "stopping.LeastRisk": (
         ruled(stopping.LeastRisk),
@@ -1027,6 +1045,12 @@ RECIPES = {
     "from_scratch.unsure": (
         method(from_scratch.unsure),
         BLIND | {"ascent": number(3e-4), "first_sigma": number(0.1)},
+    ),
+    "from_scratch.equivariant_imaging": (
+        method(from_scratch.equivariant_imaging, usual=signals.Identity),
+        BLIND
+        | {"A": operator(signals.Identity), "weight": number(1.0), "pinv": INVERSE}
+        | {"transform": made(lambda: lambda x, generator: x.flip(-1), lambda: lambda x: x, lambda: len)},
     ),
     "from_scratch.Posterior": (ruled(from_scratch.Posterior), {"burn_in": whole(0), "every": whole(1)}),
     "from_scratch.non_local_means": (

@@ -5,6 +5,7 @@ from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.from_scratch.deep_red import deep_red
 from dil_course.from_scratch.dip_sure import dip_sure
 from dil_course.from_scratch.dip_tv import dip_tv, total_variation
+from dil_course.from_scratch.equivariant_imaging import equivariant_imaging
 from dil_course.from_scratch.guided_filter import guided_filter
 from dil_course.from_scratch.non_local_means import non_local_means
 from dil_course.from_scratch.self_supervised import (
@@ -27,7 +28,7 @@ from dil_course.from_scratch.zero_shot_sr import zero_shot_sr
 
 __all__ = [
     "Posterior", "blind", "bp_dip", "bp_tv", "calibrate", "deep_image_prior", "deep_red", "dip_sure",
-    "dip_tv", "guided_filter", "held_out", "neighbor2neighbor", "noise2fast", "noise2noise", "noise2self",
-    "noise2void", "non_local_means", "recorrupted2recorrupted", "self2self", "sgld_dip",
-    "total_variation", "tv", "unsure", "zero_shot_noise2noise", "zero_shot_sr",
+    "dip_tv", "equivariant_imaging", "guided_filter", "held_out", "neighbor2neighbor", "noise2fast",
+    "noise2noise", "noise2self", "noise2void", "non_local_means", "recorrupted2recorrupted", "self2self",
+    "sgld_dip", "total_variation", "tv", "unsure", "zero_shot_noise2noise", "zero_shot_sr",
 ]  # fmt: skip

@@ -4,11 +4,15 @@ If T x is as plausible as x, then A sees the signal through A T as well. Chen, T
 "Equivariant Imaging: Learning Beyond the Range Space" (ICCV 2021).
 """
 
+import math
+
 import torch
+from torch.nn import functional as F
 
 from dil_course.signals.validation import (
     check_function,
     check_integer,
+    check_number,
     check_operator,
     check_returned,
     check_stack,
@@ -47,3 +51,22 @@ def stacked_rank(A, transforms, side):
     for column in columns:
         check_stack(column, "the result of A")
     return int(torch.linalg.matrix_rank(torch.cat([column.flatten(1) for column in columns], dim=1)))
+
+
+def rotated(x, degrees):
+    """The images x (N,C,H,W), turned anticlockwise about their middle; bilinear, black beyond the borders.
+
+    Linear in x. Multiples of 90 degrees are exact for square images, between them the image gets softer.
+
+    Raises:
+        TypeError, ValueError: x is no batch of images, or the angle no finite number.
+    """
+    check_stack(x, "x")
+    turn = math.radians(check_number(degrees, "degrees", low=-1e6, high=1e6))
+    height, width = x.shape[-2:]
+    cosine, sine = math.cos(turn), math.sin(turn)
+    # Where each pixel is taken from, in units of half a side: hence the ratio of the sides.
+    matrix = [[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]]
+    theta = torch.tensor([matrix], dtype=x.dtype, device=x.device).expand(len(x), 2, 3)
+    places = F.affine_grid(theta, x.shape, align_corners=False)
+    return F.grid_sample(x, places, align_corners=False)
