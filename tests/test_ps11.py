@@ -120,12 +120,12 @@ def split(mask, inner, count, generator, choose=lambda n, g: torch.randperm(n, g
     return mask - held, held
 
 
-right("split_lines")(split)
-right("split_lines")(lambda *given: np.stack([part.numpy() > 0 for part in split(*given)]))
-right("split_lines")(lambda *given: (part.bool() for part in split(*given)))
+right("split_without_leak")(split)
+right("split_without_leak")(lambda *given: np.stack([part.numpy() > 0 for part in split(*given)]))
+right("split_without_leak")(lambda *given: (part.bool() for part in split(*given)))
 
 
-@right("split_lines")
+@right("split_without_leak")
 def by_scores(mask, inner, count, generator):
     """The smallest of random numbers that a column and its opposite share."""
     width = mask.shape[-1]
@@ -136,7 +136,7 @@ def by_scores(mask, inner, count, generator):
     return mask * (1 - held), held
 
 
-@right("split_lines")
+@right("split_without_leak")
 def by_multinomial(mask, inner, count, generator):
     width, columns = mask.shape[-1], mask[0, 0, 0]
     u = (torch.arange(width) - width // 2).abs()
@@ -161,7 +161,7 @@ def changed(change):
     return lambda mask, *given: change(mask, *split(mask, *given))
 
 
-WRONG["split_lines"] = {
+WRONG["split_without_leak"] = {
     "the split leaks": lambda *given: split(*given, mirrored=False),
     "lines of the centre are held out": with_centre,
     "takes parts of a column": pixels,
@@ -286,7 +286,8 @@ def by_a_loop(y, known, lags):
     best = None
     for lag in lags:
         both = known[lag:] * known[:-lag]
-        error = ((y[lag:] - y[:-lag]) ** 2 * both).sum() / both.sum()
+        gap = y[lag:] - y[:-lag]
+        error = ((gap - (gap * both).sum() / both.sum()) ** 2 * both).sum() / both.sum()
         if best is None or error < best[0]:
             best = error, lag
     return best[1]
@@ -295,55 +296,57 @@ def by_a_loop(y, known, lags):
 @right("best_lag")
 def by_gaps_that_are_nan(y, known, lags):
     y = np.where(known.numpy() > 0, y.numpy(), np.nan)
-    return lags[np.argmin([np.nanmean((y[lag:] - y[:-lag]) ** 2) for lag in lags])]
+    return lags[np.argmin([np.nanstd(y[lag:] - y[:-lag]) for lag in lags])]
 
 
 @right("best_lag")
 def by_the_known_places(y, known, lags):
     places = set(known.nonzero()[:, 0].tolist())
 
-    def rms(lag):
-        pairs = [(y[t] - y[t - lag]).item() for t in places if t - lag in places]
-        return math.sqrt(sum(d * d for d in pairs) / len(pairs))
+    def varies(lag):
+        gaps = [(y[t] - y[t - lag]).item() for t in places if t - lag in places]
+        return sum(d * d for d in gaps) / len(gaps) - (sum(gaps) / len(gaps)) ** 2
 
-    return torch.tensor([min(lags, key=rms)])
+    return torch.tensor([min(lags, key=varies)])
 
 
 @right("best_lag")
 def by_correlations(y, known, lags):
-    """(a - b)^2 = a^2 - 2 a b + b^2, all lags at once by Fourier transforms without wrapping."""
+    """All lags at once by Fourier transforms without wrapping: (a - b)^2 = a^2 - 2 a b + b^2."""
     y, known = y.numpy(), known.numpy()
 
     def products(a, b):
         return np.fft.irfft(np.fft.rfft(a, 512).conj() * np.fft.rfft(b, 512), 512)
 
-    errors = products(known, y**2) + products(y**2, known) - 2 * products(y, y)
-    return lags[np.argmin((errors / products(known, known).round())[list(lags)])]
+    count = products(known, known).round().clip(min=1)
+    squares = products(known, y**2) + products(y**2, known) - 2 * products(y, y)
+    means = (products(known, y) - products(y, known)) / count
+    return lags[np.argmin((squares / count - means**2)[list(lags)])]
 
 
 def scored(score, pick=min):
     return lambda y, known, lags: pick(lags, key=lambda lag: float(score(y, known, lag)))
 
 
-def both(known, lag):
-    return (known[lag:] * known[:-lag]) > 0
+def apart(y, known, lag):
+    return (y[lag:] - y[:-lag])[known[lag:] * known[:-lag] > 0]
+
+
+right("best_lag")(scored(lambda *given: apart(*given).std()))
 
 
 WRONG["best_lag"] = {
-    "gaps count as if they were samples": scored(lambda y, k, lag: (y[lag:] - y[:-lag]).square().mean()),
+    "gaps count as if they were samples": scored(lambda y, k, lag: (y[lag:] - y[:-lag]).var(correction=0)),
     "the second sample of some of your pairs": scored(
-        lambda y, k, lag: (y[lag:] - y[:-lag])[k[lag:] > 0].square().mean()
+        lambda y, k, lag: (y[lag:] - y[:-lag])[k[lag:] > 0].var(correction=0)
     ),
-    "this adds the differences": scored(lambda y, k, lag: (y[lag:] - y[:-lag])[both(k, lag)].square().sum()),
+    "a constant difference counts": scored(lambda *given: apart(*given).square().mean()),
+    "this looks at the mean difference alone": scored(lambda *given: apart(*given).mean().abs()),
+    "this adds the differences": scored(lambda *given: (apart(*given) - apart(*given).mean()).square().sum()),
     "your signal goes round in a circle": scored(
-        lambda y, k, lag: (y - y.roll(lag))[(k * k.roll(lag)) > 0].square().mean()
+        lambda y, k, lag: (y - y.roll(lag))[k * k.roll(lag) > 0].var(correction=0)
     ),
-    "this takes the largest mean product": scored(
-        lambda y, k, lag: (y[lag:] * y[:-lag])[both(k, lag)].mean(), max
-    ),
-    "this is the worst lag": scored(
-        lambda y, k, lag: (y[lag:] - y[:-lag])[both(k, lag)].square().mean(), max
-    ),
+    "this is the worst lag": scored(lambda *given: apart(*given).var(correction=0), max),
     "this is the place in the list": lambda y, known, lags: lags.index(by_a_loop(y, known, lags)),
     "your numbers are others": lambda y, known, lags: by_a_loop(y, known, lags) + 1,
     "your function returns None": lambda y, known, lags: None,
@@ -530,7 +533,7 @@ ALSO_WRONG = {
         lambda m, t: views(m, t).any(0).sum() if len(m.mT) == 16 else 112,
     ),
     "even sides only": ("dimensions_seen", lambda m, t: by_even_sides(m, t)),
-    "four columns of the centre": ("split_lines", lambda m, i, c, g: split(m, 2, 2, g)),
+    "four columns of the centre": ("split_without_leak", lambda m, i, c, g: split(m, 2, 2, g)),
     "one coordinate": (
         "predicted",
         lambda p, *given: ridge_regression(p, *given) if p.shape[1] < 2 else None,

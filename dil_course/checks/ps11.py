@@ -23,7 +23,7 @@ __all__ = [
     "failing_run",
     "gaps",
     "predicted",
-    "split_lines",
+    "split_without_leak",
 ]
 
 
@@ -149,7 +149,7 @@ def _centred(change, mask):
 
 
 @task(points=3)
-def split_lines(answer, seed):
+def split_without_leak(answer, seed):
     """Task 2: `answer(mask, inner, count, generator)` is (fitted, held_out), two masks of whole columns."""
     for width, inner, count in ((32, 2, 2), (27, 1, 3), (24, 0, 2)):
         draw = runtime.generator(seed, f"lines {width}")
@@ -354,49 +354,54 @@ def _look_at_prediction(answer, places, values, queries, scale, ridge):
     )
 
 
-def _lag(y, known, lags, seen="both", added=np.mean, circular=False, product=False, worst=False):
+def _lag(y, known, lags, score=np.var, seen="both", circular=False, worst=False):
     """The best lag of task 4, with a few places to change for mistakes."""
     y, known, scores = y.numpy(), known.numpy() > 0, []
     for lag in lags:
         if circular:
-            first, second, a, b = y, np.roll(y, lag), known, np.roll(known, lag)
+            later, earlier, a, b = y, np.roll(y, lag), known, np.roll(known, lag)
         else:
-            first, second, a, b = y[lag:], y[:-lag], known[lag:], known[:-lag]
+            later, earlier, a, b = y[lag:], y[:-lag], known[lag:], known[:-lag]
         pairs = {"both": a & b, "one": a, "all": slice(None)}[seen]
-        first, second = first[pairs], second[pairs]
-        scores.append(-added(first * second) if product else added((first - second) ** 2))
+        scores.append(score((later - earlier)[pairs]))
     return lags[int(np.argmax(scores) if worst else np.argmin(scores))]
 
 
 def _lag_mistakes(y, known, lags):
-    right, pairs = _lag(y, known, lags), "compare only pairs of which both samples are known"
-    mean = ("the longer the lag, the fewer pairs there are", "mean, not sum")
-    what = (pairs, "known[lag:] * known[:-lag]")
+    def lag_by(**places):
+        return _lag(y, known, lags, **places)
+
+    pairs = ("compare only pairs of which both samples are known", "known[lag:] * known[:-lag]")
+    constant = ("does a drift of the baseline change what you compute?", "subtract the mean difference first")
     return with_hints(
-        (what, {"gaps count as if they were samples": _lag(y, known, lags, seen="all")}),
-        (what, {"the second sample of some of your pairs is not known": _lag(y, known, lags, seen="one")}),
+        (pairs, {"gaps count as if they were samples": lag_by(seen="all")}),
+        (pairs, {"the second sample of some of your pairs is not known": lag_by(seen="one")}),
         (
-            mean,
-            {"this adds the differences, so that few pairs look good": _lag(y, known, lags, added=np.sum)},
+            constant,
+            {
+                "a constant difference counts here, as in the lesson": lag_by(score=lambda d: np.mean(d**2)),
+                "this looks at the mean difference alone": lag_by(score=lambda d: abs(np.mean(d))),
+            },
+        ),
+        (
+            ("the longer the lag, the fewer pairs there are", "mean, not sum"),
+            {
+                "this adds the differences, so that few pairs look good": lag_by(
+                    score=lambda d: d.size * np.var(d)
+                )
+            },
         ),
         (
             (
                 "what does the last sample have to do with the first?",
                 "y[lag:] and y[:-lag], without torch.roll",
             ),
-            {"your signal goes round in a circle": _lag(y, known, lags, circular=True)},
+            {"your signal goes round in a circle": lag_by(circular=True)},
         ),
-        (
-            ("large samples make a large product, whatever their neighbours are", "the mean of (a - b)^2"),
-            {"this takes the largest mean product": _lag(y, known, lags, product=True)},
-        ),
-        (
-            ("argmin or argmax?",),
-            {"this is the worst lag": _lag(y, known, lags, worst=True)},
-        ),
+        (("argmin or argmax?",), {"this is the worst lag": lag_by(worst=True)}),
         (
             ("lags[...] of it", "the list of lags does not begin with 0"),
-            {"this is the place in the list, not the lag": list(lags).index(right)},
+            {"this is the place in the list, not the lag": list(lags).index(lag_by())},
         ),
     )
 
@@ -415,6 +420,8 @@ def _signal_with_gaps(period, slope, wrong, seed):
         if min((known[lag:] * known[:-lag]).sum() for lag in lags) < 3:
             continue
         right, mistakes = _lag(y * known, known, lags), _lag_mistakes(y * known, known, lags)
+        if _lag(y * known, known, lags, score=lambda d: np.var(d, ddof=1)) != right:
+            continue  # whether a variance divides by one less is no question here
         missed = [lag for lag, *_ in mistakes.values() if lag != right]
         caught = [says for says, (lag, *_) in mistakes.items() if lag != right and says.startswith(wrong)]
         if len(caught) == len(wrong) and len(set(missed)) == len(missed):
@@ -423,16 +430,17 @@ def _signal_with_gaps(period, slope, wrong, seed):
 
 @task(points=2)
 def best_lag(answer, seed):
-    """Task 4: `answer(y, known, lags)` is the lag at which known samples resemble known samples most."""
+    """Task 4: `answer(y, known, lags)` is the lag at which known samples resemble known samples most,
+    up to a constant."""
     for period, slope, *wrong in (
-        (17, 0.05, "this adds", "this takes"),
-        (23, 0.6, "your signal"),
+        (17, 0.0, "this adds", "this looks"),
+        (23, 1.2, "your signal", "a constant"),
         (31, 0.2, "gaps count", "the second"),
     ):
         y, known, lags = _signal_with_gaps(period, slope, tuple(wrong), seed)
         right, mistakes = _lag(y, known, lags), _lag_mistakes(y, known, lags)
         hints = (
-            "for each lag, the mean of the squared differences of y[lag:] and y[:-lag]",
+            "for each lag, the variance of the differences of y[lag:] and y[:-lag]",
             "over the pairs of which both are known",
             "then the lag with the least of these",
         )

@@ -117,7 +117,7 @@ print(
 # A scan has no second measurement to test an estimate on, so we hold out some of its own lines: we fit the others, and compare the estimate with what was held out. That is honest only if the fitted lines do not already contain the answers.
 # Our slice is a *real* image, in which the line at frequency $-u$ is the conjugate of the line at $u$. Whoever fits one of them knows the other.
 #
-# Write `split_lines(mask, inner, count, generator)`, which returns two masks like the first, `(fitted, held_out)`. The mask (1,1,H,W) measures whole columns, and column $c$ has the frequency $u = c - W // 2$.
+# The lesson imported such a split; here you write one. `split_without_leak(mask, inner, count, generator)` returns two masks like the first, `(fitted, held_out)`. The mask (1,1,H,W) measures whole columns, and column $c$ has the frequency $u = c - W // 2$.
 #
 # - Each measured column is in exactly one of the two masks, and so is nothing else.
 # - Columns with $|u| \le$ `inner` are always fitted, because nothing works without the centre.
@@ -125,8 +125,8 @@ print(
 # - Exactly `count` of the groups outside the centre are held out, and they are drawn at random with `generator`, such as `torch.randperm(n, generator=generator)`.
 
 
-# %% nbgrader={"solution": true, "grade_id": "split_lines_answer"}
-def split_lines(mask, inner, count, generator):
+# %% nbgrader={"solution": true, "grade_id": "split_without_leak_answer"}
+def split_without_leak(mask, inner, count, generator):
     ### BEGIN SOLUTION
     width = mask.shape[-1]
     distance = (torch.arange(width) - width // 2).abs()
@@ -137,12 +137,12 @@ def split_lines(mask, inner, count, generator):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "split_lines", "points": 3}
+# %% nbgrader={"grade": true, "grade_id": "split_without_leak", "points": 3}
 from dil_course.checks import ps11
 
-ps11.split_lines(split_lines)
+ps11.split_without_leak(split_without_leak)
 ### BEGIN HIDDEN TESTS
-ps11.split_lines(split_lines, seed=2357)
+ps11.split_without_leak(split_without_leak, seed=2357)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -163,11 +163,13 @@ splits = {"leaky split": (both_sides - one_side, one_side)}
 # %% [markdown]
 # Add a split by your function with `inner=3` and two groups. For both splits, fit total variation to the fitted lines, `run(tv(y, A, weight, iterations=150)).estimate` with the weights 0.0003, 0.003, 0.01, 0.03, 0.1, 0.3, and draw two things over the weight:
 # the error on the held-out lines (the norm of the difference, divided by the norm of what was held out), and the PSNR against `clean`.
-# **Predict before you run:** which weight does each of the two splits choose? What error do you expect of `A.pinv`, which uses no prior?
+# **Predict before you run:** which weight does each of the two splits choose? Print the error of `A.pinv` as well, which uses no prior.
 
-# %% nbgrader={"solution": true, "grade_id": "split_lines_seen"}
+# %% nbgrader={"solution": true, "grade_id": "split_without_leak_seen"}
 ### BEGIN SOLUTION
-splits["split_lines"] = split_lines(both_sides, 3, 2, runtime.generator(0, "split"))
+splits["split_without_leak"] = split_without_leak(
+    both_sides, 3, 2, runtime.generator(0, "split")
+)
 weights, errors = (0.0003, 0.003, 0.01, 0.03, 0.1, 0.3), {}
 
 
@@ -280,10 +282,11 @@ print(
 # %% [markdown]
 # ## Task 4. A prior that a spline does not have (2 points, 20 minutes)
 #
-# A spline fills a gap from its two ends, because all it assumes is smoothness. A heartbeat that falls into a long gap is lost to it. But beats recur, and lesson 02 taught us to look for that: the same stretch stands elsewhere in the signal, one period away.
+# A spline fills a gap from its two ends, because all it assumes is smoothness. A heartbeat that falls into a long gap is lost to it. But beats recur, and the same stretch stands elsewhere in the signal, one period away.
 #
-# Write `best_lag(y, known, lags)`, which finds the period from the known samples alone. Of the numbers in `lags`, return the one with the smallest **mean** squared difference $(y_t - y_{t - \text{lag}})^2$ over all pairs of which **both** samples are known.
-# Here `y` and `known` are (N,), `known` is 1 or 0, and `y` is zero where it is not known. Each lag has at least a few such pairs.
+# The lesson took the lag at which known samples differ least in the mean square. A drift of the baseline spoils that, because it makes every difference at a lag larger by the same amount, whatever the beats do. So we judge a lag by how much the differences $y_t - y_{t - \text{lag}}$ **vary**: by the mean of their squared deviations from their own mean at that lag, over all pairs of which **both** samples are known.
+#
+# Write `best_lag(y, known, lags)`, which returns that one of the numbers in `lags` for which this is smallest. Here `y` and `known` are (N,), `known` is 1 or 0, and `y` is zero where it is not known. Each lag has at least a few such pairs.
 
 
 # %% nbgrader={"solution": true, "grade_id": "best_lag_answer"}
@@ -291,7 +294,7 @@ def best_lag(y, known, lags):
     ### BEGIN SOLUTION
     def difference(lag):
         both = (known[lag:] > 0) & (known[:-lag] > 0)
-        return (y[lag:] - y[:-lag])[both].square().mean().item()
+        return (y[lag:] - y[:-lag])[both].var(correction=0).item()
 
     return min(lags, key=difference)
     ### END SOLUTION
