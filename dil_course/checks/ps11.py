@@ -410,7 +410,7 @@ def _lag_mistakes(y, known, lags):
 def _signal_with_gaps(period, slope, wrong, seed):
     """Beats on a slope, drawn until the mistakes that begin with `wrong` lead to lags of their own."""
     lags, draw = range(5, 4 * period), runtime.generator(seed, f"signal of {period}")
-    while True:
+    for _ in range(2000):  # a few dozen are enough
         beat = torch.rand(period, generator=draw, dtype=torch.float64)
         y = 0.3 * beat.repeat(5) + torch.linspace(0.1, 0.1 + slope, 5 * period, dtype=torch.float64)
         y = y + 0.02 * torch.randn(len(y), generator=draw, dtype=torch.float64)
@@ -426,6 +426,7 @@ def _signal_with_gaps(period, slope, wrong, seed):
         caught = [says for says, (lag, *_) in mistakes.items() if lag != right and says.startswith(wrong)]
         if len(caught) == len(wrong) and len(set(missed)) == len(missed):
             return y * known, known, lags
+    raise RuntimeError(f"no signal of period {period} tells the mistakes {wrong} from what is right")
 
 
 @task(points=2)

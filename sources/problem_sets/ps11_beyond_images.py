@@ -540,7 +540,7 @@ for length in (1, 4, 8, 16, 32):
 # | --- | --- | --- | --- | --- |
 # | 1 | 0.005 to 0.006 | 0.055 to 0.058 | 0.015 to 0.022 | spline, three times |
 # | 4 | 0.011 to 0.021 | 0.045 to 0.054 | 0.024 to 0.029 | spline, three times |
-# | 8 | 0.036 to 0.156 | 0.049 to 0.144 | 0.023 to 0.152 | copy twice, network once |
+# | 8 | 0.036 to 0.156 | 0.049 to 0.125 | 0.023 to 0.152 | copy twice, network once |
 # | 16 | 0.092 to 0.104 | 0.054 to 0.059 | 0.065 to 0.114 | copy, three times |
 # | 32 | 0.066 to 0.142 | 0.051 to 0.113 | 0.066 to 0.166 | copy, three times |
 #
@@ -548,5 +548,5 @@ for length in (1, 4, 8, 16, 32):
 #
 # *What is added.* The spline adds that the signal is smooth, and the copy that beats recur with one period. Both are true of this ECG, at different lengths, and neither comes from the samples next to the gap. No prior can know in what a beat differs from its neighbours. In a patient that difference may be the finding, and a copy would hide it behind a healthy beat.
 #
-# *Weakness.* This is one signal with three beats of nearly equal period, and 200 iterations of the network are a setting that nobody tuned. A draw of the gaps often loses the source of the copy as well, and then both ways fall back to a straight line or worse.
+# *Weakness.* This is one signal with three beats of nearly equal period, and 200 iterations of the network are a setting that nobody tuned. Where a draw of the gaps takes the source of the copy as well, the copy falls back to a straight line, which says nothing about recurrence.
 # ### END SOLUTION
