@@ -501,6 +501,10 @@ def test_only_the_places_of_run_a_are_pixels_and_only_run_c_has_low_frequencies(
     assert scales.pop("C") < 0.3 and all(2.5 < scale < 3.5 for scale in scales.values())
 
 
+def test_runs_a_and_d_have_fitted_what_they_were_given(runs):
+    assert max(runs[letter]["loss"][-1] for letter in "AD") < 1e-4 < min(runs[x]["loss"][-1] for x in "BC")
+
+
 def test_only_run_b_is_dark_where_pixels_are_missing(runs):
     shares = {}
     for letter, run in runs.items():
@@ -514,7 +518,7 @@ def test_only_the_estimate_of_run_d_lies_on_its_side(runs):
     assert gains.pop("D") > 10 and max(gains.values()) < -0.3
 
 
-@pytest.mark.parametrize("letter", "ABCD")
+@pytest.mark.parametrize("letter", "BC")  # the others have a loss of nearly zero already
 def test_a_run_twice_as_long_gains_nothing(letter):
     assert quality(ps11.failing_run(letter, 300)) < 26.5
 
