@@ -237,6 +237,13 @@ CALLS = {
     "dip_sure of a blur": blind(from_scratch.dip_sure, sigma=0.1, A=signals.Blur(KERNEL)),
     "unsure": blind(from_scratch.unsure, first_sigma=0.1),
     "non_local_means": lambda d: from_scratch.non_local_means(d(X), 0.1, 3, 2),
+    "gpnn": lambda d: run(from_scratch.gpnn(d(X), patch=3, coarsest=16, iterations=2)),
+    "patch_diffusion": lambda d: run(from_scratch.patch_diffusion(d(X), patch=3, coarsest=16, iterations=2)),
+    "optimal_denoiser": lambda d: from_scratch.optimal_denoiser(d(X), d(X), 0.1, patch=3),
+    "SinGAN": lambda d: from_scratch.SinGAN(d(X), scales=2, coarsest=16, width=3).sample(),
+    "singan": lambda d: run(
+        from_scratch.singan(from_scratch.SinGAN(d(X), scales=2, coarsest=16, width=3), iterations=2)
+    ),
     "zero_shot_sr": lambda d: run(
         from_scratch.zero_shot_sr(
             d(X),

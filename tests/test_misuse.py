@@ -429,6 +429,10 @@ def small_denoiser():
     return networks.Denoiser(3, width=4, depth=2)
 
 
+def small_singan():
+    return from_scratch.SinGAN(tensor(), scales=2, coarsest=11, width=3)
+
+
 def norm_denoiser():
     return networks.Denoiser(3, width=4, depth=3)
 
@@ -620,6 +624,16 @@ STREAM = {"network": CLASSIFIER, "batches": batches(), "learning_rate": number(0
 PROBE = made(lambda: None, lambda: tensor(), lambda: tensor(GRAY), lambda: tensor(values="a NaN"))
 RISK = {"f": function(lambda y: 0.9 * y, lambda: torch.sqrt), "y": PICTURE, "sigma": number(0.1), "b": PROBE}
 RISK |= {"epsilon": number(0.001)}
+LIKENESS = {"sample": PICTURE, "source": PICTURE, "size": whole(5)}
+GENERATED = {
+    "x": PICTURE,
+    "shape": value((16, 20), (16,), (0, 5), (5.0, 5), (4, 4), (16, 10**6)),
+    "patch": whole(3),
+    "coarsest": whole(8),
+    "ratio": number(0.75),
+    "iterations": whole(2),
+    "seed": SEED,
+}
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
@@ -682,6 +696,16 @@ RECIPES = {
     "signals.patches": (signals.patches, {"x": PICTURE, "size": whole(5)}),
     "signals.places": (signals.places, {"x": PICTURE, "size": whole(5)}),
     "signals.centres": (signals.centres, {"x": PICTURE, "size": whole(5), "scale": number(2.0)}),
+    "signals.coherence": (signals.coherence, LIKENESS),
+    "signals.completeness": (signals.completeness, LIKENESS),
+    "signals.copied_share": (signals.copied_share, LIKENESS),
+    "signals.neighbour_field": (signals.neighbour_field, LIKENESS),
+    "signals.field_complexity": (signals.field_complexity, LIKENESS),
+    "signals.sliced_wasserstein": (
+        signals.sliced_wasserstein,
+        LIKENESS | {"projections": whole(4), "seed": SEED},
+    ),
+    "signals.diversity": (signals.diversity, {"samples": picture(2, 3, 16, 16), "source": PICTURE}),
     "signals.nearest": (
         signals.nearest,
         {
@@ -966,6 +990,27 @@ RECIPES = {
     "from_scratch.bp_tv": (
         method(from_scratch.bp_tv),
         PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
+    ),
+    "from_scratch.gpnn": (
+        lambda x, **a: drained(from_scratch.gpnn(x, **a)),
+        GENERATED | {"start": PICTURE, "noise": number(2.0), "alpha": number(0.005)},
+    ),
+    "from_scratch.patch_diffusion": (
+        lambda x, **a: drained(from_scratch.patch_diffusion(x, **a)),
+        GENERATED,
+    ),
+    "from_scratch.optimal_denoiser": (
+        from_scratch.optimal_denoiser,
+        {"z": PICTURE, "source": PICTURE, "sigma": number(0.1), "patch": whole(3)},
+    ),
+    "from_scratch.SinGAN": (
+        lambda x, **a: like(x, from_scratch.SinGAN(x, **a).sample(first=1)),
+        {"x": PICTURE, "scales": whole(2), "coarsest": whole(11), "width": whole(3), "seed": SEED},
+    ),
+    "from_scratch.singan": (
+        lambda **a: drained(from_scratch.singan(**a)),
+        {"model": made(small_singan, small_denoiser), "iterations": whole(2)}
+        | {"learning_rate": number(1e-3), "seed": SEED},
     ),
     "from_scratch.guided_filter": (
         lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),

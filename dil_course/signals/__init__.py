@@ -13,6 +13,15 @@ from dil_course.signals.images import (
     to_tensor,
     uploaded,
 )
+from dil_course.signals.likeness import (
+    coherence,
+    completeness,
+    copied_share,
+    diversity,
+    field_complexity,
+    neighbour_field,
+    sliced_wasserstein,
+)
 from dil_course.signals.metrics import luma, psnr, ssim
 from dil_course.signals.noise import (
     add_correlated,
@@ -38,7 +47,8 @@ from dil_course.signals.scanners import Fourier, Radon, line_mask
 __all__ = [
     "Blur", "BlurDownsample", "Downsample", "Fourier", "GARMENTS", "Identity", "Mask", "PICTURES",
     "Radon", "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark",
-    "centres", "compress_jpeg", "consistent", "crop", "digits", "enlarge", "estimate_sigma", "garments",
-    "gaussian_kernel", "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places",
-    "psnr", "save_image", "ssim", "to_array", "to_tensor", "uploaded",
+    "centres", "coherence", "completeness", "compress_jpeg", "consistent", "copied_share", "crop", "digits",
+    "diversity", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
+    "line_mask", "load_image", "luma", "nearest", "neighbour_field", "patches", "picture", "places",
+    "psnr", "save_image", "sliced_wasserstein", "ssim", "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
