@@ -201,6 +201,9 @@ CALLS = {
     "WindowedVariance": stopped(lambda y: stopping.WindowedVariance(2, 1)),
     "Discrepancy": stopped(lambda y: stopping.Discrepancy(y, signals.Identity(), 0.01)),
     "HeldOut": stopped(lambda y: stopping.HeldOut(y, (y[:, :1] > 0.4).float(), 1)),
+    "HeldOut of a blur": stopped(
+        lambda y: stopping.HeldOut(signals.Blur(KERNEL)(y), (y[:, :1] > 0.4).float(), 1, signals.Blur(KERNEL))
+    ),
     "LeastRisk": stopped(lambda y: stopping.LeastRisk(y, 0.1, every=1, patience=1)),
     "probe": lambda d: risks.probe(d(X), runtime.generator(0, "probe", d(X).device)),
     "divergence": lambda d: risks.divergence(soft, d(X), probes=2),
@@ -236,6 +239,9 @@ CALLS = {
     "dip_sure": blind(from_scratch.dip_sure, sigma=0.1, extra_noise=0.01),
     "dip_sure of a blur": blind(from_scratch.dip_sure, sigma=0.1, A=signals.Blur(KERNEL)),
     "unsure": blind(from_scratch.unsure, first_sigma=0.1),
+    "equivariant_imaging": blind(from_scratch.equivariant_imaging, A=signals.Blur(KERNEL)),
+    "rotated": lambda d: signals.rotated(d(X), 30.0),
+    "split_lines": lambda d: signals.split_lines(d(LINES)),
     "non_local_means": lambda d: from_scratch.non_local_means(d(X), 0.1, 3, 2),
     "gpnn": lambda d: run(from_scratch.gpnn(d(X), patch=3, coarsest=16, iterations=2)),
     "patch_diffusion": lambda d: run(from_scratch.patch_diffusion(d(X), patch=3, coarsest=16, iterations=2)),
@@ -354,7 +360,7 @@ def test_nothing_happens_that_a_gpu_refuses(name, monkeypatch):
 
 def test_every_public_name_is_tried():
     needless = {"PICTURES", "benchmark", "gaussian_kernel", "line_mask", "load_image", "picture", "to_tensor"}
-    needless |= {"GARMENTS", "garments"}
+    needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "stacked_rank"}
     needless |= {"digits", "uploaded", "consistent", "enlarge"}  # the last two are tried with each operator
     rooms = (signals, from_scratch, self_supervised, adaptation)
     public = {name for room in rooms for name in room.__all__} - needless

@@ -635,6 +635,7 @@ GENERATED = {
     "seed": SEED,
 }
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
+PLACES = {"output_channels": whole(3), "input_channels": whole(2), "width": whole(4), "depth": whole(2)}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
@@ -669,6 +670,19 @@ RECIPES = {
     "signals.Radon.pinv": (
         lambda y, iterations: sound(signals.Radon(16, [0, 60]).pinv(y, iterations)),
         {"y": picture(1, 3, 16, 2), "iterations": whole(3)},
+    ),
+    "signals.Radon.fbp": (
+        lambda y: sound(signals.Radon(16, [0, 60]).fbp(y)),
+        {"y": picture(1, 3, 16, 2)},
+    ),
+    "signals.split_lines": (
+        signals.split_lines,
+        {
+            "mask": made(lambda: signals.line_mask(16, 16, 2), lambda: torch.eye(16)[None, None], lambda: 3),
+            "share": number(0.2),
+            "keep": whole(1),
+            "seed": SEED,
+        },
     ),
     "signals.line_mask": (
         signals.line_mask,
@@ -792,6 +806,22 @@ RECIPES = {
     ),
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
+    "signals.mr_slice": (signals.mr_slice, {}),
+    "signals.ecg": (signals.ecg, {}),
+    "signals.rotated": (
+        lambda x, **a: like(x, signals.rotated(x, **a)),
+        {"x": PICTURE, "degrees": number(30.0)},
+    ),
+    "signals.stacked_rank": (
+        signals.stacked_rank,
+        {
+            "A": made(signals.Identity, *MODELS),
+            "transforms": made(
+                lambda: [lambda x: x.flip(-1)], lambda: [torch.relu, 3], lambda: (), lambda: len
+            ),
+            "side": whole(4),
+        },
+    ),
     "digits.jitter": (
         lambda pictures, generator: like(pictures, DIGITS.jitter(pictures, generator)),
         {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},
@@ -821,11 +851,25 @@ RECIPES = {
             "upsampling": value("nearest", "bilinear", "bicubic"),
             "padding": value("zeros", "reflect", "circular"),
             "norm_of_joined": flag(True),
+            "one_row": flag(False),
         },
     ),
     "networks.small_skip_network": (
         forwarded(networks.small_skip_network, lambda n: [tensor((1, n.input_channels, 32, 32))]),
         {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.signal_skip_network": (
+        forwarded(networks.signal_skip_network, lambda n: [tensor((1, n.input_channels, 1, 32))]),
+        {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.coordinates": (networks.coordinates, {"height": whole(2), "width": whole(3)}),
+    "networks.Siren": (
+        forwarded(networks.Siren, lambda n: [tensor((1, n.input_channels, 4, 4))]),
+        PLACES | {"frequency": number(30)},
+    ),
+    "networks.FourierFeatures": (
+        forwarded(networks.FourierFeatures, lambda n: [tensor((1, n.input_channels, 4, 4))]),
+        PLACES | {"features": whole(8), "scale": number(10)},
     ),
     "networks.deep_decoder": (
         forwarded(networks.deep_decoder, lambda n: [tensor((1, n.input_channels, 4, 4))]),
@@ -941,7 +985,8 @@ RECIPES = {
     ),
     "stopping.HeldOut": (
         ruled(stopping.HeldOut),
-        {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)},
+        {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)}
+        | {"A": operator(signals.Identity)},
     ),
     "stopping.LeastRisk": (
         ruled(stopping.LeastRisk),
@@ -1054,6 +1099,12 @@ RECIPES = {
     "from_scratch.unsure": (
         method(from_scratch.unsure),
         BLIND | {"ascent": number(3e-4), "first_sigma": number(0.1)},
+    ),
+    "from_scratch.equivariant_imaging": (
+        method(from_scratch.equivariant_imaging, usual=signals.Identity),
+        BLIND
+        | {"A": operator(signals.Identity), "weight": number(1.0), "pinv": INVERSE}
+        | {"transform": made(lambda: lambda x, generator: x.flip(-1), lambda: lambda x: x, lambda: len)},
     ),
     "from_scratch.Posterior": (ruled(from_scratch.Posterior), {"burn_in": whole(0), "every": whole(1)}),
     "from_scratch.non_local_means": (

@@ -22,6 +22,8 @@ from dil_course.signals.likeness import (
     neighbour_field,
     sliced_wasserstein,
 )
+from dil_course.signals.invariance import rotated, stacked_rank
+from dil_course.signals.medical import ecg, mr_slice
 from dil_course.signals.metrics import luma, psnr, ssim
 from dil_course.signals.noise import (
     add_correlated,
@@ -42,13 +44,14 @@ from dil_course.signals.operators import (
     gaussian_kernel,
 )
 from dil_course.signals.recurrence import centres, nearest, patches, places
-from dil_course.signals.scanners import Fourier, Radon, line_mask
+from dil_course.signals.scanners import Fourier, Radon, line_mask, split_lines
 
 __all__ = [
     "Blur", "BlurDownsample", "Downsample", "Fourier", "GARMENTS", "Identity", "Mask", "PICTURES",
     "Radon", "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark",
     "centres", "coherence", "completeness", "compress_jpeg", "consistent", "copied_share", "crop", "digits",
-    "diversity", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
-    "line_mask", "load_image", "luma", "nearest", "neighbour_field", "patches", "picture", "places",
-    "psnr", "save_image", "sliced_wasserstein", "ssim", "to_array", "to_tensor", "uploaded",
+    "diversity", "ecg", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
+    "line_mask", "load_image", "luma", "mr_slice", "nearest", "neighbour_field", "patches", "picture",
+    "places", "psnr", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim", "stacked_rank",
+    "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
