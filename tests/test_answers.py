@@ -22,6 +22,7 @@ BANKS = [
     importlib.import_module(f"test_{number}").BANK
     for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps09", "ps12", "ps13")
     for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps10", "ps12", "ps13")
+    for number in ("ps02", "ps03", "ps04", "ps05", "ps06", "ps07", "ps08", "ps11", "ps12", "ps13")
 ]
 TASKS = [pytest.param(bank, task, id=f"{bank.name[:4]}-{task}") for bank in BANKS for task in bank.right]
 each_task = pytest.mark.parametrize(("bank", "task"), TASKS)
