@@ -5,8 +5,8 @@ from dil_course.from_scratch.deep_image_prior import deep_image_prior
 from dil_course.from_scratch.deep_red import deep_red
 from dil_course.from_scratch.dip_sure import dip_sure
 from dil_course.from_scratch.dip_tv import dip_tv, total_variation
-from dil_course.from_scratch.gpnn import gpnn
 from dil_course.from_scratch.equivariant_imaging import equivariant_imaging
+from dil_course.from_scratch.gpnn import gpnn
 from dil_course.from_scratch.guided_filter import guided_filter
 from dil_course.from_scratch.kernel_gan import kernel_gan
 from dil_course.from_scratch.kernel_recurrence import kernel_recurrence

@@ -13,6 +13,7 @@ from dil_course.signals.images import (
     to_tensor,
     uploaded,
 )
+from dil_course.signals.invariance import rotated, stacked_rank
 from dil_course.signals.likeness import (
     coherence,
     completeness,
@@ -22,7 +23,6 @@ from dil_course.signals.likeness import (
     neighbour_field,
     sliced_wasserstein,
 )
-from dil_course.signals.invariance import rotated, stacked_rank
 from dil_course.signals.medical import ecg, mr_slice
 from dil_course.signals.metrics import luma, psnr, ssim
 from dil_course.signals.noise import (
