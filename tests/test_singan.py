@@ -91,6 +91,19 @@ def test_a_later_start_keeps_more_of_it_and_another_image_is_followed(trained):
     assert model.sample(shape=(24, 40)).shape == (1, 1, 24, 40)
 
 
+def test_a_start_is_shrunk_to_the_scale_before_the_first_that_is_made():
+    model, start = SinGAN(X, **SMALL), X.flip(-1)
+    base = resized(resized(inward(start), (16, 16)), (24, 24))
+    expected = (model.refined(1, base, 0).detach() + 1) / 2  # an untrained scale gets no noise
+    torch.testing.assert_close(model.sample(start=start, first=1), expected.clamp(0, 1))
+
+
+def test_another_seed_is_another_network_and_another_code():
+    one, other = SinGAN(X, **SMALL), SinGAN(X, seed=1, **SMALL)
+    assert not torch.equal(one.code, other.code)
+    assert not torch.equal(next(one.generators.parameters()), next(other.generators.parameters()))
+
+
 def test_estimates_are_samples_of_the_scales_so_far_at_full_size():
     steps = list(singan(SinGAN(X, **SMALL), 3))
     assert [step.iteration for step in steps] == list(range(1, 7)) and {step.total for step in steps} == {6}
