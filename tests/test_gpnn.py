@@ -238,7 +238,7 @@ def test_blocks_change_nothing(monkeypatch):
         (ValueError, "ratio", lambda: gpnn(X, ratio=1)),
         (ValueError, "alpha", lambda: gpnn(X, alpha=0)),
         (ValueError, "channels", lambda: gpnn(X, start=X[:, :1])),
-        (ValueError, "divide 8-bit", lambda: gpnn(X, start=255 * X)),
+        (ValueError, "in \\[0,1\\]", lambda: gpnn(X, start=X - 0.5)),
         (ValueError, "iterations", lambda: patch_diffusion(X, iterations=1)),
         (ValueError, "sigma", lambda: optimal_denoiser(X, X, 0)),
         (ValueError, "must be equal", lambda: optimal_denoiser(X, X[:, :1], 0.1)),
