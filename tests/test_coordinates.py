@@ -69,6 +69,32 @@ def test_each_pixel_depends_on_its_own_place_and_every_weight_learns(make):
     assert all(parameter.grad.any() for parameter in network.parameters())
 
 
+def test_sirens_values_from_minus_one_to_one_are_brought_to_0_1():
+    network = Siren(1)
+    for value, expected in ((-1, 0), (0, 0.5), (1, 1), (1.5, 1.25)):
+        torch.nn.init.zeros_(network.to_picture.weight)
+        torch.nn.init.constant_(network.to_picture.bias, value)
+        assert (network(coordinates(2, 3)) == expected).all()
+
+
+def test_the_frequencies_stay_as_they_were_drawn_and_are_saved_with_the_weights():
+    network = FourierFeatures()
+    assert "B" in network.state_dict() and "B" not in dict(network.named_parameters())
+    with torch.no_grad():
+        for weights in network.body.parameters():
+            weights.mul_(100)
+    made = network(coordinates(8, 8))
+    assert made.min() >= 0 and made.max() <= 1
+
+
+@pytest.mark.parametrize("make", [Siren, FourierFeatures])
+def test_phases_keep_all_digits_under_autocast(make):
+    network, z = make(), coordinates(8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = network(z)
+    assert torch.equal(made, network(z))
+
+
 def test_without_frequencies_the_places_themselves_are_mapped():
     z = coordinates(4, 4)
     assert torch.equal(FourierFeatures(features=0).features(z), z)

@@ -1,11 +1,13 @@
 """Equivariant imaging: its loss by hand, what turns add to a scanner, and that a run profits from shifts."""
 
 import pytest
+import scipy.ndimage
 import torch
 
 from dil_course import runtime
 from dil_course.fitting import run
 from dil_course.from_scratch import deep_image_prior, equivariant_imaging
+from dil_course.from_scratch.equivariant_imaging import turned_at_random
 from dil_course.networks import small_skip_network
 from dil_course.signals import Mask, Radon, picture, psnr, rotated, stacked_rank
 
@@ -23,8 +25,10 @@ def network():
 def test_the_loss_is_the_papers():
     """Three iterations, written out with the transposition as the only transformation."""
     own = network()
-    optimizer = torch.optim.Adam(own.parameters(), lr=0.01)
-    settings = dict(weight=0.5, transform=lambda x, generator: x.mT, pinv=A.fbp, network=network())
+    optimizer = torch.optim.Adam(own.parameters(), lr=0.02)
+    settings = dict(
+        weight=0.5, learning_rate=0.02, transform=lambda x, generator: x.mT, pinv=A.fbp, network=network()
+    )
     for step in equivariant_imaging(Y, A, iterations=3, fast=False, **settings):
         x1 = own(A.fbp(Y))
         x2 = x1.mT
@@ -34,6 +38,11 @@ def test_the_loss_is_the_papers():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def test_the_network_is_given_the_pseudo_inverse_of_the_data():
+    estimate = next(equivariant_imaging(Y, A, network=network(), iterations=1, fast=False)).estimate
+    torch.testing.assert_close(estimate, network()(A.pinv(Y)))
 
 
 def test_without_weight_it_is_the_deep_image_prior_of_the_classical_inverse():
@@ -81,6 +90,23 @@ def test_quarter_turns_are_exact_and_a_turn_back_is_the_inverse():
     wide[..., 4, 10] = 1
     upright = rotated(wide, 90.0)
     assert upright.shape == wide.shape and upright[..., 0, 6] == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("degrees", [27.0, -100.0])
+@pytest.mark.parametrize("sides", [(20, 20), (15, 24)])
+def test_turns_are_scipys_with_black_beyond_the_borders(sides, degrees):
+    x = X[..., : sides[0], : sides[1]]
+    settings = dict(reshape=False, order=1, mode="grid-constant")
+    expected = torch.from_numpy(scipy.ndimage.rotate(x[0, 0].numpy(), degrees, **settings))
+    torch.testing.assert_close(rotated(x, degrees)[0, 0], expected, atol=1e-4, rtol=0)
+
+
+def test_turns_are_drawn_from_the_whole_circle():
+    points = torch.zeros(1, 1, 9, 9)
+    points[..., 4, 8] = 1
+    draw = torch.Generator().manual_seed(0)
+    turned = torch.stack([turned_at_random(points, draw)[0, 0] for _ in range(60)]).mean(0)
+    assert min(turned[:4, :4].sum(), turned[:4, 5:].sum(), turned[5:, :4].sum(), turned[5:, 5:].sum()) > 0.1
 
 
 def test_turns_add_to_a_scanner_only_where_they_do_not_map_its_angles_to_each_other():

@@ -5,6 +5,7 @@ import importlib
 import pytest
 import torch
 
+from dil_course import runtime
 from dil_course.fitting import run
 from dil_course.from_scratch import gpnn, optimal_denoiser, patch_diffusion
 from dil_course.from_scratch.gpnn import BLOCK, normalised_nearest, overlap_mean, scales
@@ -71,6 +72,9 @@ def test_equal_ratios_reach_the_coarsest_scale_exactly():
     ratios = [low / high for low, high in zip(found, found[1:], strict=False)]
     assert ratios == pytest.approx([ratios[0]] * len(ratios)) and 0.75 <= ratios[0] < 0.81
     assert scales(torch.zeros(1, 1, 10, 10), 10, 0.75) == [1.0]
+    assert (
+        len(scales(torch.zeros(1, 1, 64, 64), 27, 0.75)) == 4
+    )  # 64 (3/4)^3, whatever the logarithms round to
 
 
 @pytest.mark.parametrize("method", [gpnn, patch_diffusion])
@@ -95,6 +99,14 @@ def test_another_aspect_ratio(method):
         assert coherence(wide, X, size=5) < coherence(stretched, X, size=5)
 
 
+@pytest.mark.parametrize("method", [gpnn, patch_diffusion])
+def test_enlarged_edges_do_not_leave_the_range(method):
+    edge = torch.zeros(1, 1, 24, 24)
+    edge[..., 12:] = 1
+    for step in method(edge, **SMALL):
+        assert step.estimate.min() >= 0 and step.estimate.max() <= 1
+
+
 def test_a_small_alpha_leaves_less_of_the_source_out():
     # Made smaller, the image has no room for all its patches.
     missing = [
@@ -114,7 +126,47 @@ def test_patches_put_together_are_the_image():
     torch.testing.assert_close(overlap_mean(patches(X, 5), (24, 24), 5), X)
 
 
+def test_two_scales_written_out():
+    def replaced(queries, keys, values):
+        _, found = normalised_nearest(patches(queries, 5), patches(keys, 5), 0.01)
+        return overlap_mean(patches(values, 5)[found], queries.shape[-2:], 5)
+
+    coarse = resized(X, (12, 12))
+    z = coarse + 1.5 * torch.randn(coarse.shape, generator=runtime.generator(3, "gpnn"))
+    coarse = coarse.clamp(0, 1)
+    expected = []
+    for sharp, first_keys in ((coarse, coarse), (X, resized(coarse, (24, 24)))):
+        z = replaced(resized(z, sharp.shape[-2:]), first_keys, sharp)
+        z = replaced(z, sharp, sharp)
+        expected.append(resized(z, (24, 24)).clamp(0, 1))
+    steps = gpnn(X, noise=1.5, alpha=0.01, patch=5, coarsest=12, ratio=0.5, iterations=2, seed=3)
+    for step, known in zip(steps, expected, strict=True):
+        torch.testing.assert_close(step.estimate, known)
+
+
+def test_the_result_has_the_shape_of_another_start():
+    assert last(gpnn(X, start=picture("coffee", 30), **SMALL)).shape == (1, 3, 30, 30)
+
+
 # Patch diffusion
+
+
+def test_two_scales_of_the_diffusion_written_out():
+    draw = runtime.generator(3, "patch diffusion")
+    coarse = resized(X, (12, 12)).clamp(0, 1)
+    enlarged = resized(coarse, (24, 24))
+    denoised, expected = X.mean((2, 3), keepdim=True).expand_as(X), []
+    for source, sigma in ((coarse, 3.0), (X, float((enlarged - X).square().mean().sqrt()))):
+        z = resized(denoised, source.shape[-2:])
+        z = z + sigma * torch.randn(z.shape, generator=draw)
+        for level, following in ((sigma, (0.01 * sigma) ** 0.5), ((0.01 * sigma) ** 0.5, 0.01), (0.01, 0)):
+            denoised = optimal_denoiser(z, source, level, patch=5)
+            expected.append((float((z - denoised).square().mean()), resized(denoised, (24, 24)).clamp(0, 1)))
+            z = denoised + following / level * (z - denoised)
+    steps = patch_diffusion(X, patch=5, coarsest=12, ratio=0.5, iterations=3, seed=3)
+    for step, (loss, estimate) in zip(steps, expected, strict=True):
+        assert float(step.loss) == pytest.approx(loss, rel=1e-4)
+        torch.testing.assert_close(step.estimate, estimate, atol=1e-4, rtol=0)
 
 
 def test_posterior_mean_agrees_with_monte_carlo():
@@ -186,6 +238,7 @@ def test_blocks_change_nothing(monkeypatch):
         (ValueError, "ratio", lambda: gpnn(X, ratio=1)),
         (ValueError, "alpha", lambda: gpnn(X, alpha=0)),
         (ValueError, "channels", lambda: gpnn(X, start=X[:, :1])),
+        (ValueError, "in \\[0,1\\]", lambda: gpnn(X, start=X - 0.5)),
         (ValueError, "iterations", lambda: patch_diffusion(X, iterations=1)),
         (ValueError, "sigma", lambda: optimal_denoiser(X, X, 0)),
         (ValueError, "must be equal", lambda: optimal_denoiser(X, X[:, :1], 0.1)),

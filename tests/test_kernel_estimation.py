@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from dil_course import runtime
 from dil_course.fitting import run
 from dil_course.from_scratch import kernel_gan, kernel_recurrence
 from dil_course.from_scratch.kernel_gan import (
@@ -16,6 +17,7 @@ from dil_course.from_scratch.kernel_gan import (
     PatchCritic,
     centred_kernel,
     kernel_at_scale_4,
+    weight_of_bicubic,
     windows,
 )
 from dil_course.from_scratch.kernel_recurrence import centred, cross_scale_error
@@ -86,6 +88,29 @@ def test_one_seed_is_one_kernel_and_colour_is_averaged():
     assert torch.equal(kernel_recurrence(y, seed=3), kernel_recurrence(y.repeat(1, 3, 1, 1), seed=3))
 
 
+def test_the_search_goes_on_between_the_kernels_of_the_grid_and_stays_in_range(monkeypatch):
+    module = importlib.import_module(kernel_recurrence.__module__)
+    target = gaussian_kernel(14, (2.1, 0.95), 25)
+    monkeypatch.setattr(
+        module, "cross_scale_error", lambda y, kernel, queries: float((kernel - target).norm())
+    )
+    assert (kernel_recurrence(observed("camera")) - target).norm() < 0.05 * target.norm()
+    best = module._descended(
+        lambda narrow, wide, angle: abs(narrow + 5) + abs(wide - 5), (0, 0, 0), (0.2, 0.2, 20)
+    )
+    assert 0.3 <= math.exp(best[0]) < 0.4 and 2.9 < math.exp(best[1]) <= 3.5
+
+
+def test_an_edge_in_light_and_in_shadow_is_one_patch():
+    rows = patches(observed("camera")[..., :20, :20], 5)
+    torch.testing.assert_close(centred(rows + 0.3), centred(rows))
+
+
+def test_another_seed_searches_for_other_patches():
+    y = observed("camera")[..., :48, :48]
+    assert not torch.equal(kernel_recurrence(y, count=10), kernel_recurrence(y, count=10, seed=1))
+
+
 REFUSED = [
     (torch.full((1, 1, 64, 64), torch.nan), {}, "NaN"),
     (torch.zeros(1, 1, 64, 64), {}, "contrast"),
@@ -147,6 +172,13 @@ def test_a_kernel_is_centred_to_a_tenth_of_a_pixel():
         assert moments(found[0, 0])[0].abs().max() < 0.1
 
 
+def test_a_kernel_is_turned_around_because_the_operator_convolves():
+    kernel, turned = torch.zeros(13, 13), torch.zeros(14, 14)
+    kernel[6, 6], kernel[8, 8] = 0.75, 0.25  # its centre of mass is in the middle already
+    turned[7, 7], turned[5, 5] = 0.75, 0.25
+    torch.testing.assert_close(centred_kernel(kernel[None, None])[0, 0], turned, atol=1e-4, rtol=0)
+
+
 def test_the_kernel_of_scale_4_is_that_of_scale_2_applied_twice():
     x = picture("coffee", 96)
     twice = BlurDownsample(KERNEL, 2)(BlurDownsample(KERNEL, 2)(x))
@@ -187,6 +219,44 @@ def test_the_game_finds_a_kernel_that_restores_more_than_bicubic(gaussian):
     assert estimated > bicubic + 0.5
 
 
+def test_twelve_iterations_of_the_game_written_out():
+    y = observed("camera")
+    steps = list(kernel_gan(y, iterations=12, width=3, learning_rate=2e-3, side=41, batch=1, seed=4))
+    with runtime.seeded(4):
+        generator, critic = LinearGenerator(3), PatchCritic(3)
+    where, draw = runtime.generator(4, "windows"), runtime.generator(4, "noise")
+    optimizers = [
+        torch.optim.Adam(network.parameters(), rate, betas=(0.5, 0.999))
+        for network, rate in ((generator, 2e-3), (critic, 1.2e-3))
+    ]
+    away = (torch.arange(13) - 6).abs() / 6
+    away = torch.maximum(away[:, None], away)
+    average = 0
+    for number, step in enumerate(steps, 1):
+        x, real = (windows(2 * y - 1, side, 1, where) for side in (40, 14))
+        kernel, fake = generator.kernel(), generator.layer_by_layer(x)
+        both = torch.cat([real, fake])
+        of_real, of_fake = critic(both + 2 / 255 * torch.randn(both.shape, generator=draw)).chunk(2)
+        loss = (of_fake - 1).square().mean() + 5 * (fake - Downsample(2)(x)[..., 3:-3, 3:-3]).square().mean()
+        loss = loss + 0.5 * (kernel.sum() - 1).abs() + 3 * (kernel.abs() * away**6).sum()
+        mistakes = (of_real - 1).square().mean() / 2 + of_fake.square().mean() / 2
+        gradients = [
+            torch.autograd.grad(each, list(network.parameters()), retain_graph=True)
+            for each, network in ((loss, generator), (mistakes, critic))
+        ]
+        for network, optimizer, its_gradients in zip((generator, critic), optimizers, gradients, strict=True):
+            for weight, gradient in zip(network.parameters(), its_gradients, strict=True):
+                weight.grad = gradient
+            optimizer.step()
+        average = average + max(1 / number, 0.1) * ((kernel / kernel.sum()).detach() - average)
+        assert step.loss.item() == pytest.approx(loss.item(), rel=1e-3)
+        torch.testing.assert_close(step.estimate, centred_kernel(average), atol=1e-4, rtol=1e-3)
+
+
+def test_the_pull_towards_bicubic_gets_weaker_from_the_hundredth_iteration_on():
+    assert [weight_of_bicubic(iteration) for iteration in (1, 99, 100, 500)] == [5, 5, 0.5, 0.5]
+
+
 def test_real_and_fake_are_normalised_together(monkeypatch):
     # One after the other, each kind would lose its contrast, which is what blur changes.
     batches, forward = [], PatchCritic.forward
@@ -207,6 +277,11 @@ def test_the_gaussian_generator_has_the_moments_of_its_parameters():
     assert sum(weight.numel() for weight in generator.parameters()) == 3 and kernel.shape == (1, 1, 13, 13)
     root = torch.tensor([[1.2, 0], [0.7, 1.5]])
     torch.testing.assert_close(moments(kernel[0, 0])[1].float(), root @ root.T, atol=0.02, rtol=0.02)
+
+
+def test_the_three_parameters_learn_forty_times_as_fast():
+    first, second = kernel_gan(observed("camera"), 2, learning_rate=1e-3, width=2, gaussian=True)
+    assert (second.estimate - first.estimate).norm() > 1e-3  # a step of 0.04, halved by the average
 
 
 def test_windows_are_cut_where_there_are_edges():

@@ -1,9 +1,11 @@
 """The measures of generated images against closed forms, and the copy that most of them cannot see."""
 
 import math
+import zlib
 
 import pytest
 import torch
+from scipy.stats import wasserstein_distance
 
 from dil_course.signals import (
     coherence,
@@ -76,6 +78,15 @@ def test_the_sliced_distance_counts_how_often_patches_occur():
     assert sliced_wasserstein(half, quarter) > 0.1
 
 
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_the_sliced_distance_of_single_values_is_their_wasserstein_distance(side):
+    # Patches of one value have two directions, up and down, along which the distance is the same.
+    source, sample = X[:, :1, :8, :8], X[:, :1, 20 : 20 + side, 20 : 20 + side]
+    expected = pytest.approx(wasserstein_distance(sample.flatten(), source.flatten()), rel=1e-4)
+    assert sliced_wasserstein(sample, source, size=1, projections=20) == expected
+    assert sliced_wasserstein(source, sample, size=1, projections=20) == expected
+
+
 def test_another_seed_takes_other_directions():
     values = [sliced_wasserstein(X, NOISE, projections=8, seed=seed) for seed in (0, 0, 1)]
     assert values[0] == values[1] != values[2]
@@ -113,6 +124,18 @@ def test_a_shift_of_a_periodic_image_scores_perfectly_and_compresses_to_nothing(
     offsets = neighbour_field(copy, source, size=7)
     assert set(map(tuple, offsets.reshape(-1, 2).tolist())) == {(-11, -17), (29, -17), (-11, 23), (29, 23)}
     assert field_complexity(copy, source, size=7) < 0.03
+
+
+def test_the_field_of_a_wide_image_has_rows_columns_and_their_bytes():
+    wide = NOISE[..., :30, :]
+    sample = torch.cat([wide[..., 5:17, :10], wide[..., :12, 25:33]], dim=-1)
+    field = neighbour_field(sample, wide)
+    assert field.shape == (10, 16, 2)
+    assert (field[:, :8] == torch.tensor([5, 0])).all() and (field[:, 10:] == torch.tensor([0, 15])).all()
+    content = torch.cat([field[..., 0].flatten(), field[..., 1].flatten()]).short().numpy().tobytes()
+    assert field_complexity(sample, wide) == len(zlib.compress(content, 9)) / len(content)
+    # Of 28 x 38 patches, those in two rows and two columns lie across the seams of a shift.
+    assert copied_share(shifted(wide), wide) == pytest.approx(26 * 36 / (28 * 38), abs=0.002)
 
 
 def test_smaller_parts_make_a_more_complex_field():

@@ -33,6 +33,8 @@ def test_the_signal_has_three_beats_at_equal_distances():
     beats = ((x[1:-1] > 0.7) & (x[1:-1] >= x[:-2]) & (x[1:-1] > x[2:])).nonzero()[:, 0]
     first, second = beats.diff().tolist()
     assert len(beats) == 3 and abs(first - second) < 0.02 * first
+    before, after = x[beats + 1 - 56], x[beats + 1 + 56]  # a small wave comes before each beat
+    assert (before > after + 0.05).all()
 
 
 @pytest.mark.parametrize(("load", "name", "words"), FILES.values(), ids=FILES)

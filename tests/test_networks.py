@@ -342,3 +342,8 @@ def test_a_signals_network_is_the_small_one_with_the_middle_rows_of_its_kernels(
     # The rows above and below a single one are zeros, so the other rows of the kernels meet nothing.
     torch.testing.assert_close(for_signals(z), for_pictures(z), rtol=1e-4, atol=1e-5)
     assert parameters(for_signals) == 26_770 and for_signals.one_row and not for_pictures.one_row
+
+
+def test_a_word_is_no_answer_to_whether_there_is_one_row():
+    with pytest.raises(TypeError, match="one_row"):
+        SkipNetwork(1, one_row="no")

@@ -177,6 +177,12 @@ def test_lines_are_split_so_that_what_is_fitted_tells_nothing_of_what_is_held_ou
     assert 4 <= len(columns) <= 5  # a fifth of 21, a pair may make it one more
 
 
+@pytest.mark.parametrize(("share", "least"), [(0.01, 1), (0.25, 2), (0.5, 4)])
+def test_the_share_is_of_the_measured_lines_and_at_least_one(share, least):
+    _, held_out = split_lines(line_mask(8, 64, 8, centre=0.02), share=share, keep=1)
+    assert least <= held_out[0, 0, 0].sum() <= least + 1
+
+
 def test_another_seed_holds_out_other_lines():
     mask = line_mask(16, 64, 3)
     assert not torch.equal(split_lines(mask)[1], split_lines(mask, seed=1)[1])

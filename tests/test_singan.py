@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from dil_course import runtime
 from dil_course.fitting import run
 from dil_course.from_scratch import SinGAN, singan
 from dil_course.from_scratch.internal_pairs import resized
@@ -39,6 +40,14 @@ def test_gradient_penalty_is_that_of_the_slope_and_reaches_the_weights(slope, ex
     assert float(penalty.detach()) == pytest.approx(expected, abs=1e-5)
     penalty.backward()
     assert float(critic.weight.grad.squeeze()) == pytest.approx(2 * (slope - 1) * (slope > 0), abs=1e-4)
+
+
+def test_gradient_penalty_takes_the_length_over_the_channels():
+    critic = nn.Conv2d(3, 1, 1, bias=False)
+    with torch.no_grad():
+        critic.weight.copy_(torch.tensor([2.0, 3.0, 6.0]).reshape(1, 3, 1, 1))  # of length 7
+    x = X.repeat(1, 3, 1, 1)
+    assert float(gradient_penalty(critic, x, 0 * x, 0.5).detach()) == pytest.approx(36, rel=1e-5)
 
 
 def test_gradient_penalty_is_taken_between_the_two_images():
@@ -82,6 +91,19 @@ def test_a_later_start_keeps_more_of_it_and_another_image_is_followed(trained):
     assert model.sample(shape=(24, 40)).shape == (1, 1, 24, 40)
 
 
+def test_a_start_is_shrunk_to_the_scale_before_the_first_that_is_made():
+    model, start = SinGAN(X, **SMALL), X.flip(-1)
+    base = resized(resized(inward(start), (16, 16)), (24, 24))
+    expected = (model.refined(1, base, 0).detach() + 1) / 2  # an untrained scale gets no noise
+    torch.testing.assert_close(model.sample(start=start, first=1), expected.clamp(0, 1))
+
+
+def test_another_seed_is_another_network_and_another_code():
+    one, other = SinGAN(X, **SMALL), SinGAN(X, seed=1, **SMALL)
+    assert not torch.equal(one.code, other.code)
+    assert not torch.equal(next(one.generators.parameters()), next(other.generators.parameters()))
+
+
 def test_estimates_are_samples_of_the_scales_so_far_at_full_size():
     steps = list(singan(SinGAN(X, **SMALL), 3))
     assert [step.iteration for step in steps] == list(range(1, 7)) and {step.total for step in steps} == {6}
@@ -89,6 +111,60 @@ def test_estimates_are_samples_of_the_scales_so_far_at_full_size():
     models = [SinGAN(X, **SMALL) for _ in range(2)]
     results = [run(singan(model, 3)).estimate for model in models]
     assert torch.equal(*results) and torch.equal(*(model.sample() for model in models))
+
+
+def test_five_iterations_of_two_scales_written_out():
+    """Wasserstein loss with gradient penalty, plus ten times the error of the code's reconstruction."""
+    model, own = SinGAN(X, **SMALL), SinGAN(X, **SMALL)
+    steps = list(singan(model, 5, 0.004, seed=2))
+    draw = runtime.generator(2, "singan")
+    with runtime.seeded(int(torch.randint(2**31, (1,), generator=draw))):
+        critic = patch_network(1, 1, 8)
+    first, second = own.generators
+
+    def refined(network, base, noise):
+        return base + torch.tanh(network(nn.functional.pad(base + noise, [5] * 4)))
+
+    def noise(side):
+        return torch.randn(1, 1, side, side, generator=draw)
+
+    def fitted(network, real, made, kept, code):
+        """Train one scale. `made` draws its base and noise, `kept` is the base of the reconstruction."""
+        optimizers = [torch.optim.Adam(each.parameters(), 0.004, (0.5, 0.999)) for each in (critic, network)]
+        for iteration in range(5):
+            if iteration == 4:
+                for optimizer in optimizers:
+                    optimizer.param_groups[0]["lr"] = 0.0004
+            fake, mix = refined(network, *made()), torch.rand((), generator=draw)
+            between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
+            (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+            loss = (
+                critic(fake.detach()).mean() - critic(real).mean() + 0.1 * (slope.abs() - 1).square().mean()
+            )
+            update(optimizers[0], loss)
+            error = (refined(network, kept, code) - real).square().mean()
+            update(optimizers[1], 10 * error - critic(fake).mean())
+            losses.append(error.item() / 4)
+
+    def update(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def finer():
+        with torch.no_grad():
+            base = resized(refined(first, black, noise(16)), (24, 24))
+        return base, 0.1 * rmse * noise(24)
+
+    losses, black = [], torch.zeros(1, 1, 16, 16)
+    coarse = inward(resized(X, (16, 16)).clamp(0, 1))
+    fitted(first, coarse, lambda: (black, noise(16)), black, own.code)
+    second.load_state_dict(first.state_dict())
+    with torch.no_grad():
+        kept = refined(first, black, own.code)
+        rmse = (resized(kept.clamp(-1, 1), (24, 24)) - inward(X)).square().mean().sqrt()
+    fitted(second, inward(X), finer, resized(kept, (24, 24)), 0)
+    assert [float(step.loss) for step in steps] == pytest.approx(losses, rel=1e-3)
 
 
 def test_a_scale_is_trained_once_the_coarser_ones_are_fixed():
