@@ -138,7 +138,7 @@ for name, A in assumed.items():
 #
 # The misfits expose the wrong direction, but they cannot rank the others. Each result is judged through its own assumed kernel, and the right kernel has a larger misfit than two kernels that restore less, as lesson 08 warned. We need a different witness.
 #
-# ## 2. Similar at another scale, under one kernel only
+# ## 2. Similar at another scale, under the right kernel
 #
 # Think of two windows in the scene, one near and one twice as far away. To the camera the far one is half as large, but it is blurred by the same kernel, measured in pixels of the camera. So patches of $y$ show near and far things with *the same* blur.
 # Now shrink $y$ by a kernel $k'$ of your choice. The near window becomes as small as the far one. Does it also look like it? With $k'$ too wide it is softer per pixel than the far window, and with $k'$ too narrow it is crisper. Therefore Michaeli and Irani (2013) look for the kernel under which
@@ -165,7 +165,7 @@ def distance_across(kernel):
 
 
 # %% [markdown]
-# Here are the 24 kernels of lesson 08 once more, eight directions and three lengths. There the misfit named a wrong one.
+# Here are 24 kernels as in lesson 08, eight directions and three lengths. There the misfit named a wrong one.
 #
 # **Predict before you run.** The explorer shows $y'$ for each of them. Under which of them does $y'$ look like a smaller photograph by the same camera, neither softer nor crisper than $y$ itself, in every direction? Does your eye tell the lengths apart, or the directions only?
 
@@ -240,7 +240,7 @@ show_images(titles, alt, columns=3, zoom=10)
 #
 # $$\sigma'^2 = \tfrac34\, \sigma^2 .$$
 #
-# So the kernel that makes $y$ recur is a little *narrower* than the camera's: of 2.5 pixels, 2.2 remain, as the cell has found. (None of the 24 kernels above lay near that, which is why the true one won.) In the narrow direction something else acts: the photograph has a blur of its own, and this blur counts as the camera's.
+# So the kernel that makes $y$ recur is a little *narrower* than the camera's: of 2.5 pixels, 2.2 remain, as the cell has found. (Of the 24 kernels above, the true one lay nearest to that, which is why it won.) In the narrow direction something else acts: the photograph has a blur of its own, and this blur counts as the camera's.
 # Michaeli and Irani conclude that the camera's kernel is the wrong one for super-resolution. This does not contradict section 1, because they look for another $x$: the image that a camera of twice the resolution would take, with a blur of its own that is half as wide. From that $x$ to $y$ the missing blur is $\sigma^2 - \sigma^2/4$, which is our $\sigma'^2$. Here $x$ is the unblurred photograph, and so the camera's own kernel is the right one.
 
 # %% tags=["nbval-check-output"]
@@ -260,7 +260,7 @@ print("and stays below the true one:", results["refined"] < right - 0.3)
 # %% [markdown]
 # ## 3. A network that is a kernel
 #
-# The classical method compares patches one by one, and it needs a family of kernels to search. KernelGAN (Bell-Kligler, Shocher and Irani, 2019) replaces both by a **generative adversarial network**, which is a pair of networks with opposite aims. A **generator** makes $y$ smaller in any linear way, without a family. A **critic** looks at patches and learns by itself what distinguishes $y'$ from $y$. The hope is that the generator has become the camera when the critic finds no difference any more.
+# The classical method compares patches one by one, and our form of it searches a family of kernels. (Michaeli and Irani need no family: they solve for all values of the kernel.) KernelGAN (Bell-Kligler, Shocher and Irani, 2019) does without the comparison one by one and without a family. It uses a **generative adversarial network**, which is a pair of networks with opposite aims. A **generator** makes $y$ smaller in any linear way, without a family. A **critic** looks at patches and learns by itself what distinguishes $y'$ from $y$. The hope is that the generator has become the camera, up to the factor $\tfrac34$ of section 2, when the critic finds no difference any more.
 
 # %%
 diagram = Diagram(11.4, 2.5)
@@ -351,7 +351,7 @@ same_gradients = [
 #
 # </details>
 #
-# If the layers only make a kernel, why not learn the 169 values directly? Because descent on a product of layers takes another path: a step in one layer changes all values of the kernel together. This preference for simple solutions is called the *implicit bias* of deep linear networks, and exercise 1 shows what becomes of the kernel without it.
+# If the layers only make a kernel, why not learn the 169 values directly? Because descent on a product of layers takes another path: a step in one layer changes all values of the kernel together. Which of all possible kernels such a path prefers is called the *implicit bias* of deep linear networks. Exercise 1 tries the game without the layers.
 #
 # ## 4. A critic that sees patches
 #
@@ -379,7 +379,7 @@ print("of 26 x 26 pixels the critic judges", tuple(opinion.shape[-2:]), "patches
 print("one judgement depends on", int((slope != 0).sum()), "pixels")
 
 # %% [markdown]
-# Two further details keep the critic in check. **Spectral normalisation** divides each weight matrix by its largest singular value, so that a small change of the patch cannot change the opinion abruptly. **Batch normalisation** rescales each channel to mean zero and variance one over the batch.
+# Two further details keep the critic in check. **Spectral normalisation** divides each weight matrix by its largest singular value, so that no convolution by itself amplifies a change of the patch without limit. **Batch normalisation** rescales each channel to mean zero and variance one over the batch. (The count above is for fixed statistics, in `eval` mode. During the game each judgement also depends on the mean and variance of the batch.)
 # The second one hides a trap. If real and fake windows go through the critic one after the other, as in the authors' code, each kind is rescaled *by its own* variance. But a wrong blur shows first of all in the variance of a patch, that is, in its contrast! We therefore put both kinds into one batch. (Judged one after the other, the kernel broke away after 200 to 300 iterations in the two runs that we tried, one each on two images of at most 128 pixels. The paper's images are larger.)
 #
 # ## 5. What each of them wants
@@ -668,13 +668,13 @@ for name in estimates:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The recurrence comes nearest, and it is the cheapest. (It has an advantage here: it searches among Gaussians, the true kernel is one of them, and its direction lies on the grid. In the table below no direction does.) The three games end within a tenth of a decibel of each other, but look at the kernels: all are nearly round, so that the game found something like the size of the blur, but not its direction. The Gaussian of the game is long in the *wrong* direction, and gains nevertheless, because it is small.
-# And the controls? The fixed spot, which has not seen $y$, is level with the games. Now compare the two rows of the figure: seed by seed, the kernels with and without a learning critic look almost alike, so that even the pattern within the spot comes from the random start. With a frozen critic the spot stays a little smaller, and most of the gain remains. On this image, the critic's share is two or three tenths of a decibel.
-# Many people stop at "ahead of bicubic" and credit the network with all of it. But where the true kernel is wider than bicubic shrinking, almost any small spot is ahead, and initialisation and $R$ make a small spot whatever the critic says.
+# The recurrence comes nearest, and it is the cheapest of those that look at $y$. (It has an advantage here: it searches among Gaussians, the true kernel is one of them, and its direction lies on the grid. In the table below no direction does.) The three games end within a tenth of a decibel of each other, but look at the kernels: all are nearly round, so that the game did not find the direction. Whether their size was found in $y$, the controls will say. The Gaussian of the game is long in the *wrong* direction, and gains nevertheless, because it is small.
+# And the controls? The fixed spot, which has not seen $y$, is level with the games. Now compare the two rows of the figure: seed by seed, the kernels with and without a learning critic look much alike, so that even the pattern within the spot comes mostly from the seed, that is, from the random start and the windows drawn. With a frozen critic the spot stays a little smaller, and most of the gain remains. On this image, the critic's share is two or three tenths of a decibel.
+# Many people stop at "ahead of bicubic" and credit the network with all of it. But where the true kernel is wider than bicubic shrinking, a small spot is mostly ahead, and initialisation and $R$ make a small spot without any help of the critic. (The width of the fixed spot matters: of seven widths, 1.2 pixels is the best on the nine cases below, and a spot of 1.6 pixels gains next to nothing there.)
 #
 # </details>
 #
-# One image and one kernel decide nothing either. Here are three photographs and three kernels (standard deviations along and across, in pixels, and the angle): PSNR in dB, the median of three seeds. `benchmarks/RESULTS.md` has their ranges.
+# One image and one kernel decide nothing either. Here are three photographs and three kernels (standard deviations along and across, in pixels, and the angle): PSNR in dB after 500 iterations, the median of three seeds where there is a seed. `benchmarks/RESULTS.md` has their ranges.
 #
 # | image | kernel | bicubic | fixed spot | critic frozen | KernelGAN | game, Gaussian | recurrence | true |
 # | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -689,7 +689,7 @@ for name in estimates:
 # | coffee | 2.2, 0.6 at 130 | 26.17 | 26.11 | 26.58 | 27.30 | 26.96 | 27.27 | 29.65 |
 #
 # KernelGAN is ahead of bicubic on nine of nine, by 0.9 to 1.7 dB, and 1.1 to 2.9 dB behind the true kernel. But that is not the comparison that counts. On the average of the nine cases the spot gains 1.0 dB, the game with a frozen critic 1.0, and KernelGAN 1.3. So about four fifths of its gain need no critic that learns. The critic adds 0.1 to 0.7 dB on seven of nine cases and takes something on the other two, and on two cases only do all three games with a learning critic end above all three without. Against the spot, KernelGAN lies between 0.3 dB behind and 1.2 dB ahead.
-# The recurrence is ahead of the spot on eight of nine, by 0.4 to 2.5 dB, and ahead of KernelGAN on seven of nine, by 0.2 to 2.2 dB. So $y$ does reveal its camera, and our short game hears little of what it says. (The paper has larger images and longer runs, and lets the pull towards bicubic fade away. Whether its critic does more, our experiment cannot say.)
+# The recurrence is ahead of the spot on eight of nine, by 0.4 to 2.5 dB, and ahead of KernelGAN on seven of nine, by 0.2 to 2.2 dB. All nine kernels are Gaussians, which favours the recurrence, but the game with a Gaussian searches the same family and gains 1.2 dB on the average, against 2.3. So $y$ does reveal a Gaussian camera, and our short game hears little of what it says. (The paper has larger images and longer runs, and lets the pull towards bicubic fade away. Whether its critic does more, our experiment cannot say.)
 # KernelGAN and the recurrence both have cases in which one seed is a decibel or more away from another, although the seed of the recurrence chooses nothing but the 400 patches. In practice this matters, because nobody without $x$ knows which seed was the good one.
 #
 # A better kernel is worth its decibels to another method, too. Here is `zero_shot_sr` of lesson 08, which makes its sons with the kernel that it gets:
@@ -783,7 +783,7 @@ for name, decibels in bends.items():
 #
 # ### An image that shows nothing
 #
-# The second condition is that there are edges, in all directions and at several sizes. Here are two windows of $y$ at 64 × 64 pixels, one with the man's head, and one with little but grass.
+# The first condition was a kernel that is a blob. The second is that there are edges, in all directions and at several sizes. Here are two windows of $y$ at 64 × 64 pixels, one with the man's head, and one with little but grass.
 
 # %%
 small = {"head": y[..., 0:64, 32:96], "grass": y[..., 64:128, 64:128]}
@@ -796,11 +796,11 @@ for name, part in small.items():
     print(f"{name:5} contrast {part.std():.2f}, its kernel: {gain:+.2f} dB on all of y")
 
 # %% [markdown]
-# Both windows still name a kernel that is better than bicubic, but both gain less than the full image, and the window with less contrast gains least. The library's game refuses images of less than 48 pixels a side, and an author of the flow prior [writes](https://github.com/JingyunLiang/FKP/issues/5) that KernelGAN "is not suitable for small images by design". An image without any contrast is refused, since it looks the same under every kernel.
+# Both windows still name a kernel that is better than bicubic, but both gain less than the full image, and the window with less contrast gains least. (This is one seed, and section 8 has cases in which another seed alone moves the recurrence by as much.) The library's game refuses images of less than 48 pixels a side, and an author of the flow prior [writes](https://github.com/JingyunLiang/FKP/issues/5) that KernelGAN "is not suitable for small images by design". An image without any contrast is refused, since it looks the same under every kernel.
 #
 # ## 10. Your own photograph
 #
-# Press the button and choose a small image. If you choose none, the next cells take a photograph at its full size, which is not sharp per pixel. Nobody has blurred it, so that the kernel in question is that of its own lens. A real photograph also has noise and traces of JPEG, which the solver would amplify. Therefore we take a ten times larger $\lambda$ than above.
+# Press the button and choose a small image. If you choose none, the next cells take a photograph at its full size, which is not sharp per pixel. Nobody has blurred it, so that this is the case of Michaeli and Irani (section 2): the kernel leads here from the image of a camera of twice the resolution, and it is narrower than the blur of the lens itself. A real photograph also has noise and traces of JPEG, which the solver would amplify. Therefore we take a ten times larger $\lambda$ than above.
 
 # %%
 import ipywidgets
@@ -835,13 +835,13 @@ print("saved beside this notebook: my_picture_enlarged.png")
 #
 # ## Exercises
 #
-# 1. **One layer.** Replace the generator by a single convolution of 13 × 13 pixels (`collapse` then returns its weight) and play 500 iterations. Is the kernel better, worse, or of another kind?
+# 1. **One layer.** Replace the generator by a single convolution of 13 × 13 pixels (`collapse` then returns its weight) and play 400 iterations. Is the kernel better, worse, or of another kind?
 # 2. **One after the other.** In `play`, judge `real` and `fake` by two calls of the critic in place of one. Loop over its steps with fresh networks, and every 50 iterations restore with the kernel's `camera_kernel` and print the `score`. Does the kernel improve to the end?
 # 3. **A soft photograph.** Take `picture("camera", side=256)` as $x$, a window of the photograph at its full size. Blur and shrink it as in section 1, and estimate the kernel by recurrence. Predict first: does the photograph's own blur make the estimate wider or narrower, and does the estimate still gain?
 #
 # <details><summary>Solution 1</summary>
 #
-# `collapse` returns `generator.weight`, and the generator is `nn.Conv2d(1, 1, 13, bias=False)` with the same initialisation. In one run of 400 iterations on the camera man the kernel is worth 19 dB, six below bicubic: it remains a fog over all 169 values, with a standard deviation of 2.6 pixels in both directions. Adam moves each value by itself and at most by its learning rate, so that the random values at the start hardly disappear. Through the layers the same steps move the whole kernel. Depth adds no kernel that one layer could not represent, but it changes which of them the descent finds.
+# `collapse` returns `generator.weight`, and the generator is `nn.Conv2d(1, 1, 13, bias=False)` with the same initialisation. In one run of 400 iterations on the camera man the kernel is worth 19 dB, six below bicubic: it remains a fog over all 169 values, with a standard deviation of 2.6 pixels in both directions. Adam moves each value by itself and rarely by more than its learning rate, so that the random values at the start disappear slowly. (The kernel was still improving, by a decibel in the last hundred iterations; we tried neither a longer run nor a higher rate.) Through the layers the same steps move the whole kernel. Depth adds no kernel that one layer could not represent, but it changes which of them the descent finds.
 #
 # </details>
 #
@@ -867,12 +867,12 @@ print("saved beside this notebook: my_picture_enlarged.png")
 #
 # ## Summary
 #
-# 1. A wrong kernel costs decibels, and one that is too large or turned is worse than bicubic. A shift of a pixel costs most of what the right kernel gains.
-# 2. Patches of $y$ recur in the shrunken $y$ only under a kernel like the camera's. This names a kernel where the misfit cannot.
+# 1. A wrong kernel costs decibels. One that is too long, or long in a direction far from the true one, was worse than bicubic; short ones were ahead of it in every direction. A shift of a pixel costs most of what the right kernel gains.
+# 2. Patches of $y$ recur most closely in the shrunken $y$ under a kernel a little narrower than the camera's. This names a kernel where the misfit cannot, as long as the camera's kernel is a blob.
 # 3. KernelGAN plays that comparison as a game: its generator is one kernel made by a deep linear network, its critic sees 7 × 7 patches.
 # 4. Ahead of bicubic is not enough. The game gains 0.9 to 1.7 dB on nine cases, but a fixed round spot that has not seen $y$ reaches most of it on most of them, and so does the game with a critic that never learns. The recurrence of patches, with three parameters and no network, is clearly ahead of the spot on eight of nine.
 # 5. Judge a kernel by what it restores, with one solver for all, and against a guess that has not seen the image.
-# 6. **What breaks it:** flat or small images, kernels that are no blobs, photographs that are soft by themselves, and for the game also the seed.
+# 6. **What breaks it:** kernels that are no blobs. **What weakens it:** flat or small images, and the seed, for the game and for the recurrence. And in a photograph that is soft by itself, the estimate cannot tell that softness from the camera's.
 #
 # **Papers.** T. Michaeli, M. Irani, *Nonparametric Blind Super-Resolution*, ICCV 2013: the kernel from the recurrence of patches across scales.
 # S. Bell-Kligler, A. Shocher, M. Irani, [*Blind Super-Resolution Kernel Estimation using an Internal-GAN*](https://arxiv.org/abs/1909.06581), NeurIPS 2019: KernelGAN, with [the authors' code](https://github.com/sefibk/KernelGAN).
