@@ -9,11 +9,11 @@
 # %% [markdown]
 # # 11 · Beyond images
 #
-# So far every signal in this course was a photograph. A heartbeat, a video and a scan have patterns, too, and nothing in the deep image prior asks for a photograph.
-# In this lesson you carry internal learning to other signals, set the best classical method beside it each time, and ask one question throughout: **which prior carries over, and when does it add information that the data do not hold?**
+# So far nearly every signal in this course was a photograph. A heartbeat, a video and a scan have patterns, too, and nothing in the deep image prior asks for a photograph.
+# In this lesson you carry internal learning to other signals, set a strong classical method beside it each time, and ask one question throughout: **which prior carries over, and when does it add information that the data do not hold?**
 #
 # **What you will be able to do**
-# - build an implicit representation (SIREN, Fourier features) by hand, and choose its scale from the spacing of the samples;
+# - build an implicit representation (SIREN, Fourier features) by hand, and say from the spacing of the samples which scales are too large;
 # - denoise an electrocardiogram and fill its gaps, and say which gaps no smooth prior can fill;
 # - remove flicker from a video with one network for all frames, and stop it by frames that it has not seen;
 # - reconstruct a scan from a quarter of its measurements, and stop by measurements that were held out;
@@ -187,7 +187,7 @@ for name, (on_seen, on_rest) in scores.items():
 # <details><summary>Answer</summary>
 #
 # Of the three, the largest scale fits the seen pixels best, and predicts the others no better than a constant gray image would. Many expect a network with a lower training error to be the better one, and here this goes wrong by some 15 dB.
-# Scale 1 is underfitted, scale 20 overfitted, and the middle one is good, **just as good as a cubic spline**.
+# After these 150 iterations scale 1 is underfitted (its curve still rises), scale 20 overfitted, and the middle one is good, **just as good as a cubic spline**.
 #
 # </details>
 #
@@ -250,7 +250,7 @@ print(
 #
 # If the weights are the image, we can store them in its place. **COIN** (Dupont and others, 2021) fits a small SIREN, rounds its weights to 16 bits, and calls that a compressed image. The number of weights sets the size of the file.
 #
-# **Predict before you run.** JPEG is from 1992 and has never seen this image either. At one bit per pixel, which is ahead?
+# **Predict before you run.** JPEG is from 1992, and neither of the two has learned from other images. At one bit per pixel, which is ahead?
 
 
 # %%
@@ -290,7 +290,7 @@ print("JPEG is ahead by", ", ".join(f"{b:.1f}" for b in behind), "dB")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# JPEG, by several decibels, although its headers count in these small files. It is one image and one start; with 2000 iterations in place of 500, similar runs gained a decibel at most.
+# JPEG, by several decibels, although its headers count in these small files. It is one image, one start and 400 iterations; in similar runs, 2000 iterations in place of 500 gained a decibel at most.
 # The paper fits far larger photographs (Kodak) with 50,000 iterations, and reports gains over JPEG at low rates.
 #
 # </details>
@@ -409,9 +409,9 @@ show_curves(curves, "sample", "ECG, scaled to [0,1]", alt, y_range=(0, 0.4))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Wavelet thresholding first, the smoothing spline last. In the medians of three noise seeds (`benchmarks/RESULTS.md`) the wavelets have 35.3 dB, SIREN 34.0, the 1-D prior 33.6, non-local means 33.3 and the spline 32.5. A heartbeat is quiet most of the time and steep for a moment, so that few differences matter. The spline has one degree of smoothness for the whole signal: what keeps the R peak also keeps ripples on the flat parts. Even if the truth stops it, SIREN reaches 34.7 dB only.
-# Many expect the 1-D prior to fit a smooth curve for good, as the spline does. Yet it has to be stopped: without a rule it ends at 31.2 dB. SIREN loses little. After all 300 iterations it has 34.1 dB, as much as with the rule, because its bandwidth holds back most of the noise, and the rule takes a tenth of the samples from the fit.
-# The setting of non-local means (windows of 15 samples, $h = 0.8\,\sigma$) and $\omega_0 = 10$ of SIREN were found with the truth on one noise seed, and so were the wavelets' four levels (five give 34.2 dB). The spline needed no truth.
+# Wavelet thresholding first, the smoothing spline last. In the medians of three noise seeds (`benchmarks/RESULTS.md`) the wavelets have 35.3 dB, SIREN 34.0, the 1-D prior 33.6, non-local means 33.3 and the spline 32.5. A heartbeat is quiet most of the time and steep for a moment, so that few differences matter. The spline has one degree of smoothness for the whole signal: what keeps the R peak also keeps ripples on the flat parts. If the truth stops it, SIREN reaches 34.7 dB.
+# Many expect the 1-D prior to fit a smooth curve for good, as the spline does. Yet it has to be stopped: without a rule the median falls from 34.0 dB at its best to 31.2 at the end (the run above is the mildest of the three). SIREN loses less, some 0.6 dB of its best. After all 300 iterations it has 34.1 dB, as much as with the rule, because its bandwidth holds back most of the noise, and the rule takes a tenth of the samples from the fit.
+# The setting of non-local means (windows of 15 samples, $h = 0.8\,\sigma$) and $\omega_0 = 10$ of SIREN were found with the truth on one noise seed, and so were the wavelets' four levels: with five they have 34.2 dB, a mere 0.3 dB more than SIREN with its rule. The wavelets and non-local means are also given $\sigma$, which the other three are not. The spline needed no truth.
 #
 # </details>
 #
@@ -651,7 +651,7 @@ show_curves(curves, "iteration", "PSNR (dB)", alt, marks=marks)
 # It rises, peaks, and then falls slowly: the network first learns the colours that all frames share, and later the flicker of each frame. It can, because no two gray frames are equal, so that their differences identify them. The third curve shows it: the frames that are fitted are reproduced better and better, flicker included. (The film has the PSNR of frame 6, the curves that of several frames.)
 # Many expect no decline, since one network "cannot" give two answers to one input.
 # The curve of the held-out frames needs no truth. Their flicker is independent of what the network has learned, so that, apart from clipping, their squared error is on average the true one plus a constant, as for the second noisy image of lesson 07. It is a weak signal, though: three frames only, and a constant so large that the curve looks flat. The rule still stops within a decibel of the peak.
-# The paper stops after 25 epochs; here the held-out frames decide.
+# The authors stop after a fixed number of epochs (25 in the example of their code); here the held-out frames decide.
 #
 # </details>
 #
@@ -702,7 +702,7 @@ nine = {name: video[9:10] for name, video in videos.items()}
 show_images(nine | {"truth": clean[9:10]}, alt, columns=4, zoom=3)
 
 # %% [markdown]
-# The order depends on the scene. In the medians of three flickers, all with the gray restored (`benchmarks/RESULTS.md`), the network (33.9 dB) and the registered mean (33.6) are level on this one; on a cat the registered mean is ahead, by 36.3 to 32.5; on the astronaut, whose colours nearly follow from the gray, the network (35.0) and the colour curve (34.3) are close. So on each scene one of the two classical methods is level or ahead, but not the same one. What the network brings is that it needs neither a known motion nor a simple law of colour. The registered mean averages at most twelve values for each point of the scene, and near its border only one or two; the colour curve averages over all pixels, but can give only *one* colour to each gray value. The network lies between the two: it averages over all places that *look* the same, in all frames.
+# The temporal median loses to the flicker itself, but on this scene it is ahead once the gray is restored, because most of its smear is in the gray. Among the others the order depends on the scene. In the medians of three flickers, all with the gray restored (`benchmarks/RESULTS.md`), the network (33.9 dB) and the registered mean (33.6) are level on this one; on a cat the registered mean is ahead, by 36.3 to 32.5; on the astronaut, whose colours nearly follow from the gray, the network (35.0) and the colour curve (34.3) are close. So on each scene one of the two classical methods is level or ahead, but not the same one. What the network brings is that it needs neither a known motion nor a simple law of colour. The registered mean averages at most twelve values for each point of the scene, and near its border only one or two; the colour curve averages over all pixels, but can give only *one* colour to each gray value. The network lies between the two: it averages over all places that *look* the same, in all frames.
 # That is also its limit. It needs gray frames without flicker, and as soon as it can tell the frames apart it learns what it was meant to remove.
 
 # %% tags=["nbval-check-output"]
@@ -736,7 +736,7 @@ print(
 #
 # An MRI scanner measures the Fourier coefficients of a body (its **k-space**), one line at a time, and every line costs time in which the patient must lie still. Lesson 04 tried a quarter of the lines of a *photograph*, and total variation beat the network. Does a network made for this task do better on a real slice, and can it stop without the truth?
 #
-# First a warning, because such experiments are easily read as more than they are. Our slice comes from a scanner, but it is a **magnitude image**: the scanner measured complex coefficients with several coils, and its software combined them, took absolute values and resampled the result. We now compute "measurements" from this finished image, with the same operator that the reconstruction uses. This is called an **inverse crime**. Our k-space belongs to a real image with one ideal coil, and its outer part is nearly empty, so that the task is easier than the real one. No figure below compares with a figure from raw data. The simplest reconstruction is *zero-filled*: coefficients that were not measured are set to zero.
+# First a warning, because such experiments are easily read as more than they are. Our slice comes from a scanner, but it is a **magnitude image**: the scanner measured complex coefficients with several coils, and its software combined them, took absolute values and resampled the result. We now compute "measurements" from this finished image, with the same operator that the reconstruction uses. This is called an **inverse crime**. Our k-space belongs to a real image with one ideal coil, and its outer part is nearly empty, so that the task is easier than the real one. No figure below compares with a figure from raw data. The simplest reconstruction is *zero-filled*: coefficients that the measured ones do not determine are set to zero.
 
 # %%
 from dataclasses import replace
@@ -820,7 +820,7 @@ for name, gone in kinds.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# As small as if the line had been left in: noise alone. The transform of a real image fills in the line from its mirror image, so that the "prediction" tells nothing about a network. Most people think only of the lines that they hold out themselves. With both lines out, zero-filling predicts zero and misses all of the energy. Therefore `split_lines` holds out both or none.
+# As small as if the line had been left in: noise alone. Of a real image, a measured line determines its mirror image, and `pinv` makes use of that, so that the "prediction" tells nothing about a network. (To leave the line at zero and take the real part would still fill in half of each coefficient, and leave a quarter of the energy.) Most people think only of the lines that they hold out themselves. With both lines out, zero-filling predicts zero and misses all of the energy. Therefore `split_lines` holds out both or none.
 #
 # </details>
 #
@@ -901,7 +901,7 @@ show_images(named | {"truth": body}, alt, crop=(30, 30, 48))
 # | one in eight, 0.02 | 23.7 (23.2 to 23.9) | **26.8** (25.9 to 26.8) | 23.8 (22.9 to 24.5) |
 # | one in two, 0.05 | 24.1 (23.4 to 25.1) | **30.1** (29.2 to 31.2) | 28.4 (28.1 to 31.6) |
 #
-# Each method is scored with or without consistency at the end, whichever is better for it. TV wins all three medians, and with one line in eight the network, which nobody stopped, is no better than zero-filling. In one of the nine runs the network is ahead, by 0.4 dB, where half of the lines are measured with more noise; had we run only that mask, the table would say the opposite. The large networks of the paper, fitted to raw data of several coils, are another matter, of which a laptop's run on a finished image says nothing.
+# Each method is scored with or without consistency at the end, whichever is better for it. TV wins all three medians, and with one line in eight the network, which nobody stopped, is no better than zero-filling. Stopped with the truth it gains 0.2 and 1.7 dB on two of these masks, where TV stays ahead, and less than 0.1 dB with one line in two. In one of the nine runs the network is ahead, by 0.4 dB, where half of the lines are measured with more noise; had we run only that mask, the table would say the opposite. The large networks of the paper, fitted to raw data of several coils, are another matter, of which a laptop's run on a finished image says nothing.
 
 # %% tags=["nbval-check-output"]
 note_if_stopped(decoded)
@@ -1078,7 +1078,7 @@ alt = "FBP with streaks; TV clean; the two networks in between and hard to tell 
 show_images(named | {"truth": section}, alt, columns=3)
 
 # %% [markdown]
-# This is an honest no. With 300 iterations and three seeds, the second term changed the PSNR by $-0.06$, $+0.27$ and $-0.15$ dB (`benchmarks/RESULTS.md`): nothing beyond the spread of the runs, while TV, with its weight chosen by the truth, is a decibel ahead of both. On its *set* of measurements the authors report more than 5 dB, and two differences come to mind. A set shows the network many bodies, and one slice shows only itself. And consistency alone leaves much less open here, since the skip network is a prior of its own. Full rank says that the information could be there; it does not say that one image can teach it.
+# This is an honest no. With 300 iterations and three seeds, the second term changed the PSNR by $-0.06$, $+0.27$ and $-0.15$ dB (`benchmarks/RESULTS.md`): nothing beyond the spread of the runs, while TV, with its weight chosen by the truth, is one to two decibels ahead of both. On their *set* of measurements the authors report more than 5 dB, and two differences come to mind. A set shows the network many bodies, and one slice shows only itself. And consistency alone leaves much less open here, since the skip network is a prior of its own. Full rank says that the information could be there; it does not say that one image can teach it.
 
 # %% tags=["nbval-check-output"]
 print("my rank and loss are the library's:", same_rank and same_loss)
@@ -1194,7 +1194,7 @@ show_images(titles, alt, columns=3, zoom=3)
 #
 # $$y_1 = a_1 x_1 + (1 - a_1) x_2, \qquad y_2 = a_2 x_1 + (1 - a_2) x_2 .$$
 #
-# For known shares these are two linear equations with two unknowns. And the shares can be found without a network, by **independent component analysis** (ICA; Comon, 1994). A mixture of independent signals is closer to a Gaussian than the signals themselves, so ICA looks for the two combinations of the mixtures that are least Gaussian. We apply it to the gradients, which are sparse in a pure layer: most are near zero and a few are large.
+# For known shares with $a_1 \neq a_2$ these are two linear equations with two unknowns in each pixel, and they have one solution. And the shares can be found without a network, by **independent component analysis** (ICA; Comon, 1994). A mixture of independent signals is, as a rule, closer to a Gaussian than the signals themselves, so ICA looks for the two combinations of the mixtures that are least Gaussian (at most one of the signals may be Gaussian). We apply it to the gradients, which are sparse in a pure layer: most are near zero and a few are large.
 # First we *whiten*: we combine the gradients of the mixtures into two signals of variance one that are uncorrelated. All other such pairs are rotations of these, so that only an angle is unknown, and after a quarter turn the pair repeats. At fixed variance the sparsest pair has the smallest mean absolute value. ICA leaves order, sign and scale of the layers open; here the shares of each mixture sum to one, which settles sign and scale.
 
 
@@ -1238,7 +1238,7 @@ alt += "other order and like the truth, and the truth."
 show_images(titles, alt, columns=2, zoom=3)
 
 # %% [markdown]
-# With the second mixture the networks find the layers and, by gradient descent on two more numbers, their shares. ICA finds them better still, in a fraction of a second, and it did so for both pairs of images in `benchmarks/RESULTS.md`. (There is no noise in these mixtures.) What separates the layers here is the second measurement. The networks' own errors are those of every deep image prior that is stopped early: they cannot reproduce $x_1$ and $x_2$ exactly, whereas for ICA the images are linear combinations of what was measured.
+# With the second mixture the networks find the layers and, by gradient descent on two more numbers, their shares. ICA finds them better still, in a fraction of a second, and it did so for both pairs of images in `benchmarks/RESULTS.md`. (There is no noise in these mixtures.) What separates the layers here is the second measurement. The networks have two errors. Their shares are off by about 0.02, and exact arithmetic with these shares would leave some 33 dB; and, as every deep image prior after a few hundred iterations, they do not reproduce the images exactly. ICA has only the first kind, since its images are linear combinations of what was measured.
 # The exclusion loss did not help at this weight: without it the networks were as good or better, in each of the four cases of the table. Networks become useful where the mixture is *not* linear with two fixed shares: where the share varies over the image, as in the segmentations and the haze of the paper.
 
 # %% tags=["nbval-check-output"]
@@ -1277,7 +1277,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 #
 # <details><summary>Solution 2</summary>
 #
-# With the third block moved, all errors fall, since no R peak is lost. In one run they were 0.042 for the spline, 0.043 for SIREN, 0.048 for the 1-D prior and 0.013 for the copy. The copy still leads, because the beats recur in their smaller parts, too. With blocks at 170, 498, 690 and 828 every R peak is gone. Then the lag with the smallest difference is 168, half the true period, and the copy (0.254) is no better than the others (0.235 to 0.265). Recurrence restores only what occurs elsewhere *in the data*; nobody can learn from them that a heart has R peaks.
+# With the third block moved, all errors fall, since no R peak is lost. In one run they were 0.042 for the spline, 0.043 for SIREN, 0.048 for the 1-D prior and 0.013 for the copy. The copy still leads, because the beats recur in their smaller parts, too. With blocks at 170, 498, 690 and 828 every R peak is gone. Then the lag with the smallest difference is 168, about half the true period, and the copy (0.254) lies among the others (0.235 to 0.265). Recurrence restores only what occurs elsewhere *in the data*; nobody can learn from them that a heart has R peaks.
 #
 # </details>
 #
@@ -1289,7 +1289,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 #
 # ## Summary
 #
-# | signal | prior that carries over | did it add information? | the best classical method |
+# | signal | prior that carries over | did it add information? | the best classical method that we tried |
 # | --- | --- | --- | --- |
 # | image as a function | bandwidth, chosen by the scale | no: as much as a cubic spline | spline, as good; JPEG for files, better |
 # | ECG, noise | bandwidth, early stopping | yes, about a decibel over one smoothness for all | wavelet thresholding, better |
@@ -1305,7 +1305,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # 1. The flow of this course carries over to any signal on a grid: only the operator and the network's shape change, and one row is enough.
 # 2. A prior can choose among the signals that explain the data. It adds something right where the signal really has what the prior assumes: recurrence fills a missing R peak, and smoothness does not.
 # 3. The scale of an implicit representation is a bandwidth. If its reach is shorter than the spacing of the samples, the seen samples are fitted well and the others not at all.
-# 4. Wherever a network can fit the noise, flicker or aliasing, it has to be stopped, unless its bandwidth holds it back; data that were held out say when, be it pixels, samples, frames or lines of the Fourier plane.
+# 4. Wherever a network can fit the noise or the flicker, or invent what was not measured, it has to be stopped, unless its bandwidth holds it back. Data that were held out say when, be it pixels, samples, frames or lines of the Fourier plane, provided that there are enough of them and that they do not share the error of the data that are fitted.
 # 5. A second measurement is worth more than a second network. Count the unknowns before you fit.
 # 6. **What breaks it:** a gap in which everything recurring is gone, flicker that all frames share, a symmetry under which the scanner sees the same again, and one mixture of two layers.
 #
