@@ -186,6 +186,13 @@ CALLS = {
             database_places=signals.places(d(GRAY), 5),
         )
     ),
+    "coherence": lambda d: torch.tensor(signals.coherence(d(GRAY), d(X[:, :1]), 5)),
+    "completeness": lambda d: torch.tensor(signals.completeness(d(GRAY), d(X[:, :1]), 5)),
+    "copied_share": lambda d: torch.tensor(signals.copied_share(d(GRAY), d(X[:, :1]), 5)),
+    "diversity": lambda d: torch.tensor(signals.diversity(d(BATCH), d(BATCH[:1]))),
+    "field_complexity": lambda d: torch.tensor(signals.field_complexity(d(GRAY), d(X[:, :1]), 5)),
+    "neighbour_field": lambda d: signals.neighbour_field(d(GRAY), d(X[:, :1]), 5),
+    "sliced_wasserstein": lambda d: torch.tensor(signals.sliced_wasserstein(d(GRAY), d(X[:, :1]), 5)),
     "corrupt": lambda d: [
         corruptions.corrupt(d(drawn_digits()), name, 3) for name in corruptions.CORRUPTIONS
     ],

@@ -635,7 +635,12 @@ GENERATED = {
     "seed": SEED,
 }
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
-PLACES = {"output_channels": whole(3), "input_channels": whole(2), "width": whole(4), "depth": whole(2)}
+COORDINATE_NETWORK = {
+    "output_channels": whole(3),
+    "input_channels": whole(2),
+    "width": whole(4),
+    "depth": whole(2),
+}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
@@ -865,11 +870,11 @@ RECIPES = {
     "networks.coordinates": (networks.coordinates, {"height": whole(2), "width": whole(3)}),
     "networks.Siren": (
         forwarded(networks.Siren, lambda n: [tensor((1, n.input_channels, 4, 4))]),
-        PLACES | {"frequency": number(30)},
+        COORDINATE_NETWORK | {"frequency": number(30)},
     ),
     "networks.FourierFeatures": (
         forwarded(networks.FourierFeatures, lambda n: [tensor((1, n.input_channels, 4, 4))]),
-        PLACES | {"features": whole(8), "scale": number(10)},
+        COORDINATE_NETWORK | {"features": whole(8), "scale": number(10)},
     ),
     "networks.deep_decoder": (
         forwarded(networks.deep_decoder, lambda n: [tensor((1, n.input_channels, 4, 4))]),

@@ -559,7 +559,7 @@ def test_the_two_worlds_make_the_same_picture():
 
 def test_the_bicubic_kernel_does_what_bicubic_downsampling_does():
     x = ps09.photograph("coffee", 64)
-    apart = BlurDownsample(ps09.bicubic_kernel(), 2)(x) - Downsample(2)(x)
+    apart = BlurDownsample(ps09._bicubic_kernel(), 2)(x) - Downsample(2)(x)
     assert apart[..., 4:-4, 4:-4].abs().max() < 1e-5
 
 

@@ -37,7 +37,6 @@ from dil_course.signals import (
 __all__ = [
     "CAUSES",
     "best_critic",
-    "bicubic_kernel",
     "causes",
     "centred",
     "collapse",
@@ -59,7 +58,7 @@ def photograph(name, side):
     return crop(Downsample(2)(luma(picture(name))).clamp(0, 1), side)
 
 
-def bicubic_kernel():
+def _bicubic_kernel():
     """The kernel (14,14) with which `BlurDownsample(kernel, 2)` is `Downsample(2)`, up to the border."""
     dot = torch.zeros(1, 1, 15, 15, dtype=torch.float64)
     dot[..., 7, 7] = 1
@@ -686,7 +685,7 @@ def _run(fault):
     run["kernel"] = kernel.roll((1, 1), (0, 1)) if fault == "kernel not centred" else kernel
     run["found"] = min(errors, key=errors.get)
     run["patches"] = patches(y, size)[chosen].view(COUNT, 1, size, size)
-    run |= {"estimate": restored(y, run["kernel"]), "with bicubic": restored(y, bicubic_kernel())}
+    run |= {"estimate": restored(y, run["kernel"]), "with bicubic": restored(y, _bicubic_kernel())}
     return run
 
 

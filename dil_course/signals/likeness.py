@@ -31,7 +31,7 @@ def coherence(sample, source, size=7):
         TypeError, ValueError: no images of the same number of channels, or a patch does not fit into them.
     """
     rows, database = both_patches(sample, source, size)
-    return float(nearest(rows, database)[0].double().mean())
+    return float(nearest(rows, database)[0].cpu().double().mean())
 
 
 def completeness(sample, source, size=7):
@@ -40,7 +40,7 @@ def completeness(sample, source, size=7):
     Args, Returns, Raises: as `coherence`, of which it is the reverse.
     """
     rows, database = both_patches(sample, source, size)
-    return float(nearest(database, rows)[0].double().mean())
+    return float(nearest(database, rows)[0].cpu().double().mean())
 
 
 def sliced_wasserstein(sample, source, size=7, projections=128, seed=0):
@@ -73,7 +73,7 @@ def sliced_wasserstein(sample, source, size=7, projections=128, seed=0):
     for some in directions.split(16, dim=1):  # sorted values of a few directions at a time
         a, b = (values.matmul(some).sort(0).values for values in (rows, database))
         count = max(len(a), len(b))
-        total += float((at_quantiles(a, count) - at_quantiles(b, count)).abs().mean(0).double().sum())
+        total += float((at_quantiles(a, count) - at_quantiles(b, count)).abs().mean(0).cpu().double().sum())
     return total / projections
 
 
@@ -104,10 +104,10 @@ def diversity(samples, source):
     if len(samples) < 2:
         raise ValueError("samples: there is one image, but at least two are needed to differ")
     check_channels(samples, source, "samples")
-    spread = source.double().std(correction=0)
+    spread = source.cpu().double().std(correction=0)
     if spread < 1e-6:
         raise ValueError("source: its values are constant, so there is no standard deviation to compare with")
-    return float(samples.double().std(0, correction=0).mean() / spread)
+    return float(samples.cpu().double().std(0, correction=0).mean() / spread)
 
 
 def neighbour_field(sample, source, size=3):
