@@ -29,6 +29,7 @@ SLOW = [
     "test_offline.py",
 ]
 SLOW_TESTS = [
+    "test_a_descent_that_is_not_at_its_end_is_refused_with_any_seed",
     "test_a_good_run_is_good_and_none_of_these_is",
     "test_a_good_run_loses_nothing_and_each_of_these_a_decibel",
     "test_a_later_start_keeps_more_of_it_and_another_image_is_followed",
@@ -55,6 +56,7 @@ SLOW_TESTS = [
     "test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error",
     "test_the_code_gives_the_source_back_and_its_error_sets_the_noise",
     "test_the_game_finds_a_kernel_that_restores_more_than_bicubic",
+    "test_the_rule_goes_on_too",
     "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
 ]
 # The order of `make test`: what takes long goes first, so that both workers end together. Marking, which
