@@ -12,7 +12,6 @@ by conjugate gradients from bicubic. PSNR in dB, 8 pixels shaved. Cells with a r
 seeds, and least to most.
 """
 
-import argparse
 import importlib
 import statistics
 import sys
@@ -24,9 +23,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say
+from quality import header, say, start, subcommands
 
-from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.from_scratch import kernel_gan, kernel_recurrence, zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import back_projected
@@ -206,18 +204,13 @@ def zssr(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     for command in (table, shapes, sizes, solvers, zssr):
         one = commands.add_parser(command.__name__)
         one.add_argument("--seeds", type=int, default=3)
         one.add_argument("--estimates", nargs="+", choices=ESTIMATES, default=list(ESTIMATES))
         one.set_defaults(command=command)
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

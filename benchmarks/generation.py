@@ -10,7 +10,6 @@ Scenes are cut from bundled images and shrunk to `--side` pixels. Median and ran
 0 to 2. Seconds are those of the processor, on one thread. For SinGAN the seed also chooses the weights.
 """
 
-import argparse
 import itertools
 import statistics
 import sys
@@ -21,10 +20,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say
+from quality import header, say, start, subcommands
 
 from dil_course import runtime
-from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.from_scratch import SinGAN, gpnn, patch_diffusion, singan
 from dil_course.from_scratch.internal_pairs import resized
@@ -199,10 +197,7 @@ def seconds(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     for name, command, side in (
         ("methods", methods, 48),
         ("critic", critic, 48),
@@ -213,9 +208,7 @@ def main():
         one = commands.add_parser(name)
         one.add_argument("--side", type=int, default=side)
         one.set_defaults(command=command)
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ magnitudes that were resampled before: an inverse crime, so that no figure here 
 Total variation gets the best of its weights by the truth. PSNR in dB.
 """
 
-import argparse
 import dataclasses
 import statistics
 import sys
@@ -20,10 +19,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say
+from quality import header, say, start, subcommands
 
 from dil_course import runtime
-from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import HeldOut
 from dil_course.from_scratch import deep_image_prior, equivariant_imaging, tv
@@ -144,10 +142,7 @@ def views(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     for command, iterations in ((stopping, 200), (settings, 400), (weights, 300), (views, 300)):
         one = commands.add_parser(command.__name__)
         one.add_argument("--width", type=int, default=32, help="channels of the ConvDecoder")
@@ -157,9 +152,7 @@ def main():
         one.add_argument("--weight", type=float, default=0.01, help="of equivariant imaging")
         one.add_argument("--iterations", type=int, default=iterations)
         one.set_defaults(command=command)
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

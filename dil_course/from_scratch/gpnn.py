@@ -11,7 +11,7 @@ from dil_course.from_scratch.internal_pairs import resized
 from dil_course.signals import patches
 from dil_course.signals.validation import check_image, check_integer, check_number, check_side, check_target
 
-BLOCK = 2**21  # distances held at a time: 8 MB
+BLOCK = 2**21  # distances, or weights made of them, held at a time: 8 MB
 
 
 def gpnn(
@@ -145,6 +145,13 @@ def resized_by(x, shrink):
     return x if shrink == 1 else resized(x, sides_of(x.shape[-2:], shrink)).clamp(0, 1)
 
 
+def check_pair(shape, most=2**63 - 1):
+    """Height and width of a result as Python's own numbers, each from 1 to `most`, or an error."""
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise TypeError(f"shape: expected a pair (height, width), got {type(shape).__name__} {shape!r:.60}")
+    return tuple(check_integer(side, "shape", 1, most) for side in shape)
+
+
 def check_generation(x, shape, patch, coarsest, ratio):
     """The shape of the result and the other numbers as Python's own, where they fit x and each other."""
     check_target(x, "x")
@@ -153,9 +160,7 @@ def check_generation(x, shape, patch, coarsest, ratio):
     coarsest = check_integer(coarsest, "coarsest", patch, min(x.shape[-2:]))
     ratio = check_number(ratio, "ratio", low=0.1, high=0.99)
     shape = x.shape[-2:] if shape is None else shape
-    if not isinstance(shape, tuple | list) or len(shape) != 2:
-        raise TypeError(f"shape: expected a pair (height, width), got {type(shape).__name__} {shape!r:.60}")
-    shape = tuple(check_integer(side, "shape", 1) for side in shape)
+    shape = check_pair(shape)
     check_side(x.shape, patch, "x")
     check_side(shape, patch, "shape")
     smallest = sides_of(shape, coarsest / min(x.shape[-2:]))

@@ -4,12 +4,18 @@ import torch
 
 from dil_course import runtime
 from dil_course.fitting import Step
-from dil_course.from_scratch.gpnn import check_generation, overlap_mean, resized_by, scales, sides_of
+from dil_course.from_scratch.gpnn import (
+    BLOCK,
+    check_generation,
+    overlap_mean,
+    resized_by,
+    scales,
+    sides_of,
+)
 from dil_course.from_scratch.internal_pairs import resized
 from dil_course.signals import patches
 from dil_course.signals.validation import check_integer, check_number, check_observation
 
-BLOCK = 2**21  # weights held at a time: 8 MB
 FIRST_SIGMA = 3.0  # of the noise that the coarsest scale starts from: it hides where a patch came from
 LAST_SIGMA = 0.01  # where each scale ends: below the differences of most neighbouring patches
 

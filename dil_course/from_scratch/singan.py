@@ -7,7 +7,7 @@ from torch import nn
 from dil_course import runtime
 from dil_course.fitting import Step
 from dil_course.fitting.engine import keep_memory
-from dil_course.from_scratch.gpnn import resized_by, sides_of
+from dil_course.from_scratch.gpnn import check_pair, resized_by, sides_of
 from dil_course.from_scratch.internal_pairs import resized
 from dil_course.signals.validation import (
     LARGEST_WIDTH,
@@ -89,9 +89,7 @@ class SinGAN(nn.Module):
         """
         first = check_integer(first, "first", 0, len(self.shrinks) - 1)
         shape = self.sources[-1].shape[-2:] if shape is None else shape
-        if not isinstance(shape, tuple | list) or len(shape) != 2:
-            raise TypeError(f"shape: expected a pair (height, width), got {shape!r:.60}")
-        shape = tuple(check_integer(side, "shape", 1, 4096) for side in shape)
+        shape = check_pair(shape, 4096)
         start = self.sources[-1] if start is None else start
         check_target(start, "start")
         check_image(start, "start")
@@ -202,10 +200,9 @@ def singan(model, iterations=None, learning_rate=None, seed=0):
 def _scale_by_scale(model, iterations, learning_rate, drawn):
     """The whole run, arguments checked."""
     keep_memory()
-    channels, critic = model.code.shape[1], None
     shape, total = model.sources[-1].shape[-2:], iterations * len(model.sources)
     with runtime.seeded(int(torch.randint(2**31, (1,), generator=drawn))):
-        critic = patch_network(channels, 1, model.width).to(model.code)
+        critic = patch_network(model.code.shape[1], 1, model.width).to(model.code)
     for n, source in enumerate(model.sources):
         if n:
             model.generators[n].load_state_dict(model.generators[n - 1].state_dict())
