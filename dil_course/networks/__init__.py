@@ -8,6 +8,7 @@ from dil_course.networks.partial import PartialUNet
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.networks.skip import SkipNetwork, signal_skip_network, small_skip_network
 from dil_course.networks.trained import trained
+from dil_course.networks.unrolled import UnrolledNetwork
 
 __all__ = [
     "Classifier",
@@ -17,6 +18,7 @@ __all__ = [
     "ResidualNetwork",
     "Siren",
     "SkipNetwork",
+    "UnrolledNetwork",
     "conv_decoder",
     "coordinates",
     "deep_decoder",

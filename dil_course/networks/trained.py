@@ -8,6 +8,7 @@ from safetensors import safe_open
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
 from dil_course.networks.residual import ResidualNetwork
+from dil_course.networks.unrolled import UnrolledNetwork
 from dil_course.signals.validation import check_choice
 
 WEIGHTS = Path(__file__).with_name("weights")
@@ -19,6 +20,9 @@ TRAINED = {
     "digits_rotation": Classifier,
     "garments": Classifier,
     "garments_rotation": Classifier,
+    "reconstruction_phantoms_supervised": UnrolledNetwork,
+    "reconstruction_phantoms_joint": UnrolledNetwork,
+    "reconstruction_photographs_supervised": UnrolledNetwork,
 }
 
 

@@ -43,6 +43,7 @@ from dil_course.signals.operators import (
     enlarge,
     gaussian_kernel,
 )
+from dil_course.signals.phantoms import phantoms
 from dil_course.signals.recurrence import centres, nearest, patches, places
 from dil_course.signals.scanners import Fourier, Radon, line_mask, split_lines
 
@@ -51,7 +52,7 @@ __all__ = [
     "Radon", "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark",
     "centres", "coherence", "completeness", "compress_jpeg", "consistent", "copied_share", "crop", "digits",
     "diversity", "ecg", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
-    "line_mask", "load_image", "luma", "mr_slice", "nearest", "neighbour_field", "patches", "picture",
-    "places", "psnr", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim", "stacked_rank",
+    "line_mask", "load_image", "luma", "mr_slice", "nearest", "neighbour_field", "patches", "phantoms",
+    "picture", "places", "psnr", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim", "stacked_rank",
     "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
