@@ -49,6 +49,12 @@ def run(steps, **settings):
     return [result.estimate, torch.tensor(result.history["loss"])]
 
 
+def scan(d):
+    """A scan of few lines, its forward model, and a network that reconstructs."""
+    A = signals.Fourier(d(LINES))
+    return A(d(GRAY)), A, d(made(networks.UnrolledNetwork, 2, 4, 3))
+
+
 def answers(generator):
     return [answer.logits for answer in generator]
 
@@ -311,6 +317,16 @@ CALLS = {
             d(X), signals.Downsample(2), d(made(networks.ResidualNetwork, 3, 4, 2)), iterations=2
         )
     ),
+    "adapt_reconstruction": lambda d: run(adaptation.adapt_reconstruction(*scan(d), iterations=2, anchor=0.1)),
+    "adapt_by_splitting": lambda d: run(adaptation.adapt_by_splitting(*scan(d), iterations=2)),
+    "reuse_and_regularize": lambda d: run(
+        adaptation.reuse_and_regularize(*scan(d), signals.Blur(KERNEL), iterations=2)
+    ),
+    "plug_and_play": lambda d: run(
+        adaptation.plug_and_play(
+            *scan(d)[:2], d(made(networks.Denoiser, 1, 4, 3)), adapt="all", iterations=2, inner=2
+        )
+    ),
     "correction_filter": lambda d: adaptation.correction_filter(
         d(X), signals.BlurDownsample(signals.gaussian_kernel(5, 1.0), 2)
     ),
@@ -367,7 +383,7 @@ def test_nothing_happens_that_a_gpu_refuses(name, monkeypatch):
 
 def test_every_public_name_is_tried():
     needless = {"PICTURES", "benchmark", "gaussian_kernel", "line_mask", "load_image", "picture", "to_tensor"}
-    needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "stacked_rank"}
+    needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "phantoms", "stacked_rank"}
     needless |= {"digits", "uploaded", "consistent", "enlarge"}  # the last two are tried with each operator
     rooms = (signals, from_scratch, self_supervised, adaptation)
     public = {name for room in rooms for name in room.__all__} - needless

@@ -472,6 +472,11 @@ RESIDUAL = network(
     norm_denoiser,
     *CHANGED,
 )
+UNROLLED = network(
+    lambda: networks.UnrolledNetwork(2, 4, 3), norm_denoiser, lambda: networks.ResidualNetwork(1, 4, 2)
+)
+SCANNER = lambda: signals.Fourier(signals.line_mask(16, 16, 2))  # noqa: E731
+SCAN = {"y": picture(1, 2, 16, 16), "A": operator(SCANNER), "network": UNROLLED, "iterations": whole(2)}
 CLASSIFIER = network(
     small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True),
     norm_denoiser, lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)),
@@ -812,6 +817,11 @@ RECIPES = {
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
     "signals.mr_slice": (signals.mr_slice, {}),
+    "signals.phantoms": (
+        signals.phantoms,
+        {"count": value(1, 0, 2, 1.0, 10**7), "height": value(16, 0, 7, 8, 1e3, 10**5),
+         "width": value(24, None, 0, 10**5), "seed": SEED},
+    ),
     "signals.ecg": (signals.ecg, {}),
     "signals.rotated": (
         lambda x, **a: like(x, signals.rotated(x, **a)),
@@ -891,6 +901,10 @@ RECIPES = {
     "networks.ResidualNetwork": (
         forwarded(networks.ResidualNetwork, lambda n: [tensor((1, n.channels, 40, 40))]),
         {"channels": whole(3), "width": whole(4), "depth": whole(2)},
+    ),
+    "networks.UnrolledNetwork": (
+        forwarded(networks.UnrolledNetwork, lambda n: [tensor((1, 2, 16, 16)), SCANNER()]),
+        {"steps": whole(2), "width": whole(4), "depth": whole(3)},
     ),
     "networks.PartialUNet": (
         forwarded(
@@ -1196,6 +1210,44 @@ RECIPES = {
             "learning_rate": number(0.001),
             "noise": number(0.0),
             "seed": SEED,
+        },
+    ),
+    "adaptation.adapt_reconstruction": (
+        method(adaptation.adapt_reconstruction, usual=SCANNER),
+        SCAN
+        | {
+            "what": value("all", "gain", "norm", "low-rank"),
+            "learning_rate": number(0.001),
+            "anchor": number(0.0),
+            "seed": SEED,
+        },
+    ),
+    "adaptation.adapt_by_splitting": (
+        method(adaptation.adapt_by_splitting, usual=SCANNER),
+        SCAN
+        | {
+            "share": number(0.4),
+            "what": value("all", "gain", "norm", "low-rank"),
+            "learning_rate": number(0.001),
+            "seed": SEED,
+        },
+    ),
+    "adaptation.reuse_and_regularize": (
+        method(adaptation.reuse_and_regularize, usual=SCANNER),
+        SCAN | {"trained_for": operator(SCANNER), "weight": number(0.1)},
+    ),
+    "adaptation.plug_and_play": (
+        method(adaptation.plug_and_play),
+        {
+            "y": PICTURE,
+            "A": operator(signals.Identity),
+            "denoiser": DENOISER,
+            "sigma": number(0.1),
+            "adapt": value(None, "all", "none"),
+            "iterations": whole(2),
+            "inner": value(2, 0, -1, 1, 2.0),
+            "length": number(1.0),
+            "learning_rate": number(0.001),
         },
     ),
     "adaptation.correction_filter": (

@@ -8,15 +8,19 @@ again whatever the mode.
 from dil_course.adaptation.correction_filter import correction_filter
 from dil_course.adaptation.cotta import cotta
 from dil_course.adaptation.denoising import tune_by_masking, tune_by_sure, tune_on_restored
+from dil_course.adaptation.forward_model import reuse_and_regularize
 from dil_course.adaptation.freedom import free
 from dil_course.adaptation.idbp import idbp
 from dil_course.adaptation.memo import memo
+from dil_course.adaptation.plug_and_play import plug_and_play
+from dil_course.adaptation.reconstruction import adapt_by_splitting, adapt_reconstruction
 from dil_course.adaptation.statistics import batch_statistics
 from dil_course.adaptation.super_resolution import adapt_super_resolution
 from dil_course.adaptation.tent import tent
 from dil_course.adaptation.test_time_training import test_time_training
 
 __all__ = [
-    "adapt_super_resolution", "batch_statistics", "correction_filter", "cotta", "free", "idbp", "memo",
-    "tent", "test_time_training", "tune_by_masking", "tune_by_sure", "tune_on_restored",
+    "adapt_by_splitting", "adapt_reconstruction", "adapt_super_resolution", "batch_statistics",
+    "correction_filter", "cotta", "free", "idbp", "memo", "plug_and_play", "reuse_and_regularize", "tent",
+    "test_time_training", "tune_by_masking", "tune_by_sure", "tune_on_restored",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ def adapt_reconstruction(
     """Test-time training: minimise over theta |A f_theta(y) - y|_1 / |y|_1 + anchor |theta - theta_0|^2.
 
     Darestani, Liu and Heckel, "Test-Time Training Can Close the Natural Distribution Shift Performance Gap in
-    Deep Learning Based Compressed Sensing" (ICML 2022), section 4, without the anchor; they adapt all weights.
+    Deep Learning Based Compressed Sensing" (ICML 2022), without the anchor; they adapt all weights.
     With another A than the network was trained for, and an anchor at the trained weights theta_0, it is what
     Gilton, Ongie and Willett call parametrise and perturb, "Model Adaptation for Inverse Problems in Imaging"
     (IEEE Transactions on Computational Imaging 2021). The loss sees nothing of the null space of A. To stop,
@@ -67,8 +67,8 @@ def adapt_by_splitting(
 
         |M A f(y - M y) - M y|_1 / (2 |M y|_1) + |M A f(y - M y) - M y|_2 / (2 |M y|_2)
 
-    Yaman, Hosseini and Akcakaya, "Zero-Shot Self-Supervised Learning for MRI Reconstruction" (ICLR 2022),
-    section 3. Their network is untrained or trained, has several coils and 25 divisions of single
+    Yaman, Hosseini and Akcakaya, "Zero-Shot Self-Supervised Learning for MRI Reconstruction" (ICLR 2022).
+    Their network is untrained or trained, their scans have several coils and 25 divisions of single
     coefficients; here M is a draw of whole lines by `split_lines` at each iteration. Unlike in
     `adapt_reconstruction`, the network must say something about lines that it is not given. Built in lesson
     17.

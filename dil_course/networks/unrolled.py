@@ -14,7 +14,7 @@ class UnrolledNetwork(nn.Module):
 
     Gradient descent that is cut off after a few steps, with a network R between them, the same at all steps,
     and one learned length eta_k for each. Hammernik et al., "Learning a Variational Network for
-    Reconstruction of Accelerated MRI Data" (Magnetic Resonance in Medicine 2018), section 2, subtract both
+    Reconstruction of Accelerated MRI Data" (Magnetic Resonance in Medicine 2018), subtract both
     terms at the same x; Aggarwal, Mani and Jacob, "MoDL" (IEEE Transactions on Medical Imaging 2019), share
     R and solve for the data exactly. R ends each step, so that its result need not explain y. It works at
     half of the size, on the four pixels of each cell at once, as `Denoiser` does.
