@@ -317,7 +317,9 @@ CALLS = {
             d(X), signals.Downsample(2), d(made(networks.ResidualNetwork, 3, 4, 2)), iterations=2
         )
     ),
-    "adapt_reconstruction": lambda d: run(adaptation.adapt_reconstruction(*scan(d), iterations=2, anchor=0.1)),
+    "adapt_reconstruction": lambda d: run(
+        adaptation.adapt_reconstruction(*scan(d), iterations=2, anchor=0.1)
+    ),
     "adapt_by_splitting": lambda d: run(adaptation.adapt_by_splitting(*scan(d), iterations=2)),
     "reuse_and_regularize": lambda d: run(
         adaptation.reuse_and_regularize(*scan(d), signals.Blur(KERNEL), iterations=2)

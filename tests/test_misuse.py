@@ -819,8 +819,12 @@ RECIPES = {
     "signals.mr_slice": (signals.mr_slice, {}),
     "signals.phantoms": (
         signals.phantoms,
-        {"count": value(1, 0, 2, 1.0, 10**7), "height": value(16, 0, 7, 8, 1e3, 10**5),
-         "width": value(24, None, 0, 10**5), "seed": SEED},
+        {
+            "count": value(1, 0, 2, 1.0, 10**7),
+            "height": value(16, 0, 7, 8, 1e3, 10**5),
+            "width": value(24, None, 0, 10**5),
+            "seed": SEED,
+        },
     ),
     "signals.ecg": (signals.ecg, {}),
     "signals.rotated": (

@@ -1,4 +1,4 @@
-"""Networks that reconstruct, and their adaptation to one scan: each step by hand, and what it must not see."""
+"""Networks that reconstruct and their adaptation to one scan: each step by hand, and what must not leak."""
 
 import copy
 
@@ -39,7 +39,7 @@ def unrolled(seed=0, steps=2):
 @pytest.mark.parametrize("sides", [(16, 24), (15, 17)])
 def test_the_network_is_gradient_steps_on_the_data_with_a_correction_between(sides):
     network, A = unrolled(), Fourier(line_mask(*sides, 3))
-    y, x = A(rand(1, 1, *sides)), None
+    y = A(rand(1, 1, *sides))
     x = A.adjoint(y)
     for length in network.lengths:
         variable = x.detach().requires_grad_()
@@ -87,9 +87,7 @@ def test_test_time_training_goes_down_the_relative_misfit_to_the_scan(anchor):
     first = copy.deepcopy(network.state_dict())
 
     def objective(network, iteration):
-        moved = sum(
-            (weights - first[name]).square().sum() for name, weights in network.named_parameters()
-        )
+        moved = sum((weights - first[name]).square().sum() for name, weights in network.named_parameters())
         return (A(network(y, A)) - y).abs().sum() / y.abs().sum() + anchor * moved
 
     wanted = by_hand(network, y, A, 4, objective)
@@ -141,7 +139,9 @@ def test_splitting_predicts_lines_that_the_network_is_not_given():
     partial = [mask for lines, mask in shown if mask.sum() < measured.sum()]
     assert len(partial) == 3 and not all(torch.equal(partial[0], mask) for mask in partial)
     for lines, mask in shown:
-        assert torch.equal(lines & ~mask, torch.zeros_like(mask)) and torch.equal(mask & ~measured, mask & False)
+        assert torch.equal(lines & ~mask, torch.zeros_like(mask)) and torch.equal(
+            mask & ~measured, mask & False
+        )
 
 
 def test_a_network_that_only_fills_with_zeros_predicts_nothing():
@@ -198,7 +198,7 @@ def test_the_denoiser_learns_by_the_last_application_alone():
     steps = list(plug_and_play(y, Identity(), Shrink(c), adapt="all", iterations=3, inner=4, length=0.5))
     # To multiply by less is farther from y, so that the weight can only grow, by Adam's steps of one length.
     assert steps[-1].network.convolution.weight.item() > c
-    network, x, weight = Shrink(c), y.clone(), None
+    network, x = Shrink(c), y.clone()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     for step in steps:
         with torch.no_grad():

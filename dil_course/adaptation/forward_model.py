@@ -9,7 +9,7 @@ from dil_course.signals.validation import check_module, check_number, check_oper
 
 
 def reuse_and_regularize(y, A, network, trained_for, weight=0.1, iterations=30):
-    """Repeat x <- the minimiser of |A x - y|^2 + weight |x - f(A_0 x)|^2, where f is held fixed at the last x.
+    """Repeat x <- argmin over z of |A z - y|^2 + weight |z - f(A_0 x)|^2, with a trained f.
 
     f reconstructs what its own forward model A_0 measures, so that f(A_0 x) = x for images like those of its
     training: x -> f(A_0 x) cleans other images, as a denoiser does. After the reuse and regularise of Gilton,

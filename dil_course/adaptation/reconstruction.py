@@ -11,9 +11,7 @@ from dil_course.signals import Fourier, split_lines
 from dil_course.signals.validation import check_module, check_number, check_share, describe
 
 
-def adapt_reconstruction(
-    y, A, network, what="all", iterations=None, learning_rate=1e-3, anchor=0.0, seed=0
-):
+def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_rate=1e-3, anchor=0.0, seed=0):
     """Test-time training: minimise over theta |A f_theta(y) - y|_1 / |y|_1 + anchor |theta - theta_0|^2.
 
     Darestani, Liu and Heckel, "Test-Time Training Can Close the Natural Distribution Shift Performance Gap in
@@ -60,9 +58,7 @@ def adapt_reconstruction(
     return first_where_it_fails(descend(engine, objective, iterations))
 
 
-def adapt_by_splitting(
-    y, A, network, share=0.4, what="all", iterations=None, learning_rate=1e-3, seed=0
-):
+def adapt_by_splitting(y, A, network, share=0.4, what="all", iterations=None, learning_rate=1e-3, seed=0):
     """Predict some of the measured lines from the others: other lines at each iteration.
 
         |M A f(y - M y) - M y|_1 / (2 |M y|_1) + |M A f(y - M y) - M y|_2 / (2 |M y|_2)
@@ -121,7 +117,8 @@ def check_reconstructs(network, y, A, x):
             made = network(y, A).shape
     except Exception as problem:  # whatever it is that this network of the caller's cannot do
         raise ValueError(
-            f"network: this {type(network).__name__} does not take y and A: {type(problem).__name__}: {problem}"
+            f"network: this {type(network).__name__} does not take y and A: "
+            f"{type(problem).__name__}: {problem}"
         ) from problem
     if made != x.shape:
         raise ValueError(f"network: makes {tuple(made)} of y, but A takes {tuple(x.shape)}")

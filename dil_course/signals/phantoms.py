@@ -55,9 +55,7 @@ def phantom(height, width, generator):
 
 def ellipse(height, width, row, column, across, down, angle):
     """1 inside, 0 outside (1,1,height,width); all lengths in half sides of the image."""
-    rows, columns = (
-        torch.linspace(-1, 1, side) - place for side, place in ((height, row), (width, column))
-    )
+    rows, columns = (torch.linspace(-1, 1, side) - place for side, place in ((height, row), (width, column)))
     rows, columns = rows[:, None], columns[None]
     cosine, sine = math.cos(angle), math.sin(angle)
     a, b = cosine * columns + sine * rows, cosine * rows - sine * columns
