@@ -22,7 +22,6 @@ TRAINED = {
     "garments_rotation": Classifier,
     "reconstruction_phantoms_supervised": UnrolledNetwork,
     "reconstruction_phantoms_joint": UnrolledNetwork,
-    "reconstruction_photographs_supervised": UnrolledNetwork,
 }
 
 
