@@ -3,7 +3,7 @@
 python benchmarks/reconstruction.py shift      trained on phantoms, tested on three other images, three masks
 python benchmarks/reconstruction.py same       trained on phantoms, tested on phantoms
 python benchmarks/reconstruction.py stopping   where held-out lines stop, with the leak and without it
-python benchmarks/reconstruction.py model      phantoms again, by another forward model than that of the training
+python benchmarks/reconstruction.py model      phantoms again, by another forward model than in training
 python benchmarks/reconstruction.py plug       plug-and-play with the denoiser of photographs, adapted
 
 One Fourier line in four, 96 px, noise 0.01. Adapted networks are stopped by a quarter of the lines, held out,
