@@ -206,7 +206,7 @@ def split_error(estimate, x, A):
 #
 # ## 3. Joint training
 #
-# The remedy of the paper is to have *both* losses in the training:
+# The paper has *both* losses in the training:
 #
 # $$\frac{\|f_\theta(y) - x\|_1}{\|x\|_1} + \frac{\|A f_\theta(y) - y\|_1}{\|y\|_1} .$$
 #
