@@ -12,7 +12,7 @@ def reuse_and_regularize(y, A, network, trained_for, weight=0.1, iterations=30):
     """Repeat x <- argmin over z of |A z - y|^2 + weight |z - f(A_0 x)|^2, with a trained f.
 
     f reconstructs what its own forward model A_0 measures, so that f(A_0 x) = x for images like those of its
-    training: x -> f(A_0 x) cleans other images, as a denoiser does. After the reuse and regularise of Gilton,
+    training: x -> f(A_0 x) cleans other images, as a denoiser does. After an idea of Gilton,
     Ongie and Willett, "Model Adaptation for Inverse Problems in Imaging" (IEEE Transactions on Computational
     Imaging 2021); the fixed-point steps are those of regularisation by denoising (Romano, Elad and Milanfar,
     SIAM Journal on Imaging Sciences 2017). Nothing is learned. Built in lesson 17.

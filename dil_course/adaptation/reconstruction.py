@@ -16,11 +16,11 @@ def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_ra
 
     Darestani, Liu and Heckel, "Test-Time Training Can Close the Natural Distribution Shift Performance Gap in
     Deep Learning Based Compressed Sensing" (ICML 2022), without the anchor; they adapt all weights.
-    With another A than the network was trained for, and an anchor at the trained weights theta_0, it is what
-    Gilton, Ongie and Willett call parametrise and perturb, "Model Adaptation for Inverse Problems in Imaging"
-    (IEEE Transactions on Computational Imaging 2021). The loss sees nothing of the null space of A. To stop,
-    hold lines out: hand over `y * fit` and `Fourier(fit)`, with masks of `split_lines`, and judge by
-    `HeldOut(y, held_out, A=A)`. Built in lesson 17.
+    With another A than the network was trained for, and an anchor at the trained weights theta_0, it follows
+    Gilton, Ongie and Willett, "Model Adaptation for Inverse Problems in Imaging" (IEEE Transactions on
+    Computational Imaging 2021). A^+ itself has loss zero where y is free of noise, so that long runs approach
+    it: the loss sees nothing of the null space of A. To stop, hold lines out: hand over `y * fit` and
+    `Fourier(fit)`, with masks of `split_lines`, and judge by `HeldOut(y, held_out, A=A)`. Built in lesson 17.
 
     Args:
         y: observation (1,C,h,w), computed on its own device.
@@ -30,7 +30,7 @@ def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_ra
         what: may change: "all", "gain" or "low-rank" (see `free`).
         iterations: None takes 100 in the quick profile and 500 in the full one.
         learning_rate: of Adam.
-        anchor: weight of the sum of squared changes of the weights, the mu of Gilton and others.
+        anchor: weight of the sum of squared changes of the weights.
         seed: of a low-rank update's first values.
 
     Returns:
