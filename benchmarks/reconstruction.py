@@ -178,7 +178,7 @@ def model(options):
         "one line in six": lambda seed: Fourier(line_mask(SIDE, SIDE, 6, seed=seed)),
         "blur": lambda seed: Blur(gaussian_kernel(9, 1.5)),
     }
-    names = "A^T y", "TV", "new A in the network", "parametrise and perturb", "reuse and regularise"
+    names = "A^T y", "TV", "new A in the network", "adapted with an anchor", "as a denoiser"
     header("forward model", "phantom", *names)
     network = trained("reconstruction_phantoms_supervised")
     for label, make in models.items():
@@ -186,13 +186,13 @@ def model(options):
             x = phantoms(1, SIDE, seed=number)
             A, A_0 = make(number), Fourier(line_mask(SIDE, SIDE, 4, seed=number))
             y = noisy(x, A, number)
-            perturbed = adapt_reconstruction(
-                y, A, network, iterations=options.iterations, learning_rate=1e-4, anchor=options.anchor
+            anchored = adapt_reconstruction(
+                y, A, network, iterations=options.iterations, anchor=options.anchor
             )
             reused = reuse_and_regularize(y, A, network, A_0, options.weight)
             with torch.no_grad():
                 swapped = network(y, A)
-            learned, cleaned = (list(steps)[-1].estimate for steps in (perturbed, reused))
+            learned, cleaned = (list(steps)[-1].estimate for steps in (anchored, reused))
             estimates = A.adjoint(y), smooth(y, A, x), swapped, learned, cleaned
             say(label, number, *(psnr(each.clamp(0, 1), x) for each in estimates))
 
@@ -223,8 +223,10 @@ def main():
         one.add_argument("--masks", type=int, default=3, help="how many")
         one.add_argument("--iterations", type=int, default=60)
         one.add_argument("--loss", default="joint", choices=("supervised", "joint"))
-        one.add_argument("--anchor", type=float, default=1e-3, help="of parametrise and perturb")
-        one.add_argument("--weight", type=float, default=0.1, help="of reuse and regularise")
+        one.add_argument(
+            "--anchor", type=float, default=1e-3, help="of the weights, when adapted to another model"
+        )
+        one.add_argument("--weight", type=float, default=0.1, help="of the network as a denoiser")
         one.add_argument("--acceleration", type=float, default=4)
         one.set_defaults(command=command)
     start(parser)

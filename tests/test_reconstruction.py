@@ -91,7 +91,7 @@ def test_test_time_training_goes_down_the_relative_misfit_to_the_scan(anchor):
         return (A(network(y, A)) - y).abs().sum() / y.abs().sum() + anchor * moved
 
     wanted = by_hand(network, y, A, 4, objective)
-    steps = list(adapt_reconstruction(y, A, network, iterations=4, anchor=anchor))
+    steps = list(adapt_reconstruction(y, A, network, iterations=4, learning_rate=1e-3, anchor=anchor))
     for step, estimate in zip(steps, wanted, strict=True):
         torch.testing.assert_close(step.estimate, estimate, atol=1e-5, rtol=1e-4)
     assert all(torch.equal(first[name], weights) for name, weights in network.state_dict().items())
@@ -102,7 +102,7 @@ def test_an_anchor_holds_the_weights():
     (y, A), network = scan(), unrolled()
 
     def moved(anchor):
-        *_, step = adapt_reconstruction(y, A, network, iterations=10, anchor=anchor)
+        *_, step = adapt_reconstruction(y, A, network, iterations=10, learning_rate=1e-3, anchor=anchor)
         pairs = zip(step.network.parameters(), network.parameters(), strict=True)
         return sum((a - b).square().sum() for a, b in pairs).item()
 

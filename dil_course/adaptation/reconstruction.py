@@ -11,7 +11,7 @@ from dil_course.signals import Fourier, split_lines
 from dil_course.signals.validation import check_module, check_number, check_share, describe
 
 
-def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_rate=1e-3, anchor=0.0, seed=0):
+def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_rate=1e-4, anchor=0.0, seed=0):
     """Test-time training: minimise over theta |A f_theta(y) - y|_1 / |y|_1 + anchor |theta - theta_0|^2.
 
     Darestani, Liu and Heckel, "Test-Time Training Can Close the Natural Distribution Shift Performance Gap in
