@@ -62,6 +62,14 @@ def test_without_corrections_more_steps_explain_the_data_better():
     assert misfits[0] > 2 * misfits[1] > 4 * misfits[2]
 
 
+def test_without_corrections_five_steps_are_zero_filling_up_to_a_64th():
+    y, A = scan()
+    network, filled = UnrolledNetwork(5, 6, 3), A.pinv(y)
+    torch.nn.init.zeros_(network.body[-1].weight)
+    assert 0 < (network(y, A) - filled).norm() <= filled.norm() / 64
+    torch.testing.assert_close(A(filled), y, atol=1e-5, rtol=0)
+
+
 def test_phantoms_are_images_of_their_own_and_of_their_seed():
     x = phantoms(3, 40, 48, seed=1)
     assert x.shape == (3, 1, 40, 48) and x.min() == 0 and 0.5 < x.max() <= 1
