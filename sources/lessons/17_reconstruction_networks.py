@@ -138,15 +138,15 @@ for name, x in images.items():
     pair["trained on phantoms"] = before[name]
     shown |= {f"{label}:\n{score(e, x):.1f} dB": e for label, e in pair.items()}
     shown[f"truth: {name}"] = x
-alt = "A phantom: streaks, nearly clean, nearly clean; an abdomen: streaks, smoother, "
-alt += "and with dark and bright patches that are not in the truth."
+alt = "A phantom: with streaks, nearly clean, nearly clean; an abdomen: with streaks, "
+alt += "smoother, and with a bright rim and dark borders that are not in the truth."
 show_images(shown, alt, columns=4, zoom=2)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # On the phantom the network gains more than seven decibels over zero-filling. On the abdomen it *loses* more than four: somebody who had skipped the network and called `A.pinv` would have a better image.
-# People expect that a network in unfamiliar territory helps less than at home. It can do worse than nothing, because it does not know that it is in unfamiliar territory: it has learned that bodies consist of flat areas with sharp edges, and it goes on drawing them.
+# People expect that a network in unfamiliar territory helps less than at home. It can do worse than nothing, because it does not know that it is in unfamiliar territory. Look at the left and right border of the abdomen: all bodies in its training had a bright rim and lay on a black ground, so that it puts a rim and a black ground where the tissue simply goes on.
 #
 # </details>
 #
@@ -164,7 +164,7 @@ def look(rounds):
 
 
 alt = "Phantom and abdomen after some rounds: the streaks of the phantom vanish, "
-alt += "whereas the abdomen gets patches."
+alt += "whereas the abdomen gets a bright rim at its borders."
 explore(look, alt, static={"rounds": [1, 3, 5]}, rounds=[0, 1, 2, 3, 4, 5])
 
 # %% tags=["nbval-check-output"]
@@ -212,34 +212,38 @@ library = list(adapt_reconstruction(y, A, elsewhere, iterations=3))[-1].estimate
 same_ttt = compare("test-time training", by_hand, library.clamp(0, 1), 1e-4)
 
 # %% [markdown]
-# Now the experiment. We adapt the network to the abdomen, which it handles badly, and then, from the same start, to the phantom, which it handles well. The rate is $10^{-3}$, ten times the library's, so that sixty iterations show where the runs *end*.
+# Now the experiment. We adapt the network to the abdomen, which it handles badly, and then, from the same start, to the phantom, which it handles well. The phantom gets a second run with steps ten times as large.
 #
-# **Predict before you run.** The loss falls in both runs. What will the PSNR of the abdomen do, and that of the phantom?
+# **Predict before you run.** The loss is made smaller in all three runs. What will the PSNR of the abdomen do, and that of the phantom?
 
 # %%
 film, runs = Film(truth=images["abdomen"]), {}
-steps = film.record("misfit to y", adapt(*scans["abdomen"], elsewhere, 60, 1e-3))
+steps = film.record("misfit to y", adapt(*scans["abdomen"], elsewhere, 60))
 runs["abdomen"] = await watch(steps, truth=images["abdomen"])
 
 # %%
-steps = adapt(*scans["phantom"], elsewhere, 60, 1e-3)
-runs["phantom"] = run(steps, truth=images["phantom"])
-curves, looks = {}, {}
-for colour, (name, result) in enumerate(runs.items()):
-    curves[name] = result.history["iteration"], result.history["psnr"]
+for name, rate in {"phantom": 1e-4, "phantom, large steps": 1e-3}.items():
+    steps = adapt(*scans["phantom"], elsewhere, 60, rate)
+    runs[name] = run(steps, truth=images["phantom"])
+curves, looks = {}, {"phantom, large steps": (1, 2)}
+for colour, name in enumerate(("abdomen", "phantom")):
     flat = score(filled[name], images[name])
     curves[f"{name}, zero-filled"] = (1, 60), (flat, flat)
     looks |= {name: (colour, 0), f"{name}, zero-filled": (colour, 1)}
+for name, result in runs.items():
+    curves[name] = result.history["iteration"], result.history["psnr"]
+    first, *_, last = result.history["loss"]
+    print(f"{name:21} loss {first:.3f}, at the end {last:.3f}")
 alt = "The abdomen rises to the dashed line of its zero-filling; the phantom falls "
-alt += "to the dashed line of its own."
+alt += "slowly, and with large steps nearly to the dashed line of its own."
 show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
-film.show("The patches fade from the abdomen; streaks appear.", at=(1, 5, 15, 30, 60))
+film.show("The rim fades from the abdomen; streaks appear.", at=(1, 5, 15, 30, 60))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The abdomen rises by about four decibels, and the phantom falls by about seven. Most people predict the first and not the second: one expects that a network at home has nothing to learn, and stays where it is.
-# Look at the dashed lines. *Each curve ends at the zero-filling of its own image.* What looks like learning about abdomens is a long way to a result that `A.pinv` has at once; what looks like damage to the phantom is the same way, walked from above.
+# The abdomen rises by about four decibels. The phantom falls, by nearly two with small steps and by more than six with large ones. Most people predict the first and not the second: one expects that a network at home has nothing to learn, and stays where it is.
+# Look at the dashed lines. *The curves go to the zero-filling of their own image.* What looks like learning about abdomens is a long way to a result that `A.pinv` has at once; what looks like damage to the phantom is a piece of the same way, walked from above.
 #
 # </details>
 #
@@ -247,7 +251,7 @@ film.show("The patches fade from the abdomen; streaks appear.", at=(1, 5, 15, 30
 #
 # Zero-filling explains the measurement: $A A^+ y = y$, up to that part of the noise which no real image could have caused. So **zero-filling is a minimum of this loss**, whatever $y$ is. It is also within easy reach of the network, which only has to switch its correction off. With $R = 0$, five steps of length 1 leave $2^{-6}$, or 1.6 per cent, of each line whose mirror image was not measured, and nothing of the others (exercise 1).
 #
-# The loss has many other minima. Every image whose measured lines are those of $y$ is one of them, the truth included (up to noise), because the loss sees nothing of the **null space** of $A$. To see which minimum the runs chose, split the error into what the lines see and what they do not:
+# The loss has many other minima. Every image whose measured lines are those of $y$ is one of them, the truth included (up to noise), because the loss sees nothing of the **null space** of $A$. Small steps find a minimum near the start, which is why the phantom loses less with them. To see where the runs went, split the error into what the lines see and what they do not:
 #
 # $$\|f - x\|^2 = \|A^+ A (f - x)\|^2 + \|(I - A^+ A)(f - x)\|^2 .$$
 
@@ -260,7 +264,7 @@ def split_error(estimate, x, A):
 
 
 # %% [markdown]
-# **Predict before you run.** Each image before, after, and zero-filled: which of the two parts of the error changes along the run? (The loss asks for the first one only.)
+# **Predict before you run.** Each image before, after the run with small steps, and zero-filled: which of the two parts of the error changes along the run? (The loss asks for the first one only.)
 
 # %%
 parts = {}
@@ -275,29 +279,31 @@ for name, x in images.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both change. The seen part falls, as the loss asks, and the hidden part moves to that of zero-filling: on the abdomen it becomes smaller, because patches that were wrong disappear, and on the phantom it becomes several times as large, because ellipses that were right disappear.
+# Both change. The seen part falls to that of zero-filling, which is the noise. The hidden part moves towards that of zero-filling as well: on the abdomen it becomes smaller, because a rim that was wrong disappears, and on the phantom it becomes larger, because what was right about its ellipses disappears.
 # People say that the null space is untouched, since the loss does not see it. The *loss* does not see it, but the weights are shared: the same $R$ writes into measured and unmeasured lines, and when it learns to leave the first in peace, it leaves the second in peace as well.
 #
 # </details>
 #
-# This gives a rule that predicts every experiment of this kind. **Run long enough, the misfit to $y$ takes a network to zero-filling; it helps those networks that are worse than zero-filling on this scan, and harms those that are better.** Whether adapting "works" then says more about the starting point than about the adaptation. Read every table of this field with the question in mind which most of them leave open: what does $A^+ y$ have on the same scans?
+# This gives a rule for networks like ours. **The misfit to $y$ pulls a network towards zero-filling; this helps those networks that are worse than zero-filling on this scan, and harms those that are better.** How far they are pulled depends on the steps. Whether adapting "works" then says more about the starting point than about the adaptation. Read every table of this field with the question in mind which most of them leave open: what does $A^+ y$ have on the same scans?
 
 # %% tags=["nbval-check-output"]
 print("my test-time training and the library's agree:", same_ttt)
 ends = {name: score(runs[name].estimate, images[name]) for name in images}
+far = score(runs["phantom, large steps"].estimate, images["phantom"])
 print(
-    "adapting helps on the abdomen and harms on the phantom, by two decibels or more:",
+    "the abdomen gains two decibels or more, and the phantom loses one or more:",
     ends["abdomen"] > values["abdomen"][1] + 2
-    and ends["phantom"] < values["phantom"][1] - 2,
+    and ends["phantom"] < values["phantom"][1] - 1,
 )
 print(
-    "both runs end within a decibel and a half of zero-filling:",
-    all(abs(ends[name] - values[name][0]) < 1.5 for name in images),
+    "the abdomen, and with large steps the phantom, end near zero-filling:",
+    abs(ends["abdomen"] - values["abdomen"][0]) < 1
+    and abs(far - values["phantom"][0]) < 2,
 )
 print(
     "the hidden error shrinks on the abdomen and grows on the phantom:",
     parts["abdomen", "adapted"][1] < parts["abdomen", "trained"][1] / 1.5
-    and parts["phantom", "adapted"][1] > 2 * parts["phantom", "trained"][1],
+    and parts["phantom", "adapted"][1] > 1.3 * parts["phantom", "trained"][1],
 )
 
 # %% [markdown]
@@ -358,7 +364,7 @@ print("and the phantom still loses:", joint["phantom"][-1] < joint["phantom"][0]
 #
 # There is a trap in this, and it was in the code that the authors published when we read it: the samples were left out of the *loss*, but not out of the network's *input*. For an ordinary regression that might not matter. Here the network's first act is to copy its input into its result.
 #
-# So we run it both ways on the phantom, with a rate of $10^{-3}$ and a quarter of the lines held out.
+# So we run it both ways on the phantom, with a quarter of the lines held out, and 60 small steps as before.
 
 
 # %%
@@ -385,8 +391,8 @@ def judged(y, A, network, leak, iterations, rate, x):
 # %%
 y, A = scans["phantom"]
 verdicts = {
-    "honest": judged(y, A, elsewhere, False, 40, 1e-3, images["phantom"]),
-    "leak": judged(y, A, elsewhere, True, 40, 1e-3, images["phantom"]),
+    "honest": judged(y, A, elsewhere, False, 60, 1e-4, images["phantom"]),
+    "leak": judged(y, A, elsewhere, True, 60, 1e-4, images["phantom"]),
 }
 stops = {}
 for label, (errors, quality) in verdicts.items():
@@ -404,7 +410,7 @@ show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without the leak the held-out error rises from about a tenth of the lines' energy to all of it, since zero-filling predicts zero for every line that it was not given. This judge ends the run almost where it began, and is right. With the leak the error is small from the start and falls further, because zero-filling of *all* lines reproduces the held-out ones exactly. That judge lets the run go on, and loses many decibels.
+# Without the leak the held-out error rises from about a tenth of the lines' energy to all of it, since zero-filling predicts zero for every line that it was not given. This judge ends the run almost where it began, and is nearly right. With the leak the error is small from the start and falls further, because zero-filling of *all* lines reproduces the held-out ones exactly. That judge lets the run go on to its end, and loses more than a decibel.
 # People look for leaks where numbers are compared. This one sits in the data flow: what is to be predicted must not be among what is given.
 #
 # </details>
@@ -417,8 +423,8 @@ print(
     verdicts["honest"][1][stops["honest"]] > max(verdicts["honest"][1]) - 1,
 )
 print(
-    "with the leak, the judge lets the run lose three decibels or more:",
-    verdicts["leak"][1][stops["leak"]] < max(verdicts["leak"][1]) - 3,
+    "with the leak, the judge lets the run lose a decibel or more:",
+    verdicts["leak"][1][stops["leak"]] < max(verdicts["leak"][1]) - 1,
 )
 
 # %% [markdown]
@@ -499,7 +505,7 @@ for name, result in taught.items():
 # <details><summary>Answer</summary>
 #
 # The loss of $R = 0$ is one, exactly: where the network is given nothing, zero-filling predicts nothing, and misses all of it. What was the way out in section 2 is now the mark to beat.
-# The joint network on the abdomen gains about five decibels and passes zero-filling by nearly one. The untrained network learns something too, but from this one small scan it does not reach zero-filling in sixty iterations. So what the network learned from ellipses is worth something after all, once the loss asks a question that this knowledge can answer.
+# The joint network on the abdomen gains about five decibels and passes zero-filling by nearly one. At home, on the phantom, it loses a few tenths, where the misfit cost more than a decibel. The untrained network learns something too, but from this one small scan it does not reach zero-filling in sixty iterations. So what the network learned from ellipses is worth something after all, once the loss asks a question that this knowledge can answer.
 # People expect that more adaptation is better adaptation. In this section the number of iterations is the same as before, and only the question has changed.
 #
 # </details>
@@ -558,11 +564,11 @@ def nearest(start, y, A, tau, iterations=20):
 
 
 @torch.no_grad()
-def as_denoiser(y, A, network, A_0, tau=0.1, iterations=30):
+def as_denoiser(y, A, network, A_0, tau=0.1, rounds=20):
     x = A.adjoint(y)
-    for _ in range(iterations):
+    for _ in range(rounds):
         x = nearest(network(A_0(x), A_0), y, A, tau)
-    return x
+        yield x
 
 
 # %% [markdown]
@@ -583,7 +589,8 @@ for label, (y, A) in others.items():
     with torch.no_grad():
         results[label] = {"data alone": A.adjoint(y), "new A": elsewhere(y, A)}
     results[label]["anchor"] = list(steps)[-1].estimate
-    results[label]["as a denoiser"] = as_denoiser(y, A, elsewhere, A_0)
+    rounds = list(as_denoiser(y, A, elsewhere, A_0))
+    results[label] |= {"denoiser, 3 rounds": rounds[2], "20 rounds": rounds[-1]}
     results[label]["total variation"] = smooth(y, A, body)
     table[label] = {name: score(e, body) for name, e in results[label].items()}
     row = ", ".join(f"{name} {value:.1f}" for name, value in table[label].items())
@@ -591,17 +598,19 @@ for label, (y, A) in others.items():
 
 # %%
 y, A = others["blur"]
-steps = reuse_and_regularize(y, A, elsewhere, A_0)
+steps = reuse_and_regularize(y, A, elsewhere, A_0, iterations=20)
 last_step = list(steps)[-1].estimate
-same_reuse = compare("as a denoiser", results["blur"]["as a denoiser"], last_step, 1e-3)
+same_reuse = compare("as a denoiser", rounds[-1], last_step, 1e-3)
 titles = {f"{k}: {table['blur'][k]:.1f} dB": e for k, e in results["blur"].items()}
-alt = "A blurred phantom and four restorations, of which total variation is sharpest."
-show_images(titles | {"truth": body}, alt, columns=3, zoom=2)
+alt = "A blurred phantom and its restorations: the one of total variation is sharpest, "
+alt += "and that of 20 rounds as a denoiser is full of ripples."
+show_images(titles | {"truth": body}, alt, columns=4, zoom=2)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For the other masks, the new $A$ in the data steps is the best of the three, and it costs nothing. Retraining with an anchor is no better there, and clearly worse for one line in six: its loss is that of section 2 and pulls towards zero-filling. For the blur it helps a little, because the step lengths were learned for a mask, and the misfit can correct them. As a denoiser, the network is behind the free solution each time; its $\tau = 0.1$ was not tuned, and a better one may exist.
+# The new $A$ in the data steps costs nothing and is within a decibel of the best of the others each time. For one line in two it is the best of the three. Retraining with an anchor helps a little for the blur, because the step lengths were learned for a mask and the misfit can correct them. For one line in six it is clearly worse than doing nothing, since its loss is that of section 2 and pulls towards zero-filling.
+# As a denoiser, the network is half a decibel ahead for one line in six *after three rounds*, and behind after twenty. Each round takes the network's own small errors for image, and the data of the new scanner do not contradict them: this is semi-convergence (lesson 01), and we chose three rounds with the truth.
 # People say that a learned method "does not know" the new scanner. An unrolled network has the scanner in its data steps; what it cannot know is how the *errors* of the new scanner look.
 #
 # Total variation leads by about seven decibels for the blur and for one line in two, and is two behind for one line in six. On flat pieces with enough data hardly anything beats it; with few data, knowing *which* flat pieces bodies have is worth more.
@@ -610,19 +619,23 @@ show_images(titles | {"truth": body}, alt, columns=3, zoom=2)
 
 # %% tags=["nbval-check-output"]
 print("my alternation and the library's agree:", same_reuse)
-masks = ("one line in two", "one line in six")
 print(
-    "other masks: the new A alone is not behind the other two:",
+    "the new A alone is within a decibel of the best of the other two:",
     all(
-        table[m]["new A"] > max(table[m]["anchor"], table[m]["as a denoiser"]) - 0.1
-        for m in masks
+        row["new A"] > max(row["anchor"], row["denoiser, 3 rounds"]) - 1
+        for row in table.values()
     ),
+)
+six = table["one line in six"]
+print(
+    "one line in six: an anchor does harm, and so do twenty rounds:",
+    six["anchor"] < six["new A"] - 0.5
+    and six["20 rounds"] < six["denoiser, 3 rounds"] - 0.5,
 )
 print(
     "total variation leads for the blur, and the network for one line in six:",
     table["blur"]["total variation"] > table["blur"]["anchor"] + 2
-    and table["one line in six"]["new A"]
-    > table["one line in six"]["total variation"] + 0.5,
+    and six["new A"] > six["total variation"] + 0.5,
 )
 
 # %% [markdown]
@@ -731,15 +744,15 @@ print(
 # %% [markdown]
 # ## 8. Where it fails
 #
-# The misfit is also the only warning that a scan gives. Suppose the patient moved: the outer lines were measured after a shift by three pixels. (A moved image still has real values, so that the lines remain consistent with *some* image.)
+# The misfit is also the only warning that a scan gives. Suppose the patient moved while the lines were read: every second line belongs to a body that lies four pixels farther to the right. (Both positions are real images, so that the lines remain consistent with *some* image.)
 #
 # **Predict before you run.** How large is the misfit of zero-filling to the moved scan, compared with that to the still one? And its quality?
 
 # %%
 _, A = scans["abdomen"]
-late = (torch.arange(96, device=device) - 48).abs() > 6
+second = (torch.arange(96, device=device) - 48) % 2 == 1
 noise = torch.randn(1, 2, 96, 96, generator=runtime.generator(1, "noise"))
-still, moved = A(x), torch.where(late, A(x.roll(3, -1)), A(x))
+still, moved = A(x), torch.where(second, A(x.roll(4, -1)), A(x))
 misfits, qualities = {}, {}
 for label, y in {"still": still, "moved": moved}.items():
     y = y + 0.01 * A.mask * noise.to(device)
@@ -763,7 +776,10 @@ print(
     "the misfit does not notice the motion:",
     abs(misfits["moved"] - misfits["still"]) < 0.1 * misfits["still"] + 1e-3,
 )
-print("the image does:", qualities["moved"] < qualities["still"] - 0.5)
+print(
+    "the image does, by a decibel or more:",
+    qualities["moved"] < qualities["still"] - 1,
+)
 
 # %% [markdown]
 # ## Exercises
@@ -812,7 +828,7 @@ print("the image does:", qualities["moved"] < qualities["still"] - 0.5)
 # 1. An unrolled network is a few gradient steps on the data with a learned correction between them. It carries its forward model with it, and nothing makes its result explain $y$.
 # 2. Zero-filling is a minimum of the misfit to $y$, whatever $y$ is. Adapted by the misfit, our networks end there: this helps those that are worse than $A^+ y$ and harms those that are better. Compare every gain with $A^+ y$ and with total variation, not with the unadapted network.
 # 3. Held-out lines are an honest judge only if they are kept out of the network's input as well; with the leak, the judge praises zero-filling. As a teacher they ask a question that zero-filling cannot answer, and our network passed it.
-# 4. For another forward model, the new $A$ in the data steps is free and was hard to beat. A denoiser of photographs at its fixed point was level with total variation, and adapting it added next to nothing.
+# 4. For another forward model, the new $A$ in the data steps is free and was hard to beat; used as a denoiser, the network was ahead for few lines, if it was stopped in time. A denoiser of photographs at its fixed point was level with total variation, and adapting it added next to nothing.
 # 5. **What breaks it:** a loss that a trivial answer satisfies, a judge who has seen the answers, training images that are too far away, too few lines, a scan that is wrong but consistent.
 #
 # **Papers.** K. Hammernik and others, [*Learning a Variational Network for Reconstruction of Accelerated MRI Data*](https://arxiv.org/abs/1704.00447), Magnetic Resonance in Medicine 2018, and H. K. Aggarwal, M. P. Mani, M. Jacob, [*MoDL: Model-Based Deep Learning Architecture for Inverse Problems*](https://arxiv.org/abs/1712.02862), IEEE Transactions on Medical Imaging 2019: unrolled networks.
