@@ -178,7 +178,8 @@ def model(options):
         "one line in six": lambda seed: Fourier(line_mask(SIDE, SIDE, 6, seed=seed)),
         "blur": lambda seed: Blur(gaussian_kernel(9, 1.5)),
     }
-    names = "A^T y", "TV", "new A in the network", "adapted with an anchor", "as a denoiser"
+    names = "A^T y", "TV", "new A in the network", "adapted with an anchor"
+    names += "denoiser, 3 rounds", "20 rounds"
     header("forward model", "phantom", *names)
     network = trained("reconstruction_phantoms_supervised")
     for label, make in models.items():
@@ -189,11 +190,11 @@ def model(options):
             anchored = adapt_reconstruction(
                 y, A, network, iterations=options.iterations, anchor=options.anchor
             )
-            reused = reuse_and_regularize(y, A, network, A_0, options.weight)
+            rounds = list(reuse_and_regularize(y, A, network, A_0, options.weight, iterations=20))
             with torch.no_grad():
                 swapped = network(y, A)
-            learned, cleaned = (list(steps)[-1].estimate for steps in (anchored, reused))
-            estimates = A.adjoint(y), smooth(y, A, x), swapped, learned, cleaned
+            estimates = [A.adjoint(y), smooth(y, A, x), swapped, list(anchored)[-1].estimate]
+            estimates += [rounds[2].estimate, rounds[-1].estimate]
             say(label, number, *(psnr(each.clamp(0, 1), x) for each in estimates))
 
 
