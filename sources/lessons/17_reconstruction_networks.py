@@ -242,8 +242,8 @@ film.show("The rim fades from the abdomen; streaks appear.", at=(1, 5, 15, 30, 6
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The abdomen rises by about four decibels. The phantom falls, by nearly two with small steps and by more than six with large ones. Most people predict the first and not the second: one expects that a network at home has nothing to learn, and stays where it is.
-# Look at the dashed lines. *The curves go to the zero-filling of their own image.* What looks like learning about abdomens is a long way to a result that `A.pinv` has at once; what looks like damage to the phantom is a piece of the same way, walked from above.
+# The abdomen rises by four decibels. The phantom gains half a decibel within the first iterations, in which its small misfit is repaired, and then falls: in the end it has lost nearly two decibels with small steps, and more than six with large ones. Most people predict the first and not the second: one expects that a network at home has nothing to learn, and stays where it is.
+# Look at the dashed lines. *In the long run, the curves go to the zero-filling of their own image.* What looks like learning about abdomens is a long way to a result that `A.pinv` has at once; what looks like damage to the phantom is a piece of the same way, walked from above.
 #
 # </details>
 #
@@ -251,7 +251,7 @@ film.show("The rim fades from the abdomen; streaks appear.", at=(1, 5, 15, 30, 6
 #
 # Zero-filling explains the measurement: $A A^+ y = y$, up to that part of the noise which no real image could have caused. So **zero-filling is a minimum of this loss**, whatever $y$ is. It is also within easy reach of the network, which only has to switch its correction off. With $R = 0$, five steps of length 1 leave $2^{-6}$, or 1.6 per cent, of each line whose mirror image was not measured, and nothing of the others (exercise 1).
 #
-# The loss has many other minima. Every image whose measured lines are those of $y$ is one of them, the truth included (up to noise), because the loss sees nothing of the **null space** of $A$. Small steps find a minimum near the start, which is why the phantom loses less with them. To see where the runs went, split the error into what the lines see and what they do not:
+# The loss has many other minima. Every image whose measured lines are those of $y$ is one of them, the truth included (up to noise), because the loss sees nothing of the **null space** of $A$. Small steps stay near the start, which is why the phantom loses less with them. To see where the runs went, split the error into what the lines see and what they do not:
 #
 # $$\|f - x\|^2 = \|A^+ A (f - x)\|^2 + \|(I - A^+ A)(f - x)\|^2 .$$
 
@@ -279,12 +279,12 @@ for name, x in images.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both change. The seen part falls to that of zero-filling, which is the noise. The hidden part moves towards that of zero-filling as well: on the abdomen it becomes smaller, because a rim that was wrong disappears, and on the phantom it becomes larger, because what was right about its ellipses disappears.
+# Both change. The seen part falls nearly to that of zero-filling, which is the noise. (The adapted images are clipped, which adds a little.) The hidden part moves towards that of zero-filling as well: on the abdomen it becomes smaller, because a rim that was wrong disappears, and on the phantom it becomes larger, because what was right about its ellipses disappears.
 # People say that the null space is untouched, since the loss does not see it. The *loss* does not see it, but the weights are shared: the same $R$ writes into measured and unmeasured lines, and when it learns to leave the first in peace, it leaves the second in peace as well.
 #
 # </details>
 #
-# This gives a rule for networks like ours. **The misfit to $y$ pulls a network towards zero-filling; this helps those networks that are worse than zero-filling on this scan, and harms those that are better.** How far they are pulled depends on the steps. Whether adapting "works" then says more about the starting point than about the adaptation. Read every table of this kind with one question in mind, which a comparison with the unadapted network leaves open: what does $A^+ y$ have on the same scans?
+# This gives a rule for networks like ours. **The misfit to $y$ pulls a network towards zero-filling; this helps those networks that are worse than zero-filling on this scan, and in the long run harms those that are better.** How far they are pulled depends on the steps. Whether adapting "works" then says more about the starting point than about the adaptation. Read every table of this kind with one question in mind, which a comparison with the unadapted network leaves open: what does $A^+ y$ have on the same scans?
 
 # %% tags=["nbval-check-output"]
 print("my test-time training and the library's agree:", same_ttt)
@@ -336,7 +336,7 @@ show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The abdomen rises to its dashed line, and the phantom falls, by a decibel or so in forty small steps. Joint training has not changed the direction of either run.
+# The abdomen rises to its dashed line, and the phantom, after a small rise, loses a decibel or so in forty small steps. Joint training has not changed the direction of either run.
 # People who know the paper expect otherwise, and they have good reasons; see below.
 #
 # </details>
@@ -386,7 +386,7 @@ def judged(y, A, network, leak, iterations, rate, x):
 
 
 # %% [markdown]
-# **Predict before you run.** The quality falls in both runs, as in section 2. What does the error of the held-out lines do without the leak, and what with it? Where does each judge stop the run?
+# **Predict before you run.** The quality rises a little and then falls in both runs, as in section 2. What does the error of the held-out lines do without the leak, and what with it? Where does each judge stop the run?
 
 # %%
 y, A = scans["phantom"]
@@ -401,16 +401,16 @@ for label, (errors, quality) in verdicts.items():
     print(f"{quality[stops[label]]:.1f} dB of {max(quality):.1f} dB at the best")
 looks = {"honest": (0, 0), "leak": (1, 1)}
 curves = {label: errors for label, (errors, _) in verdicts.items()}
-alt = "Held-out error: it rises to one without the leak, and falls with it."
+alt = "Held-out error: it rises without the leak, and falls with it."
 show_curves(curves, "iteration", "held-out error", alt, looks=looks, log_y=True)
 curves = {label: quality for label, (_, quality) in verdicts.items()}
-alt = "PSNR over iterations: falling in both runs."
+alt = "PSNR over iterations: after a small rise it falls in both runs."
 show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without the leak the held-out error rises from about a tenth of the lines' energy to all of it, since zero-filling predicts zero for every line that it was not given. This judge ends the run almost where it began, and is nearly right. With the leak the error is small from the start and falls further, because zero-filling of *all* lines reproduces the held-out ones exactly. That judge lets the run go on to its end, and loses more than a decibel.
+# Without the leak the held-out error rises, from about a tenth of the lines' energy to nearly a fifth. It is on its way to one, since zero-filling predicts zero for every line that it was not given. This judge chooses the first iteration, and is right within a few tenths of a decibel. With the leak the error is small from the start and falls to a tenth of that, because zero-filling of *all* lines reproduces the held-out ones exactly. That judge lets the run go on to its end, and loses more than a decibel.
 # People look for leaks where numbers are compared. This one sits in the data flow: what is to be predicted must not be among what is given.
 #
 # </details>
