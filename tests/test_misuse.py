@@ -817,7 +817,7 @@ RECIPES = {
     ),
     "networks.ResidualNetwork": (
         forwarded(networks.ResidualNetwork, lambda n: [tensor((1, n.channels, 40, 40))]),
-        {"channels": whole(3), "width": whole(4), "depth": whole(2)},
+        {"channels": whole(3), "width": whole(4), "depth": whole(2), "cells": whole(2)},
     ),
     "networks.PartialUNet": (
         forwarded(
@@ -1083,6 +1083,18 @@ RECIPES = {
             "network": RESIDUAL,
             "what": value("all", "gain", "norm", "low-rank"),
             "iterations": whole(2),
+            "learning_rate": number(0.001),
+            "noise": number(0.0),
+            "seed": SEED,
+        },
+    ),
+    "adaptation.mzsr": (
+        method(adaptation.mzsr),
+        {
+            "y": picture(1, 3, 18, 18),
+            "A": operator(lambda: signals.Downsample(2)),
+            "network": RESIDUAL,
+            "updates": whole(2),
             "learning_rate": number(0.001),
             "noise": number(0.0),
             "seed": SEED,
