@@ -40,15 +40,17 @@ KINDS = {
 }
 SETTINGS = {"channels": 1, "width": 32, "depth": 5, "cells": 2}
 SIDE, MARGIN = 48, 16  # of a window; and around it, because the operators wrap around at the borders
-INNER_STEPS, INNER_RATE = 3, 0.05
+INNER_STEPS, INNER_RATE = 1, 3.0
 VARIANCES = 1.0, 5.0  # of the kernels along their axes, in pixels of the large picture
+SHIFT = 1.0  # of the kernels' centres, at most, down and to the right
 
 
 def random_kernel(draw):
     """Anisotropic Gaussian (16,16), as Soh, Cho and Cho (MZSR, CVPR 2020) draw theirs for twice."""
     along = draw.uniform(*VARIANCES)
     across = draw.uniform(VARIANCES[0], along)
-    return gaussian_kernel(16, (along**0.5, across**0.5), angle=draw.uniform(0, 180))
+    shift = draw.uniform(-SHIFT, SHIFT, 2).tolist()
+    return gaussian_kernel(18, (along**0.5, across**0.5), draw.uniform(180, 360), shift)
 
 
 def pairs(x, A):
@@ -83,13 +85,14 @@ class Draws:
 
     def pictures(self):
         """(support, query): y and its own son, as at test time; x and y."""
-        A, x = self.operator(), self.windows(1, 128)
+        A, x = self.operator(), self.windows(1, 144)
         return pairs(A(x), A), pairs(x, A)
 
 
-def absolute_error(network, weights, pair):
+def squared_error(network, weights, pair):
+    """Not absolute, because a step should be long where the network is far off."""
     son, father = pair
-    return (functional_call(network, weights, (son,)) - father).abs().mean()
+    return (functional_call(network, weights, (son,)) - father).square().mean()
 
 
 def fit(network, batch, iterations, rate):
@@ -118,7 +121,7 @@ def meta_fit(network, task, count, iterations, rate, second_order, state, draws)
         optimizer.zero_grad()
         losses = []
         for _ in range(count):
-            (support, query), error = task(), lambda *given: absolute_error(network, *given)
+            (support, query), error = task(), lambda *given: squared_error(network, *given)
             steps = inner_steps(error, weights, support, INNER_RATE, INNER_STEPS, second_order)
             loss = sum(error(adapted, query) for adapted in steps) / INNER_STEPS
             (loss / count).backward()  # task by task, because the graph of one is large
@@ -176,13 +179,12 @@ def main():
         with runtime.seeded(options.seed):
             network = ResidualNetwork(**SETTINGS)
     else:
-        network = trained("meta_bicubic").train()
+        network = trained("meta_bicubic" if kind == "joint" else "meta_joint").train()
     if kind in ("bicubic", "joint"):
         run = fit(network, getattr(draws, kind), iterations, rate=4e-3 if kind == "bicubic" else 1e-3)
     else:
-        second_order, tasks = not options.first_order, {"kernels": 2, "pictures": 4}[kind]
-        task = getattr(draws, kind)
-        run = meta_fit(network, task, tasks, iterations, 1e-3, second_order, options.state, draws)
+        second_order, task = not options.first_order, getattr(draws, kind)
+        run = meta_fit(network, task, 2, iterations, 1e-3, second_order, options.state, draws)
     losses = []
     for iteration, loss in run:
         losses.append(loss)
