@@ -555,7 +555,7 @@ same_sr = compare("meta-gradient", flat(mine), flat(theirs), 1e-3)
 #
 # ## 5. Five starts, live
 #
-# Each start has its own optimiser and rate. They were chosen for the best result on *training* photographs, by `benchmarks/meta.py rates`, and a start that was not made for plain descent may use Adam. We also draw a baseline that learns nothing: bicubic interpolation and thirty rounds of back-projection with the known kernel (Irani and Peleg, 1991).
+# Each start has its own optimiser and rate. They were chosen for the best result on *training* photographs, by `benchmarks/meta.py rates`, after one update, and for random weights after a hundred. A start that was not made for plain descent may use Adam. We also draw a baseline that learns nothing: bicubic interpolation and thirty rounds of back-projection with the known kernel (Irani and Peleg, 1991).
 #
 # **Predict before you run.** Which of the five starts is the best before any update? Which after one? And how many updates will the random start need to come level?
 
@@ -687,7 +687,7 @@ print(
 )
 
 # %% [markdown]
-# With one update each, the start of MLSR is ahead of the bicubic start in all twelve runs, and ahead of the joint start by more than a decibel on average. In the 36 runs of the benchmark it is also ahead of *fifty* updates from random weights, by 1.3 dB on average and in 34 runs. MLSR is a little ahead of MZSR, and there is a reason for it: its support was made in training as it is made at test time, from a small image and its son. The windows of MZSR are sharper than any $y$. Practise under the conditions of the exam.
+# With one update each, the start of MLSR is ahead of the bicubic start in all twelve runs, and ahead of the joint start by more than a decibel on average. In the 36 runs of the benchmark it is also ahead of *fifty* updates from random weights, by 1.3 dB on average and in 34 runs. MLSR is ahead of MZSR (one training of each), and there is a likely reason for it: its support was made in training as it is made at test time, from a small image and its son. The windows of MZSR are sharper than any $y$. Practise under the conditions of the exam.
 #
 # ## 6. What one update can know
 #
@@ -844,7 +844,7 @@ print(
 #
 # 1. **The same points.** Train MAML on the sines with the *support* as its query, so that a start is judged on the ten points that its update has seen: `learn(lambda w, support, query: maml_loss(w, support, support), iterations)`. Predict its error on unseen points after one update and after ten, and measure both.
 # 2. **A full turn.** Draw the phases from 0 to $2\pi$ instead. What does the joint start compute then, and what is its error? Answer without a computer first.
-# 3. **Two practised updates.** In `updated`, nothing says that the two steps of a practice must have the same rate. Train MAML through two updates, and compare with the table of section 2 after one update and after two.
+# 3. **Two practised updates.** A practice may have several steps. Train MAML through two updates, and compare with the table of section 2 after one update and after two.
 #
 # <details><summary>Solution 1</summary>
 #
@@ -866,7 +866,7 @@ print(
 #
 # ## Summary
 #
-# 1. Joint training asks what the start computes; MAML asks what it becomes after an update. Two starts can compute the same function, and yet one of them adapts in one update and the other does not in ten.
+# 1. Joint training asks what the start computes; MAML asks what it becomes after an update. Two starts can compute nearly the same function, and yet one of them adapts in one update and the other does not in ten.
 # 2. The gradient of MAML contains second derivatives. Forgetting `create_graph` leaves them out without a word, which is first-order MAML. Reptile with one step is joint training.
 # 3. A task is what changes from one use to the next and cannot be seen in the input: the phase of a sine, the shift of a kernel. What can be seen, such as the width of a blur, joint training learns as well.
 # 4. One update from the learned start is worth more than fifty from random weights, inside the trained range. The support should be made in training as it will be made at test time.
