@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils import backend_registration
 
 from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course.adaptation.meta_learning import STARTS, meta_gradient
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.networks.trained import trained
@@ -47,6 +48,17 @@ def made(make, *args, **settings):
 def run(steps, **settings):
     result = fitting.run(steps, **settings)
     return [result.estimate, torch.tensor(result.history["loss"])]
+
+
+def line_error(weights, data):
+    x, y = data
+    return (weights["w"] * x - y).square().mean()
+
+
+def meta_tasks(d):
+    """Support and query of two tasks, three points each."""
+    values = d(torch.arange(24.0).reshape(4, 2, 3) / 24)
+    return (values[0], values[1]), (values[2], values[3])
 
 
 def answers(generator):
@@ -311,6 +323,19 @@ CALLS = {
             d(X), signals.Downsample(2), d(made(networks.ResidualNetwork, 3, 4, 2)), iterations=2
         )
     ),
+    "mzsr": lambda d: run(
+        adaptation.mzsr(
+            d(X),
+            signals.Downsample(2),
+            d(made(networks.ResidualNetwork, 3, 4, 2, 2)),
+            updates=2,
+            noise=0.1,
+        )
+    ),
+    "meta_gradient": lambda d: [
+        meta_gradient(method, line_error, {"w": d(torch.ones(1))}, meta_tasks(d), 0.1, 2)[0]["w"]
+        for method in STARTS
+    ],
     "correction_filter": lambda d: adaptation.correction_filter(
         d(X), signals.BlurDownsample(signals.gaussian_kernel(5, 1.0), 2)
     ),

@@ -705,6 +705,7 @@ RECIPES = {
             "size": whole(3),
             "sigma": value(1.0, (1.0, 2.0), [1.0, 0.0], (1, 2, 3), 0, 1e-9, 1e7),
             "angle": number(30.0),
+            "shift": value((0.5, -0.5), (0, 0), [1.0, math.nan], (1, 2, 3), (1e9, 0), 0.5, "00"),
         },
     ),
     "signals.consistent": (
@@ -890,7 +891,7 @@ RECIPES = {
     ),
     "networks.ResidualNetwork": (
         forwarded(networks.ResidualNetwork, lambda n: [tensor((1, n.channels, 40, 40))]),
-        {"channels": whole(3), "width": whole(4), "depth": whole(2)},
+        {"channels": whole(3), "width": whole(4), "depth": whole(2), "cells": whole(2)},
     ),
     "networks.PartialUNet": (
         forwarded(
@@ -1193,6 +1194,18 @@ RECIPES = {
             "network": RESIDUAL,
             "what": value("all", "gain", "norm", "low-rank"),
             "iterations": whole(2),
+            "learning_rate": number(0.001),
+            "noise": number(0.0),
+            "seed": SEED,
+        },
+    ),
+    "adaptation.mzsr": (
+        method(adaptation.mzsr),
+        {
+            "y": picture(1, 3, 18, 18),
+            "A": operator(lambda: signals.Downsample(2)),
+            "network": RESIDUAL,
+            "updates": whole(2),
             "learning_rate": number(0.001),
             "noise": number(0.0),
             "seed": SEED,
