@@ -5,7 +5,7 @@ python training/meta_super_resolution.py joint     on all kernels, as they come
 python training/meta_super_resolution.py kernels   so that a few steps suffice; a task is a kernel (MZSR)
 python training/meta_super_resolution.py pictures  a task is a picture with its kernel (MLSR)
 
-In this order: the last three begin where the first one ended. All is computed on one thread, so that the
+In this order: joint begins where bicubic ended, the last two begin where joint ended. All is computed on one thread, so that the
 weights do not depend on how many there are. A run that was stopped goes on from the file that --state names.
 """
 
@@ -34,21 +34,24 @@ KINDS = {
     "joint": (3000, "Enlarges gray photographs twice, as well as one network can for all kernels at once."),
     "kernels": (
         1500,
-        "A start for `mzsr`, of which one update on the picture at hand makes a network for its kernel.",
+        "A start for `mzsr`: one update makes a network for the kernel at hand. Learned from pairs of other "
+        "pictures.",
     ),
-    "pictures": (1500, "As `meta_kernels`, learned from pairs as they exist at test time (MLSR)."),
+    "pictures": (1500, "As `meta_kernels`, but learned from y and its son, as at test time."),
 }
 SETTINGS = {"channels": 1, "width": 32, "depth": 5, "cells": 2}
 SIDE, MARGIN = 48, 16  # of a window; and around it, because the operators wrap around at the borders
-INNER_STEPS, INNER_RATE = 3, 0.05
+INNER_RATE = 3.0
 VARIANCES = 1.0, 5.0  # of the kernels along their axes, in pixels of the large picture
+SHIFT = 1.0  # of the kernels' centres, at most, down and to the right
 
 
 def random_kernel(draw):
     """Anisotropic Gaussian (16,16), as Soh, Cho and Cho (MZSR, CVPR 2020) draw theirs for twice."""
     along = draw.uniform(*VARIANCES)
     across = draw.uniform(VARIANCES[0], along)
-    return gaussian_kernel(16, (along**0.5, across**0.5), angle=draw.uniform(0, 180))
+    shift = draw.uniform(-SHIFT, SHIFT, 2).tolist()
+    return gaussian_kernel(18, (along**0.5, across**0.5), draw.uniform(180, 360), shift)
 
 
 def pairs(x, A):
@@ -83,13 +86,14 @@ class Draws:
 
     def pictures(self):
         """(support, query): y and its own son, as at test time; x and y."""
-        A, x = self.operator(), self.windows(1, 128)
+        A, x = self.operator(), self.windows(1, 144)
         return pairs(A(x), A), pairs(x, A)
 
 
-def absolute_error(network, weights, pair):
+def squared_error(network, weights, pair):
+    """Not absolute, because a step should be long where the network is far off."""
     son, father = pair
-    return (functional_call(network, weights, (son,)) - father).abs().mean()
+    return (functional_call(network, weights, (son,)) - father).square().mean()
 
 
 def fit(network, batch, iterations, rate):
@@ -103,10 +107,10 @@ def fit(network, batch, iterations, rate):
         yield iteration, loss.item()
 
 
-def meta_fit(network, task, count, iterations, rate, second_order, state, draws):
-    """Meta-training, `count` tasks an update. Yields the iteration and the loss.
+def meta_fit(network, task, iterations, rate, inner_rate, second_order, state, draws):
+    """Meta-training, two tasks an update. Yields the iteration and the loss.
 
-    The loss of a task is that of its query, after each inner step; all have the same weight.
+    The loss of a task is that of its query, after one step on its support.
     """
     optimizer = torch.optim.Adam(network.parameters())
     begin = load(state, network, optimizer, draws) if state and state.exists() else 0
@@ -117,11 +121,11 @@ def meta_fit(network, task, count, iterations, rate, second_order, state, draws)
         optimizer.param_groups[0]["lr"] = rate * min(1, iteration / 100, 5 * left)
         optimizer.zero_grad()
         losses = []
-        for _ in range(count):
-            (support, query), error = task(), lambda *given: absolute_error(network, *given)
-            steps = inner_steps(error, weights, support, INNER_RATE, INNER_STEPS, second_order)
-            loss = sum(error(adapted, query) for adapted in steps) / INNER_STEPS
-            (loss / count).backward()  # task by task, because the graph of one is large
+        for _ in range(2):
+            (support, query), error = task(), lambda *given: squared_error(network, *given)
+            (adapted,) = inner_steps(error, weights, support, inner_rate, 1, second_order)
+            loss = error(adapted, query)
+            (loss / 2).backward()  # task by task, because the graph of one is large
             losses.append(loss.item())
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -163,7 +167,8 @@ def main():
     )
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--iterations", type=int)
-    parser.add_argument("--first-order", action="store_true", help="kernels without second derivatives")
+    parser.add_argument("--first-order", action="store_true", help="without second derivatives")
+    parser.add_argument("--inner-rate", type=float, default=INNER_RATE)
     parser.add_argument(
         "--state", type=Path, help="file of a run that can be stopped, and goes on from there"
     )
@@ -176,13 +181,14 @@ def main():
         with runtime.seeded(options.seed):
             network = ResidualNetwork(**SETTINGS)
     else:
-        network = trained("meta_bicubic").train()
+        network = trained("meta_bicubic" if kind == "joint" else "meta_joint").train()
     if kind in ("bicubic", "joint"):
         run = fit(network, getattr(draws, kind), iterations, rate=4e-3 if kind == "bicubic" else 1e-3)
     else:
-        second_order, tasks = not options.first_order, {"kernels": 2, "pictures": 4}[kind]
-        task = getattr(draws, kind)
-        run = meta_fit(network, task, tasks, iterations, 1e-3, second_order, options.state, draws)
+        second_order, task = not options.first_order, getattr(draws, kind)
+        run = meta_fit(
+            network, task, iterations, 1e-3, options.inner_rate, second_order, options.state, draws
+        )
     losses = []
     for iteration, loss in run:
         losses.append(loss)

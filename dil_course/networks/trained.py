@@ -18,6 +18,7 @@ TRAINED = {
     "meta_bicubic": ResidualNetwork,
     "meta_joint": ResidualNetwork,
     "meta_kernels": ResidualNetwork,
+    "meta_pictures": ResidualNetwork,
     "digits": Classifier,
     "digits_rotation": Classifier,
     "garments": Classifier,
