@@ -556,21 +556,6 @@ def test_only_run_d_does_not_return_to_the_start_and_every_start_has_learned(run
         assert not torch.allclose(first["weight 1"], expected["weight 1"], rtol=1e-2)
 
 
-def test_the_random_start_is_that_of_linear_layers():
-    start = ps14.sine_start(3, width=50)
-    assert [tuple(value.shape) for value in start.values()] == [
-        (50, 1),
-        (50,),
-        (50, 50),
-        (50,),
-        (1, 50),
-        (1,),
-    ]
-    for name, value in start.items():
-        limit = 1 if name.endswith("0") else 50**-0.5
-        assert value.abs().max() <= limit and (value.numel() < 50 or value.abs().max() > 0.9 * limit)
-
-
 # Wrong answers that get no diagnosis of their own.
 ALSO_WRONG = {
     "three weights": ("gradient_through_step", lambda w, *rest: by_the_formula(w, *rest)[:3]),

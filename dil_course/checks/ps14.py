@@ -9,7 +9,7 @@ from torch.func import grad
 
 from dil_course import runtime
 from dil_course.adaptation.meta_learning import STARTS, inner_steps, learn_start, meta_gradient
-from dil_course.adaptation.sinusoid import sinusoids, squared_error
+from dil_course.adaptation.sinusoid import sine_network, sinusoids, squared_error
 from dil_course.checks.inputs import with_hints
 from dil_course.checks.tasks import (
     Wrong,
@@ -33,7 +33,6 @@ __all__ = [
     "picture_task",
     "reptile_update",
     "resting_start",
-    "sine_start",
 ]
 
 
@@ -534,22 +533,10 @@ CAUSES = {
 _RATE = 0.02
 
 
-def sine_start(seed=0, width=40):
-    """Random weights of the network 1-width-width-1 of `fitted_sine`: {name: tensor}.
-
-    Uniform between -1/sqrt(inputs) and 1/sqrt(inputs), as in torch.nn.Linear.
-    """
-    draw, weights = runtime.generator(seed, "sine start"), {}
-    for number, (inputs, outputs) in enumerate(((1, width), (width, width), (width, 1))):
-        for name, shape in ((f"weight {number}", (outputs, inputs)), (f"bias {number}", (outputs,))):
-            weights[name] = (2 * torch.rand(shape, generator=draw) - 1) / math.sqrt(inputs)
-    return weights
-
-
 @functools.cache
 def _trained(fault, updates=500, seed=0):
     """A meta-training on sines: what it saw, its losses, and the start at its end."""
-    draw, first, seen = runtime.generator(seed, "tasks of training"), sine_start(seed), []
+    draw, first, seen = runtime.generator(seed, "tasks of training"), sine_network(seed), []
 
     def tasks():
         again = runtime.generator(seed, "tasks of training")
