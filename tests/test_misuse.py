@@ -705,6 +705,7 @@ RECIPES = {
             "size": whole(3),
             "sigma": value(1.0, (1.0, 2.0), [1.0, 0.0], (1, 2, 3), 0, 1e-9, 1e7),
             "angle": number(30.0),
+            "shift": value((0.5, -0.5), (0, 0), [1.0, math.nan], (1, 2, 3), (1e9, 0), 0.5, "00"),
         },
     ),
     "signals.consistent": (

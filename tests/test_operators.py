@@ -299,6 +299,11 @@ def test_gaussian_kernel():
     torch.testing.assert_close(tall, wide.T)
     slanted = gaussian_kernel(15, (3, 1), angle=45)
     assert slanted[3, 11] > slanted[11, 11], "angles turn counter-clockwise"
+    torch.testing.assert_close(
+        gaussian_kernel(15, 1.0, shift=(1, -2)), gaussian_kernel(15, 1.0).roll((1, -2), (0, 1))
+    )
+    with pytest.raises(TypeError, match="down, right"):
+        gaussian_kernel(15, 1.0, shift=1.0)
 
 
 @pytest.mark.parametrize("weak, kept", [(0.9e-3, False), (1.1e-3, True), (0.1, True), (1e-5, False)])

@@ -5,8 +5,9 @@ python training/meta_super_resolution.py joint     on all kernels, as they come
 python training/meta_super_resolution.py kernels   so that a few steps suffice; a task is a kernel (MZSR)
 python training/meta_super_resolution.py pictures  a task is a picture with its kernel (MLSR)
 
-In this order: joint begins where bicubic ended, the last two begin where joint ended. All is computed on one thread, so that the
-weights do not depend on how many there are. A run that was stopped goes on from the file that --state names.
+In this order: joint begins where bicubic ended, the last two begin where joint ended. All is computed on one
+thread, so that the weights do not depend on how many there are. A run that was stopped goes on from the file
+that --state names.
 """
 
 import argparse
