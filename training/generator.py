@@ -54,7 +54,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--iterations", type=int, default=9000)
+    parser.add_argument("--iterations", type=int, default=4500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started, highest = time.perf_counter(), 2e-3

@@ -52,7 +52,8 @@ def csgm(y, A, generator, weight=0.1, starts=10, iterations=None, learning_rate=
         seed: of the starts.
 
     Returns:
-        Generator of Drawings: the estimate (1,C,H,W) is that of the start whose loss is smallest at that iteration.
+        Generator of Drawings: the estimate (1,C,H,W) is that of the start whose loss is smallest as it
+        stands.
 
     Raises:
         TypeError, ValueError: before any compute, where an argument is not of this form, or the generator's

@@ -42,7 +42,8 @@ def iagan(
         locality: weight of a penalty on change elsewhere: the sum over the pixels of the squared change of
             drawings from random latent vectors, mean over these, in the unit of the data loss. Roich and
             others have such a term, for latent vectors near the found one.
-        back_project: True adds A^+ (y - A(x)) to the last estimate: for y without noise.
+        back_project: True adds A^+ (y - A(x)) to the last estimate, and does not clip the sum to [0,1]: for y
+            without noise.
 
     Returns:
         Generator of Drawings, those of the search first; `step.network` is the generator that adapts.
@@ -70,8 +71,7 @@ def stages(y, A, adapted, found, iterations, learning_rate, latent_rate, localit
         yield dataclasses.replace(drawing, total=drawing.total + iterations, network=adapted)
     for drawing in adapt(y, A, adapted, z, iterations, learning_rate, latent_rate, locality, seed):
         if back_project and drawing.iteration == iterations:
-            estimate = consistent(drawing.estimate, y, A).clamp(0, 1)
-            drawing = dataclasses.replace(drawing, estimate=estimate)
+            drawing = dataclasses.replace(drawing, estimate=consistent(drawing.estimate, y, A))
         yield dataclasses.replace(drawing, iteration=before + drawing.iteration, total=before + iterations)
 
 
