@@ -89,7 +89,7 @@ mine = {
 }
 nearest, shown = {}, {}
 for name, x in mine.items():
-    nearest[name] = run(csgm(x, Identity(), generator, weight=0.01)).estimate
+    nearest[name] = run(csgm(x, Identity(), generator, 0.01, iterations=150)).estimate
     shown[name] = x
 for name, x in mine.items():
     shown[f"nearest drawing,\n{score(nearest[name], x):.1f} dB"] = nearest[name]
@@ -118,7 +118,13 @@ show_images(shown, alt, columns=4, zoom=5)
 #
 # $$y_i = \sum_j a_{ij} x_j + n_i , \qquad a_{ij} \sim N(0, 1/m).$$
 #
-# With the variance $1/m$ the sum of the squares of $Ax$ is that of $x$ on average, so that the *sum* over all measurements estimates the squared distance of $G(z)$ and $x$, whatever $m$ is. This scaling and $\lambda$ belong together: with unscaled sums, the same balance would need $\lambda$ times $m$.
+# With the variance $1/m$ the sum of the squares of $Ax$ is that of $x$ on average, so that the *sum* over all measurements estimates the squared distance of $G(z)$ and $x$, whatever $m$ is.
+#
+# The weight $\lambda$ has a meaning, too. If each measurement has an error of variance $v$, the most probable $z$ is the one above with $\lambda = v$. Two things contribute to $v$, the noise and what the generator cannot draw:
+#
+# $$\lambda = \sigma^2 + s^2 \, \frac{n}{m} .$$
+#
+# Here $n = 784$ is the number of pixels, and $s$ the error of a drawing in each of them. On the training images it is about 0.1, and we need no truth to know that. The paper's code has $\lambda = 0.1$ for all $m$.
 
 # %%
 plan = Diagram(640, 150)
@@ -141,7 +147,11 @@ def misfit(pictures, y, A):
     return (A(pictures) - y).square().sum((1, 2, 3))
 
 
-def my_csgm(y, A, z, weight=0.1, iterations=150, rate=0.1):
+def balance(y, sigma=0.0):
+    return sigma**2 + 0.1**2 * 784 / y.numel()
+
+
+def my_csgm(y, A, z, weight, iterations=150, rate=0.1):
     z = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=rate)
     for i in range(iterations):
@@ -158,12 +168,13 @@ def my_csgm(y, A, z, weight=0.1, iterations=150, rate=0.1):
 x, m = mine["sneaker"], 47
 A = Gaussian(m, (28, 28))
 y = A(x)
-pictures, losses, found = my_csgm(y, A, first_latents(generator, 10, 0, "cpu"))
-*_, last = csgm(y, A, generator, iterations=150)
+start = first_latents(generator, 10, seed=0, device="cpu")
+pictures, losses, found = my_csgm(y, A, start, balance(y))
+*_, last = csgm(y, A, generator, balance(y), iterations=150)
 same = compare("CSGM", pictures[losses.argmin()][None], last.estimate, 1e-4)
 
 # %% [markdown]
-# The paper's code runs 1000 steps of Adam at the rate 0.01 from ten starts with $\lambda = 0.1$; here 150 steps at a rate that falls from 0.1 do the same in less time.
+# The paper's code runs 1000 steps of Adam at the rate 0.01 from ten starts; here 150 steps at a rate that falls from 0.1 do the same in less time.
 #
 # **Predict before you run.** We have measured 47 numbers, 6 % of the pixels. In the next cell you see the ten results with their losses. Nobody tells the method which one is right. How often will the start with the smallest loss be the best by the truth as well, and by how much can it miss?
 
@@ -190,7 +201,7 @@ print(f"smallest loss: {ten[0]:.1f} dB; best of the ten by the truth: {max(ten):
 
 # %%
 film = Film(truth=x)
-live = film.record("CSGM, 47 measurements", csgm(y, A, generator, iterations=150))
+live = film.record("CSGM, 47 measurements", csgm(y, A, generator, balance(y), iterations=150))
 searched = await watch(live, truth=x)
 film.show(
     "The search: from an arbitrary garment to a sneaker within a few dozen iterations.",
@@ -275,7 +286,7 @@ adapted = []
 for share in shares:
     A = Gaussian(round(share * 784), (28, 28))
     y = A(x)
-    *_, step = csgm(y, A, generator, starts=5, iterations=150)
+    *_, step = csgm(y, A, generator, balance(y), starts=5, iterations=150)
     curves["CSGM"].append(score(step.estimate, x))
     curves["TV"].append(score(best_tv(y, A, x), x))
     curves["deep image prior"].append(score(best_dip(y, A, x), x))
@@ -341,9 +352,9 @@ def my_iagan(y, A, z, iterations=300, rate=1e-3, latent_rate=1e-4):
 
 A = Gaussian(196, (28, 28))
 y = A(x)
-_, losses, found = my_csgm(y, A, first_latents(generator, 10, 0, "cpu"))
+_, losses, found = my_csgm(y, A, start, balance(y))
 by_hand, _ = my_iagan(y, A, found[losses.argmin()][None], iterations=30)
-*_, last = iagan(y, A, generator, search=150, iterations=30)
+*_, last = iagan(y, A, generator, balance(y), search=150, iterations=30)
 same_iagan = compare("IAGAN", by_hand, last.estimate, 1e-3)
 
 # %% [markdown]
@@ -353,7 +364,7 @@ same_iagan = compare("IAGAN", by_hand, last.estimate, 1e-3)
 
 # %%
 film = Film(truth=x)
-live = film.record("IAGAN, 196 measurements", iagan(y, A, generator, search=150))
+live = film.record("IAGAN, 196 measurements", iagan(y, A, generator, balance(y), search=150))
 became = await watch(live, truth=x)
 film.show(
     "First the search finds a plain pullover; then the generator adapts, and the heart "
@@ -379,7 +390,7 @@ adapted, projected = [], []
 for share in shares:
     A = Gaussian(round(share * 784), (28, 28))
     y = A(x)
-    *_, last = iagan(y, A, generator, starts=5, search=150)
+    *_, last = iagan(y, A, generator, balance(y), starts=5, search=150)
     adapted.append(score(last.estimate, x))
     projected.append(score(consistent(last.estimate, y, A), x))
 more = {
@@ -422,8 +433,8 @@ print(
 # %%
 A = Gaussian(196, (28, 28))
 y = A(x)
-*_, start = csgm(y, A, generator, iterations=150)
-z = start.z[start.losses.argmin()][None]
+*_, last = csgm(y, A, generator, balance(y), iterations=150)
+z = last.z[last.losses.argmin()][None]
 
 
 def layer_only(y, A, z, iterations=300, rate=0.01):
@@ -440,10 +451,10 @@ def layer_only(y, A, z, iterations=300, rate=0.01):
 with runtime.seeded(0):
     untrained = Generator()
 kinds = {
-    "latent vector only": run(csgm(y, A, generator, iterations=450)).estimate,
-    "weights only": run(iagan(y, A, generator, search=150, latent_rate=0)).estimate,
+    "latent vector only": run(csgm(y, A, generator, balance(y), iterations=450)).estimate,
+    "weights only": run(iagan(y, A, generator, balance(y), search=150, latent_rate=0)).estimate,
     "intermediate layer": layer_only(y, A, z),
-    "everything": run(iagan(y, A, generator, search=150)).estimate,
+    "everything": became.estimate,
     "untrained": run(iagan(y, A, untrained, search=0, iterations=450)).estimate,
 }
 freed = {name: score(estimate, x) for name, estimate in kinds.items()}
@@ -486,7 +497,8 @@ clean, histories, table = A(x), {}, {}
 noise = torch.randn(clean.shape, generator=runtime.generator(0, "noise"))
 for label, sigma in (("no noise", 0.0), ("weak noise", 0.02), ("strong noise", 0.2)):
     y = clean + sigma * noise
-    result = run(iagan(y, A, generator, search=150, iterations=450), truth=x)
+    steps = iagan(y, A, generator, balance(y, sigma), search=150, iterations=450)
+    result = run(steps, truth=x)
     histories[label] = (result.history["iteration"], result.history["psnr"])
     table[label] = {
         "CSGM": result.history["psnr"][result.history["iteration"].index(150)],
@@ -533,8 +545,8 @@ classifier = trained("garments")
 A, rows, shown = Gaussian(47, (28, 28)), {}, {}
 for name in ("sneaker", "bag"):
     x, y = mine[name], A(mine[name])
-    estimates = {"truth": x, "CSGM": run(csgm(y, A, generator, iterations=150)).estimate}
-    estimates["IAGAN"] = run(iagan(y, A, generator, search=150)).estimate
+    estimates = {"truth": x, "CSGM": run(csgm(y, A, generator, balance(y), iterations=150)).estimate}
+    estimates["IAGAN"] = run(iagan(y, A, generator, balance(y), search=150)).estimate
     estimates["TV"] = best_tv(y, A, x).clamp(0, 1)
     for method, estimate in estimates.items():
         with torch.no_grad():
@@ -596,7 +608,7 @@ y, z = A(x), first_latents(generator, 8, seed=1, device="cpu")
 before, shown, forgotten = generator(z), {}, {}
 shown |= {f"trained {k + 1}": each for k, each in enumerate(before.split(1))}
 for label, weight in (("adapted", 0.0), ("with locality", 1.0)):
-    *_, last = iagan(y, A, generator, search=150, iterations=200, locality=weight)
+    *_, last = iagan(y, A, generator, balance(y), search=150, iterations=200, locality=weight)
     after = last.network(z).detach()
     shown |= {f"{label} {k + 1}": each for k, each in enumerate(after.split(1))}
     forgotten[label] = score(after, before), score(last.estimate, x)
