@@ -66,8 +66,12 @@ show_images(drawings, alt, columns=8, zoom=3)
 
 
 def walk(share, goal):
-    stops = {f"{w:.2f}": generator(z[:1].lerp(z[goal - 1 : goal], w)) for w in (0, share, 1)}
-    return images_figure(dict(zip(("from 1", "between", f"to {goal}"), stops.values())), 3)
+    stops = {
+        f"{w:.2f}": generator(z[:1].lerp(z[goal - 1 : goal], w)) for w in (0, share, 1)
+    }
+    return images_figure(
+        dict(zip(("from 1", "between", f"to {goal}"), stops.values())), 3
+    )
 
 
 alt = "A drawing on the way from one to another: at each place on the way it is a garment."
@@ -93,7 +97,9 @@ for name, x in mine.items():
     shown[name] = x
 for name, x in mine.items():
     shown[f"nearest drawing,\n{score(nearest[name], x):.1f} dB"] = nearest[name]
-alt = "Four garments and the nearest drawings of the generator: the pullover without its "
+alt = (
+    "Four garments and the nearest drawings of the generator: the pullover without its "
+)
 alt += "heart, a smooth sneaker, a plain shirt, and in place of the bag a garment."
 show_images(shown, alt, columns=4, zoom=5)
 
@@ -127,16 +133,22 @@ show_images(shown, alt, columns=4, zoom=5)
 # Here $n = 784$ is the number of pixels, and $s$ the error of a drawing in each of them. On the training images it is about 0.1, and we need no truth to know that. The paper's code has $\lambda = 0.1$ for all $m$.
 
 # %%
-plan = Diagram(640, 150)
-plan.box(10, 45, 90, 60, "z\n24 numbers", colour=1)
-plan.box(150, 45, 110, 60, "generator G", colour=0)
-plan.box(310, 45, 90, 60, "drawing", colour=2)
-plan.box(450, 45, 60, 60, "A", colour=0)
-plan.box(560, 45, 70, 60, "y ?", colour=3)
-for start, end in ((100, 150), (260, 310), (400, 450), (510, 560)):
-    plan.arrow((start, 75), (end, 75))
-plan.text(320, 130, "CSGM changes z only; IAGAN changes z and the weights of G")
-plan.show("From latent vector to drawing to measurements, which are compared with y.")
+plan = Diagram(9.4, 2.3)
+z_box = plan.box(0.1, 0.9, 1.4, 0.8, "z: 24 numbers", 2)
+network = plan.box(2.2, 0.9, 1.8, 0.8, "generator G\nwith weights θ", 1)
+drawing = plan.box(4.7, 0.9, 1.5, 0.8, "drawing G(z)", 5)
+model = plan.box(6.8, 0.9, 0.7, 0.8, "A", 5)
+loss = plan.box(8.1, 0.9, 1.2, 0.8, "misfit to y", 0)
+for before, after in ((z_box, network), (network, drawing), (drawing, model)):
+    plan.arrow(before.right, after.left)
+plan.arrow(model.right, loss.left)
+plan.text(0.8, 2.0, "CSGM changes this ...")
+plan.text(3.1, 2.0, "... IAGAN this, too")
+plan.text(5.5, 0.4, "the gradient of the misfit comes back the same way")
+plan.show(
+    "A latent vector enters the generator, which makes a drawing; A measures it, and the "
+    "misfit to y is fed back."
+)
 
 # %% [markdown]
 # The misfit has local minima, because the way from a shoe to a shirt leads over worse drawings. So CSGM starts from several random vectors, all in one batch, and keeps the start with the smallest loss.
@@ -181,14 +193,18 @@ same = compare("CSGM", pictures[losses.argmin()][None], last.estimate, 1e-4)
 # %%
 order = losses.argsort()
 ranked = {
-    f"loss {losses[k]:.2f},\n{score(pictures[k : k + 1], x):.1f} dB": pictures[k : k + 1]
+    f"loss {losses[k]:.2f},\n{score(pictures[k : k + 1], x):.1f} dB": pictures[
+        k : k + 1
+    ]
     for k in order
 }
 alt = "The ten results, from the smallest loss to the largest: the first ones are sneakers, "
 alt += "the last ones may be other garments."
 show_images({"truth": x} | ranked, alt, columns=6, zoom=4)
 ten = [score(pictures[k : k + 1], x) for k in order]
-print(f"smallest loss: {ten[0]:.1f} dB; best of the ten by the truth: {max(ten):.1f} dB")
+print(
+    f"smallest loss: {ten[0]:.1f} dB; best of the ten by the truth: {max(ten):.1f} dB"
+)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -201,7 +217,9 @@ print(f"smallest loss: {ten[0]:.1f} dB; best of the ten by the truth: {max(ten):
 
 # %%
 film = Film(truth=x)
-live = film.record("CSGM, 47 measurements", csgm(y, A, generator, balance(y), iterations=150))
+live = film.record(
+    "CSGM, 47 measurements", csgm(y, A, generator, balance(y), iterations=150)
+)
 searched = await watch(live, truth=x)
 film.show(
     "The search: from an arbitrary garment to a sneaker within a few dozen iterations.",
@@ -210,7 +228,10 @@ film.show(
 
 # %% tags=["nbval-check-output"]
 print("my search and the library's agree:", same)
-print("chosen by the loss, within two decibels of the best by the truth:", ten[0] > max(ten) - 2)
+print(
+    "chosen by the loss, within two decibels of the best by the truth:",
+    ten[0] > max(ten) - 2,
+)
 print(
     "from few measurements, within three decibels of the floor of the range:",
     ten[0] > score(nearest["sneaker"], x) - 3,
@@ -263,47 +284,61 @@ def linear(y, A, sigma=0.0):
     return found.reshape(1, 1, 28, 28).float()
 
 
-def best_tv(y, A, x, weights=(3e-4, 3e-3, 3e-2)):
-    found = [run(tv(y, A, weight, iterations=150)).estimate for weight in weights]
+def best_tv(y, A, x, weights=(3e-2, 1e-1, 3e-1)):
+    found = [run(tv(y, A, w, 300, learning_rate=1.0)).estimate for w in weights]
     return max(found, key=lambda estimate: score(estimate, x))
 
 
 def best_dip(y, A, x):
     with runtime.seeded(0):
         network = conv_decoder(1, 32, 2)
-    steps = deep_image_prior(y, A, network, iterations=300)
+    steps = deep_image_prior(y, A, network, iterations=200)
     found = [step.estimate for step in steps if step.iteration % 10 == 0]
     return max(found, key=lambda estimate: score(estimate, x))
 
 
 # %% [markdown]
-# **Predict before you run.** From 3 % to 75 % of the measurements, for the pullover with the heart: which method leads at 3 %, which at 75 %, and what shape has the curve of CSGM?
+# **Predict before you run.** From 3 % to half of the measurements, as a mean over the sneaker and the shirt: which method leads at 3 %, which at 50 %, and what shape has the curve of CSGM?
 
 # %%
-x, shares = mine["pullover"], (0.03, 0.06, 0.13, 0.25, 0.5, 0.75)
-curves = {"CSGM": [], "TV": [], "deep image prior": [], "linear estimate": []}
-adapted = []
-for share in shares:
-    A = Gaussian(round(share * 784), (28, 28))
-    y = A(x)
-    *_, step = csgm(y, A, generator, balance(y), starts=5, iterations=150)
-    curves["CSGM"].append(score(step.estimate, x))
-    curves["TV"].append(score(best_tv(y, A, x), x))
-    curves["deep image prior"].append(score(best_dip(y, A, x), x))
-    curves["linear estimate"].append(score(linear(y, A), x))
+two, shares = (mine["sneaker"], mine["shirt"]), (0.03, 0.06, 0.13, 0.25, 0.5)
 percent = [100 * share for share in shares]
+
+
+def over_shares(method):
+    """The mean score over two images, for each share of measurements."""
+    scores = []
+    for share in shares:
+        A = Gaussian(round(share * 784), (28, 28))
+        scores.append(sum(score(method(A(x), A, x), x) for x in two) / 2)
+    return scores
+
+
+def search(y, A, x):
+    return run(csgm(y, A, generator, balance(y), starts=5, iterations=150)).estimate
+
+
+curves = {
+    "CSGM": over_shares(search),
+    "TV": over_shares(best_tv),
+    "deep image prior": over_shares(best_dip),
+    "linear estimate": over_shares(lambda y, A, x: linear(y, A)),
+}
+for name, values in curves.items():
+    print(f"{name:18}", " ".join(f"{value:6.1f}" for value in values))
+
+# %%
 looks = {
     "CSGM": (0, 0), "TV": (1, 1), "deep image prior": (2, 2), "linear estimate": (3, 3),
     "IAGAN": (4, 0), "IAGAN, back-projected": (5, 4), "nearest drawing": (0, 5),
 }  # fmt: skip
-floor = {"nearest drawing": (percent, [score(nearest["pullover"], x)] * 6)}
-alt = "PSNR over the share of measurements: CSGM starts high and flattens below the floor "
-alt += "of its range, while TV, the deep image prior and the linear estimate go on rising."
+highest = sum(score(nearest[name], mine[name]) for name in ("sneaker", "shirt")) / 2
 field = {name: (percent, values) for name, values in curves.items()}
+field["nearest drawing"] = percent, [highest] * 5
+alt = "PSNR over the share of measurements: CSGM starts highest and flattens below the "
+alt += "nearest drawing, while TV, the deep image prior and the linear estimate go on rising."
 axes = ("measurements (% of the pixels)", "PSNR (dB)")
-show_curves(field | floor, *axes, alt, log_x=True, looks=looks)
-for name, values in curves.items():
-    print(f"{name:18}", " ".join(f"{value:6.1f}" for value in values))
+show_curves(field, *axes, alt, log_x=True, looks=looks)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -314,16 +349,16 @@ for name, values in curves.items():
 
 # %% tags=["nbval-check-output"]
 print(
-    "from the fewest measurements, CSGM is ahead of TV and of the deep image prior:",
-    curves["CSGM"][0] > max(curves["TV"][0], curves["deep image prior"][0]) + 1,
+    "from 6 % of the measurements, CSGM is ahead of TV and of the deep image prior:",
+    curves["CSGM"][1] > max(curves["TV"][1], curves["deep image prior"][1]) + 1,
 )
 print(
-    "from a quarter to three quarters, CSGM gains next to nothing:",
-    curves["CSGM"][5] < curves["CSGM"][3] + 1,
+    "from a quarter to a half, CSGM gains next to nothing:",
+    curves["CSGM"][4] < curves["CSGM"][3] + 1,
 )
 print(
-    "TV and the linear estimate overtake it in the end:",
-    min(curves["TV"][5], curves["linear estimate"][5]) > curves["CSGM"][5] + 3,
+    "and is overtaken by all three:",
+    min(values[4] for values in curves.values()) == curves["CSGM"][4],
 )
 
 # %% [markdown]
@@ -350,7 +385,7 @@ def my_iagan(y, A, z, iterations=300, rate=1e-3, latent_rate=1e-4):
     return picture.detach(), network
 
 
-A = Gaussian(196, (28, 28))
+x, A = mine["pullover"], Gaussian(196, (28, 28))
 y = A(x)
 _, losses, found = my_csgm(y, A, start, balance(y))
 by_hand, _ = my_iagan(y, A, found[losses.argmin()][None], iterations=30)
@@ -364,7 +399,9 @@ same_iagan = compare("IAGAN", by_hand, last.estimate, 1e-3)
 
 # %%
 film = Film(truth=x)
-live = film.record("IAGAN, 196 measurements", iagan(y, A, generator, balance(y), search=150))
+live = film.record(
+    "IAGAN, 196 measurements", iagan(y, A, generator, balance(y), search=150)
+)
 became = await watch(live, truth=x)
 film.show(
     "First the search finds a plain pullover; then the generator adapts, and the heart "
@@ -385,24 +422,28 @@ film.show(
 #
 # For Gaussian sums the rows of $A$ are independent, so that $A^+ = A^T (A A^T)^{-1}$ is exact. The next cell completes the curve of section 3 by both methods.
 
+
 # %%
-adapted, projected = [], []
-for share in shares:
-    A = Gaussian(round(share * 784), (28, 28))
-    y = A(x)
-    *_, last = iagan(y, A, generator, balance(y), starts=5, search=150)
-    adapted.append(score(last.estimate, x))
-    projected.append(score(consistent(last.estimate, y, A), x))
-more = {
-    "IAGAN": (percent, adapted),
-    "IAGAN, back-projected": (percent, projected),
-}
-field.pop("deep image prior")
-alt = "The same curve with IAGAN, which starts where CSGM starts, leaves its plateau and "
-alt += "goes on rising with the number of measurements."
-show_curves(field | more | floor, *axes, alt, log_x=True, looks=looks)
-for name, (_, values) in more.items():
-    print(f"{name:22}", " ".join(f"{value:6.1f}" for value in values))
+def adapt(y, A, x):
+    return run(iagan(y, A, generator, balance(y), starts=5, search=150)).estimate
+
+
+def project(y, A, x):
+    return consistent(kept.pop(0), y, A)
+
+
+kept = []
+adapted = over_shares(lambda y, A, x: kept.append(adapt(y, A, x)) or kept[-1])
+projected = over_shares(project)
+field |= {"IAGAN": (percent, adapted), "IAGAN, back-projected": (percent, projected)}
+del field["deep image prior"]
+alt = (
+    "The same curve with IAGAN, which starts where CSGM starts, leaves its plateau and "
+)
+alt += "rises above all others from a quarter of the measurements on."
+show_curves(field, *axes, alt, log_x=True, looks=looks)
+for name in ("IAGAN", "IAGAN, back-projected"):
+    print(f"{name:22}", " ".join(f"{value:6.1f}" for value in field[name][1]))
 
 # %% [markdown]
 # ANSWER6
@@ -451,8 +492,12 @@ def layer_only(y, A, z, iterations=300, rate=0.01):
 with runtime.seeded(0):
     untrained = Generator()
 kinds = {
-    "latent vector only": run(csgm(y, A, generator, balance(y), iterations=450)).estimate,
-    "weights only": run(iagan(y, A, generator, balance(y), search=150, latent_rate=0)).estimate,
+    "latent vector only": run(
+        csgm(y, A, generator, balance(y), iterations=450)
+    ).estimate,
+    "weights only": run(
+        iagan(y, A, generator, balance(y), search=150, latent_rate=0)
+    ).estimate,
     "intermediate layer": layer_only(y, A, z),
     "everything": became.estimate,
     "untrained": run(iagan(y, A, untrained, search=0, iterations=450)).estimate,
@@ -512,7 +557,9 @@ alt = "PSNR over the iterations: after the search all three curves rise; without
 alt += "with weak noise they stay high, with strong noise the curve soon falls."
 show_curves(histories, "iteration", "PSNR (dB)", alt)
 for label, row in table.items():
-    print(f"{label:13}", "  ".join(f"{name} {value:.1f}" for name, value in row.items()))
+    print(
+        f"{label:13}", "  ".join(f"{name} {value:.1f}" for name, value in row.items())
+    )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -542,10 +589,13 @@ print("without noise it is not:", none["IAGAN"] > none["at its peak"] - 0.5)
 
 # %%
 classifier = trained("garments")
-A, rows, shown = Gaussian(47, (28, 28)), {}, {}
+A, rows, shown = Gaussian(24, (28, 28)), {}, {}
 for name in ("sneaker", "bag"):
     x, y = mine[name], A(mine[name])
-    estimates = {"truth": x, "CSGM": run(csgm(y, A, generator, balance(y), iterations=150)).estimate}
+    estimates = {
+        "truth": x,
+        "CSGM": run(csgm(y, A, generator, balance(y), iterations=150)).estimate,
+    }
     estimates["IAGAN"] = run(iagan(y, A, generator, balance(y), search=150)).estimate
     estimates["TV"] = best_tv(y, A, x).clamp(0, 1)
     for method, estimate in estimates.items():
@@ -578,7 +628,10 @@ y = A(x)
 *_, last = pulse(y, A, generator, iterations=300)
 answers = generator(last.z).detach()
 left = [f"{100 * value / y.square().sum():.1f} %" for value in last.losses]
-shown = {"truth": x, "what is given": y.repeat_interleave(7, -1).repeat_interleave(7, -2)}
+shown = {
+    "truth": x,
+    "what is given": y.repeat_interleave(7, -1).repeat_interleave(7, -2),
+}
 shown |= {f"{k + 1}: misfit {text}": answers[k][None] for k, text in enumerate(left)}
 alt = "The truth, its version of 4 by 4 pixels, and ten different garments that shrink to it "
 alt += "almost exactly."
@@ -594,7 +647,10 @@ print(f"two of the ten differ by {off:.2f} a pixel, root mean square on average"
 wrong = rows["bag", "CSGM"]
 print("the classifier names the true bag:", rows["bag", "truth"][0] == "bag")
 print("it does not call the drawing of it a bag:", wrong[0] != "bag")
-print("the ten of PULSE explain the small image:", last.losses.median() < 0.01 * y.square().sum())
+print(
+    "most of the ten explain the small image:",
+    (last.losses < 0.01 * y.square().sum()).sum().item() > 5,
+)
 print("and differ from one another visibly:", off > 0.05)
 
 # %% [markdown]
@@ -608,7 +664,9 @@ y, z = A(x), first_latents(generator, 8, seed=1, device="cpu")
 before, shown, forgotten = generator(z), {}, {}
 shown |= {f"trained {k + 1}": each for k, each in enumerate(before.split(1))}
 for label, weight in (("adapted", 0.0), ("with locality", 1.0)):
-    *_, last = iagan(y, A, generator, balance(y), search=150, iterations=200, locality=weight)
+    *_, last = iagan(
+        y, A, generator, balance(y), search=150, iterations=200, locality=weight
+    )
     after = last.network(z).detach()
     shown |= {f"{label} {k + 1}": each for k, each in enumerate(after.split(1))}
     forgotten[label] = score(after, before), score(last.estimate, x)
