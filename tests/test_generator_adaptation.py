@@ -156,7 +156,7 @@ def test_locality_keeps_the_other_drawings():
 
 @pytest.mark.parametrize("method", [csgm, pulse, iagan])
 def test_a_batch_of_channels_or_another_model_is_refused_before_any_compute(method):
-    with pytest.raises(ValueError, match="shape|equal|is .* but"):
+    with pytest.raises(ValueError, match="expected .N,C,1,20."):
         method(torch.rand(1, 1, 1, 19), A, GENERATOR)
     with pytest.raises(TypeError, match="latent"):
         method(Y, A, torch.nn.Linear(3, 3))

@@ -7,14 +7,13 @@ import torch
 from dil_course import runtime
 from dil_course.adaptation.freedom import copied
 from dil_course.fitting import Step
+from dil_course.from_scratch.given import adjoint_of
 from dil_course.signals.validation import (
     LARGEST_WIDTH,
     check_integer,
     check_module,
     check_number,
-    check_operator,
     check_returned,
-    check_stack,
     check_target,
 )
 
@@ -97,7 +96,6 @@ def pulse(y, A, generator, starts=10, iterations=None, learning_rate=0.1, seed=0
 def prepare(y, A, generator, starts, iterations, learning_rate, seed, weight=0.0):
     """Check what the methods share. Returns a copy of the generator on y's device, and the iterations."""
     check_target(y)
-    check_operator(A)
     check_module(generator, "generator", attributes=("latent",))
     check_number(weight, "weight", high=1e6)
     check_integer(starts, "starts", 1, 1000)
@@ -121,8 +119,7 @@ def check_drawings(generator, y, A):
             f"generator: this {type(generator).__name__} does not take z (N,{generator.latent}): "
             f"{type(problem).__name__}: {problem}"
         ) from problem
-    check_stack(made, "generator(z)")
-    check_returned(A(made), y, "A(generator(z))", "y")
+    check_returned(made, adjoint_of(y, A), "generator(z)", "A.adjoint(y)")
 
 
 def first_latents(generator, starts, seed, device):
