@@ -617,13 +617,13 @@ for k in (GARMENTS.index("sneaker"), GARMENTS.index("bag")):
 
 # %%
 bags, shown = images[labels == GARMENTS.index("bag")][:10], {}
-for k in range(10):
+for k in range(8):
     shown[f"truth {k + 1}"] = bags[k : k + 1]
-for k, (name, p) in enumerate(named["bag"]):
+for k, (name, p) in enumerate(named["bag"][:8]):
     shown[f"{k + 1}: {name},\n{100 * p:.0f} %"] = drawn["bag"][k : k + 1]
-alt = "Ten bags, and what CSGM draws for each of them: mostly tops and boots, with the names "
+alt = "Eight of the bags, and what CSGM draws for each of them: mostly tops and boots, with the names "
 alt += "that the classifier gives them."
-show_images(shown, alt, columns=10, zoom=3)
+show_images(shown, alt, columns=8, zoom=3)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
