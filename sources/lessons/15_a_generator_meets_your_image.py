@@ -60,7 +60,8 @@ def score(estimate, x):
 # %%
 z = first_latents(generator, 16, seed=1, device="cpu")
 drawings = {f"{number + 1}": each for number, each in enumerate(generator(z).split(1))}
-alt = "Sixteen random drawings of the generator, all blurred: shirts, dresses, trousers and "
+alt = "Sixteen random drawings of the generator, all blurred: shirts, "
+alt += "dresses, trousers and "
 alt += "boots, and some that are a cross of two."
 show_images(drawings, alt, columns=8, zoom=3)
 
@@ -84,7 +85,8 @@ for name, x in mine.items():
 shown = dict(mine)
 for name, x in mine.items():
     shown[f"nearest drawing,\n{score(nearest[name], x):.1f} dB"] = nearest[name]
-alt = "Four garments and the nearest drawings: the pullover with a bright spot in place of "
+alt = "Four garments and the nearest drawings: the pullover with a bright "
+alt += "spot in place of "
 alt += (
     "its heart, a smooth sneaker, a plain shirt, and a white block in place of the bag."
 )
@@ -110,7 +112,8 @@ def walk(share, goal):
     return images_figure(stages, columns=3, zoom=4)
 
 
-alt = "Drawings on the way from the shirt to another garment: at each place a blurred mixture "
+alt = "Drawings on the way from the shirt to another garment: at each place "
+alt += "a blurred mixture "
 alt += "that still resembles clothes."
 goals = ["pullover", "sneaker", "bag"]
 stops = {"share": [0.25, 0.5, 0.75]}
@@ -150,7 +153,8 @@ plan.text(0.8, 2.0, "CSGM changes this ...")
 plan.text(3.1, 2.0, "... IAGAN this, too")
 plan.text(5.5, 0.4, "the gradient of the misfit comes back the same way")
 plan.show(
-    "A latent vector enters the generator, which makes a drawing; A measures it, and the "
+    "A latent vector enters the generator, which makes a drawing; A "
+    "measures it, and the "
     "misfit to y is fed back."
 )
 
@@ -227,7 +231,8 @@ live = film.record(
 )
 searched = await watch(live, truth=x)
 film.show(
-    "The search: from an arbitrary drawing to a plain shirt within a few dozen iterations.",
+    "The search: from an arbitrary drawing to a plain shirt within a few "
+    "dozen iterations.",
     at=(1, 5, 15, 40, 150),
 )
 
@@ -342,7 +347,8 @@ highest = sum(score(nearest[name], mine[name]) for name in ("sneaker", "shirt"))
 field = {name: (percent, values) for name, values in curves.items()}
 field["nearest drawing"] = percent, [highest] * 5
 alt = "PSNR over the share of measurements: CSGM starts highest and flattens below the "
-alt += "nearest drawing, while TV, the deep image prior and the linear estimate go on rising."
+alt += "nearest drawing, while TV, the deep image prior and the linear "
+alt += "estimate go on rising."
 axes = ("measurements (% of the pixels)", "PSNR (dB)")
 show_curves(field, *axes, alt, log_x=True, looks=looks)
 
@@ -514,7 +520,8 @@ kinds = {
 }
 freed = {name: score(estimate, x) for name, estimate in kinds.items()}
 shown = {f"{name}:\n{freed[name]:.1f} dB": kinds[name] for name in kinds}
-alt = "The pullover by the five methods: plain with the latent vector alone, with a heart "
+alt = "The pullover by the five methods: plain with the latent vector alone, "
+alt += "with a heart "
 alt += "where weights or a layer are free, ragged from the untrained generator."
 show_images(shown | {"truth": x}, alt, columns=6, zoom=4)
 
@@ -564,7 +571,8 @@ for label, sigma in (("no noise", 0.0), ("weak noise", 0.02), ("strong noise", 0
         "linear": score(linear(y, A, sigma), x),
         "TV": score(best_tv(y, A, x), x),
     }
-alt = "PSNR over the iterations: after the search all three curves rise; without noise and "
+alt = "PSNR over the iterations: after the search all three curves rise; "
+alt += "without noise and "
 alt += "with weak noise they stay high, with strong noise the curve soon falls."
 show_curves(histories, "iteration", "PSNR (dB)", alt)
 for label, row in table.items():
@@ -621,7 +629,8 @@ for k in range(8):
     shown[f"truth {k + 1}"] = bags[k : k + 1]
 for k, (name, p) in enumerate(named["bag"][:8]):
     shown[f"{k + 1}: {name},\n{100 * p:.0f} %"] = drawn["bag"][k : k + 1]
-alt = "Eight of the bags, and what CSGM draws for each of them: mostly tops and boots, with the names "
+alt = "Eight of the bags, and what CSGM draws for each of them: mostly tops "
+alt += "and boots, with the names "
 alt += "that the classifier gives them."
 show_images(shown, alt, columns=8, zoom=3)
 
@@ -655,10 +664,10 @@ for scale in (7, 14):
     shown |= {
         f"{28 // scale} by {28 // scale}, {k + 1}": answers[k][None] for k in range(5)
     }
-    print(
-        f"{28 // scale} by {28 // scale}: two answers differ by {spread[scale]:.2f} a pixel"
-    )
-alt = "Two rows: the pullover as 4 by 4 pixels and five dresses with a light top; as 2 by 2 "
+    size = f"{28 // scale} by {28 // scale}"
+    print(f"{size}: two answers differ by {spread[scale]:.2f} a pixel")
+alt = "Two rows: the pullover as 4 by 4 pixels and five dresses with a light "
+alt += "top; as 2 by 2 "
 alt += "pixels and five quite different garments."
 show_images(shown, alt, columns=6, zoom=4)
 
@@ -700,7 +709,8 @@ for label, weight in (("adapted", 0.0), ("with locality", 1.0)):
     after = last.network(z).detach()
     shown |= {f"{label} {k + 1}": each for k, each in enumerate(after.split(1))}
     forgotten[label] = score(after, before), score(last.estimate, x)
-alt = "Eight drawings of the trained generator, of the adapted one, and of the one adapted "
+alt = "Eight drawings of the trained generator, of the adapted one, and of "
+alt += "the one adapted "
 alt += "with the locality term."
 show_images(shown, alt, columns=8, zoom=3)
 for label, (kept, gained) in forgotten.items():
