@@ -2,7 +2,6 @@
 
 python benchmarks/generator.py measurements   from 3 to 75 % of Gaussian measurements, without noise
 python benchmarks/generator.py noise          half of them, with noise
-python benchmarks/generator.py half           the right half of the picture is missing; one run an image
 python benchmarks/generator.py bags           a class that the generator has never seen
 
 The weights of TV and of the wavelet Lasso are the best of a few by the truth, and DIP stops at its peak, by
@@ -28,7 +27,7 @@ from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.from_scratch import deep_image_prior, tv
 from dil_course.networks import Generator, conv_decoder, trained
-from dil_course.signals import GARMENTS, Gaussian, Identity, Mask, consistent, garments, psnr
+from dil_course.signals import GARMENTS, Gaussian, Identity, consistent, garments, psnr
 
 BAG = GARMENTS.index("bag")
 SHARES = (0.03, 0.06, 0.13, 0.25, 0.5, 0.75)
@@ -217,7 +216,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("measurements", "noise", "half", "bags"))
+    parser.add_argument("command", choices=("measurements", "noise", "bags"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sigma", type=float, default=0.2, help="of the noise")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
@@ -228,15 +227,11 @@ def main():
     if options.command in ("measurements", "bags"):
         shares = options.shares if options.command == "measurements" else (0.06, 0.25)
         columns = {f"{share:.0%}": problems(images, share, 0, options.seeds) for share in shares}
-    elif options.command == "noise":
+    else:
         columns = {
             f"50 %, sigma {sigma:g}": problems(images, 0.5, sigma, options.seeds)
             for sigma in (0.02, options.sigma)
         }
-    else:
-        mask = torch.ones(1, 1, 28, 28)
-        mask[..., 14:] = 0
-        columns = {"half": [(x, Mask(mask), mask * x, 0, 0) for x in images]}
     table(columns, options.methods)
     if "generator" in options.methods:
         floor(images)
