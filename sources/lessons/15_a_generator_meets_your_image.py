@@ -637,7 +637,7 @@ show_images(shown, alt, columns=8, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most of the sneakers are named rightly, and most of the bags are not: they have become pullovers, T-shirts, a dress, ankle boots, in some cases with great certainty. The misfit is as small as that of the sneakers, so that it warns of nothing.
+# Most of the sneakers are named rightly, and most of the bags are not: they have become pullovers, T-shirts, a dress, ankle boots, in some cases with great certainty. The misfit is as small as that of the sneakers, so that it warns of nothing. (This is one draw of the 24 sums. With two others 2 and 6 of the ten bags were named rightly, and 7 of the sneakers each time.)
 # Many people rely on the misfit as a test of the result. It tests whether the drawing agrees with what was measured; the 97 % that were not measured come from the generator, and it has only garments to offer.
 #
 # </details>
@@ -682,8 +682,8 @@ show_images(shown, alt, columns=6, zoom=4)
 # %% tags=["nbval-check-output"]
 right = {kind: sum(name == kind for name, _ in found) for kind, found in named.items()}
 print(
-    "most sneakers are named rightly, most bags are not:",
-    right["sneaker"] > 5 > right["bag"],
+    "more sneakers than bags are named rightly:",
+    right["sneaker"] > right["bag"],
 )
 print(
     "the misfit of the bags is no warning:",
