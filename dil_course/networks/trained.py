@@ -7,6 +7,7 @@ from safetensors import safe_open
 
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
+from dil_course.networks.generator import Generator
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.signals.validation import check_choice
 
@@ -23,6 +24,7 @@ TRAINED = {
     "digits_rotation": Classifier,
     "garments": Classifier,
     "garments_rotation": Classifier,
+    "generator": Generator,
 }
 
 
