@@ -185,33 +185,33 @@ def test_the_expected_error_is_what_many_gaussian_measurements_give():
 
 
 @right("csgm_losses")
-def by_the_rescaled_posterior(measured, y, z, sigma, floor, variance):
-    return (measured - y).square().mean(1) + (sigma**2 + variance * floor) / len(y) * z.square().sum(1)
+def by_the_rescaled_posterior(measured, y, z, sigma, distance, variance):
+    return (measured - y).square().mean(1) + (sigma**2 + variance * distance) / len(y) * z.square().sum(1)
 
 
 @right("csgm_losses")
-def start_by_start(measured, y, z, sigma, floor, variance):
-    noise, losses = sigma**2 + variance * floor, []
+def start_by_start(measured, y, z, sigma, distance, variance):
+    noise, losses = sigma**2 + variance * distance, []
     for seen, latent in zip(measured.numpy(), z.numpy(), strict=True):
         losses.append((np.sum((seen - y.numpy()) ** 2) + noise * latent @ latent) / len(y))
     return losses
 
 
 @right("csgm_losses")
-def by_torch(measured, y, z, sigma, floor, variance):
+def by_torch(measured, y, z, sigma, distance, variance):
     data = torch.nn.functional.mse_loss(measured, y.expand_as(measured), reduction="none").mean(
         -1, keepdim=True
     )
     return data + z.norm(dim=1, keepdim=True) ** 2 * (
-        math.hypot(sigma, math.sqrt(variance * floor)) ** 2 / len(y)
+        math.hypot(sigma, math.sqrt(variance * distance)) ** 2 / len(y)
     )
 
 
 def with_weight(weight):
-    """A wrong answer whose fault lies in the weight of the prior: weight(m, sigma, floor, variance)."""
+    """A wrong answer whose fault lies in the weight of the prior: weight(m, sigma, distance, variance)."""
 
-    def answer(measured, y, z, sigma, floor, variance):
-        return (measured - y).square().mean(1) + weight(len(y), sigma, floor, variance) * z.square().sum(1)
+    def answer(measured, y, z, sigma, distance, variance):
+        return (measured - y).square().mean(1) + weight(len(y), sigma, distance, variance) * z.square().sum(1)
 
     return answer
 
@@ -219,22 +219,22 @@ def with_weight(weight):
 def with_prior(prior):
     """A wrong answer whose fault lies in the prior: prior(z)."""
 
-    def answer(measured, y, z, sigma, floor, variance):
-        return (measured - y).square().mean(1) + (sigma**2 + variance * floor) / len(y) * prior(z)
+    def answer(measured, y, z, sigma, distance, variance):
+        return (measured - y).square().mean(1) + (sigma**2 + variance * distance) / len(y) * prior(z)
 
     return answer
 
 
 def summed(weight, data=1):
-    def answer(measured, y, z, sigma, floor, variance):
-        noise = sigma**2 + variance * floor
+    def answer(measured, y, z, sigma, distance, variance):
+        noise = sigma**2 + variance * distance
         return data * (measured - y).square().sum(1) + weight(noise, len(y)) * z.square().sum(1)
 
     return answer
 
 
-def log_posterior(measured, y, z, sigma, floor, variance):
-    noise = sigma**2 + variance * floor
+def log_posterior(measured, y, z, sigma, distance, variance):
+    noise = sigma**2 + variance * distance
     return (measured - y).square().sum(1) / (2 * noise) + z.square().sum(1) / 2
 
 
@@ -247,7 +247,7 @@ WRONG["csgm_losses"] = {
     "this is the negative log posterior itself": log_posterior,
     "this is twice the negative log posterior": lambda *given: 2 * log_posterior(*given),
     "your weight is for half of the sum": with_weight(lambda m, s, f, v: (s**2 + v * f) / m / 2),
-    "the floor is missing in your weight": with_weight(lambda m, s, f, v: s**2 / m),
+    "the distance to the range is missing": with_weight(lambda m, s, f, v: s**2 / m),
     "the noise is missing in your weight": with_weight(lambda m, s, f, v: v * f / m),
     "the variance of the entries of A is missing": with_weight(lambda m, s, f, v: (s**2 + f) / m),
     "the variance of the entries of A multiplies the noise": with_weight(
@@ -256,7 +256,7 @@ WRONG["csgm_losses"] = {
     "you take the variance of the entries for their": with_weight(lambda m, s, f, v: (s**2 + v**2 * f) / m),
     "you take the standard deviation of the entries": with_weight(lambda m, s, f, v: (s**2 + v**0.5 * f) / m),
     "sigma is not squared": with_weight(lambda m, s, f, v: (s + v * f) / m),
-    "the floor is squared": with_weight(lambda m, s, f, v: (s**2 + v * f**2) / m),
+    "the distance is squared once more": with_weight(lambda m, s, f, v: (s**2 + v * f**2) / m),
     "you add standard deviations": with_weight(lambda m, s, f, v: (s + (v * f) ** 0.5) ** 2 / m),
     "your weight is a standard deviation": with_weight(lambda m, s, f, v: (s**2 + v * f) ** 0.5 / m),
     "you take the mean over the latent numbers": with_prior(lambda z: z.square().mean(1)),
@@ -475,18 +475,26 @@ WRONG["hallucination_test"] = {
     ),
     "the spread of one squared residual": with_one_fault(None, lambda q, n, s: math.sqrt(2) * q.mean() / n),
     "the 2 under the root is missing": with_one_fault(None, lambda q, n, s: q.mean() / math.sqrt(len(q)) / n),
-    "this divides by h, not by its root": with_one_fault(None, lambda q, n, s: math.sqrt(2) * q.mean() / len(q) / n),
+    "this divides by h, not by its root": with_one_fault(
+        None, lambda q, n, s: math.sqrt(2) * q.mean() / len(q) / n
+    ),
     "not yet: the root is missing": with_one_fault(None, lambda q, n, s: 2 / len(q) * q.mean() / n),
-    "the noise disturbs the test, too": with_one_fault(None, lambda q, n, s: spread(q, n) * (q.mean() - s**2)),
+    "the noise disturbs the test, too": with_one_fault(
+        None, lambda q, n, s: spread(q, n) * (q.mean() - s**2)
+    ),
     "this is the sample spread, not": with_one_fault(None, lambda q, n, s: q.std() / math.sqrt(len(q)) / n),
     "this is the sample spread with h": with_one_fault(
         None, lambda q, n, s: q.std(correction=0) / math.sqrt(len(q)) / n
     ),
     "your uncertainty is not divided by n": with_one_fault(None, lambda q, n, s: n * spread(q, n) * q.mean()),
-    "that may be larger than usual by chance": with_one_fault(doubtful=lambda error, spread, usual: error > usual),
+    "that may be larger than usual by chance": with_one_fault(
+        doubtful=lambda error, spread, usual: error > usual
+    ),
     "that is smaller than usual is called doubtful": with_one_fault(doubtful=lambda *given: True),
     "that is surely larger than usual is called harmless": with_one_fault(doubtful=lambda *given: False),
-    "doubtful is neither True nor False": with_one_fault(doubtful=lambda error, spread, usual: error - 2 * spread),
+    "doubtful is neither True nor False": with_one_fault(
+        doubtful=lambda error, spread, usual: error - 2 * spread
+    ),
     "expected 3 things, (error, uncertainty, doubtful)": lambda *given: by_the_mean_square(*given)[:2],
     "your function returns None": lambda *given: None,
 }

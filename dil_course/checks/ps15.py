@@ -199,35 +199,35 @@ def _expected_mistakes(floor, n, k, m, sigma):
 
 @task(points=3)
 def csgm_losses(answer, seed):
-    """Task 3: `answer(measured, y, z, sigma, floor, variance)` is the loss of each start, its data term the
-    mean squared residual.
+    """Task 3: `answer(measured, y, z, sigma, distance, variance)` is the loss of each start, whose data
+    term is the mean squared residual.
     """
     normal, uniform = _draws(seed, "losses")
     for count, m, k in ((4, 7, 3), (5, 4, 6)):
         measured, y, z = normal(count, m), normal(m), normal(count, k)
-        sigma, floor, variance = (0.4 + uniform(3)).tolist()
-        floor, variance = 3 * floor, variance / 4
+        sigma, distance, variance = (0.4 + uniform(3)).tolist()
+        distance, variance = 3 * distance, variance / 4
         square, prior = (measured - y).square(), z.square().sum(1)
-        noise = sigma**2 + variance * floor
+        noise = sigma**2 + variance * distance
         match(
             f"{count} starts, {m} measurements",
-            call(answer, measured, y, z, sigma, floor, variance),
+            call(answer, measured, y, z, sigma, distance, variance),
             square.mean(1) + noise / m * prior,
-            _loss_mistakes(square, z, sigma, floor, variance),
+            _loss_mistakes(square, z, sigma, distance, variance),
             _LOSS_HINTS,
         )
 
 
 _LOSS_HINTS = (
     "write the negative log posterior of z: a sum of squares over 2 tau^2, and one over 2",
-    "the variance of one measurement's residual is tau^2 = sigma^2 + variance * floor",
+    "the variance of one measurement's residual is tau^2 = sigma^2 + variance * distance",
     "multiply by 2 tau^2 / m: the mean squared residual, and tau^2 / m times the sum of z^2",
 )
 
 
-def _loss_mistakes(square, z, sigma, floor, variance):
+def _loss_mistakes(square, z, sigma, distance, variance):
     m, k = square.shape[1], z.shape[1]
-    data, prior, noise = square.mean(1), z.square().sum(1), sigma**2 + variance * floor
+    data, prior, noise = square.mean(1), z.square().sum(1), sigma**2 + variance * distance
 
     def loss(weight):
         return data + weight * prior
@@ -261,22 +261,22 @@ def _loss_mistakes(square, z, sigma, floor, variance):
                 *_LOSS_HINTS[1:],
             ),
             {
-                "the floor is missing in your weight": loss(sigma**2 / m),
-                "the noise is missing in your weight": loss(variance * floor / m),
-                "the variance of the entries of A is missing in your weight": loss((sigma**2 + floor) / m),
+                "the distance to the range is missing in your weight": loss(sigma**2 / m),
+                "the noise is missing in your weight": loss(variance * distance / m),
+                "the variance of the entries of A is missing in your weight": loss((sigma**2 + distance) / m),
                 "the variance of the entries of A multiplies the noise, too": loss(
-                    variance * (sigma**2 + floor) / m
+                    variance * (sigma**2 + distance) / m
                 ),
                 "you take the variance of the entries for their standard deviation": loss(
-                    (sigma**2 + variance**2 * floor) / m
+                    (sigma**2 + variance**2 * distance) / m
                 ),
                 "you take the standard deviation of the entries, not their variance": loss(
-                    (sigma**2 + math.sqrt(variance) * floor) / m
+                    (sigma**2 + math.sqrt(variance) * distance) / m
                 ),
-                "sigma is not squared": loss((sigma + variance * floor) / m),
-                "the floor is squared": loss((sigma**2 + variance * floor**2) / m),
+                "sigma is not squared": loss((sigma + variance * distance) / m),
+                "the distance is squared once more": loss((sigma**2 + variance * distance**2) / m),
                 "you add standard deviations, not variances": loss(
-                    (sigma + math.sqrt(variance * floor)) ** 2 / m
+                    (sigma + math.sqrt(variance * distance)) ** 2 / m
                 ),
                 "your weight is a standard deviation, not a variance": loss(math.sqrt(noise) / m),
             },
