@@ -33,6 +33,7 @@ from dil_course.signals import GARMENTS, Gaussian, Identity, Mask, consistent, g
 BAG = GARMENTS.index("bag")
 SHARES = (0.03, 0.06, 0.13, 0.25, 0.5, 0.75)
 SEARCH = dict(starts=5, iterations=150)
+ERROR = 0.1  # of a drawing in each pixel, about that of the training pictures
 WEIGHTS = (3e-4, 3e-3, 3e-2)  # that TV and the Lasso choose from
 
 
@@ -124,12 +125,16 @@ def random_decoder(y, A, sigma, seed, x):
     return run(iagan(y, A, network, search=0, iterations=300, seed=seed)).estimate
 
 
-def found_and_adapted(y, A, seed, **settings):
+def found_and_adapted(y, A, weight, seed):
     """What CSGM finds, and what IAGAN makes of it."""
     search = SEARCH["iterations"]
-    steps = iagan(y, A, trained("generator"), starts=SEARCH["starts"], search=search, seed=seed, **settings)
-    kept = [step.estimate for step in steps if step.iteration == search or step.iteration == step.total]
-    return kept
+    steps = iagan(y, A, trained("generator"), weight, SEARCH["starts"], search, seed=seed)
+    return [step.estimate for step in steps if step.iteration == search or step.iteration == step.total]
+
+
+def balance(y, sigma):
+    """CSGM's weight: the expected squared error of a measurement, by noise and by what cannot be drawn."""
+    return sigma**2 + ERROR**2 * 784 / y.numel()
 
 
 def problem(x, share, sigma, seed):
@@ -161,7 +166,7 @@ def rows(problems, methods):
         started, scores = time.process_time(), []
         for x, A, y, sigma, seed in problems:
             if name == "generator":
-                drawn, adapted = found_and_adapted(y, A, seed)
+                drawn, adapted = found_and_adapted(y, A, balance(y, sigma), seed)
                 both = consistent(adapted, y, A)
                 scores.append([psnr(e.clamp(0, 1), x) for e in (drawn, adapted, both)])
             else:

@@ -89,6 +89,15 @@ def tuned(method, **settings):
     return call
 
 
+def searched(method, **settings):
+    def call(d):
+        y = d(signals.Gaussian(9, (32, 32))(GRAY))
+        generator = made(networks.Generator, 3, 2, 1, 32)
+        return run(method(y, signals.Gaussian(9, (32, 32)), d(generator), starts=2, **settings))
+
+    return call
+
+
 def stream(method, **settings):
     def call(d):
         network = d(made(networks.Classifier, 1, 3, 4, turns=True).eval())
@@ -162,6 +171,7 @@ CALLS = {
     "Fourier": operator(lambda d: signals.Fourier(d(LINES))),
     "Radon": operator(lambda d: signals.Radon(32, range(0, 180, 30)), GRAY),
     "Radon of a tensor": lambda d: signals.Radon(32, d(torch.tensor([0.0, 30.0])))(d(GRAY)),
+    "Gaussian": operator(lambda d: signals.Gaussian(9, (32, 32))),
     "add_gaussian": lambda d: signals.add_gaussian(d(BATCH), 0.1),
     "add_correlated": lambda d: signals.add_correlated(d(BATCH), 0.1, d(KERNEL)),
     "add_poisson": lambda d: signals.add_poisson(d(BATCH), 30),
@@ -305,6 +315,11 @@ CALLS = {
         adaptation.idbp(
             d(X), signals.Blur(KERNEL), d(made(networks.Denoiser, 3, 4, 3)), 0.1, adapt="all", iterations=2
         )
+    ),
+    "csgm": searched(adaptation.csgm, iterations=ITERATIONS),
+    "pulse": searched(adaptation.pulse, iterations=ITERATIONS),
+    "iagan": searched(
+        adaptation.iagan, search=ITERATIONS, iterations=ITERATIONS, locality=0.1, back_project=True
     ),
     "adapt_super_resolution": lambda d: run(
         adaptation.adapt_super_resolution(

@@ -437,6 +437,10 @@ def norm_denoiser():
     return networks.Denoiser(3, width=4, depth=3)
 
 
+def small_generator():
+    return networks.Generator(3, 2, 3, 16)
+
+
 def small_classifier():
     return networks.Classifier(1, classes=3, width=4, turns=True).eval()
 
@@ -472,6 +476,12 @@ RESIDUAL = network(
     norm_denoiser,
     *CHANGED,
 )
+GENERATOR = network(
+    small_generator, lambda: networks.Generator(3, 2, 1, 16), lambda: networks.Generator(3, 2, 3, 8),
+    changed(small_generator, lambda n: setattr(n, "latent", 0)),
+    changed(small_generator, lambda n: setattr(n, "latent", 4)),
+    changed(small_generator, lambda n: setattr(n, "latent", "3")),
+)  # fmt: skip
 CLASSIFIER = network(
     small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True),
     norm_denoiser, lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)),
@@ -641,6 +651,15 @@ COORDINATE_NETWORK = {
     "width": whole(4),
     "depth": whole(2),
 }
+SEARCH = {
+    "y": PICTURE,
+    "A": operator(signals.Identity, *MODELS),
+    "generator": GENERATOR,
+    "starts": whole(2),
+    "iterations": whole(2),
+    "learning_rate": number(0.1),
+    "seed": SEED,
+}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
@@ -665,6 +684,15 @@ RECIPES = {
             "x": PICTURE,
             "side": value(16, 1, 2, 15, 10**6),
             "angles": value([0, 60], range(2), [400], [math.nan], ["a"], [None], 30),
+        },
+    ),
+    "signals.Gaussian": (
+        used(signals.Gaussian),
+        {
+            "x": PICTURE,
+            "measurements": whole(5),
+            "sides": value((16, 16), (16,), (0, 16), (16.0, 16), (8, 8), (16, 10**6), [16, 16]),
+            "seed": SEED,
         },
     ),
     "signals.Fourier": (used(signals.Fourier), {"x": PICTURE, "mask": mask(1, 1, 16, 16)}),
@@ -919,6 +947,10 @@ RECIPES = {
             torch.zeros(2, 4), networks.Classifier(1, 3, 4, turns).turn_logits(tensor((2, 1, 24, 24)))
         ),
         {"turns": flag(True)},
+    ),
+    "networks.Generator": (
+        lambda latent, **a: sound(networks.Generator(latent, **a)(torch.zeros(2, latent))),
+        {"latent": whole(3), "width": value(2, 0, 3, 4.0, 2048), "channels": whole(1), "side": whole(8)},
     ),
     "networks.trained": (networks.trained, {"name": value("digits", "digit", "Digits", "../digits")}),
     # fitting
@@ -1183,6 +1215,19 @@ RECIPES = {
             "weakest": number(0.1),
             "pinv": INVERSE,
             "seed": SEED,
+        },
+    ),
+    "adaptation.csgm": (method(adaptation.csgm), SEARCH | {"weight": number(0.1)}),
+    "adaptation.pulse": (method(adaptation.pulse), SEARCH),
+    "adaptation.iagan": (
+        method(adaptation.iagan),
+        SEARCH
+        | {
+            "weight": number(0.1),
+            "search": value(2, None, 0, -1, 1.0),
+            "latent_rate": number(0.001),
+            "locality": number(0.0),
+            "back_project": flag(False),
         },
     ),
     "adaptation.adapt_super_resolution": (

@@ -8,11 +8,13 @@ from dil_course import runtime
 from dil_course.adaptation.freedom import copied
 from dil_course.fitting import Step
 from dil_course.signals.validation import (
+    LARGEST_WIDTH,
     check_integer,
     check_module,
     check_number,
     check_operator,
     check_returned,
+    check_stack,
     check_target,
 )
 
@@ -104,10 +106,23 @@ def prepare(y, A, generator, starts, iterations, learning_rate, seed, weight=0.0
     check_number(learning_rate, "learning_rate", low=1e-12, high=1e3)
     check_integer(seed, "seed")
     generator = copied(generator).eval().requires_grad_(False).to(y.device)
-    with torch.no_grad():
-        made = generator(torch.zeros(1, check_integer(generator.latent, "latent", 1), device=y.device))
-    check_returned(A(made), y, "A(generator(z))", "y")
+    check_drawings(generator, y, A)
     return generator, iterations
+
+
+def check_drawings(generator, y, A):
+    """Refuse a generator that does not take latent vectors, or whose pictures do not fit (ValueError)."""
+    z = torch.zeros(1, check_integer(generator.latent, "latent", 1, LARGEST_WIDTH), device=y.device)
+    try:
+        with torch.no_grad():
+            made = generator(z)
+    except Exception as problem:  # whatever it is that this network of the caller's cannot do
+        raise ValueError(
+            f"generator: this {type(generator).__name__} does not take z (N,{generator.latent}): "
+            f"{type(problem).__name__}: {problem}"
+        ) from problem
+    check_stack(made, "generator(z)")
+    check_returned(A(made), y, "A(generator(z))", "y")
 
 
 def first_latents(generator, starts, seed, device):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dil_course.signals.validation import LARGEST_SIDE, LARGEST_WIDTH, check_integer
+from dil_course.signals.validation import LARGEST_SIDE, LARGEST_WIDTH, check_integer, check_memory
 
 SLOPE = 0.2  # of the leaky ReLUs
 
@@ -40,6 +40,7 @@ class Generator(nn.Module):
             if value % divisor:
                 raise ValueError(f"{name}: expected a multiple of {divisor}, got {value}")
         quarter = side // 4
+        check_memory(8 * latent * width * quarter**2, "side", "take a smaller side, width or latent")
         self.first = nn.Sequential(
             nn.Linear(latent, 2 * width * quarter**2),
             nn.Unflatten(1, (2 * width, quarter, quarter)),
