@@ -34,7 +34,7 @@ BAG = GARMENTS.index("bag")
 SHARES = (0.03, 0.06, 0.13, 0.25, 0.5, 0.75)
 SEARCH = dict(starts=5, iterations=150)
 ERROR = 0.1  # of a drawing in each pixel, about that of the training pictures
-WEIGHTS = (3e-4, 3e-3, 3e-2)  # that TV and the Lasso choose from
+WEIGHTS = (3e-3, 3e-2, 1e-1, 3e-1)  # that TV and the Lasso choose from
 
 
 @functools.cache
@@ -49,7 +49,7 @@ def best(estimates, x):
 
 
 def total_variation(y, A, sigma, seed, x):
-    return best([run(tv(y, A, w, iterations=150)).estimate for w in WEIGHTS], x)
+    return best([run(tv(y, A, w, 300, learning_rate=1.0)).estimate for w in WEIGHTS], x)
 
 
 def haar(side):
