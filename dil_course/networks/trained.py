@@ -7,6 +7,7 @@ from safetensors import safe_open
 
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
+from dil_course.networks.denoising_unet import DenoisingUNet
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.signals.validation import check_choice
 
@@ -14,6 +15,8 @@ WEIGHTS = Path(__file__).with_name("weights")
 TRAINED = {
     "denoiser_gray": Denoiser,
     "denoiser_colour": Denoiser,
+    "prior_photographs": DenoisingUNet,
+    "prior_ellipses": DenoisingUNet,
     "super_resolution": ResidualNetwork,
     "digits": Classifier,
     "digits_rotation": Classifier,
