@@ -1,4 +1,4 @@
-"""Train the two priors of lesson 16: networks that denoise at every level up to 1, for photographs and ellipses.
+"""Train the priors of lesson 16: networks that denoise at every level up to 1, for photographs and ellipses.
 
 python training/diffusion.py photographs
 python training/diffusion.py ellipses
@@ -31,7 +31,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=("photographs", "ellipses"))
-    parser.add_argument("--iterations", type=int, default=4000)
+    parser.add_argument("--iterations", type=int, default=2200)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started = time.perf_counter()

@@ -53,6 +53,6 @@ __all__ = [
     "centres", "coherence", "completeness", "compress_jpeg", "consistent", "copied_share", "crop", "digits",
     "diversity", "ecg", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
     "line_mask", "load_image", "luma", "mr_slice", "nearest", "neighbour_field", "patches", "picture",
-    "places", "psnr", "random_ellipses", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim", "stacked_rank",
-    "to_array", "to_tensor", "uploaded",
+    "places", "psnr", "random_ellipses", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim",
+    "stacked_rank", "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
