@@ -1,11 +1,12 @@
 """Diffusion priors: the tables of lesson 16. Prints markdown.
 
 python benchmarks/diffusion.py toy       samplers beside the exact posterior of a Gaussian world
-python benchmarks/diffusion.py noise     noisy data: DDNM, DPS, DDPG and its dial, IDBP, total variation, DIP+TV
+python benchmarks/diffusion.py noise     noisy data: DDNM, DPS, DDPG, least squares, IDBP, total variation,
+                                         DIP+TV
 python benchmarks/diffusion.py samples   ten samples: one, their mean, their spread and its calibration
 
-Photographs are gray windows of 64 px that the prior was not trained on. Settings of DPS and DDPG were chosen by
-the truth on chelsea and astronaut; total variation gets the best of its weights by the truth for each image.
+Photographs are gray windows of 64 px that the prior was not trained on. Settings of DPS and DDPG were chosen
+by the truth on chelsea and astronaut; total variation gets the best of its weights by the truth for each image.
 PSNR in dB.
 """
 
@@ -132,12 +133,12 @@ def samples(options):
         y = add_gaussian(A(x), SIGMA)
         methods = {
             f"DDNM, no noise, fresh {f}": (
-                lambda seed, f=f: ddnm(A(x), A, prior, fresh=f, iterations=30, seed=seed)
+                lambda seed, x=x, f=f: ddnm(A(x), A, prior, fresh=f, iterations=30, seed=seed)
             )
             for f in (0.5, 0.85, 1.0)
         }
-        methods["DPS"] = lambda seed: dps(y, A, prior, seed=seed)
-        methods["DDPG"] = lambda seed: ddpg(y, A, prior, SIGMA, iterations=30, seed=seed)
+        methods["DPS"] = lambda seed, y=y: dps(y, A, prior, seed=seed)
+        methods["DDPG"] = lambda seed, y=y: ddpg(y, A, prior, SIGMA, iterations=30, seed=seed)
         for method, steps in methods.items():
             ten = torch.cat([last(steps(seed)) for seed in range(10)])
             mean, spread = ten.mean(0, keepdim=True), ten.std(0, keepdim=True)
