@@ -48,7 +48,7 @@ def ddpg(
         sigma: standard deviation of the noise of y, in [0,1].
         gamma: the larger, the later the dial turns. The authors choose it for each task, from 3 to 300.
         fresh: share in [0,1] of new noise; its square is their zeta, 0.4 to 1.
-        regularisation: their eta-tilde, 0.3 to 6, in units of sigma^2; e is at least 1e-4 |A|^2.
+        regularisation: their eta-tilde, 0.3 to 6; sigma^2 times it is at least 1e-4.
         dial: a number in [0,1] holds d there in all iterations. None turns it.
         inject: False adds no noise: x <- x0', their IDPG, an estimate and no sample.
         iterations: how many noise levels.
@@ -83,7 +83,7 @@ def turned(level, gamma):
 
 
 def _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, kept, inject, levels, start, noise):
-    gentle = 1 / squared_norm(A, y)
+    norm = squared_norm(A, y)
     x = start + inject * levels[0] * noise()
     for iteration, level in enumerate(levels, 1):
         following = levels[iteration] if iteration < len(levels) else 0.0
@@ -91,7 +91,7 @@ def _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, kept, inject, levels,
         with torch.no_grad():
             x0 = prior(x, level)
         misfit = A(x0) - y
-        corrected = x0 - (1 - d) * back_projected(misfit, A, epsilon) - d * gentle * A.adjoint(misfit)
+        corrected = x0 - (1 - d) * back_projected(misfit, A, epsilon * norm) - d / norm * A.adjoint(misfit)
         shown = x0 if sigma else corrected
         yield Step(iteration, len(levels), misfit.square().mean(), shown.clamp(0, 1), averaged=True)
         old = (d if kept is None else kept) * math.sqrt(1 - fresh**2) * (x - corrected) / level
