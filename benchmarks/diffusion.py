@@ -3,6 +3,8 @@
 python benchmarks/diffusion.py toy       samplers beside the exact posterior of a Gaussian world
 python benchmarks/diffusion.py noise     noisy data: DDNM, DPS, DDPG, least squares, IDBP, total variation,
                                          DIP+TV
+python benchmarks/diffusion.py pixels    three pixels in ten without noise: DDNM and the mean of ten samples,
+                                         IDBP, total variation
 python benchmarks/diffusion.py samples   ten samples: one, their mean, their spread and its calibration
 
 Photographs are gray windows of 64 px that the prior was not trained on. Settings of DPS and DDPG were chosen
@@ -122,6 +124,26 @@ def deep(y, A, x, seed, weight):
     return psnr(run(dip_tv(y, A, weight=weight, network=network, iterations=600, seed=seed)).estimate, x)
 
 
+def pixels(options):
+    prior = trained("prior_photographs")
+    header("image", "one sample of DDNM", "mean of ten", "within 2, unmeasured", "IDBP", "total variation")
+    for name in IMAGES:
+        x, rows = luma(picture(name, 64)), []
+        for seed in range(SEEDS):
+            drawn = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(seed))
+            A = Mask(drawn < 0.3)
+            y = A(x)
+            ten = torch.cat([last(ddnm(y, A, prior, iterations=100, seed=k)) for k in range(10)])
+            mean, spread = ten.mean(0, keepdim=True), ten.std(0, keepdim=True)
+            within = ((mean - x).abs() < 2 * spread)[A.mask == 0].float().mean().item()
+            bridged = last(idbp(y, A, prior, iterations=100, strongest=0.5, weakest=0.01))
+            smooth = max(psnr(last(tv(y, A, weight)), x) for weight in (3e-4, 1e-3, 3e-3))
+            scores = [psnr(one, x) for one in ten.split(1)]
+            rows.append([statistics.median(scores), psnr(mean, x), 100 * within, psnr(bridged, x), smooth])
+        columns = zip(*rows, strict=True)
+        say(name, *(f"{statistics.median(v):.2f} ({min(v):.2f}..{max(v):.2f})" for v in columns))
+
+
 def samples(options):
     prior, A = trained("prior_photographs"), Downsample(2)
     header(
@@ -162,6 +184,7 @@ def main():
     noisy = commands.add_parser("noise")
     noisy.add_argument("--dip", action="store_true", help="with DIP+TV, which takes most of the time")
     noisy.set_defaults(command=noise)
+    commands.add_parser("pixels").set_defaults(command=pixels)
     commands.add_parser("samples").set_defaults(command=samples)
     start(parser)
 

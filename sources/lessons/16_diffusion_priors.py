@@ -364,7 +364,7 @@ alt += "IDBP grainy, total variation smooth."
 show_images(titled | {"truth": coffee}, alt, columns=3, crop=(20, 20, 24))
 
 # %% [markdown]
-# DDNM returns the noise that it was given. DPS and DDPG do not, and DDPG needs neither a backward pass nor a search for $\zeta$. For classical data of this kind, however, total variation is ahead of every sampler, by more than a decibel over DDPG on this cup. Our prior is small, the image is small, and half of the size leaves little to invent. Whoever wants the best PSNR from *this* network should not draw a single sample, as the next section shows.
+# DDNM returns the noise that it was given. DPS and DDPG do not, and DDPG needs neither a backward pass nor a search for $\zeta$. On this cup, however, total variation is ahead of every sampler, by more than a decibel over DDPG, and for a blur DIP+TV is first on all three images of `benchmarks/RESULTS.md`; only on one portrait at half size does DDPG lead. Our prior is small, the image is small, and half of the size leaves little to invent. Whoever wants the best PSNR from *this* network should not draw a single sample, as the next section shows.
 #
 # One more line ties this lesson to lesson 12. Without noise in $y$ and without injected noise, the dial stands at back-projection and DDPG should be IDBP, up to the small $\varepsilon$:
 
@@ -427,7 +427,7 @@ show_error_map(maps, cat, alt)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The mean of ten is a decibel better than a typical sample, and ahead of IDBP and total variation as well. The formula promises up to 3 dB for a perfect sampler; the gain is smaller here, because part of the error is shared by all samples: what the prior does not know, such as the whiskers, is missing from all ten in the same way.
+# The mean of ten is a decibel better than a typical sample, and here ahead of IDBP and total variation as well. (On two other images it is level with IDBP or behind it, see `benchmarks/RESULTS.md`.) The formula promises up to 3 dB for a perfect sampler; the gain is smaller here, because part of the error is shared by all samples: what the prior does not know, such as the whiskers, is missing from all ten in the same way.
 #
 # For Gaussian errors, 95 of 100 pixels should lie within two standard deviations of the mean, and slightly fewer with only ten samples. About three quarters do. The spread is large where the error is large, along rims and around the pupil, so that it is a useful *map*; as a *number* it promises too much.
 #
@@ -459,7 +459,7 @@ for fresh in (0.0, 0.5, 0.85, 1.0):
 #
 # </details>
 #
-# This is a real conflict. Fresh noise repaired the errors of the network (section 1: crumbs without it), and it makes the spread too small. (The exact recipe exchanges, in each step, only as much noise as the fall of the level allows; it needs more steps.) The share $0.85$ comes from the code of DDNM. With half of it fresh, and thirty steps, the coverage on three images is 91 to 98 %, but each sample is two to three decibels worse (`benchmarks/RESULTS.md`, for images of half the size). There, too, stands a Gaussian world with correlated pixels and an observation, in which the exact posterior is known: with half of the noise fresh, DDNM without noise comes within 2 % of its width; in noise, DPS is too wide or too narrow as $\zeta$ decides, and right only by luck, and DDPG is far too narrow at measured pixels. A sampler's spread should be checked on such a world before somebody reads it as an error bar.
+# This is a real conflict. Fresh noise repaired the errors of the network (section 1: crumbs without it), and it makes the spread too small. (The exact recipe exchanges, in each step, only as much noise as the fall of the level allows; it needs more steps.) The share $0.85$ comes from the code of DDNM. With half of it fresh, and thirty steps, the coverage on three images is 91 to 98 %, but each sample is one and a half to three decibels worse than with $0.85$ (`benchmarks/RESULTS.md`, for images of half the size). There, too, stands a Gaussian world with correlated pixels and an observation, in which the exact posterior is known: with half of the noise fresh, DDNM without noise comes within 2 % of its width; in noise, DPS is too wide or too narrow as $\zeta$ decides, and right only by luck, and DDPG is far too narrow at measured pixels. A sampler's spread should be checked on such a world before somebody reads it as an error bar.
 
 # %% tags=["nbval-check-output"]
 print(
@@ -616,7 +616,7 @@ for name, x in bodies.items():
 # With the strong step nothing is left to correct: adapting loses a little on the abdomen and the letters, and nearly three decibels on the ellipses, where the total variation in its loss and the few levels smooth what the prior had right.
 #
 # Most people see the first half of this result in papers and conclude that a shifted prior must be adapted. In the published comparison on a walnut, a sampler that follows the data weakly (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and the deep image prior with total variation, which needs no training at all, 26.67. The step toward the data alone closes part of the gap, and adapting brings the result to the level of DIP+TV.
-# Here the strong step closes all of it, because our images are small and the prior is a general one. Both weights were found with the truth. Without the truth, the misfit decides between them (Morozov, lesson 05): it is five times the noise with the weak step, which no right answer could leave.
+# Here the strong step closes all of it, because our images are small and the prior is a general one. Both weights were found with the truth. Without the truth, the misfit decides between them (Morozov, lesson 05): it is three to six times the noise with the weak step, which no right answer could leave.
 #
 # </details>
 
