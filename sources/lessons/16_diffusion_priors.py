@@ -33,6 +33,7 @@ from dil_course import runtime
 from dil_course.adaptation import free, idbp
 from dil_course.checks import compare
 from dil_course.diffusion import ddnm, ddpg, dps, noise_levels, sample, scd
+from dil_course.diffusion import tune_on_neighbours
 from dil_course.diffusion.sampling import back_projected, noise_source, renoised
 from dil_course.diffusion.sampling import squared_norm
 from dil_course.diffusion.scd import toward_data
@@ -616,7 +617,7 @@ for name, x in bodies.items():
 # With the strong step nothing is left to correct: adapting loses a little on the abdomen and the letters, and nearly three decibels on the ellipses, where the total variation in its loss and the few levels smooth what the prior had right.
 #
 # Most people see the first half of this result in papers and conclude that a shifted prior must be adapted. In the published comparison on a walnut, a sampler that follows the data weakly (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and the deep image prior with total variation, which needs no training at all, 26.67. The step toward the data alone closes part of the gap, and adapting brings the result to the level of DIP+TV.
-# Here the strong step closes all of it, because our images are small and the prior is a general one. Both weights were found with the truth. Without the truth, the misfit decides between them (Morozov, lesson 05): it is three to six times the noise with the weak step, which no right answer could leave.
+# Here the strong step closes all of it, because our images are small and the prior is a general one. Both weights were found with the truth. Without the truth, the misfit decides between them (Morozov, lesson 05): it is three to seven times the noise with the weak step, which no right answer could leave.
 #
 # </details>
 
@@ -639,7 +640,75 @@ print(
 )
 
 # %% [markdown]
-# ## 7. Where it fails
+# ## 7. Adapt before sampling: neighbours
+#
+# **ADIR** (Abu-Hussein, Tirer and Giryes, 2022) adapts *before* it samples. It searches a large collection for images that resemble $y$, and continues the prior's training on these neighbours: noise of a random level is added to a window, and the network has to remove it. Then any sampler may follow. The paper retrieves the neighbours with a vision-language model and tunes a low-rank update; here we choose the neighbours ourselves, and all weights may change, which worked better.
+#
+# Of a small window of printed text three pixels in ten are known. There are three sets of neighbours: other parts of the same sheet, which do not overlap the window; the scan of *another* printed page; and grass, gravel and bricks.
+#
+# **Predict before you run.** Which of the three help, and can neighbours do harm?
+
+# %%
+sheet, text = picture("text").to(device), picture("text", 64).to(device)
+known = A(text)
+
+
+def gray(name):
+    return picture(name, 160).mean(1, keepdim=True).to(device)
+
+
+neighbours = {
+    "same sheet": [sheet[..., :180], sheet[..., -180:]],
+    "another page": [gray("page")],
+    "textures": [gray(name) for name in ("grass", "gravel", "brick")],
+}
+priors, settings = {"as trained": photographs}, dict(iterations=80, learning_rate=3e-4)
+for name, images in neighbours.items():
+    steps = tune_on_neighbours(photographs, images, "all", **settings)
+    priors[name] = list(steps)[-1].network
+
+# %%
+written, level_of = {}, {}
+for name, prior in priors.items():
+    settings = dict(fresh=1.0, iterations=50)
+    three = [last(ddnm(known, A, prior, seed=seed, **settings)) for seed in range(3)]
+    written[name] = three[0]
+    level_of[name] = [score(z, text) for z in three]
+    print(f"{name:13}", *(f"{value:.2f}" for value in level_of[name]), "dB")
+smooth = max(score(last(tv(known, A, w)), text) for w in (3e-4, 1e-3, 3e-3))
+print(f"total variation {smooth:.2f} dB")
+titled = {f"{k}: {level_of[k][0]:.1f} dB": z for k, z in written.items()}
+alt = "A few letters, restored by the prior as trained and after tuning on the same "
+alt += "sheet, on another page, and on textures; and the truth."
+show_images(titled | {"truth": text}, alt, columns=5, zoom=3)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Neighbours from the same sheet gain about a decibel. Textures change little. The other page, which is print as well, *costs* two decibels. To a reader the two pages are alike; to a network that sees pixels they are not, because its letters have another size and another contrast, and its paper is unevenly lit.
+#
+# People expect that some adaptation is better than none. The paper's own ablation says the opposite: with neighbours at random, or with those that are nearest in pixel values, the perceptual distance LPIPS is worse (0.430 and 0.434) than with retrieved ones (0.347). Which neighbours are good is decided by the retrieval, and the data misfit cannot tell, since it is zero in all four cases.
+#
+# </details>
+#
+# Their other strategy takes $y$ itself as the only neighbour. On this text that has been of some use in one run at a quarter of the size (`benchmarks/RESULTS.md`), where $y$ still shows strokes; of scattered pixels there is nothing to learn.
+
+# %% tags=["nbval-check-output"]
+gains = {
+    name: [a - b for a, b in zip(values, level_of["as trained"])]
+    for name, values in level_of.items()
+}
+print(
+    "tuned on the same sheet, each of three samples gains:",
+    min(gains["same sheet"]) > 0.2,
+)
+print(
+    "tuned on another page, each loses a decibel or more:",
+    max(gains["another page"]) < -1,
+)
+
+# %% [markdown]
+# ## 8. Where it fails
 #
 # **A wrong level.** All samplers hand the network a noise level, and trust that the state has it. We pass the network a multiple of the level instead, on the noisy cup and on the incomplete eye.
 #
@@ -705,6 +774,8 @@ print(
 )
 
 # %% [markdown]
+# **Too much of the data.** What adapts to $y$ can fit its noise, as in lesson 05. Without the total variation in its loss the adapted prior loses 2.5 dB on the abdomen against the frozen one (30 levels with three updates each, strong step, one run), so that part of what SCD gains is the gain of total variation. And updates at the weakest levels change nothing, because there the network may move the image only by about the level: what is to be learned has to be learned while the noise is strong.
+#
 # **Cost and benefit.** A sample takes 30 to 100 calls of the network, ten samples ten times that, and total variation about a second. On these small images one sample of our small prior never was the best answer in decibels: IDBP, the mean of samples and total variation were. What a diffusion prior offers beyond them is a *set* of answers, which shows what the data leave open, and large networks offer texture that looks real. Both are worth having only if the prior fits the image, or has been made to fit.
 #
 # ## Exercises
@@ -741,7 +812,7 @@ print(
 # 1. A denoiser for all noise levels is a diffusion model: by Tweedie's formula it points along the score, and a loop of six lines draws images.
 # 2. DDNM takes from $y$ what $y$ determines, by back-projection; in noise, DPS follows a gradient through the network, and DDPG turns a dial from back-projection to least squares, which saves steps where the inverse is mild. Without noise, DDPG is IDBP.
 # 3. A sample is not an estimate. Samples that agree with $y$ differ from one another; their mean has the better PSNR; their spread shows *where* to doubt, and is too small to say how much.
-# 4. A prior invents what it was trained on. A strong step toward the data keeps it in check; where that is missing, adapting the prior to the observation gains decibels.
+# 4. A prior invents what it was trained on. A strong step toward the data keeps it in check; where that is missing, adapting the prior to the observation gains decibels. Neighbours help where they resemble the image pixel by pixel, and harm where they only resemble it in meaning.
 # 5. **What breaks it:** a level that is stated too low, $[-1,1]$ against $[0,1]$, noise that DDNM takes for signal, a prior of the wrong kind, and a score that rewards smoothness.
 #
 # **Papers.**
@@ -752,8 +823,9 @@ print(
 # Y. Wang, J. Yu, J. Zhang, [*Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model*](https://arxiv.org/abs/2212.00490), ICLR 2023: DDNM.
 # H. Chung and others, [*Diffusion Posterior Sampling for General Noisy Inverse Problems*](https://arxiv.org/abs/2209.14687), ICLR 2023: DPS.
 # T. Garber, T. Tirer, [*Image Restoration by Denoising Diffusion Models with Iteratively Preconditioned Guidance*](https://arxiv.org/abs/2312.16519), CVPR 2024: DDPG.
-# R. Barbano and others, *Steerable Conditional Diffusion for Out-of-Distribution Adaptation in Medical Image Reconstruction*, IEEE Transactions on Medical Imaging 2025: SCD.
-# H. Chung, J. C. Ye, *Deep Diffusion Image Prior for Efficient OOD Adaptation in 3D Inverse Problems*, ECCV 2024: DDIP.
+# H. Chung, S. Lee, J. C. Ye, [*Decomposed Diffusion Sampler for Accelerating Large-Scale Inverse Problems*](https://arxiv.org/abs/2303.05754), ICLR 2024: DDS.
+# R. Barbano and others, [*Steerable Conditional Diffusion for Out-of-Distribution Adaptation in Medical Image Reconstruction*](https://arxiv.org/abs/2308.14409), IEEE Transactions on Medical Imaging 2025: SCD.
+# H. Chung, J. C. Ye, [*Deep Diffusion Image Prior for Efficient OOD Adaptation in 3D Inverse Problems*](https://arxiv.org/abs/2407.10641), ECCV 2024: DDIP.
 # S. Abu-Hussein, T. Tirer, R. Giryes, [*ADIR: Adaptive Diffusion for Image Reconstruction*](https://arxiv.org/abs/2212.03221), 2022: fine-tuning on neighbours.
 #
 # **Next.** Lesson 17 adapts networks that reconstruct in a single pass.
