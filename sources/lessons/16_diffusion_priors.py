@@ -147,7 +147,7 @@ same_draw = compare("my draw", mine, draws["ellipses, 1"])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It draws smooth objects of one gray each, on a black ground and away from the border, but hardly an ellipse. With no fresh noise the objects are crumbs. People expect a diffusion model to draw photographs, because the well-known ones do; those are a thousand times larger and have seen millions of images, whereas ours was trained for nine minutes. The photograph network draws soft surfaces with a rare dark spot, since at this size a "photograph" is mostly a surface.
+# It draws smooth objects of one gray each, on a black ground and away from the border, but hardly an ellipse. With no fresh noise the objects are crumbs. People expect a diffusion model to draw photographs, because the well-known ones do; those are hundreds of times larger and have seen millions of images, whereas ours was trained for nine minutes. The photograph network draws soft surfaces with a rare dark spot, since at this size a "photograph" is mostly a surface.
 #
 # Fresh noise matters because the network errs a little in each step. What it leaves in the state at one level is mistaken for signal at the next. New noise covers such errors, so that later steps correct them. Section 4 shows what this costs.
 #
@@ -685,7 +685,7 @@ show_images(titled | {"truth": text}, alt, columns=5, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Neighbours from the same sheet gain about a decibel. Textures change little. The other page, which is print as well, *costs* two decibels. To a reader the two pages are alike; to a network that sees pixels they are not, because its letters have another size and another contrast, and its paper is unevenly lit.
+# Neighbours from the same sheet gain about a decibel. Textures change little. The other page, which is print as well, *costs* three to four decibels. To a reader the two pages resemble each other; to a network that sees pixels they do not, because the other page's letters have another size and another contrast, and its paper is unevenly lit.
 #
 # People expect that some adaptation is better than none. The paper's own ablation says the opposite: with neighbours at random, or with those that are nearest in pixel values, the perceptual distance LPIPS is worse (0.430 and 0.434) than with retrieved ones (0.347). Which neighbours are good is decided by the retrieval, and the data misfit cannot tell, since it is zero in all four cases.
 #
