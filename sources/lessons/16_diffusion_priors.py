@@ -37,8 +37,7 @@ from dil_course.diffusion import tune_on_neighbours
 from dil_course.diffusion.sampling import back_projected, noise_source, renoised
 from dil_course.diffusion.sampling import squared_norm
 from dil_course.diffusion.scd import toward_data
-from dil_course.figures import Film, explore, images_figure, show_error_map
-from dil_course.figures import show_images
+from dil_course.figures import Film, explore, images_figure, show_images
 from dil_course.fitting import Step, watch
 from dil_course.from_scratch import total_variation, tv
 from dil_course.networks import trained
@@ -85,13 +84,13 @@ def look(level):
 
 
 alt = "Ellipses with noise, and what the network makes of them: sharp at weak noise, "
-alt += "a blurred cloud at noise of standard deviation one."
+alt += "blurred without any edge at noise of standard deviation one."
 explore(
     look, alt, level=[0.05, 0.1, 0.2, 0.4, 0.7, 1.0], static={"level": [0.1, 0.4, 1.0]}
 )
 
 # %% [markdown]
-# At level 1 the answer is a cloud, because a mean over many possible images is blurred. It is nevertheless the right direction. **Tweedie's formula**, which we derived in lesson 06, says for the density $p_s$ of noisy images that
+# At level 1 the edges have become a blur, because a mean over many possible images is blurred. It is nevertheless the right direction. **Tweedie's formula**, which we derived in lesson 06, says for the density $p_s$ of noisy images that
 #
 # $$D(x; s) = x + s^2 \, \nabla \log p_s(x) .$$
 #
@@ -147,7 +146,7 @@ same_draw = compare("my draw", mine, draws["ellipses, 1"])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It draws smooth objects of one gray each, on a black ground and away from the border, but hardly an ellipse. With no fresh noise the objects are crumbs. People expect a diffusion model to draw photographs, because the well-known ones do; those are hundreds of times larger and have seen millions of images, whereas ours was trained for nine minutes. The photograph network draws soft surfaces with a rare dark spot, since at this size a "photograph" is mostly a surface.
+# It draws smooth gray objects on a black ground, away from the border, but hardly an ellipse. With no fresh noise the objects are crumbs. People expect a diffusion model to draw photographs, because the well-known ones do; those are hundreds of times larger and have seen millions of images, whereas ours was trained for nine minutes. The photograph network draws soft surfaces with a rare dark spot, since at this size a "photograph" is mostly a surface.
 #
 # Fresh noise matters because the network errs a little in each step. What it leaves in the state at one level is mistaken for signal at the next. New noise covers such errors, so that later steps correct them. Section 4 shows what this costs.
 #
@@ -360,7 +359,7 @@ noise_scores = {name: score(z, coffee) for name, z in found.items()}
 for name, value in noise_scores.items():
     print(f"{name:16} {value:.2f} dB")
 titled = {f"{name}: {noise_scores[name]:.1f} dB": z for name, z in found.items()}
-alt = "The cup by five methods: DDNM grainy, DPS and DDPG clean with soft texture, "
+alt = "The cup by five methods: DDNM grainy, DPS and DDPG less so, "
 alt += "IDBP grainy, total variation smooth."
 show_images(titled | {"truth": coffee}, alt, columns=3, crop=(20, 20, 24))
 
@@ -420,17 +419,24 @@ print(
 print(f"truth within two standard deviations: {within:.0f} % of the unmeasured pixels")
 
 # %%
-alt = "The error of the mean of ten samples beside their spread: both are large along "
-alt += "the rim of the eye and around the pupil."
-maps = {"error of the mean": mean, "error of sample 1": ten[:1], "spread": cat + spread}
-show_error_map(maps, cat, alt)
+error = (mean - cat).abs()
+low, high = (torch.quantile(spread[unseen], q) for q in (0.25, 0.75))
+calm, unsure = error[unseen & (spread < low)], error[unseen & (spread > high)]
+ratio = float(unsure.mean() / calm.mean())
+print(f"error in the widest quarter: {ratio:.1f} times that in the narrowest")
+alt = (
+    "The error of the mean of ten samples and their spread, both eight times as large "
+)
+alt += "as they are: along the rim of the eye both are large, and the glint is missed."
+maps = {"error of the mean, x 8": 8 * error, "spread, x 8": 8 * spread}
+show_images(maps | {"truth": cat}, alt, columns=3)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The mean of ten is a decibel better than a typical sample, and here ahead of IDBP and total variation as well. (On two other images it is level with IDBP or behind it, see `benchmarks/RESULTS.md`.) The formula promises up to 3 dB for a perfect sampler; the gain is smaller here, because part of the error is shared by all samples: what the prior does not know, such as the whiskers, is missing from all ten in the same way.
+# The mean of ten is a decibel better than a typical sample, and here ahead of IDBP and total variation as well. (On two other images it is level with IDBP or behind it, see `benchmarks/RESULTS.md`.) The formula promises up to 3 dB for a perfect sampler; the gain is smaller here, because part of the error is shared by all samples: what the prior does not know, such as the glint in the pupil, is missing from all ten in the same way.
 #
-# For Gaussian errors, 95 of 100 pixels should lie within two standard deviations of the mean, and slightly fewer with only ten samples. About three quarters do. The spread is large where the error is large, along rims and around the pupil, so that it is a useful *map*; as a *number* it promises too much.
+# For Gaussian errors, 95 of 100 pixels should lie within two standard deviations of the mean, and slightly fewer with only ten samples. About three quarters do. Where the samples disagree most, the error is several times what it is where they agree, so that the spread is a useful *map*. As a *number* it promises too much, and it says little of the bright glint in the pupil, which no sample has.
 #
 # </details>
 #
@@ -469,6 +475,9 @@ print(
 )
 print("fewer than 95 in 100 pixels lie within two standard deviations:", within < 95)
 print(
+    "where the samples disagree most, the error is twice as large or more:", ratio > 2
+)
+print(
     "of a known distribution, the draws have the right width without fresh noise:",
     abs(widths[0.0] - 0.1) < 0.006,
 )
@@ -480,7 +489,7 @@ print(
 # %% [markdown]
 # ## 5. The ellipse prior meets an abdomen
 #
-# A scanner sends rays through a body from twenty directions, with little noise. Our prior has seen ellipses and nothing else, and now the scan is one of an abdomen (the magnetic resonance image of lesson 11, as if it were a density) or of printed letters.
+# A scanner sends rays through a body from twenty directions, with little noise. Our prior has seen ellipses and nothing else, and now the scan is one of an abdomen (the magnetic resonance image of lesson 11, as if it were a density) or of a few strokes of printed letters.
 #
 # We use the sampler **DDS** (Chung, Lee and Ye, 2024). It denoises, and then moves the result toward the data by solving, nearly,
 #
@@ -534,7 +543,7 @@ show_images(titles | {"truth": bodies["abdomen"]}, alt, crop=(20, 20, 24))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It depends on $\gamma$. With the weak step the prior replaces liver and vertebra by smooth blobs of constant gray, and the letters become unreadable: this is what papers call hallucination.
+# It depends on $\gamma$. With the weak step the prior replaces liver and vertebra by smooth blobs of constant gray, and of the letters not a stroke is left: this is what papers call hallucination.
 # With the strong step the same network, which has never seen an abdomen, is *ahead of total variation*, by one to three decibels. People expect that a prior of ellipses knows only ellipses. But a small network does not store its training set:
 # it has learned that images consist of smooth regions with sharp, closed edges at all scales, and this holds for abdomens and letters too. Total variation says much the same with less detail.
 #
@@ -597,9 +606,8 @@ letters, film = bodies["letters"], Film(truth=bodies["letters"])
 settings = dict(updates=12, gamma=0.5)
 steps = scd(scans["letters"], scanner, ellipses, **settings)
 live = await watch(film.record("weak step, adapted", steps), truth=letters)
-film.show(
-    "Blobs turn into letters within the first noise levels.", at=(1, 13, 26, 52, 104)
-)
+alt = "Blobs become an even gray disk, on which the strokes of the letters are missing."
+film.show(alt, at=(1, 13, 26, 52, 104))
 
 # %%
 gained = {}
@@ -613,7 +621,7 @@ for name, x in bodies.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With the weak step adapting gains two decibels on the abdomen and more than four on the letters, since the network may now contradict what it was trained on. It gains three on the ellipses, which *are* what it was trained on, so that the shift alone cannot be the reason.
+# With the weak step adapting gains two decibels on the abdomen and more than four on the letters. But look at the film: it ends in an even gray disk without a single stroke. What was gained is the brightness of the paper, which a prior used to black backgrounds had refused; the strokes are worth few decibels, and the total variation in the loss holds them back. It gains three on the ellipses, too, which *are* what the prior was trained on, so that the shift alone cannot be the reason.
 # With the strong step nothing is left to correct: adapting loses a little on the abdomen and the letters, and nearly three decibels on the ellipses, where the total variation in its loss and the few levels smooth what the prior had right.
 #
 # Most people see the first half of this result in papers and conclude that a shifted prior must be adapted. In the published comparison on a walnut, a sampler that follows the data weakly (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and the deep image prior with total variation, which needs no training at all, 26.67. The step toward the data alone closes part of the gap, and adapting brings the result to the level of DIP+TV.
@@ -678,7 +686,9 @@ for name, prior in priors.items():
 smooth = max(score(last(tv(known, A, w)), text) for w in (3e-4, 1e-3, 3e-3))
 print(f"total variation {smooth:.2f} dB")
 titled = {f"{k}: {level_of[k][0]:.1f} dB": z for k, z in written.items()}
-alt = "A few letters, restored by the prior as trained and after tuning on the same "
+alt = (
+    "Strokes of letters, restored by the prior as trained and after tuning on the same "
+)
 alt += "sheet, on another page, and on textures; and the truth."
 show_images(titled | {"truth": text}, alt, columns=5, zoom=3)
 
@@ -753,7 +763,7 @@ mixed = (last(other_scale) + 1) / 2
 print(f"right scale {noise_scores['DDPG']:.2f} dB, mixed {score(mixed, coffee):.2f} dB")
 show_images(
     {"[0,1] throughout": found["DDPG"], "network [0,1], data [-1,1]": mixed},
-    alt="The cup restored rightly, and on mixed scales, where all that is dark is lost.",
+    alt="The cup restored rightly, and on mixed scales, where its shades are lost.",
     columns=2,
 )
 
