@@ -20,17 +20,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from quality import header, say, start, subcommands
 
+from dil_course import runtime
 from dil_course.diffusion import ddnm, scd, tune_on_neighbours
 from dil_course.fitting import run
 from dil_course.from_scratch import dip_tv, tv
 from dil_course.networks import trained
 from dil_course.signals import (
     Downsample,
+    Mask,
     Radon,
     add_gaussian,
-    consistent,
-    enlarge,
-    luma,
     mr_slice,
     picture,
     psnr,
@@ -41,6 +40,7 @@ SIDE = 64
 SCANNER = Radon(SIDE, [9 * number for number in range(20)])
 SIGMA = 0.005
 TV_WEIGHTS, DIP_TV_WEIGHTS = (3e-4, 1e-3), (5e-3,)
+IMAGES = ["letters", "abdomen", "camera", "phantom", "ellipses 0", "ellipses 1", "ellipses 2"]
 STEPS = {"weak": 0.5, "strong": 32.0}  # gamma of `scd`
 WAYS = {
     "frozen": dict(updates=0, iterations=30),
@@ -53,17 +53,18 @@ def disk():
     return (steps[:, None] ** 2 + steps**2 < (SIDE / 2 - 1) ** 2).float()
 
 
-def scans():
+def scans(names):
     """Name: kind and image, (1,1,64,64)."""
     ellipses = {f"ellipses {seed}": ("in", random_ellipses(1, SIDE, seed=seed)) for seed in range(3)}
     phantom = picture("shepp_logan_phantom")[..., 8:392, 8:392]
     others = {
-        "phantom": ("near", Downsample(6)(phantom)),
+        "letters": ("out", picture("text", SIDE)),
         "abdomen": ("out", Downsample(2)(mr_slice())),
         "camera": ("out", Downsample(4)(picture("camera", 256))),
-        "letters": ("out", picture("text", SIDE)),
+        "phantom": ("near", Downsample(6)(phantom)),
     }
-    return {name: (kind, x.clamp(0, 1) * disk()) for name, (kind, x) in (ellipses | others).items()}
+    images = others | ellipses
+    return {name: (kind, x.clamp(0, 1) * disk()) for name, (kind, x) in images.items() if name in names}
 
 
 def score(estimate, x):
@@ -82,7 +83,7 @@ def scan(options):
     """Frozen and adapted at a weak and a strong step toward the data."""
     prior, gains = trained("prior_ellipses"), {}
     header("image", "kind", *[f"{way}, {step}" for step in STEPS for way in WAYS])
-    for name, (kind, x) in scans().items():
+    for name, (kind, x) in scans(options.images).items():
         scores = {(step, way): [] for step in STEPS for way in WAYS}
         for seed in range(options.seeds):
             y = add_gaussian(SCANNER(x), SIGMA, seed=seed)
@@ -101,7 +102,7 @@ def scan(options):
 def classical(options):
     """TV at the better of two weights, by the truth; DIP + TV at one, found on the abdomen."""
     header("image", "TV", "DIP + TV")
-    for name, (_kind, x) in scans().items():
+    for name, (_kind, x) in scans(options.images).items():
         scores = [], []
         for seed in range(options.seeds):
             y = add_gaussian(SCANNER(x), SIGMA, seed=seed)
@@ -115,7 +116,7 @@ def classical(options):
 
 def updates(options):
     """Estimates and their misfit for more and more updates, at the weak step."""
-    prior, x = trained("prior_ellipses"), scans()["abdomen"][1]
+    prior, x = trained("prior_ellipses"), scans(["abdomen"])["abdomen"][1]
     header("updates a level", "total variation", "PSNR", "misfit, in sigmas")
     for tv_weight in (0.0, WAYS["adapted"]["tv"]):
         for count in (0, 12, 40):
@@ -130,30 +131,34 @@ def updates(options):
 
 
 def text(options):
-    """DDNM, four times larger, with the photograph prior tuned on good and bad neighbours."""
-    x, A, prior = picture("text", 96), Downsample(4), trained("prior_photographs")
-    y = A(x)
+    """DDNM with the photograph prior tuned on good neighbours, on bad ones, and on y itself."""
+    prior, x, sheet = trained("prior_photographs"), picture("text", SIDE), picture("text")
+    known = torch.rand(x.shape, generator=runtime.generator(0, "mask")) < 0.3
     neighbours = {
-        "none": None,
-        "a page of print": [picture("page", 160)],
-        "textures": [luma(picture(name, 160)) for name in ("grass", "gravel", "brick")],
-        "y itself": [A.pinv(y).clamp(0, 1)],
+        "same sheet": [sheet[..., :180], sheet[..., -180:]],
+        "another page": [picture("page", 160)],
+        "textures": [picture(name, 160) for name in ("grass", "gravel", "brick")],
     }
-    bicubic = enlarge(y, A)
-    header("neighbours", "one sample", "mean of the samples")
-    say("bicubic", psnr(bicubic.clamp(0, 1), x), psnr(consistent(bicubic, y, A).clamp(0, 1), x))
-    for name, images in neighbours.items():
-        network = prior
-        if images:
-            *_, last = tune_on_neighbours(prior, images, iterations=60, learning_rate=3e-3)
-            network = last.network
-        samples = [
-            run(ddnm(y, A, network, iterations=20, seed=seed), average=0).estimate
-            for seed in range(options.seeds)
-        ]
-        say(
-            name, spread([score(sample, x) for sample in samples]), score(torch.cat(samples).mean(0, True), x)
-        )
+    header("task", "prior", "one sample", "mean of the samples")
+    for task, A in {"three pixels in ten": Mask(known), "four times larger": Downsample(4)}.items():
+        y = A(x)
+        for name, images in {"as trained": None, **neighbours, "y itself": [A.pinv(y).clamp(0, 1)]}.items():
+            samples = ddnm_with(tuned(prior, images), y, A, options.seeds)
+            say(
+                task, name, spread([score(z, x) for z in samples]), score(torch.cat(samples).mean(0, True), x)
+            )
+
+
+def tuned(prior, images):
+    if images is None:
+        return prior
+    *_, last = tune_on_neighbours(prior, images, "all", iterations=80, learning_rate=3e-4)
+    return last.network
+
+
+def ddnm_with(prior, y, A, seeds):
+    settings = dict(fresh=1.0, iterations=50)
+    return [run(ddnm(y, A, prior, seed=seed, **settings), average=0).estimate for seed in range(seeds)]
 
 
 def main():
@@ -161,6 +166,7 @@ def main():
     for command in (scan, classical, updates, text):
         added = commands.add_parser(command.__name__)
         added.add_argument("--seeds", type=int, default=3)
+        added.add_argument("--images", nargs="+", default=IMAGES)
         added.set_defaults(command=command)
     start(parser)
 

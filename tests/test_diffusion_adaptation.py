@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dil_course import runtime
-from dil_course.adaptation.freedom import LowRank
-from dil_course.diffusion import noise_levels, scd, tune_on_neighbours
+from dil_course.adaptation.freedom import LowRank, free
+from dil_course.diffusion import noise_levels, renoised, scd, tune_on_neighbours
 from dil_course.diffusion.sampling import back_projected, noise_source, squared_norm
 from dil_course.diffusion.scd import toward_data
 from dil_course.fitting import run
@@ -54,6 +54,28 @@ def test_without_updates_it_is_the_frozen_sampler_exactly():
     assert len(steps) == 4
     for step, estimate in zip(steps, by_hand(Y, PRIOR, 2, 4), strict=True):
         assert torch.equal(step.estimate, estimate.clamp(0, 1))
+
+
+def test_two_levels_with_updates_written_out():
+    with runtime.seeded(1):
+        adapted = free(PRIOR, "low-rank")
+    optimizer = torch.optim.Adam([w for w in adapted.parameters() if w.requires_grad], lr=0.01)
+    noise, weight = noise_source(1, X), 8 / squared_norm(A, Y)
+    x = back_projected(Y, A, 0.01 * squared_norm(A, Y)) + noise()
+    for level, following in ((1.0, 0.01), (0.01, 0.0)):
+        with torch.no_grad():
+            direction = (x - PRIOR(x, level)) / level  # of the prior as trained, not of the adapted one
+        for _ in range(2):
+            x0 = toward_data(adapted(x, level), Y, A, weight)
+            loss = (A(x0) - Y).square().mean() + 0.1 * total_variation(x0)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            x0 = toward_data(adapted(x, level), Y, A, weight)
+        x = renoised(x0, direction, following, 0.85, noise())
+    *_, last = scd(Y, A, PRIOR, updates=2, tv=0.1, iterations=2, seed=1)
+    assert torch.allclose(last.estimate, x0.clamp(0, 1), atol=1e-5)
 
 
 def test_the_updates_are_steps_of_adam_down_the_loss_that_is_shown():
