@@ -104,8 +104,8 @@ def test_in_noise_ddnm_repeats_the_noise_and_ddpg_does_not():
     noisy = moments(ddnm(copies(y), A, prior), mask)
     dialled = moments(ddpg(copies(y), A, prior, SIGMA), mask)
     assert noisy[1] < 1e-6 < spread(exact, mask) / 3  # all draws repeat the observed values
-    assert off(dialled[0], exact.mean) < 0.9 * off(noisy[0], exact.mean)
-    assert dialled[1] > 1e-3
+    assert off(dialled[0], exact.mean) < 0.95 * off(noisy[0], exact.mean)
+    assert dialled[1] > 1e-3  # whereas DDPG's differ
 
 
 def test_dps_nears_the_posterior_mean_and_its_width_hangs_on_the_step():
