@@ -56,13 +56,14 @@ def test_without_updates_it_is_the_frozen_sampler_exactly():
         assert torch.equal(step.estimate, estimate.clamp(0, 1))
 
 
-def test_two_levels_with_updates_written_out():
+def test_three_levels_with_updates_written_out():
     with runtime.seeded(1):
         adapted = free(PRIOR, "low-rank")
     optimizer = torch.optim.Adam([w for w in adapted.parameters() if w.requires_grad], lr=0.01)
     noise, weight = noise_source(1, X), 8 / squared_norm(A, Y)
     x = back_projected(Y, A, 0.01 * squared_norm(A, Y)) + noise()
-    for level, following in ((1.0, 0.01), (0.01, 0.0)):
+    levels = noise_levels(3)
+    for level, following in zip(levels, [*levels[1:], 0.0], strict=True):
         with torch.no_grad():
             direction = (x - PRIOR(x, level)) / level  # of the prior as trained, not of the adapted one
         for _ in range(2):
@@ -74,7 +75,7 @@ def test_two_levels_with_updates_written_out():
         with torch.no_grad():
             x0 = toward_data(adapted(x, level), Y, A, weight)
         x = renoised(x0, direction, following, 0.85, noise())
-    *_, last = scd(Y, A, PRIOR, updates=2, tv=0.1, iterations=2, seed=1)
+    *_, last = scd(Y, A, PRIOR, updates=2, tv=0.1, iterations=3, seed=1)
     assert torch.allclose(last.estimate, x0.clamp(0, 1), atol=1e-5)
 
 

@@ -622,9 +622,9 @@ for name, x in bodies.items():
 # <details><summary>Answer</summary>
 #
 # With the weak step adapting gains two decibels on the abdomen and more than four on the letters. But look at the film: it ends in an even gray disk without a single stroke. What was gained is the brightness of the paper, which a prior used to black backgrounds had refused; the strokes are worth few decibels, and the total variation in the loss holds them back. It gains three on the ellipses, too, which *are* what the prior was trained on, so that the shift alone cannot be the reason.
-# With the strong step nothing is left to correct: over three seeds adapting is level on the abdomen and loses half a decibel on the letters (`benchmarks/RESULTS.md`), and here it loses nearly three decibels on the ellipses, where the total variation in its loss and the few levels smooth what the prior had right.
+# With the strong step nothing is left to correct: over three seeds adapting is level on the abdomen and loses half a decibel on the letters (`benchmarks/RESULTS.md`), and it loses on the ellipses, where the total variation in its loss and the few levels smooth what the prior had right. (How much it loses there varies from half a decibel to nearly three with rounding errors alone, which a hundred updates amplify.)
 #
-# Most people see the first half of this result in papers and conclude that a shifted prior must be adapted. In the published comparison on a walnut, a sampler that follows the data weakly (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and the deep image prior with total variation, which needs no training at all, 26.67. The step toward the data alone closes part of the gap, and adapting brings the result to the level of DIP+TV.
+# Most people see the first half of this result in papers and conclude that a shifted prior must be adapted. In the published comparison on a walnut, a sampler that follows the data weakly (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and the deep image prior with total variation, which needs no training at all, 26.67. (On our abdomen DIP+TV has 23.9 dB, see `benchmarks/RESULTS.md`.) The step toward the data alone closes part of the gap, and adapting brings the result to the level of DIP+TV.
 # Here the strong step closes all of it, because our images are small and the prior is a general one. Both weights were found with the truth. Without the truth, the misfit decides between them (Morozov, lesson 05): it is three to seven times the noise with the weak step, which no right answer could leave.
 #
 # </details>
@@ -697,7 +697,7 @@ show_images(titled | {"truth": text}, alt, columns=5, zoom=3)
 #
 # Neighbours from the same sheet gain about a decibel. Textures change little. The other page, which is print as well, *costs* three to four decibels. To a reader the two pages resemble each other; to a network that sees pixels they do not, because the other page's letters have another size and another contrast, and its paper is unevenly lit.
 #
-# People expect that some adaptation is better than none. The paper's own ablation says the opposite: with neighbours at random, or with those that are nearest in pixel values, the perceptual distance LPIPS is worse (0.430 and 0.434) than with retrieved ones (0.347). Which neighbours are good is decided by the retrieval, and the data misfit cannot tell, since it is zero in all four cases.
+# People expect that some adaptation is better than none. A network that is tuned on images of another kind forgets something of what it knew. Which neighbours are good is decided by the retrieval, and the data misfit cannot tell, since it is zero in all four cases.
 #
 # </details>
 #
@@ -796,7 +796,7 @@ print(
 #
 # <details><summary>Solution 1</summary>
 #
-# The mean of 4096 noise values has a standard deviation of $1/64$, so that a brightness of 0.16 or 0.5 is plainly visible at the strongest level, and the network keeps to it. From 0.05 the draws are nearly empty; from 0.5 they are large and bright. A start at a much stronger level would hide it; then the network would have to be trained there, too.
+# The mean of 4096 noise values has a standard deviation of $1/64$, so that a brightness of 0.5 differs plainly from one of 0.16 even at the strongest level. From 0.5 the objects are about twice as large and several times as bright in our runs, though darker than the start; from 0.05 and from 0.16 the draws hardly differ. A start at a much stronger level would hide it; then the network would have to be trained there, too.
 #
 # </details>
 #
