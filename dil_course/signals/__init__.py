@@ -1,6 +1,7 @@
 """What we observe: pictures, forward models and noise; and the metrics of an estimate."""
 
 from dil_course.signals.digits import digits
+from dil_course.signals.ellipses import random_ellipses
 from dil_course.signals.garments import GARMENTS, garments
 from dil_course.signals.images import (
     PICTURES,
@@ -53,6 +54,6 @@ __all__ = [
     "centres", "coherence", "completeness", "compress_jpeg", "consistent", "copied_share", "crop", "digits",
     "diversity", "ecg", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
     "line_mask", "load_image", "luma", "mr_slice", "nearest", "neighbour_field", "patches", "picture",
-    "places", "psnr", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim", "stacked_rank",
-    "to_array", "to_tensor", "uploaded",
+    "places", "psnr", "random_ellipses", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim",
+    "stacked_rank", "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip
