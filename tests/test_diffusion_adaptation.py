@@ -7,8 +7,8 @@ import torch
 
 from dil_course import runtime
 from dil_course.adaptation.freedom import LowRank, free
-from dil_course.diffusion import noise_levels, renoised, scd, tune_on_neighbours
-from dil_course.diffusion.sampling import back_projected, noise_source, squared_norm
+from dil_course.diffusion import noise_levels, scd, tune_on_neighbours
+from dil_course.diffusion.sampling import back_projected, noise_source, renoised, squared_norm
 from dil_course.diffusion.scd import toward_data
 from dil_course.fitting import run
 from dil_course.from_scratch import total_variation
