@@ -53,7 +53,7 @@ def by_largest_exponent(x, images, sigma):
 def one_by_one(x, images, sigma):
     results = []
     for one in x:
-        logs = torch.stack([-(one - image).norm() ** 2 / (2 * sigma**2) for image in images])
+        logs = torch.stack([-((one - image).norm() ** 2) / (2 * sigma**2) for image in images])
         shares = (logs - logs.logsumexp(0)).exp()
         results.append(sum(share * image for share, image in zip(shares, images, strict=True)))
     denoised = torch.stack(results)
@@ -438,16 +438,15 @@ def in_numpy(weight, down, pairs, steps, rate):
 
 
 @right("adapt_each")
-def by_autograd_and_sgd(weight, down, pairs, steps, rate):
+def by_autograd(weight, down, pairs, steps, rate):
     found = []
     for x, y in pairs:
-        U = torch.zeros(len(weight), len(down), dtype=weight.dtype, requires_grad=True)
-        D = down.clone().requires_grad_()
-        optimizer = torch.optim.SGD([U, D], lr=rate)
+        U, D = torch.zeros(len(weight), len(down), dtype=weight.dtype), down
         for _ in range(steps):
-            optimizer.zero_grad()
-            (((weight + U @ D) @ x - y).square().sum() / 2).backward()
-            optimizer.step()
+            U, D = U.detach().requires_grad_(), D.detach().requires_grad_()
+            loss = ((weight + U @ D) @ x - y).square().sum() / 2
+            slopes = torch.autograd.grad(loss, (U, D))
+            U, D = U - rate * slopes[0], D - rate * slopes[1]
         found.append(weight + U @ D)
     return found
 

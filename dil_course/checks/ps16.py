@@ -472,7 +472,9 @@ def split_error(answer, seed):
         error, misfit = estimate - truth, A(estimate - truth)
         visible = A.pinv(misfit)
         seen, total = visible.square().mean(), error.square().mean()
-        given = torch.stack([tensor(part).squeeze() for part in _two_numbers(call(answer, estimate, truth, A))])
+        given = torch.stack(
+            [tensor(part).squeeze() for part in _two_numbers(call(answer, estimate, truth, A))]
+        )
         mistakes = with_hints(
             (
                 _SPLIT_HINTS,
@@ -622,7 +624,9 @@ def _lora_mistakes(*given):
                 "up is set back for each image, and down is not": _adapted(*given, reset=("up",)),
                 "down is set back for each image, and up is not": _adapted(*given, reset=("down",)),
                 "each update is merged into the trained matrix": _adapted(*given, merged=True),
-                "this is the same matrix for all images: the last one": _adapted(*given)[-1:].expand_as(still),
+                "this is the same matrix for all images: the last one": _adapted(*given)[-1:].expand_as(
+                    still
+                ),
             },
         ),
         (
