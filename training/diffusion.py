@@ -21,7 +21,7 @@ from dil_course.signals import add_gaussian, luma, picture, psnr, random_ellipse
 
 SIDE = 64
 WEAKEST = 0.005  # of the levels that are trained on; they are log-uniform from here to 1
-BATCH = 16
+BATCH = 8
 HIGHEST_RATE = 2e-3
 FIRST_SEED = 1_000_000  # of the ellipses that are trained on, one seed an iteration
 
@@ -31,7 +31,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=("photographs", "ellipses"))
-    parser.add_argument("--iterations", type=int, default=2200)
+    parser.add_argument("--iterations", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started = time.perf_counter()

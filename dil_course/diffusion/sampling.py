@@ -1,0 +1,178 @@
+"""Sampling from a denoiser alone, and what all samplers share: levels, start, the step between two."""
+
+import math
+
+import torch
+
+from dil_course import runtime
+from dil_course.adaptation.freedom import copied
+from dil_course.fitting import Step
+from dil_course.signals.validation import (
+    check_function,
+    check_image,
+    check_integer,
+    check_maps,
+    check_module,
+    check_number,
+    check_operator,
+    check_same_shape,
+    check_share,
+    check_sigma,
+    check_target,
+)
+
+STRONGEST, WEAKEST = 1.0, 0.01  # the first and the last noise level of a run
+
+
+def noise_levels(iterations=50, strongest=STRONGEST, weakest=WEAKEST):
+    """List of noise levels s_1 > ... > s_n that fall geometrically from the strongest to the weakest.
+
+    Args:
+        iterations: n, at least 2.
+        strongest, weakest: standard deviations in [1e-4,1], on the scale of images in [0,1].
+
+    Raises:
+        TypeError, ValueError: a number is out of range, or the weakest is not below the strongest.
+    """
+    iterations = check_integer(iterations, "iterations", 2, 10**6)
+    check_sigma(strongest, "strongest", low=1e-4)
+    check_sigma(weakest, "weakest", low=1e-4)
+    if weakest >= strongest:
+        raise ValueError(f"weakest: expected less than the strongest level {strongest}, got {weakest}")
+    return torch.linspace(math.log(strongest), math.log(weakest), iterations).exp().tolist()
+
+
+def renoised(x0, direction, level, fresh, noise):
+    """The next state, at noise level s': x0 + s' (sqrt(1 - fresh^2) direction + fresh noise).
+
+    Song, Meng and Ermon, "Denoising Diffusion Implicit Models" (ICLR 2021), in its variance-exploding form:
+    fresh = 0 goes on along the noise that is in the state, fresh = 1 replaces all of it. `fresh` is the eta
+    of DDNM's code; in the paper on DDIM, eta shares out differently.
+
+    Args:
+        x0: estimate of the clean image, (1,C,H,W).
+        direction: the noise in the state, as far as the denoiser sees it, of standard deviation one.
+        level: s'.
+        fresh: share in [0,1] of new noise.
+        noise: new noise of standard deviation one.
+    """
+    return x0 + level * (math.sqrt(1 - fresh**2) * direction + fresh * noise)
+
+
+def sample(prior, start, fresh=0.0, iterations=50, strongest=STRONGEST, weakest=WEAKEST, seed=0):
+    """Draw an image from the distribution that a denoiser was trained on.
+
+    The denoiser D gives the score by Tweedie's formula (lesson 06): grad log p_s(x) = (D(x; s) - x) / s^2.
+    Each iteration denoises, and adds back the noise of the next lower level:
+
+        x0 = D(x; s),   x <- x0 + s' ((x - x0) / s or new noise).
+
+    Song and Ermon, "Generative Modeling by Estimating Gradients of the Data Distribution" (NeurIPS 2019), for
+    the principle; the step is that of DDIM, see `renoised`. Built in lesson 16.
+
+    Args:
+        prior: trained network, or any function of an image and a noise level. It is copied, never changed.
+        start: image (1,C,H,W) in [0,1] about which the first state is drawn, usually flat. At level 1 the
+            noise hides all details but not the mean brightness of a whole image, which is why it matters.
+        fresh: share in [0,1] of new noise in each step.
+        iterations: how many noise levels.
+        strongest, weakest: first and last level, in [1e-4,1].
+        seed: of all noise.
+
+    Returns:
+        Generator of Steps. The estimate (1,C,H,W) in [0,1] is the denoised image; the loss is the level.
+
+    Raises:
+        TypeError, ValueError: before any compute, where an argument is not of this form.
+    """
+    check_image(start, "start")
+    prior = prior_for(prior, start, strongest)
+    check_share(fresh, "fresh")
+    levels = noise_levels(iterations, strongest, weakest)
+    return _sample(prior, start, fresh, levels, noise_source(seed, start))
+
+
+def _sample(prior, start, fresh, levels, noise):
+    x = start + levels[0] * noise()
+    for iteration, level in enumerate(levels, 1):
+        with torch.no_grad():
+            x0 = prior(x, level)
+        yield Step(iteration, len(levels), level, x0.clamp(0, 1), averaged=True)
+        if iteration < len(levels):
+            x = renoised(x0, (x - x0) / level, levels[iteration], fresh, noise())
+
+
+def noise_source(seed, like):
+    """A function that returns new white noise of standard deviation one at each call, shaped as `like`."""
+    drawn = runtime.generator(check_integer(seed, "seed"), "diffusion")
+    return lambda: torch.randn(like.shape, generator=drawn).to(like)
+
+
+def prior_for(prior, x, level):
+    """The prior, tried once on x (1,C,H,W); of a network a copy in evaluation mode, on x's device.
+
+    Raises:
+        TypeError, ValueError: it is no function, or makes no image of one.
+    """
+    check_function(prior, "prior")
+    if not isinstance(prior, torch.nn.Module):
+        with torch.no_grad():
+            check_same_shape(prior(x.clone(), level), x, "the result of the prior", "its input")
+        return prior
+    check_module(prior, "prior")
+    prior = copied(prior).eval().requires_grad_(False).to(x.device)
+    check_maps(prior, (x, level), "prior")
+    return prior
+
+
+def guided(y, A, prior, iterations, strongest, weakest, seed):
+    """What each guided sampler needs, its arguments checked: prior, start, levels, source of noise.
+
+    The start is A^+ y, regularised: about it the first noise is drawn, so that the mean brightness, which no
+    noise hides, is that of the observation.
+    """
+    check_target(y)
+    check_operator(A)
+    levels = noise_levels(iterations, strongest, weakest)
+    start = back_projected(y, A, epsilon=1e-2)
+    check_same_shape(A(start), y, "A(x)", "y")
+    return prior_for(prior, start, strongest), start, levels, noise_source(seed, start)
+
+
+def back_projected(r, A, epsilon, iterations=60):
+    """A^T (A A^T + epsilon |A|^2 I)^-1 r by conjugate gradients: A^+ r, that amplifies noise less.
+
+    Garber and Tirer, "Image Restoration by Denoising Diffusion Models with Iteratively Preconditioned
+    Guidance" (CVPR 2024), equation of the preconditioner; |A| is the largest singular value.
+
+    Args:
+        r: (1,C,h,w), a residual or an observation.
+        A: forward model.
+        epsilon: above 0.
+        iterations: of the conjugate gradients, at most.
+
+    Raises:
+        TypeError, ValueError: epsilon is no number above 1e-8.
+    """
+    epsilon = check_number(epsilon, "epsilon", low=1e-8) * squared_norm(A, r)
+    solved, residual = torch.zeros_like(r), r
+    direction, size = r, r.square().sum()
+    enough = 1e-12 * size
+    for _ in range(iterations):
+        if size <= enough:
+            break
+        made = A(A.adjoint(direction)) + epsilon * direction
+        step = size / (direction * made).sum()
+        solved, residual = solved + step * direction, residual - step * made
+        size, before = residual.square().sum(), size
+        direction = residual + size / before * direction
+    return A.adjoint(solved)
+
+
+def squared_norm(A, r, iterations=12):
+    """|A|^2, the largest eigenvalue of A A^T, by the power method; r (1,C,h,w) gives the shape."""
+    r = torch.randn(r.shape, generator=runtime.generator(0, "power method")).to(r)
+    for _ in range(iterations):
+        r = r / r.norm()
+        r = A(A.adjoint(r))
+    return float(r.norm())
