@@ -311,7 +311,7 @@ def chained(back):
 WRONG["guidance"] = {
     "of the norm: the denoiser is missing in your chain rule": chained(lambda r, A, W: A.T @ r),
     "of the norm: W stands there, not its transposed": chained(lambda r, A, W: W @ A.T @ r),
-    "of the norm: A is missing in your chain rule": chained(lambda r, A, W: W.T @ A.T @ A @ A.T @ r),
+    "of the norm: A stands twice in your chain rule": chained(lambda r, A, W: W.T @ A.T @ A @ A.T @ r),
     "of the norm: your two gradients are exchanged": lambda *given: gradients(*given)[::-1],
     "of the norm: your residual is that of x": of_residual(lambda x, y, A, W, mean: y - A @ x),
     "of the norm: your residual leaves the mean out": of_residual(lambda x, y, A, W, mean: y - A @ W @ x),
@@ -321,7 +321,7 @@ WRONG["guidance"] = {
     "of the norm: a factor 2 is left over": changed(norm=lambda g, r: 2 * g / r.norm()),
     "of the norm: a factor 1/2 is too many": changed(norm=lambda g, r: g / r.norm() / 2),
     "of the squared norm: the factor 2 is missing": changed(square=lambda g, r: g),
-    "of the squared norm: this is that of the mean of the squares": changed(
+    "of the squared norm: this is that of the mean of the squares, not of their sum": changed(
         square=lambda g, r: 2 * g / len(r)
     ),
     "of the squared norm: your two gradients are exchanged": changed(square=lambda g, r: g / r.norm()),

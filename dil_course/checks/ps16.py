@@ -111,7 +111,7 @@ def tweedie(answer, seed):
 
 _WEIGHT_HINTS = (
     "how likely is each image, once x was seen? Its density at x, as a share of the sum of all densities",
-    "the density of image k is proportional to exp(-|x - x_k|^2 / (2 sigma^2)), |.|^2 summed over all numbers",
+    "the density of image k is proportional to exp(-|x - x_k|^2 / (2 sigma^2)): the squares are summed",
     "weights = torch.softmax(-distances / (2 * sigma**2), dim=1) with distances (N,K); their mixture is the "
     "denoised image",
 )
@@ -386,73 +386,51 @@ _GUIDANCE_HINTS = (
     "the norm is the root of its square, so that its gradient is that of the square divided by 2 |r|",
 )
 
+_RESIDUAL_HINTS = (
+    "whose misfit is it: that of the noisy x, or that of its denoised image?",
+    "y - A D(x), with D(x) = mean + W (x - mean)",
+)
+
 
 def _look_at_guidance(given, x, y, A, W, mean):
-    def back(r):
-        return -W.T @ (A.T @ r)
-
     residual = y - A @ (mean + W @ (x - mean))
-    size, right = residual.norm(), back(residual)
-    mistakes = {
-        "of the norm": {"divided": size, "exchanged": 2 * right},
-        "of the squared norm": {"divided": 0.5, "exchanged": right / size},
+
+    def of_both(r=residual, back=lambda r: W.T @ A.T @ r):
+        return -back(r) / r.norm(), -2 * back(r)
+
+    right = of_both()
+    whose = {
+        "your residual is that of x, not of the denoised image": of_both(y - A @ x),
+        "your residual leaves the mean out": of_both(y - A @ W @ x),
     }
-    for name, one in zip(mistakes, parts(given, "of_norm, of_square"), strict=True):
-        divisor = mistakes[name]["divided"]
-        table = with_hints(
-            (
-                _GUIDANCE_HINTS,
-                {
-                    f"{name}: the denoiser is missing in your chain rule": -(A.T @ residual) / divisor,
-                    f"{name}: A is missing in your chain rule, or stands in front of the wrong factor": (
-                        back(A @ (A.T @ residual)) / divisor
-                    ),
-                    f"{name}: W stands there, not its transposed": -(W @ (A.T @ residual)) / divisor,
-                    f"{name}: your two gradients are exchanged": mistakes[name]["exchanged"],
-                },
-            ),
-            (
-                ("whose misfit is it: that of the noisy x, or that of its denoised image?", "y - A D(x)"),
-                {
-                    f"{name}: your residual is that of x, not of the denoised image": (
-                        (raw := back(y - A @ x)) / (divisor if divisor == 0.5 else (y - A @ x).norm())
-                    ),
-                    f"{name}: your residual leaves the mean out": (
-                        back(bare := y - A @ (W @ x)) / (divisor if divisor == 0.5 else bare.norm())
-                    ),
-                },
-            ),
+    chain = {
+        "the denoiser is missing in your chain rule": of_both(back=lambda r: A.T @ r),
+        "A stands twice in your chain rule": of_both(back=lambda r: W.T @ A.T @ A @ A.T @ r),
+        "W stands there, not its transposed": of_both(back=lambda r: W @ A.T @ r),
+        "your two gradients are exchanged": right[::-1],
+    }
+    way, size = right[1] / 2, residual.norm()
+    own = (
+        {
+            "this is half the gradient of the square, the division is missing": way,
+            "you divide by the squared norm": way / size**2,
+            "you divide by the length of the gradient, not by the residual's": way / way.norm(),
+            "a factor 2 is left over from the square": 2 * way / size,
+            "a factor 1/2 is too many": way / size / 2,
+        },
+        {
+            "the factor 2 is missing": way,
+            "this is that of the mean of the squares, not of their sum": 2 * way / len(y),
+        },
+    )
+    for number, one in enumerate(parts(given, "of_norm, of_square")):
+        name = ("of the norm", "of the squared norm")[number]
+        groups = (
+            (_RESIDUAL_HINTS, {f"{name}: {says}": both[number] for says, both in whose.items()}),
+            (_GUIDANCE_HINTS, {f"{name}: {says}": both[number] for says, both in chain.items()}),
+            (_GUIDANCE_HINTS[1:], {f"{name}: {says}": result for says, result in own[number].items()}),
         )
-        if name == "of the norm":
-            table |= with_hints(
-                (
-                    (*_GUIDANCE_HINTS[1:],),
-                    {
-                        "of the norm: this is half the gradient of the square, the division is missing": right,
-                        "of the norm: you divide by the squared norm": right / size**2,
-                        "of the norm: you divide by the length of the gradient, not by that of the residual": (
-                            right / right.norm()
-                        ),
-                        "of the norm: a factor 2 is left over from the square": 2 * right / size,
-                        "of the norm: a factor 1/2 is too many": right / size / 2,
-                    },
-                )
-            )
-        else:
-            table |= with_hints(
-                (
-                    (
-                        "d r^2 / dr = 2 r",
-                        "is it the gradient of the mean of the squares, or of their sum? The norm has the sum",
-                        _GUIDANCE_HINTS[1],
-                    ),
-                    {
-                        "of the squared norm: the factor 2 is missing": right,
-                        "of the squared norm: this is that of the mean of the squares": 2 * right / len(y),
-                    },
-                )
-            )
-        match(f"gradient {name}", one, right / divisor, table, _GUIDANCE_HINTS)
+        match(f"gradient {name}", one, right[number], with_hints(*groups), _GUIDANCE_HINTS)
 
 
 @task(points=2)
@@ -469,82 +447,66 @@ def split_error(answer, seed):
         truth, estimate = (
             torch.rand(1, channels, 6, 8, generator=draw, dtype=torch.float64) for _ in range(2)
         )
-        error, misfit = estimate - truth, A(estimate - truth)
-        visible = A.pinv(misfit)
-        seen, total = visible.square().mean(), error.square().mean()
-        given = torch.stack(
-            [tensor(part).squeeze() for part in _two_numbers(call(answer, estimate, truth, A))]
-        )
-        mistakes = with_hints(
-            (
-                _SPLIT_HINTS,
-                {
-                    "your first number is the misfit of the data, not an error of the image": torch.stack(
-                        [misfit.square().mean(), total - misfit.square().mean()]
-                    ),
-                    "your first number is the misfit of the data, and your second is right": torch.stack(
-                        [misfit.square().mean(), total - seen]
-                    ),
-                    "this takes the adjoint for the pseudo-inverse": torch.stack(
-                        [
-                            (spread := A.adjoint(misfit)).square().mean(),
-                            (error - spread).square().mean(),
-                        ]
-                    ),
-                    "your second number is the whole error": torch.stack([seen, total]),
-                    "your first number is the whole error": torch.stack([total, total - seen]),
-                },
-            ),
-            (
-                ("which of the two can be computed from y?", "seen, then unseen"),
-                {"the two numbers are exchanged": torch.stack([total - seen, seen])},
-            ),
-            (
-                ("the mean of the squares, without a root", "the two must add up to the mean squared error"),
-                {
-                    "these are the roots of what is asked for": torch.stack(
-                        [seen.sqrt(), (total - seen).sqrt()]
-                    ),
-                    "these are sums over the pixels, not means": torch.stack([seen, total - seen])
-                    * error.numel(),
-                    "your first number averages over the numbers of y, not over the pixels": torch.stack(
-                        [visible.square().sum() / misfit.numel(), total - seen]
-                    ),
-                },
-            ),
-            (
-                ("what is split: an image, or the difference of two?", *_SPLIT_HINTS[1:]),
-                {
-                    "you split the estimate, not its error": torch.stack(
-                        [
-                            (part := A.pinv(A(estimate))).square().mean(),
-                            (estimate - part).square().mean(),
-                        ]
-                    ),
-                },
-            ),
-        )
+        given = _two_numbers(call(answer, estimate, truth, A))
+        mistakes = _split_mistakes(estimate, truth, A)
         name = f"seen and unseen, {type(A).__name__}"
-        match(name, given, torch.stack([seen, total - seen]), mistakes, _SPLIT_HINTS)
+        match(name, given, mistakes.pop("right")[0], mistakes, _SPLIT_HINTS)
 
 
-_SPLIT_HINTS = (
-    "A^+ A takes of an image the part that the data show, and drops the rest",
-    "the part of the error that is seen: A.pinv(A(estimate - truth)). What is left is unseen",
-    "seen.square().mean(), (error - seen).square().mean()",
-)
+def _split_mistakes(estimate, truth, A):
+    error, misfit = estimate - truth, A(estimate - truth)
+    visible, spread, part = A.pinv(misfit), A.adjoint(misfit), A.pinv(A(estimate))
+
+    def power(x):
+        return x.square().mean()
+
+    seen, unseen, of_data = power(visible), power(error - visible), power(misfit)
+    right = torch.stack([seen, unseen])
+    return {"right": (right,)} | with_hints(
+        (
+            _SPLIT_HINTS,
+            {
+                "your first number is the misfit of the data, not an error of the image": torch.stack(
+                    [of_data, seen + unseen - of_data]
+                ),
+                "your first number is the misfit of the data, and your second is right": torch.stack(
+                    [of_data, unseen]
+                ),
+                "this takes the adjoint for the pseudo-inverse": torch.stack(
+                    [power(spread), power(error - spread)]
+                ),
+                "your second number is the whole error": torch.stack([seen, seen + unseen]),
+                "your first number is the whole error": torch.stack([seen + unseen, unseen]),
+                "you split the estimate, not its error": torch.stack([power(part), power(estimate - part)]),
+            },
+        ),
+        (
+            ("which of the two can be computed from y?", "seen, then unseen"),
+            {"the two numbers are exchanged": right.flip(0)},
+        ),
+        (
+            ("the mean of the squares, without a root", "the two must add up to the mean squared error"),
+            {
+                "these are the roots of what is asked for": right.sqrt(),
+                "these are sums over the pixels, not means": right * error.numel(),
+                "your first number averages over the numbers of y, not over the pixels": torch.stack(
+                    [seen * error.numel() / misfit.numel(), unseen]
+                ),
+            },
+        ),
+    )
 
 
 def _two_numbers(given):
-    numbers = parts(given, "seen, unseen")
+    numbers = [tensor(number) for number in parts(given, "seen, unseen")]
     for number in numbers:
-        if tensor(number).numel() != 1:
+        if number.numel() != 1:
             raise Wrong(
-                f"expected two numbers, got a result of shape {tuple(tensor(number).shape)}",
+                f"expected two numbers, got a result of shape {tuple(number.shape)}",
                 "the mean of the squares is one number",
                 _SPLIT_HINTS[2],
             )
-    return numbers
+    return torch.stack([number.squeeze() for number in numbers])
 
 
 def _adapted(
@@ -680,10 +642,9 @@ CAUSES = {
 }
 
 
-def _ellipses():
-    """The prior of ellipses, as a function of images in float64."""
-    network = trained("prior_ellipses").requires_grad_(False)
-    return lambda x, sigma: network(x.float(), sigma).double()
+def _as_function(prior, dtype):
+    """A denoiser of images in float64, of which one cannot see what it is made of."""
+    return lambda x, sigma: prior(x.to(dtype), sigma).double()
 
 
 @functools.cache
@@ -692,7 +653,9 @@ def _run(fault, count=4):
     clouds, A = Clouds(64, reach=5.0), Downsample(4)
     truth = clouds.draw(1, draw)
     y, falling = A(truth), levels(1.0, 0.005, 32)
-    denoiser = _ellipses() if fault == "prior of other images" else clouds
+    denoiser = _as_function(clouds, torch.float64)
+    if fault == "prior of other images":
+        denoiser = _as_function(trained("prior_ellipses").requires_grad_(False), torch.float32)
     put_back = A.adjoint if fault == "adjoint" else A.pinv
     run = {"truth": truth, "y": y, "levels": falling, "denoiser": denoiser, "states": [], "denoised": []}
 

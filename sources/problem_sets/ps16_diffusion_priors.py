@@ -115,7 +115,7 @@ print(
 #
 # $$x_0 = D(x; \sigma) , \qquad \hat x = x_0 - A^+ (A x_0 - y) , \qquad x' = \hat x + \sigma' \left( \sqrt{1 - \eta^2} \; \frac{x - x_0}{\sigma} + \eta \, n \right) .$$
 #
-# Write `ddnm_step(x, sigma, next_sigma, denoiser, A, y, noise, eta)`, which returns the pair `estimate, state`, that is $\hat x$ and $x'$. The denoiser is called as `denoiser(x, sigma)`, `A` has `A.pinv` and `A.adjoint`, and `noise` is the $n$ of the formula.
+# Write `ddnm_step(x, sigma, next_sigma, denoiser, A, y, noise, eta)`, which returns the pair `estimate, state`, that is $\hat x$ and $x'$. The denoiser is called as `denoiser(x, sigma)`, `A` has `A.pinv` and `A.adjoint`, and `noise` is the $n$ of the formula. The share $\eta$ of new noise is `fresh` in the library.
 
 
 # %% nbgrader={"solution": true, "grade_id": "ddnm_step_answer"}
@@ -252,21 +252,24 @@ def last_misfit(zeta, which, units=1.0, seed=0):
 
 # %% nbgrader={"solution": true, "grade_id": "guidance_seen"}
 ### BEGIN SOLUTION
-steps, curves = [0.01, 0.03, 0.1, 0.3, 0.6, 1.0, 1.5, 3.0], {}
+steps, curves, looks = [0.01, 0.03, 0.1, 0.3, 0.6, 1.0, 1.5, 3.0], {}, {}
 for units in (1, 2):
     for which, name in enumerate(("norm", "square")):
         found = [last_misfit(zeta, which, units) for zeta in steps]
-        curves[f"{name}, units x {units}"] = (steps, [min(m, 10) for m in found])
+        label = f"{name}, units x {units}"
+        curves[label] = (steps, [min(m, 10) for m in found])
+        looks[label] = (which, units - 1)
 curves["noise of the data"] = (steps, [0.01] * len(steps))
 show_curves(
     curves,
     "zeta",
     "misfit (10 and more: diverged)",
     "Two curves of the norm that fall and then rise in proportion to zeta; two of "
-    "the square that fall below the noise and end at a cliff, the second one at a "
-    "quarter of the step.",
+    "the square that fall below the noise and end at a cliff, which comes earlier in "
+    "doubled units.",
     log_x=True,
     log_y=True,
+    looks=looks,
 )
 print(
     "The square has a cliff, where a step overshoots by more than it corrects: with "
