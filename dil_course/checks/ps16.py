@@ -433,6 +433,13 @@ def _look_at_guidance(given, x, y, A, W, mean):
         match(f"gradient {name}", one, right[number], with_hints(*groups), _GUIDANCE_HINTS)
 
 
+_SPLIT_HINTS = (
+    "A^+ A takes of an image the part that the data show, and drops the rest",
+    "the part of the error that is seen: A.pinv(A(estimate - truth)). What is left is unseen",
+    "seen.square().mean(), (error - seen).square().mean()",
+)
+
+
 @task(points=2)
 def split_error(answer, seed):
     """Task 4: `answer(estimate, truth, A)` is (seen, unseen): the mean squared error in two parts."""
