@@ -15,8 +15,8 @@ def ddpg(
     prior,
     sigma,
     gamma=8.0,
-    fresh=0.7,
-    regularisation=0.7,
+    fresh=1.0,
+    regularisation=3.0,
     dial=None,
     inject=True,
     iterations=50,
@@ -33,22 +33,23 @@ def ddpg(
         x0' = x0 - (1 - d) A^T (A A^T + e I)^-1 r - d c A^T r,
         x <- x0' + s' (fresh noise + sqrt(1 - fresh^2) d (x - x0') / s),
 
-    where c = 1 / |A|^2. Their dial is d = a'^gamma; in the variance-exploding form a' = 1 / (1 + 4 s'^2) for
-    images in [0,1]: near 0 at first, when back-projection converges fast and its amplified noise drowns in
-    that of the state, and near 1 at the end. Without noise, d = 0 and all of the noise's direction is kept.
-    With `inject` False and no noise in y it is IDBP of lesson 12. Built in lesson 16.
+    where c = 1, or 1 / |A|^2 where A enlarges. Their dial is d = a'^gamma; in the variance-exploding form
+    a' = 1 / (1 + 4 s'^2) for images in [0,1]: near 0 at first, when back-projection converges fast and the
+    noise that it amplifies drowns in that of the state, and near 1 at the end. Without noise, d = 0 and all
+    of the noise's direction is kept. With `inject` False and no noise in y it is IDBP of lesson 12. Built in
+    lesson 16.
 
-    Here e = regularisation sigma^2 |A|^2; there the same, for |A| = 1. Their code shortens the whole
-    correction in the last iterations of strong noise, which is left out here.
+    Here e = regularisation sigma^2, for images in [0,1]. Their code can also shorten the whole correction as
+    the level falls, by (1 - a') / (1 - a), which is left out here.
 
     Args:
         y: observation (1,C,h,w), computed on its own device.
         A: forward model.
         prior: trained network, or any function of an image and a noise level. It is copied, never changed.
         sigma: standard deviation of the noise of y, in [0,1].
-        gamma: the larger, the later the dial turns. The authors choose it for each task, from 3 to 300.
-        fresh: share in [0,1] of new noise; its square is their zeta, 0.4 to 1.
-        regularisation: their eta-tilde, 0.3 to 6, in units of sigma^2; e is at least 1e-4 |A|^2.
+        gamma: the larger, the later the dial turns. The authors' scripts set it for each task, from 3 to 300.
+        fresh: share in [0,1] of new noise; its square is their zeta, from 0.4 to 1 in their scripts.
+        regularisation: their eta-tilde, from 0.3 to 6 in their scripts; sigma^2 times it is at least 1e-4.
         dial: a number in [0,1] holds d there in all iterations. None turns it.
         inject: False adds no noise: x <- x0', their IDPG, an estimate and no sample.
         iterations: how many noise levels.
@@ -83,7 +84,7 @@ def turned(level, gamma):
 
 
 def _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, kept, inject, levels, start, noise):
-    gentle = 1 / squared_norm(A, y)
+    c = min(1.0, 1 / squared_norm(A, y))
     x = start + inject * levels[0] * noise()
     for iteration, level in enumerate(levels, 1):
         following = levels[iteration] if iteration < len(levels) else 0.0
@@ -91,7 +92,7 @@ def _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, kept, inject, levels,
         with torch.no_grad():
             x0 = prior(x, level)
         misfit = A(x0) - y
-        corrected = x0 - (1 - d) * back_projected(misfit, A, epsilon) - d * gentle * A.adjoint(misfit)
+        corrected = x0 - (1 - d) * back_projected(misfit, A, epsilon) - d * c * A.adjoint(misfit)
         shown = x0 if sigma else corrected
         yield Step(iteration, len(levels), misfit.square().mean(), shown.clamp(0, 1), averaged=True)
         old = (d if kept is None else kept) * math.sqrt(1 - fresh**2) * (x - corrected) / level

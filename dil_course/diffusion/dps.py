@@ -7,7 +7,7 @@ from dil_course.fitting import Step
 from dil_course.signals.validation import check_number, check_share
 
 
-def dps(y, A, prior, step=0.5, fresh=0.85, iterations=50, strongest=STRONGEST, weakest=WEAKEST, seed=0):
+def dps(y, A, prior, step=1.0, fresh=0.85, iterations=50, strongest=STRONGEST, weakest=WEAKEST, seed=0):
     """Sample an image near what y says, by gradient steps on the norm of the misfit.
 
     Chung, Kim, McCann, Klasky and Ye, "Diffusion Posterior Sampling for General Noisy Inverse Problems"

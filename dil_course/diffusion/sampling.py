@@ -134,27 +134,27 @@ def guided(y, A, prior, iterations, strongest, weakest, seed):
     check_target(y)
     check_operator(A)
     levels = noise_levels(iterations, strongest, weakest)
-    start = back_projected(y, A, epsilon=1e-2)
+    start = back_projected(y, A, 0.01 * squared_norm(A, y))
     check_same_shape(A(start), y, "A(x)", "y")
     return prior_for(prior, start, strongest), start, levels, noise_source(seed, start)
 
 
 def back_projected(r, A, epsilon, iterations=60):
-    """A^T (A A^T + epsilon |A|^2 I)^-1 r by conjugate gradients: A^+ r, that amplifies noise less.
+    """A^T (A A^T + epsilon I)^-1 r by conjugate gradients: A^+ r, but amplifying noise less.
 
     Garber and Tirer, "Image Restoration by Denoising Diffusion Models with Iteratively Preconditioned
-    Guidance" (CVPR 2024), equation of the preconditioner; |A| is the largest singular value.
+    Guidance" (CVPR 2024): one end of its preconditioner.
 
     Args:
         r: (1,C,h,w), a residual or an observation.
         A: forward model.
-        epsilon: above 0.
+        epsilon: above 0, in units of the squares of A's singular values.
         iterations: of the conjugate gradients, at most.
 
     Raises:
-        TypeError, ValueError: epsilon is no number above 1e-8.
+        TypeError, ValueError: epsilon is no number of at least 1e-10.
     """
-    epsilon = check_number(epsilon, "epsilon", low=1e-8) * squared_norm(A, r)
+    epsilon = check_number(epsilon, "epsilon", low=1e-10)
     solved, residual = torch.zeros_like(r), r
     direction, size = r, r.square().sum()
     enough = 1e-12 * size
@@ -169,10 +169,12 @@ def back_projected(r, A, epsilon, iterations=60):
     return A.adjoint(solved)
 
 
-def squared_norm(A, r, iterations=12):
-    """|A|^2, the largest eigenvalue of A A^T, by the power method; r (1,C,h,w) gives the shape."""
-    r = torch.randn(r.shape, generator=runtime.generator(0, "power method")).to(r)
+def squared_norm(A, y, iterations=20):
+    """|A|^2, the largest eigenvalue of A A^T, by the power method; y (1,C,h,w) gives the shape.
+
+    It starts near a flat image, because most cameras let that through best.
+    """
+    r = 1 + 0.1 * torch.randn(y.shape, generator=runtime.generator(0, "power method")).to(y)
     for _ in range(iterations):
-        r = r / r.norm()
-        r = A(A.adjoint(r))
+        r = A(A.adjoint(r / r.norm()))
     return float(r.norm())

@@ -14,7 +14,8 @@ def random_ellipses(count, side=64, seed=0):
     """Images of 3 to 12 filled ellipses on black, each painted over those before it.
 
     Gray values, half axes (from 0.06 to 0.6 of half of the side), directions and places are uniform; each
-    ellipse lies in the disk of 0.95 of the largest radius. Edges are smoothed over about a pixel.
+    ellipse lies in the disk of 0.95 of the largest radius. Edges are smoothed over about a pixel,
+    at the tips of thin ellipses over more.
 
     Args:
         count: N, how many images.
