@@ -15,9 +15,9 @@
 # - The cell after each task checks your answer at once, and it says *which* mistake it sees and gives a hint. **If you run it again, the hint says more**, and you lose nothing by asking.
 # - The last line of that cell is your points. When your work is marked, the same check runs on other numbers.
 # - Please do not delete, copy or edit the check cells, because your points are counted from them.
-# - The set takes about three hours, of which the computer needs about a minute.
+# - The set takes about three hours, of which the computer needs less than a minute.
 #
-# The lesson draws with trained networks, of which nobody knows what they should have drawn. Here we mostly draw from **clouds**, a Gaussian prior for which the best denoiser, the posterior mean and the posterior standard deviation are known exactly, so that every deviation is the sampler's.
+# The lesson draws with trained networks, of which nobody knows what they should have drawn. Here we mostly draw from **clouds**, a Gaussian prior for which the best denoiser, the posterior mean and the posterior standard deviation are known exactly, so that every deviation is the sampler's. The noise level of a state, which the lesson calls $s$, is $\sigma$ here.
 
 # %%
 import math
@@ -177,10 +177,10 @@ show_images(
     "A cloud; a smooth version of it; two samples as rough as the cloud.",
 )
 print(
-    "The samples agree with y exactly, because the last line of the last step puts y "
-    "back. Their mean is right but for chance. Their spread is too small, although "
-    "the denoiser is perfect: with this eta the steps take more of the noise out "
-    "than the new noise brings back."
+    "The samples agree with y, because the last step puts it back and adds no noise. "
+    "Their mean is right but for chance. Their spread is too small, although the "
+    "denoiser is perfect: it returns a mean, which varies less than the images do, "
+    "and independent new noise does not make up for that."
 )
 ### END SOLUTION
 
@@ -453,8 +453,8 @@ show_images(
         for letter, r in runs.items()
         for n in range(2)
     },
-    "Two samples of each run: those of A are equal, those of B and C have too much "
-    "grain, and those of D are pale.",
+    "Two samples of each run: those of A are equal, those of B have too much grain, "
+    "those of C have flat spots with sharp edges, and those of D are pale.",
     zoom=2,
 )
 ### END SOLUTION
@@ -476,8 +476,10 @@ for letter, r in runs.items():
     )
 print(
     "A, B and D show without the truth: equal samples, other denoised images than "
-    "the denoiser gives at this level, a misfit. C does all that it should, and "
-    "agrees with the data. Only its prior is that of other images."
+    "the denoiser gives at this level, a misfit. Run C does all that it should, and "
+    "it agrees with the data. Its flat spots look odd to an eye that knows clouds, "
+    "but only the truth proves that its prior was made for other images: it is the "
+    "lesson's prior of ellipses. Its samples differ by less than they err."
 )
 ### END SOLUTION
 
@@ -565,7 +567,7 @@ for reach in (1.5, 6.0):
 # **A good answer, measured** on three clouds with 50 samples each. Offset and spread are shares of the exact standard deviation, and brackets give the range over the clouds.
 #
 # *Prediction.* A denoiser returns a mean, and a mean varies less than what it is the mean of. The old noise $(x - x_0) / \sigma$ makes up for that, because it is correlated with $x_0$; fresh noise is not. So I expect the spread to be right for $\eta = 0$, and the smaller the larger $\eta$ is.
-# Sampling that is exact in the limit takes $\eta^2 = 1 - \sigma'^2 / \sigma^2$, which is 0.55 for 30 levels and 0.29 for 120. With a fixed $\eta$ above that, *more* levels should make the spread smaller, and not better. The mean should profit from more levels in all cases.
+# Ancestral sampling, which is exact in the limit of many levels, takes $\eta = \sqrt{1 - \sigma'^2 / \sigma^2}$, which is 0.55 for 30 levels and 0.29 for 120. With a fixed $\eta$ above that, *more* levels should make the spread smaller, and not better. The mean should profit from more levels in all cases.
 #
 # | $\eta$ | levels | offset of the mean | spread | calibration |
 # | --- | --- | --- | --- | --- |
