@@ -14,7 +14,17 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.utils import backend_registration
 
-from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course import (
+    adaptation,
+    checks,
+    diffusion,
+    figures,
+    fitting,
+    from_scratch,
+    networks,
+    runtime,
+    signals,
+)
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.networks.trained import trained
@@ -42,6 +52,14 @@ def made(make, *args, **settings):
     """A network with the same weights each time."""
     with runtime.seeded(0):
         return make(*args, **settings)
+
+
+def unet():
+    return made(networks.DenoisingUNet, 3, (8, 8))
+
+
+def guided(method, **settings):
+    return lambda d: run(method(d(X), signals.Blur(KERNEL), d(unet()), iterations=2, **settings))
 
 
 def run(steps, **settings):
@@ -306,6 +324,14 @@ CALLS = {
             d(X), signals.Blur(KERNEL), d(made(networks.Denoiser, 3, 4, 3)), 0.1, adapt="all", iterations=2
         )
     ),
+    # diffusion
+    "sample": lambda d: run(diffusion.sample(d(unet()), d(X), fresh=0.5, iterations=2)),
+    "ddnm": guided(diffusion.ddnm),
+    "dps": guided(diffusion.dps),
+    "ddpg": guided(diffusion.ddpg, sigma=0.1),
+    "scd": guided(diffusion.scd, updates=1),
+    "tune_on_neighbours": lambda d: run(diffusion.tune_on_neighbours(d(unet()), [d(X)], iterations=2)),
+    # adaptation
     "adapt_super_resolution": lambda d: run(
         adaptation.adapt_super_resolution(
             d(X), signals.Downsample(2), d(made(networks.ResidualNetwork, 3, 4, 2)), iterations=2
@@ -367,9 +393,10 @@ def test_nothing_happens_that_a_gpu_refuses(name, monkeypatch):
 
 def test_every_public_name_is_tried():
     needless = {"PICTURES", "benchmark", "gaussian_kernel", "line_mask", "load_image", "picture", "to_tensor"}
+    needless |= {"noise_levels", "random_ellipses"}
     needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "stacked_rank"}
     needless |= {"digits", "uploaded", "consistent", "enlarge"}  # the last two are tried with each operator
-    rooms = (signals, from_scratch, self_supervised, adaptation)
+    rooms = (signals, from_scratch, self_supervised, adaptation, diffusion)
     public = {name for room in rooms for name in room.__all__} - needless
     assert public <= set(CALLS)
 

@@ -39,7 +39,7 @@ def weights_of(network):
 def by_hand(y, prior, seed, iterations):
     """The frozen sampler, without the library's loop: denoise, step toward the data, add noise."""
     noise, levels = noise_source(seed, X), noise_levels(iterations)
-    x = back_projected(y, A, 1e-2) + levels[0] * noise()
+    x = back_projected(y, A, 0.01 * squared_norm(A, y)) + levels[0] * noise()
     for level, following in zip(levels, [*levels[1:], 0], strict=True):
         with torch.no_grad():
             x0 = prior(x, level)

@@ -39,7 +39,17 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import dil_course
-from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course import (
+    adaptation,
+    checks,
+    diffusion,
+    figures,
+    fitting,
+    from_scratch,
+    networks,
+    runtime,
+    signals,
+)
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.signals import corruptions
@@ -646,6 +656,11 @@ SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
 
 
+LEVELS = {"fresh": number(0.5), "iterations": whole(2), "strongest": number(0.2), "weakest": number(0.1)}
+LEVELS |= {"seed": SEED}
+GUIDED = LEVELS | {"y": PICTURE, "A": operator(lambda: signals.Blur(KERNEL)), "prior": DENOISER}
+
+
 RECIPES = {
     # signals
     "signals.Identity": (used(signals.Identity), {"x": PICTURE}),
@@ -812,6 +827,10 @@ RECIPES = {
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
     "signals.mr_slice": (signals.mr_slice, {}),
+    "signals.random_ellipses": (
+        lambda **a: sound(signals.random_ellipses(**a)),
+        {"count": whole(2), "side": whole(16), "seed": SEED},
+    ),
     "signals.ecg": (signals.ecg, {}),
     "signals.rotated": (
         lambda x, **a: like(x, signals.rotated(x, **a)),
@@ -887,6 +906,10 @@ RECIPES = {
     "networks.Denoiser": (
         forwarded(networks.Denoiser, lambda n: [tensor((1, n.channels, 8, 8)), 0.1]),
         {"channels": whole(3), "width": whole(4), "depth": whole(2)},
+    ),
+    "networks.DenoisingUNet": (
+        forwarded(networks.DenoisingUNet, lambda n: [tensor((1, n.channels, 8, 8)), 0.1]),
+        {"channels": whole(3), "widths": value((8, 16), (8,), (), 8, (12,), (8, 2.5), (0,), "88", [8])},
     ),
     "networks.ResidualNetwork": (
         forwarded(networks.ResidualNetwork, lambda n: [tensor((1, n.channels, 40, 40))]),
@@ -1185,6 +1208,50 @@ RECIPES = {
             "seed": SEED,
         },
     ),
+    # diffusion
+    "diffusion.noise_levels": (
+        diffusion.noise_levels,
+        {name: LEVELS[name] for name in ("iterations", "strongest", "weakest")},
+    ),
+    "diffusion.sample": (
+        lambda start, **a: like(start, drained(diffusion.sample(start=start, **a))),
+        LEVELS | {"prior": DENOISER, "start": PICTURE},
+    ),
+    "diffusion.ddnm": (method(diffusion.ddnm), GUIDED | {"pinv": INVERSE}),
+    "diffusion.dps": (method(diffusion.dps), GUIDED | {"step": number(0.5)}),
+    "diffusion.ddpg": (
+        method(diffusion.ddpg),
+        GUIDED
+        | {
+            "sigma": number(0.1),
+            "gamma": number(8.0),
+            "regularisation": number(1.0),
+            "dial": value(None, 0, 0.5, 1.0, 1.5, -1),
+            "inject": flag(True),
+        },
+    ),
+    "diffusion.scd": (
+        method(diffusion.scd),
+        GUIDED
+        | {
+            "updates": whole(1),
+            "tv": number(0.01),
+            "gamma": number(1.0),
+            "learning_rate": number(0.001),
+        },
+    ),
+    "diffusion.tune_on_neighbours": (
+        lambda **a: drained(diffusion.tune_on_neighbours(**a)),
+        {
+            "prior": DENOISER,
+            "neighbours": made(lambda: [tensor()], list, lambda: tensor(), lambda: [tensor(GRAY)]),
+            "what": TUNE["what"],
+            "iterations": whole(2),
+            "learning_rate": number(0.001),
+            "seed": SEED,
+        },
+    ),
+    # adaptation
     "adaptation.adapt_super_resolution": (
         method(adaptation.adapt_super_resolution, usual=lambda: signals.Downsample(2)),
         {
@@ -1424,7 +1491,7 @@ def bright_kernel():
 # The tests.
 
 ROOMS = [signals, networks, fitting, stopping, risks, from_scratch, self_supervised, corruptions]
-ROOMS += [DIGITS, adaptation, figures, checks, runtime]
+ROOMS += [DIGITS, adaptation, diffusion, figures, checks, runtime]
 MODULES = {module.__name__.rpartition(".")[2]: module for module in ROOMS}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 # matplotlib takes its time

@@ -9,7 +9,7 @@ from dil_course.diffusion.ddnm import ddnm
 from dil_course.diffusion.ddpg import ddpg
 from dil_course.diffusion.dps import dps
 from dil_course.diffusion.neighbours import tune_on_neighbours
-from dil_course.diffusion.sampling import noise_levels, renoised, sample
+from dil_course.diffusion.sampling import noise_levels, sample
 from dil_course.diffusion.scd import scd
 
-__all__ = ["ddnm", "ddpg", "dps", "noise_levels", "renoised", "sample", "scd", "tune_on_neighbours"]
+__all__ = ["ddnm", "ddpg", "dps", "noise_levels", "sample", "scd", "tune_on_neighbours"]

@@ -86,9 +86,9 @@ def sample(prior, start, fresh=0.0, iterations=50, strongest=STRONGEST, weakest=
         TypeError, ValueError: before any compute, where an argument is not of this form.
     """
     check_image(start, "start")
-    prior = prior_for(prior, start, strongest)
     check_share(fresh, "fresh")
     levels = noise_levels(iterations, strongest, weakest)
+    prior = prior_for(prior, start, strongest)
     return _sample(prior, start, fresh, levels, noise_source(seed, start))
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_sigma
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_sigma, describe
 
 TYPICAL = 0.25  # standard deviation of the values of images in [0,1], about their centre
 CENTRE = 0.5
@@ -61,6 +61,8 @@ class DenoisingUNet(nn.Module):
     def __init__(self, channels=1, widths=(32, 64, 96)):
         super().__init__()
         self.channels = channels = check_integer(channels, "channels", 1, LARGEST_WIDTH)
+        if not isinstance(widths, tuple | list):
+            raise TypeError(f"widths: expected a few whole numbers, such as (32, 64), got {describe(widths)}")
         widths = [check_integer(width, "widths", 1, LARGEST_WIDTH) for width in widths]
         if not widths or any(width % GROUPS for width in widths):
             raise ValueError(f"widths: expected multiples of {GROUPS}, at least one, got {widths}")
