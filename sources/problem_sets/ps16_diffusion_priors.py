@@ -115,7 +115,7 @@ print(
 #
 # $$x_0 = D(x; \sigma) , \qquad \hat x = x_0 - A^+ (A x_0 - y) , \qquad x' = \hat x + \sigma' \left( \sqrt{1 - \eta^2} \; \frac{x - x_0}{\sigma} + \eta \, n \right) .$$
 #
-# Write `ddnm_step(x, sigma, next_sigma, denoiser, A, y, noise, eta)`, which returns the pair `estimate, state`, that is $\hat x$ and $x'$. The denoiser is called as `denoiser(x, sigma)`, `A` has `A.pinv` and `A.adjoint`, and `noise` is the $n$ of the formula. The share $\eta$ of new noise is `fresh` in the library.
+# Write `ddnm_step(x, sigma, next_sigma, denoiser, A, y, noise, eta)`, which returns the pair `estimate, state`, that is $\hat x$ and $x'$. The denoiser is called as `denoiser(x, sigma)`, `A` has `A.pinv` and `A.adjoint`, and `noise` is the $n$ of the formula. The share $\eta$ of new noise is the $f$ of the lesson, and `fresh` in the library.
 
 
 # %% nbgrader={"solution": true, "grade_id": "ddnm_step_answer"}
