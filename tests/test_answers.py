@@ -22,6 +22,8 @@ BANKS = [
     importlib.import_module(f"test_{number}").BANK for number in [f"ps{number:02}" for number in range(2, 15)]
     importlib.import_module(f"test_{number}").BANK
     for number in [f"ps{number:02}" for number in (*range(2, 14), 15)]
+    importlib.import_module(f"test_{number}").BANK
+    for number in [f"ps{number:02}" for number in (*range(2, 14), 16)]
 ]
 TASKS = [pytest.param(bank, task, id=f"{bank.name[:4]}-{task}") for bank in BANKS for task in bank.right]
 each_task = pytest.mark.parametrize(("bank", "task"), TASKS)
