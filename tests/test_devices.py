@@ -14,8 +14,6 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.utils import backend_registration
 
-from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
-from dil_course.adaptation.meta_learning import STARTS, meta_gradient
 from dil_course import (
     adaptation,
     checks,
@@ -27,6 +25,7 @@ from dil_course import (
     runtime,
     signals,
 )
+from dil_course.adaptation.meta_learning import STARTS, meta_gradient
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.networks.trained import trained

@@ -7,8 +7,8 @@ from safetensors import safe_open
 
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
-from dil_course.networks.generator import Generator
 from dil_course.networks.denoising_unet import DenoisingUNet
+from dil_course.networks.generator import Generator
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.signals.validation import check_choice
 
