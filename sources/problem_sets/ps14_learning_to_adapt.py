@@ -199,8 +199,11 @@ def agreement(w, batches):
 moves = [move(tasks), move([batches[::-1] for batches in tasks])]
 rest = (sum(moves) / 2 + rate * outer * joint(tasks)) / (outer * rate**2)
 expected = sum(grad(agreement)(start, batches) for batches in tasks) / 2 / len(tasks)
-print(f"k = 2: cosine of the rest to half the gradient of g1 . g2: "
-      f"{cosine(rest, expected):.3f}, lengths {rest.norm():.1f}, {expected.norm():.1f}")  # fmt: skip
+print(
+    "k = 2: cosine of the rest to half the gradient of g1 . g2: "
+    f"{cosine(rest, expected):.3f}, "
+    f"lengths {rest.norm():.1f}, {expected.norm():.1f}"
+)
 print(
     "With one step, w - a g is all that there is, so that Reptile is joint training "
     "with the rate epsilon a. The second step sees g2(w - a g1) = g2 - a H2 g1 + ..., "
@@ -457,9 +460,9 @@ for rounds in (1, 2, 4, 8, 16, 32):
     print(f"back-projection, {rounds:2} rounds: {score(estimate):.2f} dB")
 print(
     "Against training from random weights it is repaid after a number of images that "
-    "only a large collection has. Against back-projection it never is: with the kernel known and no "
-    "noise, a few rounds reach the target, and some more of them exceed it, without "
-    "any training at all."
+    "only a large collection has. Against back-projection it never is: with the "
+    "kernel known and no noise, a few rounds reach the target, and some more of them "
+    "exceed it, without any training at all."
 )
 ### END SOLUTION
 
