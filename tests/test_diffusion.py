@@ -5,6 +5,7 @@ import torch
 
 from dil_course.adaptation import idbp
 from dil_course.diffusion import ddnm, ddpg, dps, noise_levels, sample
+from dil_course.diffusion.ddpg import turned
 from dil_course.diffusion.sampling import back_projected, squared_norm
 from dil_course.networks import DenoisingUNet, trained
 from dil_course.signals import Blur, Downsample, Mask, add_gaussian, gaussian_kernel, psnr, random_ellipses
@@ -133,6 +134,10 @@ def test_the_dial_goes_from_back_projection_to_least_squares():
     A = Downsample(2)
     y = add_gaussian(A(x), SIGMA)
     ends = [list(ddpg(y, A, prior, SIGMA, dial=dial, iterations=8)) for dial in (0.0, 1.0)]
+    turning = list(ddpg(y, A, prior, SIGMA, iterations=8))
+    assert turned(1.0, 8) < 1e-5 and turned(0.0, 8) == 1
+    assert turning[0].loss == ends[0][0].loss and off(turning[2].estimate, ends[0][2].estimate) < 0.01
+    assert off(turning[-1].estimate, ends[0][-1].estimate) > 0.005
     assert ends[0][4].loss < 0.8 * ends[1][4].loss  # back-projection explains y sooner
     assert off(ends[0][-1].estimate, ends[1][-1].estimate) > 0.01
 
