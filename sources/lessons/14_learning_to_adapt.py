@@ -604,6 +604,7 @@ networks = {
 }
 
 
+# %%
 def run_from(name, y, A, updates):
     return descend(networks[name], y, A, *OPTIMIZERS[name], updates)
 
@@ -697,6 +698,10 @@ def some_kernel():
     return gaussian_kernel(18, (along**0.5, across**0.5), angle, shift), shift
 
 
+# %% [markdown]
+# The kernel comes with its shift, because the second baseline needs it.
+
+# %%
 kernels = [some_kernel() for _ in range(4)]
 after, baseline, by_hand = {name: [] for name in networks}, [], []
 for name in ("astronaut", "coffee", "chelsea"):
@@ -769,6 +774,8 @@ for shift in shifts:
         by_shift.setdefault(label, []).append(score(estimate, x))
 for name, values in by_shift.items():
     print(f"{name:20}", *[f"{value:6.2f}" for value in values])
+
+# %%
 curves = {name: (shifts, values) for name, values in by_shift.items()}
 alt = "PSNR over the shift of the kernel: a tent for the joint start; for MLSR a "
 alt += "tent before and a plateau after the update; back-projection collapses outside, "
@@ -778,7 +785,8 @@ looks |= {"MLSR, before": (3, 1), "MLSR, after one": (3, 0)}
 looks |= {"joint, shift undone": (2, 2)}
 looks |= {"back-projection": (4, 2), "rounds moved back": (4, 3)}
 show_curves(
-    curves, "shift to the right (pixels)", "PSNR (dB)", alt, looks=looks, y_range=(22, 33)
+    curves, "shift to the right (pixels)", "PSNR (dB)", alt, looks=looks,
+    y_range=(22, 33),
 )  # fmt: skip
 
 # %% [markdown]
