@@ -56,7 +56,7 @@ def score(estimate, x):
 # %% [markdown]
 # ## 1. Hundreds of updates for one image
 #
-# The camera blurs with a slanted Gaussian, of standard deviations 2.0 and 1.2 pixels, and keeps one pixel of each 2 × 2. Its kernel is known, but its centre is a little off: by 0.7 pixels down and 0.6 to the left. That is nothing exotic. Whoever keeps the upper left pixel of each 2 × 2, as many published test files do, shifts the kernel by half a pixel in both directions,
+# The camera blurs with a slanted Gaussian, of standard deviations 2.0 and 1.2 pixels, and keeps one pixel of each 2 × 2. Its kernel is known, but its centre is a little off: by 0.7 pixels down and 0.6 to the left. Whoever keeps the upper left pixel of each 2 × 2, as many published test files do, shifts the kernel by half a pixel in both directions,
 # and lesson 09 has shown what an unnoticed shift of a whole pixel costs.
 
 # %%
@@ -258,7 +258,7 @@ for name in ("joint", "MAML"):
 # %% [markdown]
 # The gradient of a task is about twice as long at MAML's start, but its length is not what matters: the best of these rates brings the joint start hardly further. Its steps have the wrong *direction*. MAML's start is tied to the rate that it has practised: at twice this rate it overshoots, and loses most of what it had gained.
 #
-# The explorer shows one new sine. Choose the start and the number of updates; the dots are the ten points that the network may see. (Least squares with $\sin x$ and $\cos x$ finds the sine exactly from two points. The toy is about the starts, and not about the best way to fit a sine.)
+# The explorer shows one new sine. Choose the start and the number of updates; the dots are the ten points that the network may see. (Least squares with $\sin x$ and $\cos x$ would find the sine exactly: the toy is about the starts.)
 
 
 # %%
@@ -481,7 +481,7 @@ print(f"their mean against either: {score(best_guess, x):.1f} dB")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The displaced camera sees of the first scene what the centred one sees of the second, because blurring with a displaced kernel displaces the image. (The two other combinations are the scene with no displacement and with two pixels of it.) So one $y$ has two right answers, a pixel apart, and no function of $y$ alone can give both. The squared error asks it for their mean, which is blurred, as the joint start gave the mean of all sines.
+# The displaced camera sees of the first scene what the centred one sees of the second, because blurring with a displaced kernel displaces the image. So one $y$ has two right answers, a pixel apart, and no function of $y$ alone can give both. The squared error asks it for their mean, which is blurred, as the joint start gave the mean of all sines.
 # People think that a large enough network, trained on enough cameras, will adapt by itself. That is true of what the look of $y$ gives away, such as the width of the blur, because blurred images differ from sharp ones. A displaced image is an image like any other. But whoever knows the *camera* can make a son of $y$ with it, and the pair of the two shows the shift.
 #
 # </details>
@@ -655,7 +655,7 @@ show_curves(curves, "updates + 1", "PSNR (dB)", alt, log_x=True, looks=looks)
 # The axis begins at 1, which is the start itself; one update stands at 2. Before any update the starts of MLSR and of joint training are level, and that of MZSR is clearly worse. After **one** update the start of MLSR is ahead of every other one by a decibel or more, whereas the bicubic start has hardly moved. The random start has become worse, because Adam's first step is as long for a useless gradient as for a good one, and the whole run of the film brings it about level.
 # People expect the learned start to be a better network. It is not; it is a network that is *easier to change*. The joint start needs about ten updates for what one has given here, and after a hundred it is ahead of all, at these rates. They were chosen for the first update, and the fall of MLSR at about twenty shows a step that has become too long. Exercise 1 takes a smaller rate after the first update.
 #
-# Now the baselines. Back-projection lies above the learned start. For an exact $y$ and a known kernel it is the one to beat, as in lesson 08, and ten rounds of it *after* the one update are ahead of it by three tenths of a decibel on average (`benchmarks/RESULTS.md`). And whoever moves the result of the joint start back by the two known numbers has more than the update gives, without any update. So the update finds nothing that could not be computed from $A$. What speaks for it is that nobody had to say which property of $A$ matters, nor how to undo it: the son has shown it. (A third way gives the kernel to the network as a further input, as Zhang, Zuo and Zhang did in 2018.)
+# Now the baselines. Back-projection lies above the learned start. For an exact $y$ and a known kernel it is the one to beat, as in lesson 08, and only ten rounds of it *after* the one update are ahead of it, by three tenths of a decibel (`benchmarks/RESULTS.md`). And whoever moves the result of the joint start back by the two known numbers has more than the update gives, without any update. So the update finds nothing that could not be computed from $A$. What speaks for it is that nobody had to say which property of $A$ matters, nor how to undo it: the son has shown it. (Zhang, Zuo and Zhang, 2018, give the kernel to the network as a further input.)
 #
 # </details>
 #
@@ -746,7 +746,7 @@ print(
 )
 
 # %% [markdown]
-# With one update each, the start of MLSR is ahead of the bicubic start in all twelve runs, and ahead of the joint start by more than a decibel on average. Yet the joint start with its shift undone, without any update, is ahead of both, in 28 of the 36 runs of the benchmark and by 0.7 dB on average. In the same runs one update of MLSR is ahead of *fifty* updates from random weights, by 1.3 dB on average and in 34 runs. MLSR is ahead of MZSR (one training of each), and there is a likely reason for it: its support was made in training as it is made at test time, from a small image and its son. The windows of MZSR are sharper than any $y$. Practise under the conditions of the exam.
+# With one update each, the start of MLSR is ahead of the bicubic start in all twelve runs, and ahead of the joint start by more than a decibel on average. In the 36 runs of the benchmark it is also ahead of *fifty* updates from random weights, by 1.3 dB on average and in 34 runs. Yet the joint start with its shift undone, without any update, is ahead of it in 28 of these runs, by 0.7 dB on average. MLSR is ahead of MZSR (one training of each), and there is a likely reason for it: its support was made in training as it is made at test time, from a small image and its son. The windows of MZSR are sharper than any $y$. Practise under the conditions of the exam.
 #
 # ## 6. What one update can know
 #
@@ -795,7 +795,7 @@ show_curves(
 # The joint start is a tent. It is at its best for a centred kernel, the mean of all kernels, and loses several decibels at a pixel; its update changes that by some tenths. The start of MLSR is nearly the same tent *before* its update, and a **plateau** after it: inside the range of training it has become nearly indifferent to the shift. So the update has read the shift off the support. Beyond a pixel the plateau ends, and the curve falls as steeply as the others, though from a higher place.
 # People expect either that the shift costs nothing once $A$ is known, or that one update cannot move an image. One update does move it, but well only by the distances that have been practised.
 #
-# Back-projection is above all of them inside, and leaves the figure at two pixels: each round puts the correction back without the shift, in the wrong place, so that the rounds amplify the error. This is a fault of our enlargement, and not of the idea. With each correction moved back by the known shift the curve is flat and above all others, and the joint start with its result moved back is flat as well. **Two known numbers, used directly, do what the update does, at any distance.** ($A^T$ in the place of bicubic interpolation, which is Landweber's iteration of lesson 01, would also put each correction in its place, and converge slowly.)
+# Back-projection is above all of them inside, and leaves the figure at two pixels: each round puts the correction back without the shift, in the wrong place, so that the rounds amplify the error. This is a fault of our enlargement, and not of the idea. With each correction moved back by the known shift (*rounds moved back*) the curve is flat and above all others, and the joint start with its result moved back is flat as well. **Two known numbers, used directly, do what the update does, at any distance.** ($A^T$ in the place of bicubic interpolation, which is Landweber's iteration of lesson 01, would also put each correction in its place, and converge slowly.)
 #
 # </details>
 #
@@ -862,7 +862,7 @@ for kind, kernel in OUTSIDE.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On the narrow kernel and at two pixels the hundred updates win, at two pixels by decibels. (On the wide kernel it depends on the random weights: with another seed the order is the other way round.) On the narrow kernel one update is also worse than the bicubic start, which was trained on nearly this kernel. The table of the MZSR paper has the same order there: for variance 0.2 zero-shot super-resolution reaches 34.29 dB on its five test images, and MZSR 33.14 after one update and 33.74 after ten. (Only the orders can be compared. Their files are half a pixel off, as in section 1, their kernels and images are others.)
+# On the narrow kernel and at two pixels the hundred updates win, at two pixels by decibels. (On the wide kernel it depends on the seed of the random weights.) The table of the MZSR paper has the same order on the narrow kernel: zero-shot super-resolution reaches 34.29 dB on its five test images, and MZSR 33.14 after one update and 33.74 after ten. (Only the orders can be compared. Their files are half a pixel off, as in section 1, their kernels and images are others.)
 # People say that such a start has learned to learn. It has learned to adapt *within the distribution of its tasks*, and a distribution of tasks has an outside just as one of images has. A random start has none, which is the strength of zero-shot learning. More updates bring the start of MLSR past random weights on the narrow and the wide kernel, but not at two pixels. This is one image, and one run of each. Over three images the hundred updates are ahead on average with all of these three kernels (`benchmarks/RESULTS.md`).
 #
 # </details>
@@ -895,7 +895,7 @@ for level in (0, 2, 5, 10):
 # <details><summary>Answer</summary>
 #
 # The update loses its value quickly. With $2/255$ half of the gain is left, and the lead over the joint start is gone; with $5/255$ the update changes next to nothing, while the start itself is worse than the joint one, since it sharpens more and noise is what it sharpens. With noise on the *son* the update is useful again, for another reason: the support now shows the noise as well as the shift, and most of what the update gains at $10/255$ is that it no longer sharpens noise.
-# One expects noise to hurt all methods by the same amount. It hurts most those that trust $y$ most, and back-projection trusts it completely: all thirty rounds fall below the joint start at each level with noise, and only the best round, which takes the truth to find, stays ahead of the networks. (This is one image and one draw of the noise.)
+# Noise hurts most what trusts $y$ most, and back-projection trusts it completely: all thirty rounds fall below the joint start at each level with noise, and only the best round, which takes the truth to find, stays ahead of the networks. (This is one image and one draw of the noise.)
 #
 # </details>
 
@@ -932,7 +932,7 @@ print(
 # %% [markdown]
 # ## 8. Second order, and what it all costs
 #
-# On the sines the first order kept most of the gain of the second. On images it did not. With the inner rate of 3, at which the second order trains calmly, our first-order training diverged within a hundred updates: the likely reason is the factor $1 - \alpha h$ of section 3, without which a start whose steps overshoot is driven further away. At a rate of 1 it does not diverge, but its start hardly becomes adaptable: on the tasks of MZSR one update gains less than two tenths of a decibel, where the second order, trained with 3, gains a decibel and a half (`benchmarks/RESULTS.md`, both tested at 1, one training of each). Whoever forgets `create_graph` here would conclude that meta-learning does not work for super-resolution. (This is no law: the released code of MLSR uses the first order, with five steps at a small rate.)
+# On the sines the first order kept most of the gain of the second. On images it did not. With the inner rate of 3, at which the second order trains calmly, our first-order training diverged within a hundred updates: the likely reason is the factor $1 - \alpha h$ of section 3, without which a start whose steps overshoot is driven further away. At a rate of 1 it does not diverge, but its start hardly becomes adaptable: on the tasks of MZSR one update gains less than two tenths of a decibel, where the second order, trained with 3, gains a decibel and a half (`benchmarks/RESULTS.md`, both tested at 1, one training of each). (This is no law: the released code of MLSR uses the first order, with five steps at a small rate.)
 #
 # And when is all this worth its training? Four conditions have to be met. Something about the task must be **invisible in the input**, because for what $y$ gives away joint training does nearly as well. The **support** must show it. **Many** tasks must follow from the trained distribution, because the training has cost as much as some dozens of runs like that of section 1. And there must be **no direct use** of what is known: here $A$ was known, and with its shift undone neither the joint start nor back-projection needed an update. The learned start is for the cases in which nobody can say what has to be undone, and a son can still be made.
 #
