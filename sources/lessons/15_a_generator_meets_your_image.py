@@ -257,11 +257,11 @@ print(f"representation: the nearest drawing has {score(drawn, x):.1f} dB")
 for m in (12, 24, 47, 196):
     A = Gaussian(m, (28, 28))
     *_, last = csgm(A(drawn), A, generator, weight=0.001, iterations=150)
-    found = ", ".join(f"{loss:.2f}" for loss in last.losses.sort().values[::3])
+    found = ", ".join(f"{loss:.3f}" for loss in last.losses.sort().values[::3])
     print(
         f"{m:3} measurements: {score(last.estimate, drawn):.1f} dB; losses of", end=" "
     )
-    print(f"the 1st, 4th, 7th, 10th start: {found}; of the truth: {true_loss:.2f}")
+    print(f"the 1st, 4th, 7th, 10th start: {found}; of the truth: {true_loss:.3f}")
 
 # %% [markdown]
 # With 12 measurements, fewer than the 24 latent numbers, the best starts have a smaller loss than the truth, and yet their drawing is wrong: this is measurement error. With 24 the truth would have a much smaller loss than all ten starts, which have ended in local minima: this is optimisation error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, while the last ones are still left behind, and several starts are the remedy.
@@ -449,8 +449,8 @@ adapted = over_shares(adapt)
 projected = [(first + second) / 2 for first, second in zip(exact[::2], exact[1::2])]
 field["IAGAN"] = percent, adapted
 del field["deep image prior"]
-alt = "The same curve with IAGAN: as CSGM at 3 %, below it at 6 %, level at an eighth, and "
-alt += "above all others from a quarter of the measurements on."
+alt = "The same curve with IAGAN: as CSGM at 3 %, below it at 6 %, level at an eighth, "
+alt += "and above all others from a quarter of the measurements on."
 show_curves(field, *axes, alt, log_x=True, looks=looks)
 for name, values in (("IAGAN", adapted), ("IAGAN, back-projected", projected)):
     print(f"{name:22}", " ".join(f"{value:6.1f}" for value in values))
@@ -477,7 +477,7 @@ print(
 # IAGAN frees everything. Others have drawn the line elsewhere, and each choice shows what another part of the trained generator contributes. For the pullover of section 4 we compare with IAGAN:
 #
 # - **only the latent vector**: CSGM, for as many steps as IAGAN;
-# - **only the weights**, with $z$ fixed: pivotal tuning, PTI (Roich and others, 2021);
+# - **only the weights**, with $z$ fixed: pivotal tuning, PTI (Roich and others, 2021), whose pivot is the found $\hat z$;
 # - **an intermediate layer**: ILO (Daras and others, 2021) optimises the output of an early layer. Here it is the 3136 numbers after the linear layer, 130 times as many as the latent vector has. The paper keeps them close to what the first layers can make; here they are free;
 # - **everything, of an untrained generator**: the same architecture with random weights, which is a deep image prior.
 #
@@ -574,7 +574,7 @@ for label, row in table.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without noise the PSNR rises to the end; weak noise costs one or two decibels, and no more. With strong noise it rises for some ten iterations and then falls far below the drawing with which it began: this is the semi-convergence of lesson 03. At its peak the adaptation is worth two decibels even then, and Morozov's rule stops close to it. So the rule for practice is: adapt until the misfit is $m \sigma^2$. If the drawing of CSGM is almost there, do not adapt at all; on the shirt, which a drawing fits well, even the first iterations lost a decibel in our trials.
+# Without noise the PSNR rises to the end; weak noise costs one or two decibels, and no more. With strong noise it rises for some ten iterations and then falls far below the drawing with which it began: this is the semi-convergence of lesson 03. At its peak the adaptation is worth two decibels even then, and Morozov's rule stops close to it. So the rule for practice is: adapt until the misfit is $m \sigma^2$. If the drawing of CSGM is almost there, do not adapt at all; on the shirt, which a drawing fits well, the iterations until the rule stopped them lost a decibel in our trials.
 # Back-projection takes away more, as it brings back the noise that the fit had left out. Many people add it always, because it makes the misfit zero. With noise, a misfit of zero is the mistake.
 # In this case the linear estimate and TV, which know the noise level or have a weight for it, are ahead of CSGM by nearly two decibels on this unusual pullover. Over ten images CSGM has the best median with strong noise, 21.9 dB, before the linear estimate with 20.4, TV with 19.5 and IAGAN with 16.6 dB.
 #
@@ -616,11 +616,14 @@ for k in (GARMENTS.index("sneaker"), GARMENTS.index("bag")):
     drawn[kind] = torch.cat([run(each).estimate for each in steps])
     left[kind] = misfit(drawn[kind], A(ten), A) / A(ten).square().sum((1, 2, 3))
     with torch.no_grad():
+        seen = (classifier(ten).argmax(1) == k).sum()
         sure, answer = classifier(drawn[kind]).softmax(1).max(1)
     named[kind] = [(GARMENTS[a], p.item()) for a, p in zip(answer, sure)]
     right = sum(name == kind for name, _ in named[kind])
-    print(f"{kind:8} {right} of 10 named rightly; misfit", end=" ")
-    print(f"{100 * left[kind].median():.1f} % of y (median)")
+    print(
+        f"{kind:8} named rightly: {seen} of 10 images, {right} of 10 drawings;", end=" "
+    )
+    print(f"median misfit {100 * left[kind].median():.1f} % of y")
 
 # %%
 bags, shown = images[labels == GARMENTS.index("bag")][:10], {}
@@ -642,7 +645,7 @@ show_images(shown, alt, columns=8, zoom=3)
 # </details>
 #
 # This is a **hallucination**: an image of something that was not there. Our drawings are blurred, and some of them would warn a careful reader. A clear case comes from **PULSE** (Menon and others, 2020), which searches for images that all shrink to the same small one; its authors call the results imaginary faces of people who do not exist. The method is CSGM without the penalty, but each $z$ is held on the sphere $\|z\| = \sqrt{24}$, where standard normal vectors lie, so that its drawings are typical garments.
-# We choose the ninth bag, a satchel with a lock, because it has about the size of a pullover. We shrink it to 4 by 4 pixels and to 2 by 2, both fewer numbers than the latent vector has, and start five times each.
+# We choose the ninth bag, a satchel with a lock, which has about the size of a pullover and shows the effect most clearly of the three that we tried. We shrink it to 4 by 4 pixels and to 2 by 2, both fewer numbers than the latent vector has, and start five times each.
 #
 # **Predict before you run.** Will the five answers differ? Will one of them be a bag?
 
@@ -665,14 +668,16 @@ for scale in (7, 14):
         said.append(GARMENTS[answer[k]])
         shown[f"{size}, {k + 1}:\n{said[-1]}, {100 * sure[k]:.0f} %"] = answers[k][None]
     print(f"{size}: two answers differ by {spread[scale]:.2f} a pixel")
-alt = "Two rows: a satchel as 4 by 4 pixels and five pullovers with sleeves; the satchel as "
-alt += "2 by 2 pixels and five tops and dresses of different shapes."
+alt = (
+    "Two rows: a satchel as 4 by 4 pixels and five pullovers with sleeves; the satchel "
+)
+alt += "as 2 by 2 pixels and five tops and dresses of different shapes."
 show_images(shown, alt, columns=7, zoom=4)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All ten explain their small image almost exactly. Four numbers leave so much open that the five answers are dresses and tops of different shapes. Sixteen numbers leave less, and the five agree: a pullover with two sleeves, **which nobody has measured**. The classifier, which names all of the true bags rightly, calls it a pullover.
+# All ten explain their small image almost exactly. Four numbers leave so much open that the five answers are dresses and tops of different shapes. Sixteen numbers leave less, and the five agree: a pullover with two sleeves, **which nobody has measured**. The classifier, which names all ten true bags rightly, calls it a pullover. (The seventh bag, with its handles, was named a bag from 4 by 4 pixels each time: a drawing can also look like what the network has never seen.)
 # Many people take agreement between several runs for a proof. The runs share one generator, and so they share its errors; that they differ proves doubt, but that they agree proves nothing.
 #
 # </details>
@@ -682,7 +687,7 @@ show_images(shown, alt, columns=7, zoom=4)
 # %% [markdown]
 # ## 8. What the adapted generator forgets
 #
-# After the adaptation the network draws *this* pullover. Does it still draw the others? To find out, we give the latent vectors of section 1 to the trained generator and to the one that adapted. For the third row, the loss has a **locality term**: in each step, drawings from a few random latent vectors must stay what they were. Roich and others (2021) have such a term for PTI, with latent vectors near the found one.
+# After the adaptation the network draws *this* pullover. Does it still draw the others? To find out, we give the latent vectors of section 1 to the trained generator and to the one that adapted. For the third row, the loss has a **locality term**: in each step, the squared change of the drawings from 16 random latent vectors, summed over the pixels, is added to the misfit with the weight 1. Roich and others (2021) have such a term for PTI, with latent vectors near the found one.
 
 # %%
 x, A = mine["pullover"], Gaussian(196, (28, 28))
