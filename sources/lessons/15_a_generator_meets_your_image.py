@@ -264,7 +264,7 @@ for m in (12, 24, 47, 196):
     print(f"the 1st, 4th, 7th, 10th start: {found}; of the truth: {true_loss:.3f}")
 
 # %% [markdown]
-# With 12 measurements, fewer than the 24 latent numbers, the best starts have a smaller loss than the truth, and yet their drawing is wrong: this is measurement error. With 24 the truth would have a much smaller loss than all ten starts, which have ended in local minima: this is optimisation error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, while the last ones are still left behind, and several starts are the remedy.
+# With 12 measurements, fewer than the 24 latent numbers, the best starts have a smaller loss than the truth, and yet their drawing is wrong: this is measurement error. With 24 the truth has a much smaller loss than all ten starts, which have ended in local minima: this is optimisation error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, while the last ones are still left behind, and several starts are the remedy.
 # The representation error is of another kind. It stays however much is measured, and with few measurements it does more harm than its size suggests, because what the generator cannot draw acts like noise on the measurements of what it can.
 #
 # So far the classical methods have been silent. We let them speak, on the curve that every paper of this field shows: the quality against the number of measurements. The opponents are
