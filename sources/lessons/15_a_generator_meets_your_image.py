@@ -10,7 +10,7 @@
 # # 15 · A generator meets your image
 #
 # A network was trained to draw garments: shirts, trousers, shoes. It has seen thousands of them, and it can draw nothing else. Now it meets *your* garment, of which only a few measurements exist.
-# The drawing that agrees with these measurements is a garment for certain, but is it **yours**? And if it is not, may the network learn from your measurements what it lacks?
+# The drawing that agrees with these measurements will look like clothes, but is it **yours**? And if it is not, may the network learn from your measurements what it lacks?
 #
 # **What you will be able to do**
 # - build CSGM, which searches the latent numbers of a generator for the image behind a few measurements;
@@ -54,8 +54,8 @@ def score(estimate, x):
 # %% [markdown]
 # ## 1. A network that can draw nothing but garments
 #
-# The network is the decoder of a **variational autoencoder** (Kingma and Welling, 2014). A linear layer and five convolutions map a **latent vector** $z$ of 24 numbers to an image $G(z)$ of 28 by 28 pixels.
-# It was trained so that 24 numbers from a standard normal distribution give an image like those it has seen. These were the 5400 images of Fashion-MNIST that lesson 13 trained on, **without the bags**: no bag has ever come near it. The card `dil_course/networks/weights/generator.md` holds the command that trains it again.
+# The network is the decoder of a **variational autoencoder** (Kingma and Welling, 2014): its encoder, which turned images into numbers during the training, is left out here, and the decoder turns numbers back into images. A linear layer and five convolutions map a **latent vector** $z$ of 24 numbers to an image $G(z)$ of 28 by 28 pixels.
+# In the training a penalty drew the encoder's numbers towards a standard normal distribution, so that 24 numbers from this distribution give an image like those it has seen. (A GAN is another way to train such a network; the methods of this lesson ask for $G$ alone.) These were the 5400 images of Fashion-MNIST that lesson 13 trained on, **without the bags**: no bag has ever come near it. The card `dil_course/networks/weights/generator.md` holds the command that trains it again.
 
 # %%
 z = first_latents(generator, 16, seed=1, device="cpu")
@@ -66,7 +66,7 @@ alt += "boots, and some that are a cross of two."
 show_images(drawings, alt, columns=8, zoom=3)
 
 # %% [markdown]
-# About half of these random drawings are garments at once, the others a cross of two: a network that trained for five minutes does not fill the latent space with perfect shoes. None of them is a face, a letter or a cat, however.
+# About half of these random drawings are garments at once, the others a cross of two: a small network that trained for five minutes leaves places in the latent space to which no garment belongs. None of them is a face, a letter or a cat, however.
 # The set of all drawings, the **range** of the generator, is a curved surface with 24 dimensions in the space of 784 pixels. What lies outside of this surface, the generator cannot draw. To see what that means, we search for the drawing that is *nearest* to a given image, by the method that the next section builds.
 #
 # **Predict before you run.** Here is a pullover with a heart on its chest, a sneaker with a mark on its side, a checked shirt, and a bag. All four are test images that the generator never saw. What will their nearest drawings keep, and what will they lose?
@@ -100,7 +100,7 @@ show_images(shown, alt, columns=4, zoom=5)
 #
 # </details>
 #
-# The PSNR above each nearest drawing is the **floor of the range**: however many measurements we take, no search among the drawings can come closer to the image. Keep these numbers in mind.
+# The PSNR above each nearest drawing is the **floor of the range**, the least error that a search among the drawings can reach, however many measurements we take. As a PSNR it is a ceiling, and we know it as well as our search finds it. Keep these numbers in mind.
 #
 # Between two drawings there is a way along which everything is drawn without a jump. Move the slider from the shirt to one of the others:
 
@@ -131,13 +131,13 @@ explore(walk, alt, static=stops, share=[0.0, 0.25, 0.5, 0.75, 1.0], goal=goals)
 #
 # $$y_i = \sum_j a_{ij} x_j + n_i , \qquad a_{ij} \sim N(0, 1/m).$$
 #
-# With the variance $1/m$ the sum of the squares of $Ax$ is that of $x$ on average, so that the *sum* over all measurements estimates the squared distance of $G(z)$ and $x$, whatever $m$ is.
+# With the variance $1/m$ the sum of the squares of $Ax$ is that of $x$ on average, so that without noise the misfit, a *sum* over all measurements, is on average the squared distance of $G(z)$ and $x$, whatever $m$ is.
 #
-# The weight $\lambda$ has a meaning, too. If each measurement has an error of variance $v$, the most probable $z$ is the one above with $\lambda = v$. Two things contribute to $v$, the noise and what the generator cannot draw:
+# The weight $\lambda$ has a meaning, too. If each measurement has a Gaussian error of variance $v$, the negative logarithm of the posterior is $\|A\,G(z) - y\|^2 / (2v) + \|z\|^2 / 2$, which is the loss above divided by $2v$ if $\lambda = v$. Two things contribute to $v$: the noise, and what the generator cannot draw. An error $s$ in each of $n$ pixels, summed with weights of variance $1/m$, has the variance $s^2 n / m$, so that
 #
 # $$\lambda = \sigma^2 + s^2 \, \frac{n}{m} .$$
 #
-# Here $n = 784$ is the number of pixels, and $s$ the error of a drawing in each of them. On the training images it is about 0.1, and we need no truth to know that. The paper's code has $\lambda = 0.1$ for all $m$.
+# Here $n = 784$. On the training images $s$ is about 0.1, and we need no truth to know that. The paper's code has $\lambda = 0.1$ for all $m$; here it is 0.17 for 47 measurements and 0.04 for 196.
 
 # %%
 plan = Diagram(9.4, 2.3)
@@ -196,7 +196,7 @@ same = compare("CSGM", pictures[losses.argmin()][None], last.estimate, 1e-4)
 # %% [markdown]
 # The paper's code runs 1000 steps of Adam at the rate 0.01 from ten starts; here 150 steps at a rate that falls from 0.1 do the same in less time.
 #
-# **Predict before you run.** We have measured 47 numbers, 6 % of the pixels. In the next cell you see the ten results with their losses. Nobody tells the method which one is right. How often will the start with the smallest loss be the best by the truth as well, and by how much can it miss?
+# **Predict before you run.** We have measured 47 numbers, 6 % of the pixels. In the next cell you see the ten results with their losses. Nobody tells the method which one is right. Will the start with the smallest loss be the best by the truth as well, and if not, by how much will it miss?
 
 # %%
 order = losses.argsort()
@@ -217,12 +217,12 @@ print(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The start with the smallest loss is among the best, but seldom the very best. Starts with almost the same loss differ by up to two decibels, because 47 numbers do not see all of the image. The large losses are the reliable ones: a drawing that does not explain the measurements cannot be right.
-# Many people would choose by PSNR here, since it stands above each image. It stands there for us only, as whoever has the truth needs no reconstruction. The library's test for this hands `csgm` a wrong truth, and nothing changes.
+# The start with the smallest loss is among the best, but not the very best. Starts with almost the same loss differ by about two decibels, because 47 numbers do not see all of the image. The large losses are the reliable ones: a drawing that does not explain the measurements cannot be right.
+# Many people would choose by PSNR here, since it stands above each image. It stands there for us only, as whoever has the truth needs no reconstruction.
 #
 # </details>
 #
-# Now the same search live, with the truth only for the curve. The strip below it shows what the best start draws at a few iterations.
+# Now the same search live, with the truth only for the curve. At each iteration the estimate is the drawing of the start that leads at this moment.
 
 # %%
 film = Film(truth=x)
@@ -236,49 +236,42 @@ film.show(
     at=(1, 5, 15, 40, 150),
 )
 
-# %% tags=["nbval-check-output"]
-print("my search and the library's agree:", same)
-print(
-    "chosen by the loss, within two decibels of the best by the truth:",
-    ten[0] > max(ten) - 2,
-)
-print(
-    "from few measurements, within four decibels of the floor of the range:",
-    ten[0] > score(nearest["shirt"], x) - 4,
-)
+# %% [markdown]
+# The PSNR has its peak long before the end, while the loss goes on falling. With so few measurements, the search bends the drawing until it explains a little of the checks as well, although no drawing can contain them.
 
 # %% [markdown]
 # ## 3. Three errors, and the curve of the field
 #
-# A shirt from 47 numbers is remarkable. What is missing to the truth? Three things can go wrong, and the paper's analysis keeps them apart:
+# A shirt from 47 numbers is remarkable. Why is it not the true one? Three things can go wrong, and the paper keeps them apart:
 #
 # - the **representation error**: the image is not in the range, so that even the nearest drawing differs from it;
 # - the **measurement error**: several drawings explain the few numbers (or their noise) equally well, and the search returns a wrong one;
 # - the **optimisation error**: the search stops in a local minimum, and a drawing with a smaller loss exists.
 #
-# Each can be measured alone. The first is the floor of section 1, where everything was measured. For the second we measure an image that *is* in the range, namely the nearest drawing itself, so that nothing is left to represent. For the third we count from how many of ten starts the search comes near the smallest loss that any of them reached.
+# Each can be measured alone. The first is the floor of section 1, where everything was measured. For the second we measure an image that *is* in the range, namely the nearest drawing itself, so that nothing is left to represent. The true latent vector is then known, and its loss separates the last two. If the search ends with a *smaller* loss and another drawing, the measurements did not tell the two apart; if it ends with a *larger* one, the search has missed a better drawing. The weight $\lambda$ is small here, as $s = 0$.
 
 # %%
 x, drawn = mine["sneaker"], nearest["sneaker"]
+true_loss = 0.001 * codes["sneaker"].square().sum()
 print(f"representation: the nearest drawing has {score(drawn, x):.1f} dB")
 for m in (12, 24, 47, 196):
     A = Gaussian(m, (28, 28))
     *_, last = csgm(A(drawn), A, generator, weight=0.001, iterations=150)
-    good = (last.losses < 2 * last.losses.min() + 0.05).sum()
+    found = ", ".join(f"{loss:.3f}" for loss in last.losses.sort().values[::3])
     print(
-        f"{m:3} measurements of that drawing: {score(last.estimate, drawn):.1f} dB; "
-        f"{good} of 10 starts come near the smallest loss"
+        f"{m:3} measurements: {score(last.estimate, drawn):.1f} dB; losses of", end=" "
     )
+    print(f"the 1st, 4th, 7th, 10th start: {found}; of the truth: {true_loss:.3f}")
 
 # %% [markdown]
-# With 12 measurements, fewer than the 24 latent numbers, nearly every start finds a small loss, and yet the drawing is wrong: this is pure measurement error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, and the measurement error is gone. Then about half of the starts are left behind in local minima, which is the optimisation error, and several starts are the remedy.
-# The representation error is of another kind. It is the same for 47 and for 784 measurements, and with few of them it does more harm than its size suggests, because what the generator cannot draw acts like noise on the measurements of what it can.
+# With 12 measurements, fewer than the 24 latent numbers, the best starts have a smaller loss than the truth, and yet their drawing is wrong: this is measurement error. With 24 the truth has a much smaller loss than all ten starts, which have ended in local minima: this is optimisation error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, while the last ones are still left behind, and several starts are the remedy.
+# The representation error is of another kind. It stays however much is measured, and with few measurements it does more harm than its size suggests, because what the generator cannot draw acts like noise on the measurements of what it can.
 #
-# So far the classical methods have been silent. We let them speak, on the curve that every paper of this field shows: the error against the number of measurements. The opponents are
+# So far the classical methods have been silent. We let them speak, on the curve that every paper of this field shows: the quality against the number of measurements. The opponents are
 #
 # - **TV** of lesson 04, which knows no garment at all, at the best of three weights by the truth. Its steps are long here, because $A^T y$, from which it starts, has several times the size of the image;
 # - the **deep image prior** with a convolutional decoder of about the generator's size, at its peak by the truth;
-# - the **linear estimate**, which knows the mean and the covariance of the very images that the generator learned from. Among all estimates that are linear in $y$ it has the least mean squared error on such images, and it is one formula:
+# - the **linear estimate** of Wiener, which knows the mean and the covariance of the very images that the generator learned from. Among all estimates that are linear in $y$ it has the least mean squared error on such images, and it is one formula:
 #
 # $$\hat x = \mu + C A^T (A C A^T + \sigma^2 I)^{-1} (y - A \mu).$$
 
@@ -341,37 +334,42 @@ for name, values in curves.items():
 # %%
 looks = {
     "CSGM": (0, 0), "TV": (1, 1), "deep image prior": (2, 2), "linear estimate": (3, 3),
-    "IAGAN": (4, 0), "IAGAN, back-projected": (5, 4), "nearest drawing": (0, 5),
+    "IAGAN": (4, 4), "nearest drawing": (5, 5),
 }  # fmt: skip
 highest = sum(score(nearest[name], mine[name]) for name in ("sneaker", "shirt")) / 2
 field = {name: (percent, values) for name, values in curves.items()}
 field["nearest drawing"] = percent, [highest] * 5
-alt = "PSNR over the share of measurements: CSGM starts highest and flattens below the "
-alt += "nearest drawing, while TV, the deep image prior and the linear "
-alt += "estimate go on rising."
+alt = (
+    "PSNR over the share of measurements: the linear estimate is highest at 3 %, CSGM "
+)
+alt += (
+    "at 6 %; CSGM then flattens below the nearest drawing, and the others go on rising."
+)
 axes = ("measurements (% of the pixels)", "PSNR (dB)")
 show_curves(field, *axes, alt, log_x=True, looks=looks)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From 6 % of the measurements CSGM leads clearly over TV and over the deep image prior. From an eighth on its curve is flat, a little below the nearest drawing, and all of the others pass it in the end. It flattens because more measurements reduce only the measurement error, and there is hardly any left.
-# Most people expect CSGM to lead in the beginning, and the linear estimate to be no opponent. It has learned from the same images, however, and at 3 % it is even ahead here. Over ten images and three seeds the medians at 3 and 6 % are 17.8 and 20.1 dB for CSGM, 15.8 and 17.7 dB for the linear estimate, 9.7 and 13.5 dB for TV, and 9.8 and 11.8 dB for the deep image prior (`benchmarks/RESULTS.md`, *A generator meets an image*). So the generator is worth its training, but by two decibels rather than by eight.
+# CSGM leads at 6 %, clearly over TV and over the deep image prior, and by a decibel over the linear estimate, which is ahead at 3 % and level at an eighth. From there on the curve of CSGM is flat, a little below the nearest drawing, and all of the others pass it in the end. It flattens because more measurements reduce only the measurement error, and there is hardly any left.
+# Most people expect CSGM to lead in the beginning, and the linear estimate to be no opponent. It has learned from the same images, however. Two images are few: over ten images and three seeds the medians at 3 and 6 % are 17.8 and 20.1 dB for CSGM, 15.8 and 17.7 dB for the linear estimate, 9.7 and 13.5 dB for TV, and 9.8 and 11.8 dB for the deep image prior (`benchmarks/RESULTS.md`, *A generator meets an image*). So the generator is worth its training, but by two decibels rather than by eight.
 #
 # </details>
 
 # %% tags=["nbval-check-output"]
+print("my search and the library's agree:", same)
 print(
-    "from 6 % of the measurements, CSGM is ahead of TV and of the deep image prior:",
+    "chosen by the loss, within two decibels of the best by the truth:",
+    ten[0] > max(ten) - 2,
+)
+print(
+    "at 6 % of the measurements, CSGM is ahead of TV and of the deep image prior:",
     curves["CSGM"][1] > max(curves["TV"][1], curves["deep image prior"][1]) + 1,
 )
 print(
-    "from a quarter to a half, CSGM gains next to nothing:",
-    curves["CSGM"][4] < curves["CSGM"][3] + 1,
-)
-print(
-    "and is overtaken by all three:",
-    min(values[4] for values in curves.values()) == curves["CSGM"][4],
+    "from a quarter to a half, CSGM gains next to nothing, and all others overtake it:",
+    curves["CSGM"][4] < curves["CSGM"][3] + 1
+    and min(values[4] for values in curves.values()) == curves["CSGM"][4],
 )
 
 # %% [markdown]
@@ -426,41 +424,39 @@ film.show(
 # <details><summary>Answer</summary>
 #
 # For the first 150 iterations only $z$ moves, and the result stays a dress with a bright spot. Then the weights are set free: within 50 iterations the spot becomes a heart, the sleeves come off the body and the folds appear. The generator has learned *this* garment from 196 random sums.
-# Most people expect overfitting from the first step on. It exists, since the PSNR falls by nearly a decibel after its peak, but it is small: a network that starts at a good garment reaches a better one before it reaches anything else that explains the numbers. This is the argument of lesson 03 once more, with a start that knows garments.
+# Most people expect overfitting from the first step on. It exists, since the PSNR falls by nearly a decibel after its peak, but it is small: a network that starts at a good garment reaches a better one before it reaches anything else that explains the numbers. (The spike of the loss is Adam's, whose steps are too long when the gradients have become tiny.) This is the argument of lesson 03 once more, with a start that knows garments.
 #
 # </details>
 #
-# Without noise, one more step is free. The measurements are exact, and the estimate still violates them a little, so that **back-projection** (lesson 04) takes the component that $A$ sees from $y$:
+# Without noise, one more step is free. The measurements are exact, and the estimate still violates them a little, so that **back-projection** (lesson 04) replaces the part that $A$ sees by what $y$ says of it:
 #
 # $$\hat x \;\leftarrow\; \hat x + A^+ ( y - A \hat x ).$$
 #
-# For Gaussian sums the rows of $A$ are independent, so that $A^+ = A^T (A A^T)^{-1}$ is exact. The next cell completes the curve of section 3 by both methods.
+# For Gaussian sums the rows of $A$ are independent, so that $A^+ = A^T (A A^T)^{-1}$ is exact. The next cell takes up the sneaker and the shirt again and adds IAGAN to the curve of section 3, in which the deep image prior now makes room.
 
 
 # %%
+exact = []
+
+
 def adapt(y, A, x):
-    return run(iagan(y, A, generator, balance(y), starts=5, search=150)).estimate
+    estimate = run(iagan(y, A, generator, balance(y), starts=5, search=150)).estimate
+    exact.append(score(consistent(estimate, y, A), x))
+    return estimate
 
 
-def project(y, A, x):
-    return consistent(kept.pop(0), y, A)
-
-
-kept = []
-adapted = over_shares(lambda y, A, x: kept.append(adapt(y, A, x)) or kept[-1])
-projected = over_shares(project)
-field |= {"IAGAN": (percent, adapted), "IAGAN, back-projected": (percent, projected)}
+adapted = over_shares(adapt)
+projected = [(first + second) / 2 for first, second in zip(exact[::2], exact[1::2])]
+field["IAGAN"] = percent, adapted
 del field["deep image prior"]
-alt = (
-    "The same curve with IAGAN, which starts where CSGM starts, leaves its plateau and "
-)
-alt += "rises above all others from a quarter of the measurements on."
+alt = "The same curve with IAGAN: as CSGM at 3 %, below it at 6 %, level at an eighth, "
+alt += "and above all others from a quarter of the measurements on."
 show_curves(field, *axes, alt, log_x=True, looks=looks)
-for name in ("IAGAN", "IAGAN, back-projected"):
-    print(f"{name:22}", " ".join(f"{value:6.1f}" for value in field[name][1]))
+for name, values in (("IAGAN", adapted), ("IAGAN, back-projected", projected)):
+    print(f"{name:22}", " ".join(f"{value:6.1f}" for value in values))
 
 # %% [markdown]
-# The plateau is gone. From a quarter of the measurements on, IAGAN is ahead of everything else in the figure, and the gap widens. Below an eighth it gains nothing: at 6 % it even *loses* a decibel, because so few numbers can be explained by many changes of the weights, and most of these changes are wrong. Back-projection adds little here, because 300 iterations explain the measurements almost exactly; it counts where the adaptation is stopped early.
+# The plateau is gone. From a quarter of the measurements on, IAGAN is ahead of everything else in the figure, and the gap widens. Up to an eighth it gains nothing: at 6 % it even *loses* a decibel and falls behind the linear estimate, because so few numbers can be explained by many changes of the weights, and most of these changes are wrong. Back-projection adds something at one half only. With fewer numbers to explain, 300 iterations explain them almost exactly, and nothing is left to correct.
 #
 # Over ten images and three seeds, the median gain over CSGM is 0.0 dB at 3 and 6 %, 6.2 dB at a quarter (from -2.0 to 15.9) and 12.7 dB at a half (from 0.9 to 18.5).
 
@@ -471,21 +467,21 @@ print(
     all(b > a + 3 for a, b in zip(curves["CSGM"][3:], adapted[3:])),
 )
 print(
-    "without noise, back-projection does no harm at any number of measurements:",
-    all(b > a - 0.05 for a, b in zip(adapted, projected)),
+    "at 6 % and less it gains nothing:",
+    all(b < a + 1 for a, b in zip(curves["CSGM"][:2], adapted[:2])),
 )
 
 # %% [markdown]
 # ## 5. What should be free?
 #
-# IAGAN frees everything. Others have drawn the line elsewhere, and each choice is a control that says what the trained generator contributes:
+# IAGAN frees everything. Others have drawn the line elsewhere, and each choice shows what another part of the trained generator contributes. For the pullover of section 4 we compare with IAGAN:
 #
 # - **only the latent vector**: CSGM, for as many steps as IAGAN;
-# - **only the weights**, with $z$ fixed: pivotal tuning, PTI (Roich and others, 2021);
+# - **only the weights**, with $z$ fixed: pivotal tuning, PTI (Roich and others, 2021), whose pivot is the found $\hat z$;
 # - **an intermediate layer**: ILO (Daras and others, 2021) optimises the output of an early layer. Here it is the 3136 numbers after the linear layer, 130 times as many as the latent vector has. The paper keeps them close to what the first layers can make; here they are free;
 # - **everything, of an untrained generator**: the same architecture with random weights, which is a deep image prior.
 #
-# **Predict before you run.** Rank the five for a quarter of the measurements.
+# **Predict before you run.** With a quarter of the measurements, which of the five will draw a heart? How far behind will the untrained generator be?
 
 # %%
 A = Gaussian(196, (28, 28))
@@ -528,46 +524,41 @@ show_images(shown | {"truth": x}, alt, columns=6, zoom=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# As soon as more than the latent vector is free, the heart appears. Weights alone do as well as weights and latent vector together, since at its rate of $10^{-4}$ the vector hardly moves. The intermediate layer is slightly ahead on this image. The untrained generator comes surprisingly near, and yet it is last of the four: at a quarter of the measurements the architecture explains much, and the training adds about a decibel here. (In the table of `benchmarks/RESULTS.md` a deep image prior has 21.5 dB at a quarter, IAGAN 28.3 dB.)
-# Many people rank by the number of free parameters, in one direction or the other. It decides little; where the search *starts* decides more.
+# As soon as more than the latent vector is free, the heart appears. Weights alone do as well as weights and latent vector together, since at its rate of $10^{-4}$ the vector hardly moves. The order of these two and the layer, which are less than a decibel apart in one run, means nothing. The untrained generator comes surprisingly near, and yet it is last of the four: at a quarter of the measurements the architecture explains much, and the training adds about a decibel here. (In the table of `benchmarks/RESULTS.md` a deep image prior has 21.5 dB at a quarter, IAGAN 28.3 dB.)
+# Many people rank by the number of free parameters, in one direction or the other. It matters that they are more than 24; but whether 3136 or a hundred thousand, decides less than where the search *starts*.
 #
 # </details>
-
-# %% tags=["nbval-check-output"]
-print(
-    "free weights gain three decibels or more over the latent vector:",
-    min(freed["weights only"], freed["everything"]) > freed["latent vector only"] + 3,
-)
-print(
-    "the trained generator is a better start than an untrained one:",
-    freed["everything"] > freed["untrained"],
-)
 
 # %% [markdown]
 # ## 6. Noise: when not to adapt
 #
-# Freedom that can learn a heart can learn noise as well. How much noise is much? Back-projection tells us, because its error is known exactly: what it adds is $A^+ n$, whose mean square in each pixel is, for $m$ measurements of $n$ pixels with the noise level $\sigma$,
+# Freedom that can learn a heart can learn noise as well. How much noise is much? Back-projection shows it, because its noise is known exactly. Noise $e$ with the standard deviation $\sigma$ becomes $A^+ e$, whose mean square follows from the mean of the inverse $(A A^T)^{-1}$ of a Gaussian matrix, which is $m / (n - m - 1)$ times the identity:
 #
-# $$\frac{1}{n} \, \mathbb E \, \| A^+ n \|^2 = \frac{m^2}{n \, (n - m - 1)} \, \sigma^2 \;\approx\; \frac{\sigma^2}{2} \quad \text{for } m = n/2.$$
+# $$\frac{1}{n} \, \mathbb E \, \| A^+ e \|^2 = \frac{m^2}{n \, (n - m - 1)} \, \sigma^2 \;\approx\; \frac{\sigma^2}{2} \quad \text{for } m = n/2.$$
 #
-# With $\sigma = 0.02$ that is far below the error of any drawing, so that such noise teaches nothing; with $\sigma = 0.2$ it is an error of 17 dB, which is more than the range of the generator costs. We take both.
+# In each pixel this is an error of 0.014 for $\sigma = 0.02$, little beside the 0.12 by which the nearest drawing misses the pullover. For $\sigma = 0.2$ it is 0.14, which is more than that. We take both, on the pullover of section 4.
+# The noise level is known here, so that the discrepancy principle (Morozov; lesson 05) can stop the adaptation without the truth: as soon as the misfit is as small as that of the truth, $m \sigma^2$.
 #
 # **Predict before you run.** Half of the measurements. How does the PSNR of IAGAN go on over its iterations without noise, with weak and with strong noise? Does back-projection help?
 
 # %%
-A, half = Gaussian(392, (28, 28)), 392
+A = Gaussian(392, (28, 28))
 clean, histories, table = A(x), {}, {}
 noise = torch.randn(clean.shape, generator=runtime.generator(0, "noise"))
 for label, sigma in (("no noise", 0.0), ("weak noise", 0.02), ("strong noise", 0.2)):
     y = clean + sigma * noise
     steps = iagan(y, A, generator, balance(y, sigma), search=150, iterations=450)
     result = run(steps, truth=x)
-    histories[label] = (result.history["iteration"], result.history["psnr"])
+    went, goal = result.history, y.numel() * sigma**2
+    after = went["iteration"].index(150)
+    enough = [k for k, loss in enumerate(went["loss"]) if k > after and loss < goal]
+    histories[label] = (went["iteration"], went["psnr"])
     table[label] = {
-        "CSGM": result.history["psnr"][result.history["iteration"].index(150)],
-        "IAGAN": result.history["psnr"][-1],
+        "CSGM": went["psnr"][after],
+        "IAGAN": went["psnr"][-1],
+        "stopped": went["psnr"][(enough or [-1])[0]],
         "back-projected": score(consistent(result.estimate, y, A), x),
-        "at its peak": max(result.history["psnr"]),
+        "at its peak": max(went["psnr"]),
         "linear": score(linear(y, A, sigma), x),
         "TV": score(best_tv(y, A, x), x),
     }
@@ -583,14 +574,18 @@ for label, row in table.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without noise the PSNR rises to the end, and with weak noise nearly so. With strong noise it rises for about twenty iterations and then falls far below the drawing with which it began: this is the semi-convergence of lesson 03. At its peak the adaptation is worth two decibels even then, but the peak is found with the truth here; a stopping rule of lesson 05 would have to find it without.
-# Back-projection takes away more, as it brings back exactly the noise that a mild fit had left out. Many people add it always, because it makes the misfit zero. With noise, a misfit of zero is the mistake.
-# In this case the linear estimate and TV, which know the noise level or have a weight for it, are ahead of CSGM by nearly two decibels on this unusual pullover. Over ten images CSGM has the best median with strong noise, 21.9 dB, before the linear estimate with 20.4, TV with 19.5 and IAGAN with 16.6 dB.
+# Without noise the PSNR rises to the end; weak noise costs one or two decibels, and no more. With strong noise it rises for some ten iterations and then falls far below the drawing with which it began: this is the semi-convergence of lesson 03. At its peak the adaptation is worth two decibels even then, and Morozov's rule stops close to it. So the rule for practice is: adapt until the misfit is $m \sigma^2$. If the drawing of CSGM is almost there, do not adapt at all; on the shirt, which a drawing fits well, the iterations until the rule stopped them lost a decibel in our trials.
+# Back-projection takes away more, as it brings back the noise that the fit had left out. Many people add it always, because it makes the misfit zero. With noise, a misfit of zero is the mistake.
+# In this case the linear estimate and TV, which know the noise level or have a weight for it, are ahead of CSGM by nearly two decibels on this unusual pullover. Over ten images CSGM has the best median with strong noise, 21.9 dB, before the linear estimate with 20.4, TV with 19.5 and IAGAN, without a stop, with 16.6 dB.
 #
 # </details>
 
 # %% tags=["nbval-check-output"]
 strong, none = table["strong noise"], table["no noise"]
+print(
+    "the trained generator is a better start than an untrained one:",
+    freed["everything"] > freed["untrained"],
+)
 print(
     "with strong noise, back-projection lowers the PSNR:",
     strong["back-projected"] < strong["IAGAN"],
@@ -600,9 +595,13 @@ print(
     strong["IAGAN"] < strong["at its peak"] - 1,
 )
 print("without noise it is not:", none["IAGAN"] > none["at its peak"] - 0.5)
+print(
+    "the discrepancy principle stops near the peak:",
+    strong["stopped"] > strong["at its peak"] - 1,
+)
 
 # %% [markdown]
-# ## 7. Hallucination: confidently the wrong thing
+# ## 7. Hallucination: a garment where there was none
 #
 # Bags were not among the training images. Let us measure ten bags with 24 numbers each, 3 % of the pixels, and ten sneakers in the same way. Then we show the drawings of CSGM to somebody who does not know the truth: the classifier of lesson 13, which has learned all ten classes, bags included.
 #
@@ -617,11 +616,14 @@ for k in (GARMENTS.index("sneaker"), GARMENTS.index("bag")):
     drawn[kind] = torch.cat([run(each).estimate for each in steps])
     left[kind] = misfit(drawn[kind], A(ten), A) / A(ten).square().sum((1, 2, 3))
     with torch.no_grad():
+        seen = (classifier(ten).argmax(1) == k).sum()
         sure, answer = classifier(drawn[kind]).softmax(1).max(1)
     named[kind] = [(GARMENTS[a], p.item()) for a, p in zip(answer, sure)]
     right = sum(name == kind for name, _ in named[kind])
-    print(f"{kind:8} {right} of 10 named rightly; misfit", end=" ")
-    print(f"{100 * left[kind].median():.1f} % of y (median)")
+    print(
+        f"{kind:8} named rightly: {seen} of 10 images, {right} of 10 drawings;", end=" "
+    )
+    print(f"median misfit {100 * left[kind].median():.1f} % of y")
 
 # %%
 bags, shown = images[labels == GARMENTS.index("bag")][:10], {}
@@ -637,68 +639,58 @@ show_images(shown, alt, columns=8, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most of the sneakers are named rightly, and most of the bags are not: they have become pullovers, T-shirts, a dress, ankle boots, in some cases with great certainty. The misfit is as small as that of the sneakers, so that it warns of nothing. (This is one draw of the 24 sums. With two others 2 and 6 of the ten bags were named rightly, and 7 of the sneakers each time.)
+# Most of the sneakers are named rightly, and most of the bags are not: they are now pullovers, T-shirts, a dress, ankle boots. Their certainty means little, since a classifier must choose one of its ten names even for a blotch. The misfit is as small as that of the sneakers, so that it warns of nothing. (This is one draw of the 24 sums. With two others 2 and 6 of the ten bags were named rightly, and 7 of the sneakers each time.)
 # Many people rely on the misfit as a test of the result. It tests whether the drawing agrees with what was measured; the 97 % that were not measured come from the generator, and it has only garments to offer.
 #
 # </details>
 #
-# This is a **hallucination**: a sharp, plausible image of something that was not there. With so few measurements TV fails, too, but what `best_tv(A(bags[:1]), A, bags[:1])` makes is a blotch, which nobody would take for a garment. A reader of the generator's image has no reason for doubt, because every drawing looks like a garment, the right ones and the wrong ones.
-# Where images decide about people, this matters. In a scan, a prior that was trained on healthy persons may draw a healthy organ; in a photograph from a surveillance camera, a face prior draws the face of a person who does not exist, and who may be looked for. Three rules follow: say which part of an image was measured and which was drawn; test the method on cases that its training set did not hold, as we have just done; and show several answers where several are possible.
+# This is a **hallucination**: an image of something that was not there. Our drawings are blurred, and some of them would warn a careful reader. A clear case comes from **PULSE** (Menon and others, 2020), which searches for images that all shrink to the same small one; its authors call the results imaginary faces of people who do not exist. The method is CSGM without the penalty, but each $z$ is held on the sphere $\|z\| = \sqrt{24}$, where standard normal vectors lie, so that its drawings are typical garments.
+# We choose the ninth bag, a satchel with a lock, which has about the size of a pullover and shows the effect most clearly of the three that we tried. We shrink it to 4 by 4 pixels and to 2 by 2, both fewer numbers than the latent vector has, and start five times each.
 #
-# The last rule has its own demonstration. **PULSE** (Menon and others, 2020) searches for images that all shrink to the same small one. Its authors call the results imaginary faces of people who do not exist. We shrink the pullover to 4 by 4 pixels and to 2 by 2, which are fewer numbers than the latent vector has, and start five times each.
-#
-# **Predict before you run.** Will the five answers differ? Will one of them have a heart?
+# **Predict before you run.** Will the five answers differ? Will one of them be a bag?
 
 # %%
-x, shown, spread, solved = mine["pullover"], {}, {}, 0
+x, shown, spread, said, solved = bags[8:9], {}, {}, [], 0
 for scale in (7, 14):
-    A = Downsample(scale)
+    A, size = Downsample(scale), f"{28 // scale} by {28 // scale}"
     y = A(x)
     *_, last = pulse(y, A, generator, starts=5, iterations=150)
     answers = generator(last.z).detach()
+    # The mean over the 20 ordered pairs; 28 is the root of the number of pixels.
     apart = torch.cdist(answers.flatten(1), answers.flatten(1)).sum() / 20 / 28
     spread[scale] = apart.item()
     solved += (last.losses < 0.01 * y.square().sum()).sum().item()
-    pixels = y.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    shown[f"given: {28 // scale} by {28 // scale}"] = pixels
-    shown |= {
-        f"{28 // scale} by {28 // scale}, {k + 1}": answers[k][None] for k in range(5)
-    }
-    size = f"{28 // scale} by {28 // scale}"
+    shown[f"truth, for\n{size}"] = x
+    shown[size] = y.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    with torch.no_grad():
+        sure, answer = classifier(answers).softmax(1).max(1)
+    for k in range(5):
+        said.append(GARMENTS[answer[k]])
+        shown[f"{size}, {k + 1}:\n{said[-1]}, {100 * sure[k]:.0f} %"] = answers[k][None]
     print(f"{size}: two answers differ by {spread[scale]:.2f} a pixel")
-alt = "Two rows: the pullover as 4 by 4 pixels and five dresses with a light "
-alt += "top; as 2 by 2 "
-alt += "pixels and five quite different garments."
-show_images(shown, alt, columns=6, zoom=4)
+alt = (
+    "Two rows: a satchel as 4 by 4 pixels and five pullovers with sleeves; the satchel "
+)
+alt += "as 2 by 2 pixels and five tops and dresses of different shapes."
+show_images(shown, alt, columns=7, zoom=4)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All ten explain their small image almost exactly. Four numbers leave so much open that the five answers are five different garments. Sixteen numbers leave less: the five resemble one another, with a light upper part, **and none of them has a heart**.
+# All ten explain their small image almost exactly. Four numbers leave so much open that the five answers are dresses and tops of different shapes. Sixteen numbers leave less, and the five agree: a pullover with two sleeves, **which nobody has measured**. The classifier, which names all ten true bags rightly, calls it a pullover. (The seventh bag, with its handles, was named a bag from 4 by 4 pixels each time: a drawing can also look like what the network has never seen.)
 # Many people take agreement between several runs for a proof. The runs share one generator, and so they share its errors; that they differ proves doubt, but that they agree proves nothing.
 #
 # </details>
-
-# %% tags=["nbval-check-output"]
-right = {kind: sum(name == kind for name, _ in found) for kind, found in named.items()}
-print(
-    "more sneakers than bags are named rightly:",
-    right["sneaker"] > right["bag"],
-)
-print(
-    "the misfit of the bags is no warning:",
-    (left["bag"].median() < 2 * left["sneaker"].median()).item(),
-)
-print("nearly all answers of PULSE explain their small image:", solved > 7)
-print("the smaller the image, the more they differ:", spread[14] > 1.3 * spread[7])
+#
+# Where images decide about people, this matters. In a scan, a prior that was trained on healthy persons may draw a healthy organ; in a photograph from a surveillance camera, a face prior draws the face of a person who does not exist, and who may be looked for. Three rules follow: say which part of an image was measured and which was drawn; show several answers where several are possible; and test the method on cases that its training set did not hold, as we have just done.
 
 # %% [markdown]
 # ## 8. What the adapted generator forgets
 #
-# After the adaptation the network draws *this* pullover. Does it still draw the others? To find out, we give the latent vectors of section 1 to the trained generator and to the one that adapted. For the third row, the loss has a **locality term**: in each step, drawings from a few random latent vectors must stay what they were. Roich and others (2021) have such a term for PTI, with latent vectors near the found one.
+# After the adaptation the network draws *this* pullover. Does it still draw the others? To find out, we give the latent vectors of section 1 to the trained generator and to the one that adapted. For the third row, the loss has a **locality term**: in each step, the squared change of the drawings from 16 random latent vectors, summed over the pixels, is added to the misfit with the weight 1. Roich and others (2021) have such a term for PTI, with latent vectors near the found one.
 
 # %%
-A = Gaussian(196, (28, 28))
+x, A = mine["pullover"], Gaussian(196, (28, 28))
 y, z = A(x), first_latents(generator, 8, seed=1, device="cpu")
 before, shown, forgotten = generator(z), {}, {}
 shown |= {f"trained {k + 1}": each for k, each in enumerate(before.split(1))}
@@ -717,10 +709,21 @@ for label, (kept, gained) in forgotten.items():
     print(f"{label:14} others {kept:.1f} dB from before; the pullover {gained:.1f} dB")
 
 # %% [markdown]
-# Without the term, the other drawings have come out of shape, although nobody asked for it: all of them share the weights that learned the folds of the pullover. With the term they stay what they were, to within what the eye can see.
-# What did it cost the pullover? In this run nothing, on the contrary: its PSNR is higher than without. The term forbids changes that harm the drawings of the generator, and many of these harm the pullover as well. So a generator that adapts for one image should be a copy, thrown away afterwards, and where it is to be kept, the locality term is the way.
+# Without the term, the other drawings have changed, although nobody asked for it: they have the bright outlines and dark folds of the pullover now, because all drawings share the weights that learned them. With the term they stay what they were, to within what the eye can see.
+# What did it cost the pullover? In this run nothing, on the contrary: its PSNR is higher than without. On three garments and two draws of $A$ the term changed the PSNR by $-0.3$ to 1.5 dB, probably because it forbids many changes that fit the numbers and harm any garment. It costs time, since each step draws 16 other garments twice. So a generator that adapts for one image should be a copy, thrown away afterwards, and where it is to be kept, the locality term is the way.
 
 # %% tags=["nbval-check-output"]
+right = {kind: sum(name == kind for name, _ in found) for kind, found in named.items()}
+print("more sneakers than bags are named rightly:", right["sneaker"] > right["bag"])
+print(
+    "the misfit of the bags is no warning:",
+    (left["bag"].median() < 2 * left["sneaker"].median()).item(),
+)
+print(
+    "PULSE explains the small satchel nearly always, and seldom by a bag:",
+    solved > 7 and said.count("bag") < 4,
+)
+print("the smaller the image, the more they differ:", spread[14] > 1.3 * spread[7])
 print(
     "the locality term keeps the other drawings nearer to what they were:",
     forgotten["with locality"][0] > forgotten["adapted"][0] + 3,
@@ -729,7 +732,7 @@ print(
 # %% [markdown]
 # ## Exercises
 #
-# 1. **Sum or mean.** Divide $A$ and $y$ of section 2 by $\sqrt{m}$, so that the misfit becomes the *mean* over the measurements in place of the sum, and leave $\lambda = 0.1$. Predict what happens to the result of CSGM, and which $\lambda$ undoes it.
+# 1. **Sum or mean.** Divide $A$ and $y$ of section 2 by $\sqrt{m}$, so that the misfit becomes the *mean* over the measurements in place of the sum, and leave $\lambda$ as it was. Predict what happens to the result of CSGM, and which $\lambda$ undoes it.
 # 2. **Half of a garment.** Let the right half of the pullover be missing: `mask = torch.ones(1, 1, 28, 28)`, `mask[..., 14:] = 0`, `A = Mask(mask)` from `dil_course.signals`. Compare CSGM, IAGAN and TV on the missing half alone. What can the adaptation learn about pixels that no measurement touches?
 # 3. **Longer latent vectors.** Search from one start for 450 steps with $\lambda = 0$ at 196 measurements, and compare it with $\lambda = 0.1$. Look at the length of $\hat z$. What does a vector of twice the usual length draw?
 #
@@ -748,11 +751,11 @@ print(
 #
 #
 # x, A = mine["shirt"], Averaged(Gaussian(47, (28, 28)))
-# for weight in (0.1, 0.1 / 47):
+# for weight in (balance(A(x)), balance(A(x)) / 47):
 #     print(score(run(csgm(A(x), A, generator, weight)).estimate, x))
 # ```
 #
-# The misfit shrinks by the factor $m$, so that the penalty wins, and the result is drawn towards $z = 0$; with $\lambda = 0.1 / m$ the old balance returns, and with it the old result. Many a comparison between papers fails at this point, because one of them takes the sum over the measurements, another the mean.
+# The misfit shrinks by the factor $m$, so that the penalty wins, and the result is drawn towards $z = 0$; with $\lambda / m$ the old balance returns, and with it the old result. Many a comparison between papers fails at this point, because one of them takes the sum over the measurements, another the mean.
 #
 # </details>
 #
@@ -788,10 +791,10 @@ print(
 # ## Summary
 #
 # 1. A generator turns an inverse problem into a search for a few latent numbers. CSGM needs few measurements, because few numbers are to be found; from a few per cent of them it is far ahead of methods that know nothing of garments.
-# 2. Its error has three parts. The representation error stays however much is measured, so that the curve flattens at the floor of the range, and everything that goes on learning overtakes it.
-# 3. IAGAN lets the weights follow the measurements, and the plateau is gone: without noise it gains three decibels and more from a quarter of the measurements on. The trained weights are a far better start than random ones.
+# 2. Its error has three parts. The representation error stays however much is measured, so that the curve flattens at the floor of the range, and every method that can still use more measurements overtakes it.
+# 3. IAGAN lets the weights follow the measurements, and the plateau is gone: without noise it gains six decibels in the median at a quarter of the measurements, and nothing at 6 %. The trained weights are a better start than random ones.
 # 4. A linear estimate that learned from the same images is a hard opponent, and the first thing to try.
-# 5. **What breaks it:** strong noise, which adaptation and back-projection reproduce; so few measurements that there is nothing to learn from; an image of a kind that the training set did not hold, which becomes a hallucination; and the belief that an adapted generator still draws the rest.
+# 5. **What breaks it:** strong noise, which adaptation and back-projection reproduce unless the discrepancy principle stops them; so few measurements that there is nothing to learn from; an image of a kind that the training set did not hold, which becomes a hallucination; and the belief that an adapted generator still draws the rest.
 #
 # **Papers.**
 # A. Bora and others, [*Compressed Sensing using Generative Models*](https://arxiv.org/abs/1703.03208), ICML 2017: CSGM, and how many measurements it needs.
