@@ -156,7 +156,7 @@ def _refuse(name, wrong, earned, points):
 def call(answer, *inputs):
     """Call a student's function on copies of the inputs, its own printing and warnings left out.
 
-    Tensors in lists and tuples are copied, too, and so are these.
+    Lists and tuples are copied with what they hold, but for parameters.
     What a generator yields, and the values of a dictionary, come as a list.
     Gradients and torch's default dtype are afterwards as before.
 
@@ -191,13 +191,20 @@ def call(answer, *inputs):
             torch.set_default_dtype(dtype)
 
 
-def _copied(value):
-    """Tensors, and lists and tuples of them, as copies that an answer may change; all else as it is."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if type(value) in (list, tuple):
-        return type(value)(_copied(part) for part in value)
-    return value
+def _copied(inputs):
+    """The inputs as copies that an answer may change: tensors, and lists and tuples with what they hold.
+
+    A parameter in a list is handed over itself, since an optimizer may hold it.
+    """
+
+    def copied(part):
+        if type(part) in (list, tuple):
+            return type(part)(
+                one if isinstance(one, torch.Tensor) and one.requires_grad else copied(one) for one in part
+            )
+        return part.clone() if isinstance(part, torch.Tensor) else part
+
+    return [copied(value) for value in inputs]
 
 
 def _stopped(what, problem):
