@@ -597,3 +597,33 @@ def test_right_answers_hold_with_many_seeds():
     for seed in range(10, 22):
         for task, answer in answers.items():
             assert getattr(ps14, task)(answer, seed=seed) == getattr(ps14, task).points
+
+
+def test_an_answer_may_use_up_what_it_was_given():
+    def gradient(w, support, query, rate):
+        (X, y), (Z, z) = support, query
+        y -= X @ w
+        w += 2 * rate / len(y) * X.T @ y
+        z -= Z @ w
+        slope = -2 / len(z) * Z.T @ z
+        return slope - 2 * rate / len(y) * X.T @ (X @ slope)
+
+    def images(training, plain, learned, target):
+        def seconds(start):
+            updates = 0
+            while start[1]:
+                if start[1].pop(0) >= target:
+                    return updates * start[0]
+                updates += 1
+            return math.inf
+
+        saved = seconds(plain) - seconds(learned)
+        return math.ceil(training / saved) if saved > 0 else math.inf
+
+    assert ps14.gradient_through_step(gradient) == 3
+    assert ps14.images_until_repaid(images) == 2
+
+
+def test_who_uses_autograd_is_not_sent_to_a_cell_where_it_would_work(capsys):
+    ps14.gradient_through_step(backward)
+    assert "call it yourself" not in capsys.readouterr().out

@@ -412,6 +412,15 @@ WRONG["search"] |= {
 }
 
 
+def test_the_loss_that_chooses_is_that_after_the_last_step():
+    def answer(generate, A, y, starts, weight, rate, iterations):
+        loss = loss_of(generate, A, y, weight)
+        number = loss(descended(loss, starts, rate, iterations - 1)).argmin().item()
+        return generate(descended(loss, starts, rate, iterations))[number], number
+
+    assert [ps15.search(answer, seed=seed) for seed in (0, 1, 5, 2357)] == [0] * 4
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_in_each_search_every_rule_chooses_another_start(seed):
     for s in ps15._searches(seed):
@@ -473,6 +482,7 @@ WRONG["hallucination_test"] = {
     "this is the root of the mean squared error": with_one_fault(
         lambda q, n, s: ((q.mean() - s**2) / n).clamp(min=0).sqrt()
     ),
+    "your error is cut off at zero": with_one_fault(lambda q, n, s: ((q.mean() - s**2) / n).clamp(min=0)),
     "the spread of one squared residual": with_one_fault(None, lambda q, n, s: math.sqrt(2) * q.mean() / n),
     "the 2 under the root is missing": with_one_fault(None, lambda q, n, s: q.mean() / math.sqrt(len(q)) / n),
     "this divides by h, not by its root": with_one_fault(

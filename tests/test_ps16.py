@@ -437,7 +437,6 @@ def in_numpy(weight, down, pairs, steps, rate):
     return np.stack(found)
 
 
-@right("adapt_each")
 def by_autograd(weight, down, pairs, steps, rate):
     found = []
     for x, y in pairs:
@@ -472,6 +471,7 @@ WRONG["adapt_each"] = {
     ),
     "these are the updates alone": lambda weight, *given: descended(weight, *given) - weight,
     "your result has the shape": lambda *given: descended(*given)[-1],
+    "no autograd, please": by_autograd,
     "your function returns None": lambda *given: None,
 }
 

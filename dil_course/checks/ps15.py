@@ -373,7 +373,8 @@ class _Search:
 @functools.cache
 def _searches(seed):
     draws = _draws(seed, "searches")
-    return [_Search(*draws, *sizes) for sizes in ((5, 12, 3, 7), (6, 9, 2, 12))]
+    # With one iteration, the loss before the last step is that before the first, which chooses another start.
+    return [_Search(*draws, *sizes) for sizes in ((5, 12, 3, 7), (6, 9, 2, 12), (4, 10, 3, 1))]
 
 
 @task(points=3)
@@ -491,11 +492,17 @@ def hallucination_test(answer, seed):
     that the estimate has not seen.
     """
     normal, uniform = _draws(seed, "held-out rows")
-    # usual = error + times * uncertainty
-    for h, n, times in ((7, 12, -2.6), (9, 15, 1.2), (12, 9, -1.3), (15, 10, -3.5)):
+    # usual = error + times * uncertainty; the last residuals are so small that the estimate is negative
+    for h, n, times, share in (
+        (7, 12, -2.6, 1),
+        (9, 15, 1.2, 1),
+        (12, 9, -1.3, 1),
+        (15, 10, -3.5, 1),
+        (10, 8, 1.5, 0.1),
+    ):
         x, A, sigma = uniform(n), normal(h, n), 0.3 + 0.4 * uniform(()).item()
-        estimate = x + 0.5 * normal(n)
-        y = A @ x + sigma * normal(h)
+        estimate = x + share * 0.5 * normal(n)
+        y = A @ x + share * sigma * normal(h)
         square = (A @ estimate - y).square()
         error = (square.mean() - sigma**2) / n
         uncertainty = math.sqrt(2 / h) * square.mean() / n
@@ -530,6 +537,13 @@ def _look_at_test(given, square, n, sigma, usual):
         right,
         with_hints(
             (
+                (
+                    "chance can make the residuals smaller than the noise alone. What is the estimate then?",
+                    "without bias means right in the mean: a negative estimate stays as it is",
+                ),
+                {"your error is cut off at zero, and is then too large in the mean": right.clamp(min=0)},
+            ),
+            (
                 _ERROR_HINTS,
                 {
                     "the noise of the measurements is not taken off": mean / n,
@@ -544,7 +558,7 @@ def _look_at_test(given, square, n, sigma, usual):
                     "this is the mean squared residual": mean,
                     "this is the root of the mean squared error": right.clamp(min=0).sqrt(),
                 },
-            )
+            ),
         ),
         _ERROR_HINTS,
     )

@@ -561,8 +561,8 @@ def adapt_each(answer, seed):
                 torch.randn(rows, number, generator=draw, dtype=torch.float64) for rows in (inputs, outputs)
             )
             pairs.append((x, weight @ x + noise))
-        copies = [(x.clone(), y.clone()) for x, y in pairs]
-        given = call(answer, weight, down, copies, steps, 0.03)
+        with no_autograd():
+            given = call(answer, weight, down, pairs, steps, 0.03)
         if isinstance(given, tuple | list) and len(given) == len(pairs):
             given = torch.stack([tensor(matrix) for matrix in given])
         right = _adapted(weight, down, pairs, steps, 0.03)

@@ -179,8 +179,9 @@ for m in (50, 100, 200):
     gain = expected_error(x, mean, V, m, 0)[1] / expected_error(x, mean, V, 2 * m, 0)[1]
     print(f"from {m} to {2 * m} measurements: {10 * gain.log10():.1f} dB")
 print(
-    f"squared distance to the range: {784 * floor:.1f}. Already with four or five times "
-    "as many measurements as latent numbers, hardly anything is left to gain."
+    f"squared distance to the range: {784 * floor:.1f}. With five times as many "
+    "measurements as latent numbers the expected error is 1 dB above the floor, so that "
+    "no further doubling can gain more than that."
 )
 ### END SOLUTION
 
@@ -313,8 +314,8 @@ for m in (10, 40, 200):
 print(
     "With 10 measurements, fewer than latent numbers, the starts differ most, and there "
     "the loss is no guide: it sees too little of the image. From 40 on the choice costs "
-    "next to nothing, but then the starts hardly differ. Restarts are an insurance "
-    "against a bad valley. They do not replace measurements."
+    "next to nothing, and with 200 the starts hardly differ any more. Restarts are an "
+    "insurance against a bad valley. They do not replace measurements."
 )
 ### END SOLUTION
 
