@@ -220,7 +220,7 @@ def test_tuning_written_out(what):
         s = torch.exp(math.log(0.005) * torch.rand(6, 1, 1, 1, generator=drawn))
         noisy = x + s * torch.randn(x.shape, generator=drawn)
         loss = ((adapted(noisy, s) - x) ** 2 * (s**-2 + 16)).mean()
-        assert float(step.loss) == pytest.approx(float(loss), rel=1e-4)
+        assert float(step.loss) == pytest.approx(loss.item(), rel=1e-4)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -221,11 +221,17 @@ def test_learning_a_start_is_adam_on_new_tasks_at_a_rate_that_falls_along_a_cosi
     assert distance(learned, weights) < 1e-10
 
 
-@pytest.mark.parametrize("change", [{"draw": 3}, {"iterations": 0}, {"meta_rate": -1}, {"weights": []}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "mamal"}, {"loss": 3}, {"weights": []}, {"draw": 3}, {"iterations": 0}, {"rate": 0},
+        {"steps": 0}, {"meta_rate": -1},
+    ],
+)  # fmt: skip
 def test_learning_a_start_refuses_bad_input_before_any_compute(change):
     given = {"method": "maml", "loss": smooth, "weights": tiny()[0], "draw": tiny, "iterations": 1}
     with pytest.raises((TypeError, ValueError), match=next(iter(change))):
-        learn_start(**given | {"rate": RATE} | change)
+        learn_start(**{**given, "rate": RATE} | change)
 
 
 def test_sinusoids_are_what_the_paper_says():
