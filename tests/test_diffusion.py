@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.ndimage import label
 
 from dil_course.adaptation import idbp
 from dil_course.diffusion import ddnm, ddpg, dps, noise_levels, sample
@@ -243,6 +244,24 @@ def test_ddpg_written_out(sigma, dial):
     Written.compare(steps, next_state)
 
 
+def test_without_injected_noise_ddpg_begins_at_the_back_projection():
+    first = next(ddpg(Written.y, Written.A, Written.prior, 0.1, inject=False, **SCALE))
+    start = Written.solved(Written.y, 0.01 * Written.norm)
+    assert float(first.loss) == pytest.approx(float(Written.loss(Written.prior(start, 0.7))), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", [ddnm, dps, lambda y, A, prior, **rest: ddpg(y, A, prior, 0.1, **rest)])
+def test_a_model_whose_result_fits_y_by_broadcasting_only_is_refused(method):
+    class Column:
+        adjoint = pinv = staticmethod(lambda y: y)
+
+        def __call__(self, x):
+            return x[..., :1]
+
+    with pytest.raises(ValueError, match="y"):
+        method(Written.x, Column(), Written.prior)
+
+
 def test_the_dial_goes_from_back_projection_to_least_squares():
     prior, _, x = world()
     A = Downsample(2)
@@ -298,6 +317,13 @@ def test_random_ellipses_lie_in_the_disk_and_repeat():
     place = (torch.arange(32) + 0.5) / 16 - 1
     assert not x[:, 0][:, (place[:, None].square() + place.square()) > 1.2].any()
     assert 0.05 < x.mean() < 0.3 and (x > 0).float().mean() < 0.7
+
+
+def test_an_image_has_three_to_twelve_ellipses(monkeypatch):
+    for name in ("SMALLEST", "LARGEST"):
+        monkeypatch.setattr(ellipses, name, 0.03)  # so small that few of them overlap
+    found = [label(x[0] > 0)[1] for x in random_ellipses(80, 64, seed=1).numpy()]
+    assert min(found) == 3 and max(found) == 12
 
 
 def test_ellipses_of_one_size_have_its_area_and_lie_anywhere_in_the_disk(monkeypatch):
