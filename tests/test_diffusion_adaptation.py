@@ -1,13 +1,15 @@
 """A diffusion prior adapted to one observation: SCD inside the sampling, ADIR's fine-tuning before it."""
 
 import copy
+import math
 
+import numpy as np
 import pytest
 import torch
 
 from dil_course import runtime
 from dil_course.adaptation.freedom import LowRank, free
-from dil_course.diffusion import noise_levels, scd, tune_on_neighbours
+from dil_course.diffusion import noise_levels, sample, scd, tune_on_neighbours
 from dil_course.diffusion.sampling import back_projected, noise_source, renoised, squared_norm
 from dil_course.diffusion.scd import toward_data
 from dil_course.fitting import run
@@ -74,8 +76,8 @@ def test_three_levels_with_updates_written_out():
             optimizer.step()
         with torch.no_grad():
             x0 = toward_data(adapted(x, level), Y, A, weight)
-        x = renoised(x0, direction, following, 0.85, noise())
-    *_, last = scd(Y, A, PRIOR, updates=2, tv=0.1, iterations=3, seed=1)
+        x = renoised(x0, direction, following, 0.6, noise())
+    *_, last = scd(Y, A, PRIOR, updates=2, tv=0.1, fresh=0.6, iterations=3, seed=1)
     assert torch.allclose(last.estimate, x0.clamp(0, 1), atol=1e-5)
 
 
@@ -186,6 +188,61 @@ def test_tuning_lowers_the_loss_on_the_neighbours():
         float(step.loss) for step in tune_on_neighbours(PRIOR, [x], "all", iterations=40, learning_rate=3e-3)
     ]
     assert sum(losses[-10:]) < 0.93 * sum(losses[:10])
+
+
+@pytest.mark.parametrize("what", ["low-rank", "all"])
+def test_tuning_written_out(what):
+    neighbours = [picture("page", 20)[..., :18, :], X]
+    prior = copy.deepcopy(PRIOR)
+    prior.leave[-1].bias.data += 2.0  # so that what is shown has to be clipped
+    steps = list(tune_on_neighbours(prior, neighbours, what, 3, learning_rate=0.01, seed=4))
+    drawn = runtime.generator(4, "neighbours")
+    with runtime.seeded(4):
+        adapted = free(prior, what)
+    optimizer = torch.optim.Adam([w for w in adapted.parameters() if w.requires_grad], lr=0.01)
+
+    def draw(end):
+        return int(torch.randint(end, (), generator=drawn))
+
+    def cut(images):
+        x = images[draw(len(images))]
+        top, left = draw(x.shape[-2] - 15), draw(x.shape[-1] - 15)
+        x = x[..., top : top + 16, left : left + 16]
+        x = torch.from_numpy(np.rot90(x.numpy(), draw(4), (2, 3)).copy())
+        return x.flip(-1) if draw(2) else x
+
+    shown = cut(neighbours[:1])
+    shown = shown + 0.3 * torch.randn(shown.shape, generator=drawn)
+    for step in steps:
+        with torch.no_grad():
+            assert torch.allclose(step.estimate, adapted(shown, 0.3).clamp(0, 1), atol=1e-5)
+        x = torch.cat([cut(neighbours) for _ in range(6)])
+        s = torch.exp(math.log(0.005) * torch.rand(6, 1, 1, 1, generator=drawn))
+        noisy = x + s * torch.randn(x.shape, generator=drawn)
+        loss = ((adapted(noisy, s) - x) ** 2 * (s**-2 + 16)).mean()
+        assert float(step.loss) == pytest.approx(loss.item(), rel=1e-4)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert steps[0].estimate.max() == 1
+
+
+def test_a_prior_that_is_still_in_training_computes_in_evaluation_mode():
+    prior = copy.deepcopy(PRIOR)
+    prior.leave.append(torch.nn.Dropout(0.5))
+
+    def estimates():
+        for steps in (
+            scd(Y, A, prior, updates=1, iterations=2),
+            tune_on_neighbours(prior, [X], iterations=2),
+            sample(prior, X, iterations=2),
+        ):
+            yield list(steps)[-1].estimate
+
+    quiet = list(estimates())
+    prior.train()
+    assert all(map(torch.equal, quiet, estimates()))
+    assert prior.training
 
 
 def test_the_first_step_shows_the_prior_as_it_came():

@@ -42,6 +42,17 @@ def test_the_generator_is_its_two_parts_and_each_picture_depends_on_its_own_z_on
     torch.testing.assert_close(GENERATOR(z[:1]), pictures[:1])
 
 
+def test_the_generator_is_the_one_of_its_docstring():
+    F, z = torch.nn.functional, torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    weights = list(GENERATOR.parameters())
+    x = F.leaky_relu((z @ weights[0].T + weights[1]).view(2, 8, 2, 2), 0.2)
+    for place in (2, 6):
+        x = F.leaky_relu(F.conv2d(x, *weights[place : place + 2], padding=1), 0.2)
+        x = x.repeat_interleave(2, -2).repeat_interleave(2, -1)
+        x = F.leaky_relu(F.conv2d(x, *weights[place + 2 : place + 4], padding=1), 0.2)
+    torch.testing.assert_close(GENERATOR(z), F.conv2d(x, *weights[10:], padding=1).sigmoid())
+
+
 @pytest.mark.parametrize("change", [{"side": 9}, {"width": 3}, {"latent": 0}, {"channels": 2.0}])
 def test_the_generator_refuses_sizes_that_it_cannot_draw(change):
     with pytest.raises((TypeError, ValueError), match=next(iter(change))):
@@ -52,11 +63,12 @@ def test_the_generator_refuses_sizes_that_it_cannot_draw(change):
 def test_csgm_descends_its_formula_from_every_start(weight):
     z = first_latents(GENERATOR, 4, 0, "cpu").requires_grad_()
     optimizer = torch.optim.Adam([z], lr=0.1)
-    for iteration, step in enumerate(csgm(Y, A, GENERATOR, weight, 4, iterations=5), 1):
+    for iteration, step in enumerate(list(csgm(Y, A, GENERATOR, weight, 4, iterations=5)), 1):
         losses = torch.stack(
             [(A(GENERATOR(each[None])) - Y).square().sum() + weight * each.square().sum() for each in z]
         )
         torch.testing.assert_close(step.losses, losses.detach())
+        torch.testing.assert_close(step.z, z.detach())
         best = losses.argmin()
         torch.testing.assert_close(step.estimate, GENERATOR(z[best][None]).detach())
         assert step.loss == step.losses.min() and (step.iteration, step.total) == (iteration, 5)
@@ -64,6 +76,26 @@ def test_csgm_descends_its_formula_from_every_start(weight):
         losses.sum().backward()
         optimizer.step()
         optimizer.param_groups[0]["lr"] -= 0.1 / 5
+
+
+def test_the_seed_decides_where_the_search_starts_and_the_profile_how_long_it_is():
+    first, again, other = (first_latents(GENERATOR, 4, seed, "cpu") for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    length = runtime.pick(quick=300, full=1000)
+    assert next(csgm(Y, A, GENERATOR)).total == next(pulse(Y, A, GENERATOR)).total == length
+    assert next(iagan(Y, A, GENERATOR, iterations=7)).total == length + 7
+
+
+@pytest.mark.parametrize("method", [csgm, pulse, iagan])
+def test_drawings_are_made_in_evaluation_mode_and_where_gradients_are_off(method):
+    generator = tiny().train()
+    generator.rest.append(torch.nn.Dropout(0.5))
+    with torch.no_grad():
+        steps = list(method(Y, A, generator, iterations=2, **({"search": 2} if method is iagan else {})))
+        for step in steps[:3]:  # the third of IAGAN is its first with the weights free
+            best = step.z[step.losses.argmin()][None]
+            torch.testing.assert_close(step.estimate, generator.eval()(best))
+    assert method is not iagan or all(step.network is steps[-1].network for step in steps)
 
 
 def test_csgm_finds_what_the_generator_drew():
@@ -89,8 +121,10 @@ def test_the_best_start_is_chosen_without_the_truth(method):
 def test_pulse_stays_on_the_sphere_and_its_drawings_shrink_to_the_same_picture():
     A = Downsample(4)
     y = A(X)
-    *_, last = pulse(y, A, GENERATOR, starts=6, iterations=150)
-    torch.testing.assert_close(last.z.norm(dim=1), torch.full((6,), 3**0.5))
+    steps = list(pulse(y, A, GENERATOR, starts=6, iterations=150))
+    last = steps[-1]
+    for step in (steps[0], steps[1], last):
+        torch.testing.assert_close(step.z.norm(dim=1), torch.full((6,), 3**0.5))
     assert (last.losses / y.numel()).median() < 1e-3
 
 
@@ -114,6 +148,29 @@ def test_iagan_begins_at_what_csgm_found_and_explains_more():
     assert steps[-1].loss < 0.2 * steps[60].loss
     assert steps[-1].network is not GENERATOR
     torch.testing.assert_close(steps[-1].network(steps[-1].z).detach(), steps[-1].estimate, atol=0.05, rtol=0)
+
+
+def test_iagan_written_out():
+    unseen, settings = A(drawn(tiny(seed=7))), {"weight": 0.3, "starts": 3, "seed": 1}
+    steps = list(iagan(unseen, A, GENERATOR, search=4, iterations=3, locality=0.5, **settings))
+    *_, found = csgm(unseen, A, GENERATOR, iterations=4, **settings)
+    assert found.losses.argmin() != 0
+    z, adapted = found.z[found.losses.argmin()][None].clone().requires_grad_(), copy.deepcopy(GENERATOR)
+    weights = torch.optim.Adam(adapted.parameters(), lr=1e-3)
+    latent = torch.optim.Adam([z], lr=1e-4)
+    stream = runtime.generator(1, "other drawings")
+    for step in steps[4:]:
+        made, others = adapted(z), torch.randn(16, 3, generator=stream)
+        misfit = (A(made) - unseen).square().sum()
+        torch.testing.assert_close(step.z, z.detach())
+        torch.testing.assert_close(step.estimate, made.detach())
+        torch.testing.assert_close(step.loss, misfit.detach())
+        weights.zero_grad()
+        latent.zero_grad()
+        change = (adapted(others) - GENERATOR(others)).square().flatten(1).sum(1).mean()
+        (misfit + 0.5 * change).backward()
+        weights.step()
+        latent.step()
 
 
 def test_iagan_moves_latent_vector_and_weights_at_their_own_rates():
@@ -142,6 +199,9 @@ def test_back_projection_explains_y_exactly_and_only_in_the_last_step():
     assert (A(plain[-1].estimate) - A(unseen)).norm() > 1e-3 * A(unseen).norm()
     assert all(torch.equal(a.estimate, b.estimate) for a, b in zip(plain[:-1], projected, strict=False))
     assert (projected[-1].estimate - unseen).norm() < (plain[-1].estimate - unseen).norm()
+    *_, beyond = iagan(2 * Y, A, GENERATOR, search=2, iterations=2, back_project=True)
+    assert beyond.estimate.max() > 1  # what is clipped explains y no longer
+    torch.testing.assert_close(A(beyond.estimate), 2 * Y)
 
 
 def test_locality_keeps_the_other_drawings():
@@ -177,6 +237,9 @@ def test_iagan_refuses_what_it_cannot_do():
     for change in ({"search": -1}, {"latent_rate": -1}, {"locality": -1}):
         with pytest.raises(ValueError, match=next(iter(change))):
             iagan(Y, A, GENERATOR, **change)
+    for method in (csgm, iagan):
+        with pytest.raises(ValueError, match="weight"):
+            method(Y, A, GENERATOR, weight=-1)
     with pytest.raises(TypeError, match="back_project"):
         iagan(Y, A, GENERATOR, back_project=1)
 

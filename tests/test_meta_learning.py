@@ -128,6 +128,30 @@ def test_reptile_with_one_step_is_joint_training_and_with_two_it_is_not():
     assert distance(two, both) > 1e-3
 
 
+def test_reptile_steps_on_support_and_query_in_turn():
+    weights, tasks = tiny(2)
+    moved, losses = dict.fromkeys(weights, 0.0), []
+    for number in range(3):
+        support, query = task(tasks, number)
+        end = weights
+        for data in (support, query, support):
+            *_, end = inner_steps(smooth, end, data, RATE)
+        moved = {name: moved[name] + (weights[name] - end[name]) / (3 * RATE) for name in weights}
+        losses.append(float(smooth(end, query)))
+    gradient, loss = meta_gradient("reptile", smooth, weights, tasks, RATE, 3)
+    assert distance(gradient, moved) < 1e-12
+    assert float(loss) == pytest.approx(sum(losses) / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", STARTS)
+def test_a_meta_gradient_of_weights_with_a_graph_has_none(method):
+    weights, tasks = tiny(2)
+    gradient, loss = meta_gradient(
+        method, smooth, {name: value.requires_grad_() for name, value in weights.items()}, tasks, RATE
+    )
+    assert not loss.requires_grad and not any(value.requires_grad for value in gradient.values())
+
+
 def test_without_create_graph_maml_is_silently_first_order():
     weights, tasks = tiny(3)
     for create_graph, method in ((True, "maml"), (False, "first-order")):
@@ -182,24 +206,69 @@ def test_learning_a_start_is_repeatable_and_leaves_the_first_weights(method):
     assert any(not torch.equal(ends[0][name], first[name]) for name in first)
 
 
+def test_learning_a_start_is_adam_on_new_tasks_at_a_rate_that_falls_along_a_cosine():
+    weights, _ = tiny()
+    draws = [tiny(seed)[1] for seed in (5, 6, 7)]
+    *_, (learned, _) = learn_start("maml", smooth, weights, iter(draws).__next__, 3, RATE, 2, meta_rate=0.1)
+    mean, square = dict.fromkeys(weights, 0.0), dict.fromkeys(weights, 0.0)
+    for number, (tasks, rate) in enumerate(zip(draws, (0.1, 0.075, 0.025), strict=True), 1):
+        gradients, _ = meta_gradient("maml", smooth, weights, tasks, RATE, 2)
+        for name, gradient in gradients.items():
+            mean[name] = 0.9 * mean[name] + 0.1 * gradient
+            square[name] = 0.999 * square[name] + 0.001 * gradient**2
+            root = (square[name] / (1 - 0.999**number)).sqrt() + 1e-8
+            weights[name] = weights[name] - rate * mean[name] / (1 - 0.9**number) / root
+    assert distance(learned, weights) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "mamal"}, {"loss": 3}, {"weights": []}, {"draw": 3}, {"iterations": 0}, {"rate": 0},
+        {"steps": 0}, {"meta_rate": -1},
+    ],
+)  # fmt: skip
+def test_learning_a_start_refuses_bad_input_before_any_compute(change):
+    given = {"method": "maml", "loss": smooth, "weights": tiny()[0], "draw": tiny, "iterations": 1}
+    with pytest.raises((TypeError, ValueError), match=next(iter(change))):
+        learn_start(**{**given, "rate": RATE} | change)
+
+
 def test_sinusoids_are_what_the_paper_says():
     (x, y), (others, values) = sinusoids(400, runtime.generator(0, "tasks"))
     assert x.shape == y.shape == others.shape == values.shape == (400, 10, 1)
-    assert x.abs().max() <= 5 and y.abs().max() <= 5
+    assert -5 <= x.min() < -4.9 and 4.9 < x.max() <= 5 and y.abs().max() <= 5
+    assert not torch.equal(x, others)
     # Support and query are of one sine: amplitude and phase fit to the one explain the other.
     basis = [torch.cat([z.sin(), z.cos()], -1) for z in (x, others)]
     fitted = torch.linalg.lstsq(basis[0].double(), y.double()).solution
     assert torch.allclose(basis[1].double() @ fitted, values.double(), atol=1e-2)
     amplitude = fitted.square().sum(1).sqrt()
     assert 0.1 <= amplitude.min() < 0.3 and 4.7 < amplitude.max() <= 5.01
+    phase = torch.atan2(-fitted[:, 1], fitted[:, 0])  # of amplitude sin(x - phase)
+    assert -0.01 < phase.min() < 0.1 and 3.04 < phase.max() < math.pi + 0.01
+
+
+def test_the_sine_network_is_drawn_as_by_torch_nn_linear():
+    weights = sine_network(1, width=50)
+    assert not torch.equal(weights["weight 1"], sine_network(2, width=50)["weight 1"])
+    for number, inputs in enumerate((1, 50, 50)):
+        layer = torch.nn.Linear(inputs, 50 if number < 2 else 1)
+        for part, bound in (("weight", inputs**-0.5), ("bias", inputs**-0.5)):
+            drawn = weights[f"{part} {number}"]
+            assert drawn.shape == getattr(layer, part).shape and drawn.abs().max() <= bound
+            if drawn.numel() > 1:
+                assert drawn.min() < -0.8 * bound and drawn.max() > 0.8 * bound
 
 
 def test_the_sine_network_is_the_one_of_its_formula():
-    weights, x = sine_network(1, width=5), torch.linspace(-5, 5, 7)[:, None]
+    weights, x = sine_network(2, width=5), torch.linspace(-5, 5, 7)[:, None]
     hidden = (x @ weights["weight 0"].T + weights["bias 0"]).clamp(min=0)
     hidden = (hidden @ weights["weight 1"].T + weights["bias 1"]).clamp(min=0)
     expected = hidden @ weights["weight 2"].T + weights["bias 2"]
+    assert expected.min() < 0 < expected.max()  # so that a ReLU at the end would show
     assert torch.allclose(fitted_sine(weights, x), expected, atol=1e-6)
+    torch.testing.assert_close(squared_error(weights, (x, x.sin())), ((expected - x.sin()) ** 2).mean())
 
 
 # Super-resolution
@@ -233,6 +302,21 @@ def test_mzsr_is_plain_descent_on_y_and_its_son():
     assert steps[-1].loss < steps[0].loss
 
 
+def test_mzsr_clips_its_estimates_and_computes_in_evaluation_mode():
+    (y, A), network = case(), small().train()
+    network.body.append(torch.nn.Dropout(0.5))
+    with torch.no_grad():
+        network.body[-2].bias.fill_(0.7)
+    *_, step = mzsr(y, A, network, 1, 1e-9)
+    network.eval()
+    raw = network(enlarge(y, A)).detach()
+    assert raw.max() > 1 and step.averaged
+    torch.testing.assert_close(step.estimate, raw.clamp(0, 1))
+    network.train()
+    list(mzsr(y, A, network, 1))
+    assert network.training
+
+
 def test_mzsr_adds_noise_to_the_son_only_and_from_the_seed():
     (y, A), network = case(), small()
     settings = ((0.0, 0), (0.1, 0), (0.1, 0), (0.1, 1))
@@ -260,7 +344,7 @@ def test_a_network_on_cells_takes_odd_sides_and_begins_its_cells_at_the_corner(s
     ("change", "error", "says"),
     [
         ({"y": torch.rand(1, 1, 12, 12)}, ValueError, "y"),
-        ({"y": torch.rand(1, 3, 20, 20)}, ValueError, "channels"),
+        ({"y": torch.rand(1, 3, 20, 20)}, ValueError, "made for 1 channels, but y has 3"),
         ({"A": lambda x: x}, TypeError, "A"),
         ({"network": lambda x: x}, TypeError, "network"),
         ({"updates": 0}, ValueError, "updates"),
@@ -290,3 +374,11 @@ def test_a_meta_gradient_refuses_bad_input(change, error, says):
     given = {"method": "maml", "loss": smooth, "weights": weights, "tasks": tasks, "rate": RATE} | change
     with pytest.raises(error, match=says):
         meta_gradient(**given)
+
+
+@pytest.mark.parametrize("change", [{"second_order": 1}, {"steps": 0}, {"rate": -1}, {"loss": 3}])
+def test_inner_steps_refuse_bad_input_before_any_compute(change):
+    weights, (support, _) = tiny()
+    given = {"loss": smooth, "weights": weights, "data": support, "rate": RATE} | change
+    with pytest.raises((TypeError, ValueError), match=next(iter(change))):
+        inner_steps(**given)

@@ -514,6 +514,7 @@ def test_gaussian_measurements_keep_the_sum_of_squares_on_average_and_obey_their
     x = rand(1, 1, 12, 12)
     sizes = torch.tensor([Gaussian(20, (12, 12), seed)(x).square().sum() for seed in range(100)])
     assert abs(sizes.mean() / x.square().sum() - 1) < 0.1
+    assert Gaussian(9, (12, 12))(x.half()).dtype == torch.float16
     assert torch.equal(Gaussian(9, (12, 12), 3)(x), Gaussian(9, (12, 12), 3)(x))
     assert not torch.equal(Gaussian(9, (12, 12), 3)(x), Gaussian(9, (12, 12), 4)(x))
 

@@ -80,11 +80,7 @@ def meta_gradient(method, loss, weights, tasks, rate, steps=1):
     Raises:
         TypeError, ValueError: an argument is not of this form.
     """
-    check_choice(method, STARTS, "method")
-    check_function(loss, "loss")
-    check_weights(weights)
-    check_number(rate, "rate", low=1e-9, high=1e3)
-    steps = check_integer(steps, "steps", 1)
+    steps = _check(method, loss, weights, rate, steps)
     if not isinstance(tasks, tuple | list) or len(tasks) != 2:
         raise TypeError(f"tasks: expected a pair (support, query), got {describe(tasks)}")
     weights = {name: value.detach() for name, value in weights.items()}
@@ -100,6 +96,14 @@ def meta_gradient(method, loss, weights, tasks, rate, steps=1):
         return vmap(after, in_dims=(None, 0, 0))(weights, *tasks).mean()
 
     return torch.func.grad_and_value(mean)(weights)
+
+
+def _check(method, loss, weights, rate, steps):
+    check_choice(method, STARTS, "method")
+    check_function(loss, "loss")
+    check_weights(weights)
+    check_number(rate, "rate", low=1e-9, high=1e3)
+    return check_integer(steps, "steps", 1)
 
 
 def _reptile(loss, weights, tasks, rate, steps):
@@ -129,10 +133,10 @@ def learn_start(method, loss, weights, draw, iterations, rate, steps=1, meta_rat
     Raises:
         TypeError, ValueError: an argument is not of this form.
     """
+    steps = _check(method, loss, weights, rate, steps)
     check_function(draw, "draw")
     iterations = check_integer(iterations, "iterations", 1)
     check_number(meta_rate, "meta_rate", high=1e3)
-    check_weights(weights)
     weights = {name: value.detach().clone() for name, value in weights.items()}
     optimizer = torch.optim.Adam(list(weights.values()), lr=meta_rate)
     return _learn(method, loss, weights, draw, iterations, rate, steps, meta_rate, optimizer)

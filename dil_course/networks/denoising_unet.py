@@ -25,7 +25,7 @@ class LevelBlock(nn.Module):
             nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1)
         )
         self.past = nn.Identity() if channels_in == channels else nn.Conv2d(channels_in, channels, 1)
-        nn.init.zeros_(self.second[-1].weight)  # each block is the identity at first
+        nn.init.zeros_(self.second[-1].weight)  # at first it adds a constant only
 
     def forward(self, x, level):
         return self.past(x) + self.second(self.first(x) + self.shift(level)[..., None, None])
