@@ -220,14 +220,14 @@ same_ddnm = compare("my DDNM", mine, library)
 
 # %%
 titled = {"measured": y} | {f"{k}: {quality[k]:.1f} dB": z for k, z in shown.items()}
-alt = "The measured pixels, three samples, IDBP, total variation and the truth: below "
-alt += "the lid the samples have speckles that differ, IDBP and total variation fewer."
+alt = "The measured pixels, three samples, IDBP, total variation and the truth: the dark "
+alt += "rim of the eye, enlarged, is broken in another way in each, and whole in the truth."
 show_images(titled | {"truth": cat}, alt, columns=4, crop=(40, 0, 24))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The samples are three different images. They agree at the measured pixels and differ elsewhere by several hundredths at single pixels, while their misfit to $y$ is zero. The data misfit therefore cannot tell which of them is right, nor whether any of them is: it would also be zero for a wrong eye.
+# The samples are three different images. They agree at the measured pixels and differ elsewhere by several hundredths at single pixels (below, each breaks the dark rim of the eye in other places), while their misfit to $y$ is zero. The data misfit therefore cannot tell which of them is right, nor whether any of them is: it would also be zero for a wrong eye.
 #
 # IDBP has the best PSNR, total variation comes close to it, and each sample is below both. People expect the sharpest-looking image to be the nearest to the truth. A sample contains texture that the prior finds plausible, and PSNR punishes plausible texture in the wrong place. Section 4 puts a number on that. The bright glint in the pupil, which lies between the measured pixels, is in none of the five.
 #
@@ -429,8 +429,8 @@ print(f"error in the widest quarter: {ratio:.1f} times that in the narrowest")
 alt = (
     "The error of the mean of ten samples and their spread, both eight times as large "
 )
-alt += "as they are: both are large above the pupil and below the lid; the brightest "
-alt += "errors, in the pupil, are dark in the spread."
+alt += "as they are: both are large above the pupil and below the lid; bright errors in "
+alt += "the pupil are dark in the spread."
 maps = {"error of the mean, x 8": 8 * error, "spread, x 8": 8 * spread}
 show_images(maps | {"truth": cat}, alt, columns=3)
 
@@ -483,7 +483,7 @@ print(f"fresh noise by the fall of the level: {widths['exact']:.3f}")
 # | 0.85 | 31.1 to 33.8 dB | 77 to 90 % |
 # | 1 | 32.0 to 35.6 dB | 62 to 78 % |
 #
-# Honest error bars cost decibels. In noise it is worse: in a Gaussian world with an exact posterior, described there too, the width of DPS is what $\zeta$ makes it, and DDPG's is a quarter of the right one at measured pixels. A sampler's spread should be checked on such a world before somebody reads it as an error bar.
+# Honest error bars cost decibels. In noise it is worse: in a Gaussian world with an exact posterior, described there too, the width of DPS is what $\zeta$ makes it, and DDPG's is a quarter of the right one at measured pixels, at the settings tried there. A sampler's spread should be checked on such a world before somebody reads it as an error bar.
 
 # %% tags=["nbval-check-output"]
 print(
