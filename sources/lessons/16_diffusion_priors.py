@@ -220,8 +220,8 @@ same_ddnm = compare("my DDNM", mine, library)
 
 # %%
 titled = {"measured": y} | {f"{k}: {quality[k]:.1f} dB": z for k, z in shown.items()}
-alt = "The measured pixels, three samples, IDBP, total variation and the truth: the dark "
-alt += "rim of the eye, enlarged, is broken in another way in each, and whole in the truth."
+alt = "The measured pixels, three samples, IDBP, total variation and the truth: the "
+alt += "dark rim of the eye, enlarged, is broken in another way in each but the truth."
 show_images(titled | {"truth": cat}, alt, columns=4, crop=(40, 0, 24))
 
 # %% [markdown]
@@ -429,8 +429,8 @@ print(f"error in the widest quarter: {ratio:.1f} times that in the narrowest")
 alt = (
     "The error of the mean of ten samples and their spread, both eight times as large "
 )
-alt += "as they are: both are large above the pupil and below the lid; bright errors in "
-alt += "the pupil are dark in the spread."
+alt += "as they are: both are large above the pupil and below the lid; bright "
+alt += "errors in the pupil are dark in the spread."
 maps = {"error of the mean, x 8": 8 * error, "spread, x 8": 8 * spread}
 show_images(maps | {"truth": cat}, alt, columns=3)
 
@@ -626,7 +626,7 @@ library = last(scd(scan, scanner, ellipses, updates=0, gamma=0.5, iterations=4))
 none = compare("no updates", mine, library)
 
 # %% [markdown]
-# **Predict before you run.** We adapt with the weak step and with the strong one. Where does it help, on the letters or also on ellipses? And what does the total variation in the loss contribute? (The film has 8 levels of 13 estimates; the curves jump where the level changes.)
+# **Predict before you run.** We adapt with the weak step and with the strong one. Where does it help, on the letters or also on ellipses? And what does the total variation in the loss contribute?
 
 # %%
 letters, film = bodies["letters"], Film(truth=bodies["letters"])
@@ -635,6 +635,9 @@ steps = scd(scans["letters"], scanner, ellipses, **settings)
 live = await watch(film.record("weak step, adapted", steps), truth=letters)
 alt = "Blobs become a nearly even gray disk, without the strokes of the letters."
 film.show(alt, at=(1, 13, 26, 52, 104))
+
+# %% [markdown]
+# The film has 8 levels of 13 estimates each, and the curves jump where the level changes. Now all three bodies, at eight levels in every case: frozen, adapted without total variation in the loss ($\alpha = 0$), and adapted with it.
 
 # %%
 made, ways = {}, {"adapted, no TV": 0.0, "adapted": 5e-3}
@@ -655,8 +658,8 @@ titled = {
     f"{way}: {score(z, letters):.1f} dB": z
     for way, z in made["letters", "weak"].items()
 }
-alt = "Letters with the weak step: blobs by the frozen prior; a grainy disk by the adapted "
-alt += "one without total variation, an even disk with it; strokes only in the truth."
+alt = "Letters with the weak step: blobs by the frozen prior; a grainy disk by the "
+alt += "adapted one without total variation, even with it; strokes only in the truth."
 show_images(titled | {"truth": letters}, alt, columns=4, zoom=3)
 
 # %% [markdown]
