@@ -2,6 +2,8 @@
 
 python benchmarks/diffusion_adaptation.py scan        tomography, the ellipse prior, frozen and adapted by SCD
 python benchmarks/diffusion_adaptation.py classical   TV and DIP + TV on the same scans
+python benchmarks/diffusion_adaptation.py parts       eight levels each, without and with total variation
+python benchmarks/diffusion_adaptation.py steps       the step toward the data, and no prior at all
 python benchmarks/diffusion_adaptation.py updates     how many updates, and what total variation brings
 python benchmarks/diffusion_adaptation.py text        the photograph prior on text, tuned on neighbours (ADIR)
 
@@ -22,6 +24,7 @@ from quality import header, say, start, subcommands
 
 from dil_course import runtime
 from dil_course.diffusion import ddnm, scd, tune_on_neighbours
+from dil_course.diffusion.sampling import back_projected, squared_norm
 from dil_course.fitting import run
 from dil_course.from_scratch import dip_tv, tv
 from dil_course.networks import trained
@@ -39,7 +42,7 @@ from dil_course.signals import (
 SIDE = 64
 SCANNER = Radon(SIDE, [9 * number for number in range(20)])
 SIGMA = 0.005
-TV_WEIGHTS, DIP_TV_WEIGHTS = (3e-4, 1e-3), (5e-3,)
+TV_WEIGHTS, DIP_TV_WEIGHTS = (1e-4, 3e-4, 1e-3), (5e-3,)
 IMAGES = ["letters", "abdomen", "camera", "phantom", "ellipses 0", "ellipses 1", "ellipses 2"]
 STEPS = {"weak": 0.5, "strong": 32.0}  # gamma of `scd`
 WAYS = {
@@ -100,18 +103,53 @@ def scan(options):
 
 
 def classical(options):
-    """TV at the better of two weights, by the truth; DIP + TV at one, found on the abdomen."""
+    """TV at the best of three weights, by the truth; DIP + TV at one, found on the abdomen."""
     header("image", "TV", "DIP + TV")
     for name, (_kind, x) in scans(options.images).items():
         scores = [], []
         for seed in range(options.seeds):
             y = add_gaussian(SCANNER(x), SIGMA, seed=seed)
-            by_tv = [run(tv(y, SCANNER, weight, iterations=120)).estimate for weight in TV_WEIGHTS]
+            by_tv = [run(tv(y, SCANNER, weight, iterations=800)).estimate for weight in TV_WEIGHTS]
             settings = dict(iterations=300, seed=seed)
             by_dip = [run(dip_tv(y, SCANNER, weight, **settings)).estimate for weight in DIP_TV_WEIGHTS]
             for found, estimates in zip(scores, (by_tv, by_dip), strict=True):
                 found.append(max(score(estimate, x) for estimate in estimates))
         say(name, *map(spread, scores))
+
+
+def parts(options):
+    """Frozen and adapted at the same eight levels, without and with total variation in the loss."""
+    prior = trained("prior_ellipses")
+    ways = {
+        "frozen": dict(updates=0, iterations=8),
+        "adapted, no TV": WAYS["adapted"] | dict(tv=0.0),
+        "adapted": WAYS["adapted"],
+    }
+    header("image", "step toward the data", *ways)
+    for name, (_kind, x) in scans(options.images).items():
+        for step, gamma in STEPS.items():
+            found = {way: [] for way in ways}
+            for seed in range(options.seeds):
+                y = add_gaussian(SCANNER(x), SIGMA, seed=seed)
+                for way, settings in ways.items():
+                    found[way].append(score(drawn(y, prior, seed, gamma=gamma, **settings), x))
+            say(name, step, *map(spread, found.values()))
+
+
+def steps(options):
+    """PSNR and misfit in sigmas over gamma, frozen; beside it no prior, and the prior of photographs."""
+    ours, other = trained("prior_ellipses"), trained("prior_photographs")
+    gammas = (0.5, 2.0, 8.0, 32.0, 128.0)
+    header("image", "no prior", "photographs, 32", *[f"ellipses, {gamma:g}" for gamma in gammas])
+    for name, (_kind, x) in scans(options.images).items():
+        y = add_gaussian(SCANNER(x), SIGMA)
+        size = squared_norm(SCANNER, y)
+        inverses = [back_projected(y, SCANNER, share * size) for share in (1e-3, 3e-3, 1e-2)]
+        estimates = [max(inverses, key=lambda z, x=x: score(z, x))]
+        estimates.append(drawn(y, other, 0, gamma=32.0, **WAYS["frozen"]))
+        estimates += [drawn(y, ours, 0, gamma=gamma, **WAYS["frozen"]) for gamma in gammas]
+        misfits = [float((SCANNER(z) - y).square().mean().sqrt()) / SIGMA for z in estimates]
+        say(name, *[f"{score(z, x):.2f} ({m:.1f})" for z, m in zip(estimates, misfits, strict=True)])
 
 
 def updates(options):
@@ -163,7 +201,7 @@ def ddnm_with(prior, y, A, seeds):
 
 def main():
     parser, commands = subcommands(__doc__)
-    for command in (scan, classical, updates, text):
+    for command in (scan, classical, parts, steps, updates, text):
         added = commands.add_parser(command.__name__)
         added.add_argument("--seeds", type=int, default=3)
         added.add_argument("--images", nargs="+", default=IMAGES)
