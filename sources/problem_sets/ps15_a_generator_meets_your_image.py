@@ -180,8 +180,8 @@ for m in (50, 100, 200):
     print(f"from {m} to {2 * m} measurements: {10 * gain.log10():.1f} dB")
 print(
     f"squared distance to the range: {784 * floor:.1f}. With five times as many "
-    "measurements as latent numbers the expected error is 1 dB above the floor, so that "
-    "no further doubling can gain more than that."
+    "measurements as latent numbers the expected error is 1 dB above the floor, so "
+    "that no further doubling can gain more than that."
 )
 ### END SOLUTION
 
@@ -227,9 +227,9 @@ for m in (25, 100, 400):
     )
 print(
     "Nearly all of the weight comes from what the range cannot draw. With a mean, and "
-    f"variance 1, 0.1 is right near m = {(0.1**2 + distance) / 0.1:.0f}. The same number "
-    "belongs to variance 1 with a mean, and to variance 1/m with a sum, as in the "
-    "lesson. With a mean and variance 1/m it would be wrong by the factor m."
+    f"variance 1, 0.1 is right near m = {(0.1**2 + distance) / 0.1:.0f}. The same "
+    "number belongs to variance 1 with a mean, and to variance 1/m with a sum, as in "
+    "the lesson. With a mean and variance 1/m it would be wrong by the factor m."
 )
 ### END SOLUTION
 
@@ -308,14 +308,14 @@ for m in (10, 40, 200):
         cost.append(scores.max() - chosen)
     spread, gain, cost = (torch.stack(v).mean() for v in (spread, gain, cost))
     print(
-        f"m = {m:3}: best to worst {spread:.1f} dB, chosen above average {gain:.1f} dB, "
-        f"best above chosen {cost:.1f} dB"
+        f"m = {m:3}: best to worst {spread:.1f} dB, chosen above average {gain:.1f} "
+        f"dB, best above chosen {cost:.1f} dB"
     )
 print(
-    "With 10 measurements, fewer than latent numbers, the starts differ most, and there "
-    "the loss is no guide: it sees too little of the image. From 40 on the choice costs "
-    "next to nothing, and with 200 the starts hardly differ any more. Restarts are an "
-    "insurance against a bad valley. They do not replace measurements."
+    "With 10 measurements, fewer than latent numbers, the starts differ most, and "
+    "there the loss is no guide: it sees too little of the image. From 40 on the "
+    "choice costs next to nothing, and with 200 the starts hardly differ any more. "
+    "Restarts are an insurance against a bad valley. They do not replace measurements."
 )
 ### END SOLUTION
 
@@ -399,12 +399,13 @@ show_images(
 print(
     "The residual of what was used is smaller than the error, because the fit made it "
     "small, and fewer bags stand out by it. The test measures error, and not kind: a "
-    "garment that is hard to draw is doubtful, too, and a bag that is drawn well passes."
+    "garment that is hard to draw is doubtful, too, and a bag that is drawn well "
+    "passes."
 )
 print(
     "The test needs rows that see all pixels. If half of the image is hidden, or if it "
-    "was made smaller, a pixel that was kept back says nothing about what no measurement "
-    "sees, and that is where the generator invents."
+    "was made smaller, a pixel that was kept back says nothing about what no "
+    "measurement sees, and that is where the generator invents."
 )
 ### END SOLUTION
 
@@ -444,13 +445,14 @@ for letter, r in runs.items():
     )
 show_images(
     {letter: r["estimate"].reshape(1, 1, 28, 28) for letter, r in runs.items()},
-    "Four estimates: a smooth shoe, a noisy shoe, a nearly black image, and a few bright "
-    "specks on black.",
+    "Four estimates: a smooth shoe, a noisy shoe, a nearly black image, and a few "
+    "bright specks on black.",
 )
 print(
-    "All four leave a trace without the truth: weights that did not move (A); a residual "
-    "of zero although y is noisy (B); a y that is much smaller than any garment measured "
-    "by this A (C); a residual as large as y, so that A explains nothing of it (D)."
+    "All four leave a trace without the truth: weights that did not move (A); a "
+    "residual of zero although y is noisy (B); a y that is much smaller than any "
+    "garment measured by this A (C); a residual as large as y, so that A explains "
+    "nothing of it (D)."
 )
 ### END SOLUTION
 
