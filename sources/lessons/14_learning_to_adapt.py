@@ -15,7 +15,7 @@
 # **What you will be able to do**
 # - build MAML, its first-order form, Reptile and joint training by hand, and say what each of them optimises;
 # - differentiate through a step of gradient descent, and check that nothing was lost on the way;
-# - say what a task is, and what belongs into its support and its query, for two methods of super-resolution, MZSR and MLSR;
+# - say what a task is, and what belongs in its support and its query, for two methods of super-resolution, MZSR and MLSR;
 # - compare starts fairly, each with its own learning rate, and beside baselines that use the known camera and learn nothing from the image;
 # - say when meta-learning is worth its training, and what breaks it.
 #
@@ -56,7 +56,7 @@ def score(estimate, x):
 # %% [markdown]
 # ## 1. Hundreds of updates for one image
 #
-# The camera blurs with a slanted Gaussian, of standard deviations 2.0 and 1.2 pixels, and keeps one pixel of each 2 × 2. Its kernel is known, but its centre is a little off: by 0.7 pixels down and 0.6 to the left. Whoever keeps the upper left pixel of each 2 × 2, as many published test files do, shifts the kernel by half a pixel in both directions,
+# The camera blurs with a slanted Gaussian, of standard deviations 2.0 and 1.2 pixels, and keeps one pixel of each 2 × 2. Its kernel is known, including its centre, which is a little off: by 0.7 pixels down and 0.6 to the left. Whoever keeps the upper left pixel of each 2 × 2, as many published test files do, shifts the kernel by half a pixel in both directions,
 # and lesson 09 has shown what an unnoticed shift of a whole pixel costs.
 
 # %%
@@ -73,7 +73,7 @@ def random_network(seed=0):
 print(f"{sum(p.numel() for p in random_network().parameters()):,} weights")
 
 # %% [markdown]
-# The network has five convolutions and about 30,000 weights. As in lesson 12 the convolutions work at half of the size, on the four pixels of each cell at once, which makes them four times as fast. Its training set is the pair that $y$ provides:
+# The network has five convolutions and about 30,000 weights. As in lesson 12 the convolutions work at half the size, on the four pixels of each cell at once, which makes them four times as fast. Its training set is the pair that $y$ provides:
 # the **father** is $y$, and the **son** is $A(y)$, enlarged again by bicubic interpolation. The enlargement knows the factor of the camera and not its shift, so that the network has to undo the shift as well as the blur. We leave out everything that lesson 08 added (windows, turns, a gradual increase of the scale), so that an update is simply one step on the whole of this pair. What matters here is where the run *starts*.
 
 
@@ -120,7 +120,7 @@ for number, (points, values) in enumerate(zip(*support)):
     print(f"task {number}: y from {values.min():.1f} to {values.max():.1f}")
 
 # %% [markdown]
-# `fitted_sine(weights, x)` is a network with two hidden layers of 40 units. Its weights are a dictionary, and not hidden inside of a module, because we are going to differentiate with respect to the weights *before* an update through the weights *after* it. For this both have to be plain tensors, and the loss has to be a plain function of them.
+# `fitted_sine(weights, x)` is a network with two hidden layers of 40 units. Its weights are a dictionary, and not hidden inside a module, because we are going to differentiate with respect to the weights *before* an update through the weights *after* it. For this both have to be plain tensors, and the loss has to be a plain function of them.
 
 
 # %%
@@ -140,7 +140,7 @@ def updated(weights, support, rate=0.01):
 #
 # $$\min_\theta \; \mathbb{E}_T \, L_T^{\text{query}}(\theta) .$$
 #
-# **MAML**, *model-agnostic meta-learning*, lowers the error *after* the update instead, and leaves it open what the start itself computes:
+# **MAML**, *model-agnostic meta-learning*, lowers the error *after* the update instead, and leaves open what the start itself computes:
 #
 # $$\min_\theta \; \mathbb{E}_T \, L_T^{\text{query}}\bigl(\theta - \alpha \nabla L_T^{\text{support}}(\theta)\bigr) .$$
 #
@@ -235,14 +235,14 @@ table(starts)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Before the update they are as good as equal, in error and almost in shape: **both starts compute the mean of all sines**. (It is not flat, because phases from 0 to $\pi$ cover only half of a turn.) After one update the start of MAML has lost three quarters of its error, and the joint start less than a fifth.
+# Before the update they are as good as equal, in error and almost in shape: **both starts compute the mean of all sines**. (It is not flat, because phases from 0 to $\pi$ cover only half a turn.) After one update the start of MAML has lost three quarters of its error, and the joint start less than a fifth.
 # People expect MAML's start to be a better guess, or else to be a useless one. It is neither. What a network computes now and where a gradient will take it are two different properties of its weights, and joint training only ever looks at the first.
 #
 # </details>
 #
 # Why does the joint start compute the mean? No network that sees only $x$ can do better, because $x$ says nothing about the phase. The information is in the *support*, and only an update can use it. Nothing in the loss of MAML asks for the mean. Likely it is found because all sines are near enough to it for one step.
 #
-# To first order a step changes the output by $-\alpha J J^{T} e$, where $e$ is the gradient of the loss with respect to the output, and $J$ holds the derivatives of the output by the weights. Two starts with the same output may have a different $J$. Is it perhaps only *longer*, so that the joint start would do as well with a larger rate?
+# To first order a step changes the output by $-\alpha J J^{T} e$, where $e$ is the gradient of the loss with respect to the output, and $J$ holds the derivatives of the output with respect to the weights. Two starts with the same output may have a different $J$. Is it perhaps only *longer*, so that the joint start would do as well with a larger rate?
 
 # %%
 by_rate = {}
@@ -256,7 +256,7 @@ for name in ("joint", "MAML"):
     print(row)
 
 # %% [markdown]
-# The gradient of a task is about twice as long at MAML's start, but its length is not what matters: the best of these rates brings the joint start hardly further. Its steps have the wrong *direction*. MAML's start is tied to the rate that it has practised: at twice this rate it overshoots, and loses most of what it had gained.
+# The gradient of a task is about twice as long at MAML's start, but its length is not what matters: the best of these rates hardly brings the joint start any further. Its steps go in a *direction* that helps the query little at any length. MAML's start is tied to the rate that it has practised: at twice this rate it overshoots, and loses most of what it had gained.
 #
 # The explorer shows one new sine. Choose the start and the number of updates; the dots are the ten points that the network may see. (Least squares with $\sin x$ and $\cos x$ would find the sine exactly: the toy is about the starts.)
 
@@ -319,7 +319,7 @@ print(
 #
 # $$\nabla_\theta \, L^{q}(\theta') = \bigl(I - \alpha H^{s}(\theta)\bigr) \, \nabla L^{q}(\theta') ,$$
 #
-# where $H^{s}$ is the matrix of second derivatives of the support loss. It enters because a move of the start also changes the gradient that the update will use. In one dimension, with the loss $\tfrac h2 \theta^2$ for both parts, the product is $(1 - \alpha h) \cdot h (1 - \alpha h)\, \theta$, whose sign always leads back to zero. Without the first factor the sign is wrong as soon as the step overshoots, which is where $\alpha h > 1$. **First-order MAML**, from the same paper, drops it: the start moves along $\nabla L^q(\theta')$, as if the update had added a constant.
+# where $H^{s}$ is the matrix of second derivatives of the support loss. It enters because a move of the start also changes the gradient that the update will use. In one dimension, with the loss $\tfrac h2 \theta^2$ for both parts, the product is $(1 - \alpha h) \cdot h (1 - \alpha h)\, \theta$, whose sign always leads back to zero. Without the first factor the sign is wrong as soon as the step overshoots, which is where $\alpha h > 1$. **First-order MAML**, from the same paper, drops it: the start moves against $\nabla L^q(\theta')$, as if the update had added a constant.
 # Automatic differentiation never builds $H$, but multiplies it with the vector by a second backward pass. That pass needs the graph of the first one, and in plain torch the graph is kept only by request:
 
 
@@ -363,7 +363,7 @@ for flag, (gradient, value) in mine.items():
 # <details><summary>Answer</summary>
 #
 # Nothing is reported. The loss is the same to the last digit, the training runs, the start gets better, and yet the gradient is **exactly that of first-order MAML**: `value.backward()` still finds a way to the weights, through the term $\theta$ of $\theta - \alpha \nabla L$, and takes the rest as a constant.
-# People expect an error, because autograd usually complains about missing graphs. It complains only where *no* way is left. Several public reimplementations of MAML have had this mistake, since the only symptom is a slightly different result. The test is the one in this cell: compare with the first order, or with finite differences.
+# People expect an error, because autograd usually complains about missing graphs. It complains only where *no* way is left. At least one widely used reimplementation of MAML has had this mistake, since the only symptom is a slightly different result. The test is the one in this cell: compare with the first order, or with finite differences.
 #
 # </details>
 #
@@ -408,12 +408,12 @@ for k in (1, 2, 5):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For $k = 1$ the move $\theta - \theta^{(1)}$ is $\alpha$ times the gradient at $\theta$, and the mean of gradients over tasks is the gradient of the mean loss: joint training, exactly. From the second step on the gradient is taken at a place that the first step has already adapted to the task. Nichol and others expand this difference in $\alpha$, and find in it, besides the gradient of the mean loss, a term that increases the *inner product* of the gradients of two batches of the same task. A step on the one then also helps the other.
+# For $k = 1$ the move $\theta - \theta^{(1)}$ is $\alpha$ times the gradient at $\theta$, and the mean of gradients over tasks is the gradient of the mean loss: joint training, exactly. From the second step on the gradient is taken at a place that the first step has already adapted to the task. Nichol and others expand the move in $\alpha$, and find in it, besides the gradient of the mean loss, a term that increases the *inner product* of the gradients of two batches of the same task. A step on the one then also helps the other.
 # People think of Reptile as an average of solutions. With one step it is not even that.
 #
 # </details>
 #
-# Now all four starts, from the same tasks and the same first weights. Reptile takes five steps for each task, and Adam, in the place of $\varepsilon$, takes $(\theta - \theta^{(5)})/\alpha$ for its gradient.
+# Now all four starts, from the same tasks and the same first weights. Reptile takes five steps for each task, and Adam, in place of $\varepsilon$, takes $(\theta - \theta^{(5)})/\alpha$ as its gradient.
 
 # %%
 starts["first order"] = learn(first_order_loss, iterations)
@@ -434,7 +434,7 @@ alt += "order and Reptile fall steeply with the first update."
 show_curves(curves, "updates", "squared error on the query", alt)
 
 # %% [markdown]
-# MAML is ahead after the one update that it was trained for. Its first-order form follows at a little distance, and Reptile, which practised five steps, catches up with the number of steps. This is one run; `benchmarks/RESULTS.md` has three seeds of each. The ranking of the three is not the point. All three are far ahead of joint training, with the same network and the same number of tasks. (Not with the same computing: Reptile takes five steps for a task, and sees both of its halves.)
+# MAML is ahead after the one update that it was trained for. Its first-order form follows at a little distance, and Reptile, which practised five steps, catches up with the number of steps. This is one run; `benchmarks/RESULTS.md` has three seeds of each. The ranking of the three is not the point. All three are far ahead of joint training, with the same network and the same number of tasks. (Not with the same data or computing: joint training sees only the query of each task, the others both halves, and Reptile takes five steps for a task.)
 
 # %% tags=["nbval-check-output"]
 right, forgotten = mine[True][0], mine[False][0]
@@ -543,7 +543,7 @@ diagram.show(
 #
 # ### The same dozen lines
 #
-# Nothing in MAML was special to sines. `functional_call` makes a module into a function of its weights, and the loss of a task is the one of section 1. Its rate of 3 looks enormous beside the 0.01 of the sines, but the losses of images in [0,1] are a thousand times smaller, and so are their gradients.
+# Nothing in MAML was special to sines. `functional_call` makes a module into a function of its weights, and the loss of a task is the one of section 1. Its rate of 3 looks enormous beside the 0.01 of the sines, but the losses of images in [0,1] are about a thousand times smaller, and their gradients are smaller too.
 
 
 # %%
@@ -577,13 +577,13 @@ same_sr = compare("meta-gradient", flat(mine), flat(theirs), 1e-3)
 # | `meta_kernels` | tasks of MZSR with the same kernels, going on from the second | MAML, second order, one inner step, rate 3 | 1500 more |
 # | `meta_pictures` | tasks of MLSR with the same kernels, going on from the second | MAML, second order, one inner step, rate 3 | 1500 more |
 #
-# The learned starts have thus been trained longer than the joint one. Section 5 shows that this has not made them better networks *before* an update.
+# The learned starts have thus been trained longer than the joint one. Section 5 shows that this has not made them better networks *before* an update; joint training for as long is not tried here.
 #
-# The paper does all of this on a larger scale: eight layers of 64 channels, 100,000 updates of five kernels each, five inner steps whose losses are summed up, and the absolute error throughout. Here the error is squared, and the reason is worth a thought. The gradient of the absolute error is about as long near the goal as far from it, because it only knows the sign of each error. A single step has to be long where the kernel is far from the average, and short where it is near, and the gradient of the squared error grows with the error.
+# The MZSR paper does all of this on a larger scale: eight layers of 64 channels, 100,000 updates of five kernels each, five inner steps with a weighted sum of their losses, and the absolute error throughout. Here the error is squared, and the reason is worth a thought. The gradient of the absolute error is about as long near the goal as far from it, because it only knows the sign of each error. A single step has to be long where the kernel is far from the average, and short where it is near, and the gradient of the squared error grows with the error.
 #
 # ## 5. Five starts, live
 #
-# Each start has its own optimiser and rate. They were chosen for the best result on *training* photographs, by `benchmarks/meta.py rates`, after one update, and for random weights after a hundred. A start that was not made for plain descent may use Adam. Two baselines use the known camera without any update. The first is bicubic interpolation and thirty rounds of **back-projection** (Irani and Peleg, 1991): each round adds $y - A(\hat x)$, enlarged. The second takes nothing but the kernel's *centre* from $A$: it moves the result of the joint start back by these two numbers.
+# Each start has its own optimiser and rate. They were chosen for the best result on *training* photographs, by `benchmarks/meta.py rates`, after one update, and for random weights after a hundred. Only a start that was not made for plain descent may use Adam; for MZSR a third of the rate that it practised was best. Two baselines use the known camera without any update. The first is bicubic interpolation and thirty rounds of **back-projection** (Irani and Peleg, 1991): each round adds $y - A(\hat x)$, enlarged. The second takes nothing but the kernel's *centre* from $A$: it moves the result of the joint start back by these two numbers.
 #
 # **Predict before you run.** Which of the five starts is the best before any update? Which after one? And how many updates will the random start need to come level?
 
@@ -652,14 +652,14 @@ show_curves(curves, "updates + 1", "PSNR (dB)", alt, log_x=True, looks=looks)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The axis begins at 1, which is the start itself; one update stands at 2. Before any update the starts of MLSR and of joint training are level, and that of MZSR is clearly worse. After **one** update the start of MLSR is ahead of every other one by a decibel or more, whereas the bicubic start has hardly moved. The random start has become worse, because Adam's first step is as long for a useless gradient as for a good one, and the whole run of the film brings it about level.
-# People expect the learned start to be a better network. It is not; it is a network that is *easier to change*. The joint start needs about ten updates for what one has given here, and after a hundred it is ahead of all, at these rates. They were chosen for the first update, and the fall of MLSR at about twenty shows a step that has become too long. Exercise 1 takes a smaller rate after the first update.
+# The axis begins at 1, which is the start itself; one update stands at 2. Before any update the starts of MLSR and of joint training are level on this image, and that of MZSR is worse; over the twelve runs below the two learned starts are level, a little behind the joint one. After **one** update the start of MLSR is ahead of every other one by a decibel or more, whereas the bicubic start has hardly moved. The random start has become worse, because Adam's first step is as long for a useless gradient as for a good one, and the whole run of the film brings it about level.
+# People expect the learned start to be a better network. It is not; it is a network that is *easier to change*. The joint start needs about ten updates for what one has given here (five on average in the benchmark), and after a hundred it is ahead of all, at these rates. They were chosen for the first update, and the fall of MLSR at about twenty shows a step that has become too long. Exercise 1 takes a smaller rate after the first update.
 #
-# Now the baselines. Back-projection lies above the learned start. For an exact $y$ and a known kernel it is the one to beat, as in lesson 08, and only ten rounds of it *after* the one update are ahead of it, by three tenths of a decibel (`benchmarks/RESULTS.md`). And whoever moves the result of the joint start back by the two known numbers has more than the update gives, without any update. So the update finds nothing that could not be computed from $A$. What speaks for it is that nobody had to say which property of $A$ matters, nor how to undo it: the son has shown it. (Zhang, Zuo and Zhang, 2018, give the kernel to the network as a further input.)
+# Now the baselines. Back-projection lies above the learned start. For an exact $y$ and a known kernel it is the one to beat, as in lesson 08: of what takes a few updates, only ten rounds of it *after* the one update are clearly ahead of it, by three tenths of a decibel (`benchmarks/RESULTS.md`). And whoever moves the result of the joint start back by the two known numbers has more than the update gives, without any update. So the gain of this update, and a little more, can be had from two numbers of $A$. What speaks for it is that nobody had to say which property of $A$ matters, nor how to undo it: the son has shown it. (Zhang, Zuo and Zhang, 2018, give the kernel to the network as a further input.)
 #
 # </details>
 #
-# And this is what it looks like: the starts in the upper row, the same networks after one update in the lower one. Compare the place of the pupil and of the nose with the truth. The maps below show the errors, up to 0.25 and without the borders.
+# And this is what it looks like: the starts in the upper row, the same networks after one update in the lower one. Compare the place of the pupil and of the eyebrow with the truth. The maps below show the errors, up to 0.25 and without the borders.
 
 # %%
 shown = {}
@@ -746,7 +746,7 @@ print(
 )
 
 # %% [markdown]
-# With one update each, the start of MLSR is ahead of the bicubic start in all twelve runs, and ahead of the joint start by more than a decibel on average. In the 36 runs of the benchmark it is also ahead of *fifty* updates from random weights, by 1.3 dB on average and in 34 runs. Yet the joint start with its shift undone, without any update, is ahead of it in 28 of these runs, by 0.7 dB on average. MLSR is ahead of MZSR (one training of each), and there is a likely reason for it: its support was made in training as it is made at test time, from a small image and its son. The windows of MZSR are sharper than any $y$. Practise under the conditions of the exam.
+# With one update each, the start of MLSR is ahead of the bicubic start in all twelve runs (in 35 of the 36 of the benchmark), and ahead of the joint start by more than a decibel on average. In the 36 runs of the benchmark it is also ahead of *fifty* updates from random weights, by 1.3 dB on average and in 34 runs. Yet the joint start with its shift undone, without any update, is ahead of it in 28 of these runs, by 0.7 dB on average. MLSR is ahead of MZSR (one training of each), and there is a likely reason for it: its support was made in training as it is made at test time, from a small image and its son. The windows of MZSR are sharper than any $y$. Practise under the conditions of the exam.
 #
 # ## 6. What one update can know
 #
@@ -793,9 +793,9 @@ show_curves(
 # <details><summary>Answer</summary>
 #
 # The joint start is a tent. It is at its best for a centred kernel, the mean of all kernels, and loses several decibels at a pixel; its update changes that by some tenths. The start of MLSR is nearly the same tent *before* its update, and a **plateau** after it: inside the range of training it has become nearly indifferent to the shift. So the update has read the shift off the support. Beyond a pixel the plateau ends, and the curve falls as steeply as the others, though from a higher place.
-# People expect either that the shift costs nothing once $A$ is known, or that one update cannot move an image. One update does move it, but well only by the distances that have been practised.
+# People expect either that the shift costs nothing once $A$ is known, or that one update cannot move an image. One update does move it, but does so well only over the distances that were practised.
 #
-# Back-projection is above all of them inside, and leaves the figure at two pixels: each round puts the correction back without the shift, in the wrong place, so that the rounds amplify the error. This is a fault of our enlargement, and not of the idea. With each correction moved back by the known shift (*rounds moved back*) the curve is flat and above all others, and the joint start with its result moved back is flat as well. **Two known numbers, used directly, do what the update does, at any distance.** ($A^T$ in the place of bicubic interpolation, which is Landweber's iteration of lesson 01, would also put each correction in its place, and converge slowly.)
+# Back-projection is above both starts inside, before and after the update, and leaves the figure beyond a pixel and a half: each round puts the correction back without the shift, in the wrong place, so that the rounds amplify the error. This is a fault of our enlargement, and not of the idea. With each correction moved back by the known shift (*rounds moved back*) the curve is flat and above all others, and the joint start with its result moved back is flat as well. **Two known numbers, used directly, do what the update does, at any distance.** ($A^T$ in place of bicubic interpolation, which is Landweber's iteration of lesson 01, would also put each correction in its place, and converge slowly.)
 #
 # </details>
 #
@@ -837,7 +837,7 @@ explore(
 # %% [markdown]
 # ## 7. Where it fails
 #
-# **Outside the range.** Four kernels: one inside of the range, one narrower and one wider than any in the training, and one that is two pixels off. **Predict before you run:** inside, one update from the start of MLSR is ahead of a hundred from random weights. Which of the three other kernels turn this order round? The first number of each pair is after one update, the second after a hundred.
+# **Outside the range.** Four kernels: one inside the range, one narrower and one wider than any in the training, and one that is two pixels off. **Predict before you run:** inside, one update from the start of MLSR is ahead of a hundred from random weights. Which of the three other kernels reverse this order? The first number of each pair is after one update, the second after a hundred.
 
 # %%
 OUTSIDE = {
@@ -862,8 +862,8 @@ for kind, kernel in OUTSIDE.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On the narrow kernel and at two pixels the hundred updates win, at two pixels by decibels. (On the wide kernel it depends on the seed of the random weights.) The table of the MZSR paper has the same order on the narrow kernel: zero-shot super-resolution reaches 34.29 dB on its five test images, and MZSR 33.14 after one update and 33.74 after ten. (Only the orders can be compared. Their files are half a pixel off, as in section 1, their kernels and images are others.)
-# People say that such a start has learned to learn. It has learned to adapt *within the distribution of its tasks*, and a distribution of tasks has an outside just as one of images has. A random start has none, which is the strength of zero-shot learning. More updates bring the start of MLSR past random weights on the narrow and the wide kernel, but not at two pixels. This is one image, and one run of each. Over three images the hundred updates are ahead on average with all of these three kernels (`benchmarks/RESULTS.md`).
+# In this run all three do: at two pixels by decibels, on the narrow kernel by most of one, on the wide one by half of one. (On the wide kernel it depends on the seed of the random weights.) The table of the MZSR paper has the same order on the narrow kernel: zero-shot super-resolution reaches 34.29 dB on its five test images, and MZSR 33.14 after one update and 33.74 after ten. (Only the orders can be compared: their files are half a pixel off, as in section 1, and their images are different.)
+# People say that such a start has learned to learn. It has learned to adapt *within the distribution of its tasks*, and a distribution of tasks has an outside just as one of images has. A random start has none, but that is no great advantage here: a hundred updates from the joint start are about level with it on the narrow kernel, and more than a decibel ahead on the two others. More updates bring the start of MLSR past random weights on the narrow and the wide kernel, but not at two pixels. This is one image, and one run of each. Over three images the hundred updates are ahead on average with all of these three kernels (`benchmarks/RESULTS.md`).
 #
 # </details>
 #
@@ -894,8 +894,8 @@ for level in (0, 2, 5, 10):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The update loses its value quickly. With $2/255$ half of the gain is left, and the lead over the joint start is gone; with $5/255$ the update changes next to nothing, while the start itself is worse than the joint one, since it sharpens more and noise is what it sharpens. With noise on the *son* the update is useful again, for another reason: the support now shows the noise as well as the shift, and most of what the update gains at $10/255$ is that it no longer sharpens noise.
-# Noise hurts most what trusts $y$ most, and back-projection trusts it completely: all thirty rounds fall below the joint start at each level with noise, and only the best round, which takes the truth to find, stays ahead of the networks. (This is one image and one draw of the noise.)
+# The update loses its value quickly. With $2/255$ half of the gain is left, and the lead over the joint start is gone; with $5/255$ the update changes next to nothing, while the start itself is worse than the joint one, probably since it sharpens more, and sharpens the noise too. With noise on the *son* the update is useful again, for another reason: the support now shows the noise as well as the shift, and most of what the update gains at $10/255$ is that it no longer sharpens noise.
+# Noise hurts most what trusts $y$ most, and back-projection trusts it completely: all thirty rounds (their shift not undone) fall below the joint start at each level with noise, and only the best round stays ahead of the networks. We found it with the truth; the discrepancy principle of lesson 01 would need only the strength of the noise, which the noisy son is given as well. (This is one image and one draw of the noise.)
 #
 # </details>
 
@@ -932,9 +932,9 @@ print(
 # %% [markdown]
 # ## 8. Second order, and what it all costs
 #
-# On the sines the first order kept most of the gain of the second. On images it did not. With the inner rate of 3, at which the second order trains calmly, our first-order training diverged within a hundred updates: the likely reason is the factor $1 - \alpha h$ of section 3, without which a start whose steps overshoot is driven further away. At a rate of 1 it does not diverge, but its start hardly becomes adaptable: on the tasks of MZSR one update gains less than two tenths of a decibel, where the second order, trained with 3, gains a decibel and a half (`benchmarks/RESULTS.md`, both tested at 1, one training of each). (This is no law: the released code of MLSR uses the first order, with five steps at a small rate.)
+# On the sines the first order kept most of the gain of the second. In our trainings on images it did not. With the inner rate of 3, at which the second order trains calmly, our first-order training diverged within a hundred updates: the likely reason is the factor $1 - \alpha h$ of section 3, without which a start whose steps overshoot is driven further away. At a rate of 1 it does not diverge, but its start hardly becomes adaptable: on the tasks of MZSR one update gains less than two tenths of a decibel, where the second order, trained with 3, gains a decibel and a half (`benchmarks/RESULTS.md`, both tested at 1, one training of each). (This is no law: the released code of MLSR uses the first order, with five steps at a small rate.)
 #
-# And when is all this worth its training? Four conditions have to be met. Something about the task must be **invisible in the input**, because for what $y$ gives away joint training does nearly as well. The **support** must show it. **Many** tasks must follow from the trained distribution, because the training has cost as much as some dozens of runs like that of section 1. And there must be **no direct use** of what is known: here $A$ was known, and with its shift undone neither the joint start nor back-projection needed an update. The learned start is for the cases in which nobody can say what has to be undone, and a son can still be made.
+# And when is all this worth its training? Four conditions have to be met. Something about the task must be **invisible in the input**, because for what $y$ gives away an update from the joint start does nearly as well. The **support** must show it. **Many** tasks must come from the trained distribution, because the training has cost as much as some dozens of runs like that of section 1. And there must be **no direct use** of what is known: here $A$ was known, and with its shift undone neither the joint start nor back-projection needed an update. The learned start is for the cases in which nobody can say what has to be undone, but a son can still be made.
 #
 # ## Exercises
 #
@@ -950,13 +950,13 @@ print(
 #
 # <details><summary>Solution 2</summary>
 #
-# The mean of $\sin(x - \varphi)$ over a full turn is zero for every $x$, so that the best start without an update is flat, and its error is half of the mean squared amplitude: $\mathbb{E}[a^2]/2$ with $a$ uniform from 0.1 to 5, which is about 4.25. A joint start then carries no trace of the sines at all.
+# The mean of $\sin(x - \varphi)$ over a full turn is zero for every $x$, so that the best start without an update is flat, and its error is half of the mean squared amplitude: $\mathbb{E}[a^2]/2$ with $a$ uniform from 0.1 to 5, which is about 4.25. What a joint start computes then carries no trace of the sines at all.
 #
 # </details>
 #
 # <details><summary>Solution 3</summary>
 #
-# `learn(lambda w, s, q: squared_error(updated(updated(w, s), s), q), iterations)`. In our run 0.74 after one update, 0.43 after two, and 0.24 after ten: with this network the practice of two steps costs nothing after one, and gains with each further step. The training takes nearly twice as long.
+# `learn(lambda w, s, q: squared_error(updated(updated(w, s), s), q), iterations)`. In our run 0.74 after one update, 0.43 after two, and 0.24 after ten: in this one run the practice of two steps costs nothing after one, and gains with each further step. The training takes nearly twice as long.
 #
 # </details>
 #
@@ -964,9 +964,9 @@ print(
 #
 # 1. Joint training asks what the start computes; MAML asks what it becomes after an update. Two starts can compute nearly the same function, and yet one of them adapts in one update and the other does not in ten.
 # 2. The gradient of MAML contains second derivatives. Forgetting `create_graph` leaves them out without a word, which is first-order MAML. Reptile with one step is joint training.
-# 3. A task is what changes from one use to the next and cannot be seen in the input: the phase of a sine, the shift of a kernel. What the look of the input gives away, such as the width of a blur, joint training learns nearly as well.
-# 4. One update from the learned start is worth more than fifty from random weights on average, inside the trained range. The support should be made in training as it will be made at test time.
-# 5. **What breaks it:** tasks outside the trained range, noise in $y$ that the support does not show, the first order at a rate that needs the second, and a rate other than the practised one. What is known of $A$ and used directly, by back-projection or by undoing the shift, was as good here or better.
+# 3. A task is what changes from one use to the next and cannot be seen in the input: the phase of a sine, the shift of a kernel. For what the look of the input gives away, such as the width of a blur, the joint start with an ordinary update of its own does nearly as well (one image).
+# 4. Inside the trained range, one update from the learned start is worth on average more than fifty from random weights, but not quite five from the joint start. A support made in training as at test time is the likely reason why MLSR is ahead of MZSR.
+# 5. **What breaks it:** tasks outside the trained range, noise in $y$ that the support does not show, the first order at a rate that needs the second, and a step much longer than the practised one. For an exact $y$, what is known of $A$ was better on average when used directly, by undoing the shift at any distance, or by plain back-projection within a pixel.
 #
 # **Papers.**
 # C. Finn, P. Abbeel, S. Levine, [*Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks*](https://arxiv.org/abs/1703.03400), ICML 2017: MAML, its first-order form, the sines.
