@@ -9,15 +9,15 @@
 # %% [markdown]
 # # 15 · A generator meets your image
 #
-# A network was trained to draw garments: shirts, trousers, shoes. It has seen thousands of them, and it can draw nothing else. Now it meets *your* garment, of which only a few measurements exist.
+# A network was trained to draw garments: shirts, trousers, shoes. It has seen thousands of them, and nothing else. Now it meets *your* garment, of which only a few measurements exist.
 # The drawing that agrees with these measurements will look like clothes, but is it **yours**? And if it is not, may the network learn from your measurements what it lacks?
 #
 # **What you will be able to do**
 # - build CSGM, which searches the latent numbers of a generator for the image behind a few measurements;
 # - tell three errors apart, and measure each: what the generator cannot draw, what the measurements leave open, what the search misses;
 # - build IAGAN, which adapts the generator itself to one image, and compare it with what others set free;
-# - say for which number of measurements each method wins, against TV and against a linear estimate that learned from the same images;
-# - recognise a hallucination, explain why no misfit reveals it, and show what an adapted generator forgets.
+# - say for which number of measurements CSGM wins, and for which IAGAN, against TV and against a linear estimate that learned from the same images;
+# - recognise a hallucination, explain why the misfit of a few measurements does not reveal it, and show what an adapted generator forgets.
 #
 # **Before you start.** Lesson 03 (the deep image prior), lesson 04 (the pseudo-inverse $A^+$, back-projection, TV), and the rule of lesson 12 that a trained network is copied and never changed.
 #
@@ -52,10 +52,10 @@ def score(estimate, x):
 
 
 # %% [markdown]
-# ## 1. A network that can draw nothing but garments
+# ## 1. A network that has seen nothing but garments
 #
 # The network is the decoder of a **variational autoencoder** (Kingma and Welling, 2014): its encoder, which turned images into numbers during the training, is left out here, and the decoder turns numbers back into images. A linear layer and five convolutions map a **latent vector** $z$ of 24 numbers to an image $G(z)$ of 28 by 28 pixels.
-# In the training a penalty drew the encoder's numbers towards a standard normal distribution, so that 24 numbers from this distribution give an image like those it has seen. (A GAN is another way to train such a network; the methods of this lesson ask for $G$ alone.) These were the 5400 images of Fashion-MNIST that lesson 13 trained on, **without the bags**: no bag has ever come near it. The card `dil_course/networks/weights/generator.md` holds the command that trains it again.
+# In the training a penalty drew the encoder's numbers towards a standard normal distribution, so that 24 numbers from this distribution should give an image like those it has seen. (A GAN is another way to train such a network; the methods of this lesson ask for $G$ alone.) It was trained on the 6000 images of Fashion-MNIST of lesson 13 **without the bags**, which leaves 5400: no bag has ever come near it. The card `dil_course/networks/weights/generator.md` holds the command that trains it again.
 
 # %%
 z = first_latents(generator, 16, seed=1, device="cpu")
@@ -66,8 +66,8 @@ alt += "boots, and some that are a cross of two."
 show_images(drawings, alt, columns=8, zoom=3)
 
 # %% [markdown]
-# About half of these random drawings are garments at once, the others a cross of two: a small network that trained for five minutes leaves places in the latent space to which no garment belongs. None of them is a face, a letter or a cat, however.
-# The set of all drawings, the **range** of the generator, is a curved surface with 24 dimensions in the space of 784 pixels. What lies outside of this surface, the generator cannot draw. To see what that means, we search for the drawing that is *nearest* to a given image, by the method that the next section builds.
+# About half of these random drawings are recognisable garments, the others a cross between two: a small network that trained for five minutes leaves places in the latent space to which no garment belongs. None of them is a face, a letter or a cat, however.
+# The set of all drawings, the **range** of the generator, is a curved surface with 24 dimensions in the space of 784 pixels. What lies outside this surface, the generator cannot draw. To see what that means, we search for the drawing that is *nearest* to a given image, by the method that the next section builds.
 #
 # **Predict before you run.** Here is a pullover with a heart on its chest, a sneaker with a mark on its side, a checked shirt, and a bag. All four are test images that the generator never saw. What will their nearest drawings keep, and what will they lose?
 
@@ -95,14 +95,14 @@ show_images(shown, alt, columns=4, zoom=5)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The outline and the brightness survive. The heart becomes a bright spot, the mark on the sneaker a smooth shade, and the checks vanish. The bag fares worst: it loses its handles, because nothing that the generator has seen has any.
+# The rough outline and the brightness survive, though the pullover's sleeves melt into its body. The heart becomes a bright spot, the mark on the sneaker a smooth shade, and the checks vanish. The bag fares worst: it loses its handles, because nothing that the generator has seen has any.
 # Many people expect evenly blurred copies. But the edge of the shirt is as sharp as its checks were, and it survives: what is lost is whatever is *particular* to this garment, and what is usual takes its place.
 #
 # </details>
 #
-# The PSNR above each nearest drawing is the **floor of the range**, the least error that a search among the drawings can reach, however many measurements we take. As a PSNR it is a ceiling, and we know it as well as our search finds it. Keep these numbers in mind.
+# The error of the nearest drawing is the **floor of the range**: no search among the drawings can do better, however many measurements we take. The PSNR above each one is therefore a ceiling, known only as well as our search has found it. Keep these numbers in mind.
 #
-# Between two drawings there is a way along which everything is drawn without a jump. Move the slider from the shirt to one of the others:
+# Between two drawings there is a path along which the drawing changes without a jump. Move the slider from the shirt to one of the others:
 
 
 # %%
@@ -131,13 +131,13 @@ explore(walk, alt, static=stops, share=[0.0, 0.25, 0.5, 0.75, 1.0], goal=goals)
 #
 # $$y_i = \sum_j a_{ij} x_j + n_i , \qquad a_{ij} \sim N(0, 1/m).$$
 #
-# With the variance $1/m$ the sum of the squares of $Ax$ is that of $x$ on average, so that without noise the misfit, a *sum* over all measurements, is on average the squared distance of $G(z)$ and $x$, whatever $m$ is.
+# With the variance $1/m$ the sum of the squares of $Ax$ is that of $x$ on average, so that without noise the misfit of a fixed $z$, a *sum* over all measurements, is on average the squared distance between $G(z)$ and $x$, whatever $m$ is; for the $z$ that a search has fitted to $y$ it is smaller.
 #
 # The weight $\lambda$ has a meaning, too. If each measurement has a Gaussian error of variance $v$, the negative logarithm of the posterior is $\|A\,G(z) - y\|^2 / (2v) + \|z\|^2 / 2$, which is the loss above divided by $2v$ if $\lambda = v$. Two things contribute to $v$: the noise, and what the generator cannot draw. An error $s$ in each of $n$ pixels, summed with weights of variance $1/m$, has the variance $s^2 n / m$, so that
 #
 # $$\lambda = \sigma^2 + s^2 \, \frac{n}{m} .$$
 #
-# Here $n = 784$. On the training images $s$ is about 0.1, and we need no truth to know that. The paper's code has $\lambda = 0.1$ for all $m$; here it is 0.17 for 47 measurements and 0.04 for 196.
+# Here $n = 784$. On the training images $s$ is about 0.1, and we need no truth to know that. The paper's code for digits has $\lambda = 0.1$ for all $m$; here it is 0.17 for 47 measurements and 0.04 for 196.
 
 # %%
 plan = Diagram(9.4, 2.3)
@@ -159,7 +159,7 @@ plan.show(
 )
 
 # %% [markdown]
-# The misfit has local minima, because the way from a shoe to a shirt leads over worse drawings. So CSGM starts from several random vectors, all in one batch, and keeps the start with the smallest loss.
+# The misfit has local minima, because the path from a shoe to a shirt passes through worse drawings. So CSGM starts from several random vectors, all in one batch, and keeps the start with the smallest loss.
 
 
 # %%
@@ -194,9 +194,9 @@ pictures, losses, found = my_csgm(y, A, start, balance(y))
 same = compare("CSGM", pictures[losses.argmin()][None], last.estimate, 1e-4)
 
 # %% [markdown]
-# The paper's code runs 1000 steps of Adam at the rate 0.01 from ten starts; here 150 steps at a rate that falls from 0.1 do the same in less time.
+# The paper's code for digits runs 1000 steps of Adam at the rate 0.01 from ten starts; to save time, we take 150 steps at a rate that falls from 0.1.
 #
-# **Predict before you run.** We have measured 47 numbers, 6 % of the pixels. In the next cell you see the ten results with their losses. Nobody tells the method which one is right. Will the start with the smallest loss be the best by the truth as well, and if not, by how much will it miss?
+# **Predict before you run.** We have measured 47 numbers, 6 % of the number of pixels; from here on we call this 6 % of the measurements. In the next cell you see the ten results with their losses. Nobody tells the method which one is right. Will the start with the smallest loss be the best by the truth as well, and if not, by how much will it miss?
 
 # %%
 order = losses.argsort()
@@ -217,7 +217,7 @@ print(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The start with the smallest loss is among the best, but not the very best. Starts with almost the same loss differ by about two decibels, because 47 numbers do not see all of the image. The large losses are the reliable ones: a drawing that does not explain the measurements cannot be right.
+# The start with the smallest loss is among the best, but not the very best. Starts with almost the same loss differ by about two decibels, because 47 numbers do not see all of the image. Only a large loss can be relied on: a drawing that does not explain the measurements cannot be right.
 # Many people would choose by PSNR here, since it stands above each image. It stands there for us only, as whoever has the truth needs no reconstruction.
 #
 # </details>
@@ -237,7 +237,7 @@ film.show(
 )
 
 # %% [markdown]
-# The PSNR has its peak long before the end, while the loss goes on falling. With so few measurements, the search bends the drawing until it explains a little of the checks as well, although no drawing can contain them.
+# The PSNR has its peak long before the end, while the loss goes on falling. Probably the search bends the drawing until it explains a little of the checks as well, although no drawing can contain them.
 
 # %% [markdown]
 # ## 3. Three errors, and the curve of the field
@@ -246,7 +246,7 @@ film.show(
 #
 # - the **representation error**: the image is not in the range, so that even the nearest drawing differs from it;
 # - the **measurement error**: several drawings explain the few numbers (or their noise) equally well, and the search returns a wrong one;
-# - the **optimisation error**: the search stops in a local minimum, and a drawing with a smaller loss exists.
+# - the **optimisation error**: the search stops too early or in a local minimum, and a drawing with a smaller loss exists.
 #
 # Each can be measured alone. The first is the floor of section 1, where everything was measured. For the second we measure an image that *is* in the range, namely the nearest drawing itself, so that nothing is left to represent. The true latent vector is then known, and its loss separates the last two. If the search ends with a *smaller* loss and another drawing, the measurements did not tell the two apart; if it ends with a *larger* one, the search has missed a better drawing. The weight $\lambda$ is small here, as $s = 0$.
 
@@ -264,14 +264,14 @@ for m in (12, 24, 47, 196):
     print(f"the 1st, 4th, 7th, 10th start: {found}; of the truth: {true_loss:.3f}")
 
 # %% [markdown]
-# With 12 measurements, fewer than the 24 latent numbers, the best starts have a smaller loss than the truth, and yet their drawing is wrong: this is measurement error. With 24 the truth has a much smaller loss than all ten starts, which have ended in local minima: this is optimisation error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, while the last ones are still left behind, and several starts are the remedy.
+# With 12 measurements, fewer than the 24 latent numbers, the best starts have a smaller loss than the truth, and yet their drawing is wrong: this is measurement error. With 24 the truth has a much smaller loss than all ten starts, which have ended in local minima or run out of steps: this is optimisation error. With 47, twice the latent numbers, the best start finds the drawing almost exactly, while the last ones are still left behind, and several starts are the remedy.
 # The representation error is of another kind. It stays however much is measured, and with few measurements it does more harm than its size suggests, because what the generator cannot draw acts like noise on the measurements of what it can.
 #
-# So far the classical methods have been silent. We let them speak, on the curve that every paper of this field shows: the quality against the number of measurements. The opponents are
+# So far the classical methods have been silent. We let them speak, on the curve that papers of this field usually show: the quality against the number of measurements. The opponents are
 #
 # - **TV** of lesson 04, which knows no garment at all, at the best of three weights by the truth. Its steps are long here, because $A^T y$, from which it starts, has several times the size of the image;
-# - the **deep image prior** with a convolutional decoder of about the generator's size, at its peak by the truth;
-# - the **linear estimate** of Wiener, which knows the mean and the covariance of the very images that the generator learned from. Among all estimates that are linear in $y$ it has the least mean squared error on such images, and it is one formula:
+# - the **deep image prior** with a convolutional decoder of a quarter of the generator's weights, at its peak by the truth;
+# - the **linear estimate** of Wiener, which knows the mean and the covariance of the very images that the generator learned from. Among all estimates that are linear in $y$ up to a constant it has the least mean squared error on such images, and it is one formula:
 #
 # $$\hat x = \mu + C A^T (A C A^T + \sigma^2 I)^{-1} (y - A \mu).$$
 
@@ -302,7 +302,7 @@ def best_dip(y, A, x):
 
 
 # %% [markdown]
-# **Predict before you run.** From 3 % to half of the measurements, as a mean over the sneaker and the shirt: which method leads at 3 %, which at 50 %, and what shape has the curve of CSGM?
+# **Predict before you run.** From 3 % to half of the measurements, as a mean over the sneaker and the shirt: which method leads at 3 %, which at 50 %, and what shape does the curve of CSGM have?
 
 # %%
 two, shares = (mine["sneaker"], mine["shirt"]), (0.03, 0.06, 0.13, 0.25, 0.5)
@@ -352,7 +352,7 @@ show_curves(field, *axes, alt, log_x=True, looks=looks)
 # <details><summary>Answer</summary>
 #
 # CSGM leads at 6 %, clearly over TV and over the deep image prior, and by a decibel over the linear estimate, which is ahead at 3 % and level at an eighth. From there on the curve of CSGM is flat, a little below the nearest drawing, and all of the others pass it in the end. It flattens because more measurements reduce only the measurement error, and there is hardly any left.
-# Most people expect CSGM to lead in the beginning, and the linear estimate to be no opponent. It has learned from the same images, however. Two images are few: over ten images and three seeds the medians at 3 and 6 % are 17.8 and 20.1 dB for CSGM, 15.8 and 17.7 dB for the linear estimate, 9.7 and 13.5 dB for TV, and 9.8 and 11.8 dB for the deep image prior (`benchmarks/RESULTS.md`, *A generator meets an image*). So the generator is worth its training, but by two decibels rather than by eight.
+# Most people expect CSGM to lead in the beginning, and the linear estimate to be no opponent. The second is wrong, because it has learned from the same images; the first is wrong for these two images, but not in the benchmark: over ten images and three seeds the medians at 3 and 6 % are 17.8 and 20.1 dB for CSGM, 15.8 and 17.7 dB for the linear estimate, 9.7 and 13.5 dB for TV, and 9.8 and 11.8 dB for the deep image prior (`benchmarks/RESULTS.md`, *A generator meets an image*). So the generator is worth its training, but by two decibels rather than by eight (at 3 % the training image with the least misfit already reaches 16.3 dB).
 #
 # </details>
 
@@ -375,7 +375,7 @@ print(
 # %% [markdown]
 # ## 4. IAGAN: the drawing becomes your garment
 #
-# Abu-Hussein, Tirer and Giryes (2020) take the step that this part of the course is about. If the image is outside of the range, *move the range*: go on from the found $\hat z$, and let all weights $\theta$ of the generator change with it,
+# Abu-Hussein, Tirer and Giryes (2020) take the step that this part of the course is about. If the image is outside the range, *move the range*: go on from the found $\hat z$, and let all weights $\theta$ of the generator change with it,
 #
 # $$\min_{z,\,\theta} \; \| A\,G_\theta(z) - y \|^2 .$$
 #
@@ -406,7 +406,7 @@ same_iagan = compare("IAGAN", by_hand, last.estimate, 1e-3)
 # %% [markdown]
 # The rates are those of the authors' code, as are the 300 steps. Their generator is a GAN for faces with a latent vector of 512 numbers; ours is small, but the argument is the same.
 #
-# **Predict before you run.** We take a quarter of the measurements, 196 random sums of the pullover. A generator has more than a hundred thousand weights, and 196 numbers to fit. Will the adaptation overfit at once, like an untrained network with too much freedom? Will the heart appear?
+# **Predict before you run.** We take a quarter of the measurements, 196 random sums of the pullover. The generator has more than a hundred thousand weights, and 196 numbers to fit. Will the adaptation overfit at once, like an untrained network with too much freedom? Will the heart appear?
 
 # %%
 film = Film(truth=x)
@@ -423,8 +423,8 @@ film.show(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For the first 150 iterations only $z$ moves, and the result stays a dress with a bright spot. Then the weights are set free: within 50 iterations the spot becomes a heart, the sleeves come off the body and the folds appear. The generator has learned *this* garment from 196 random sums.
-# Most people expect overfitting from the first step on. It exists, since the PSNR falls by nearly a decibel after its peak, but it is small: a network that starts at a good garment reaches a better one before it reaches anything else that explains the numbers. (The spike of the loss is Adam's, whose steps are too long when the gradients have become tiny.) This is the argument of lesson 03 once more, with a start that knows garments.
+# For the first 150 iterations only $z$ moves, and the result stays a dress with a bright spot. Then the weights are set free: within 50 iterations the spot becomes a heart, the sleeves separate from the body and the folds appear. The generator has learned *this* garment from 196 random sums.
+# Most people expect overfitting from the first step on. It exists, since the PSNR falls by nearly a decibel after its peak, but it is small: given enough numbers, a network that starts at a good garment usually reaches a better one before it reaches anything else that explains them. (The spike of the loss is Adam's, whose steps are too long when the gradients have become tiny.) This is the argument of lesson 03 once more, with a start that knows garments.
 #
 # </details>
 #
@@ -432,7 +432,7 @@ film.show(
 #
 # $$\hat x \;\leftarrow\; \hat x + A^+ ( y - A \hat x ).$$
 #
-# For Gaussian sums the rows of $A$ are independent, so that $A^+ = A^T (A A^T)^{-1}$ is exact. The next cell takes up the sneaker and the shirt again and adds IAGAN to the curve of section 3, in which the deep image prior now makes room.
+# For Gaussian sums with $m \le n$ the rows of $A$ are linearly independent, so that $A^+ = A^T (A A^T)^{-1}$. The next cell takes up the sneaker and the shirt again and adds IAGAN to the curve of section 3, from which we remove the deep image prior to make room.
 
 
 # %%
@@ -456,9 +456,9 @@ for name, values in (("IAGAN", adapted), ("IAGAN, back-projected", projected)):
     print(f"{name:22}", " ".join(f"{value:6.1f}" for value in values))
 
 # %% [markdown]
-# The plateau is gone. From a quarter of the measurements on, IAGAN is ahead of everything else in the figure, and the gap widens. Up to an eighth it gains nothing: at 6 % it even *loses* a decibel and falls behind the linear estimate, because so few numbers can be explained by many changes of the weights, and most of these changes are wrong. Back-projection adds something at one half only. With fewer numbers to explain, 300 iterations explain them almost exactly, and nothing is left to correct.
+# The plateau is gone. From a quarter of the measurements on, IAGAN is ahead of everything else in the figure, and the gap widens. Up to an eighth it gains nothing: at 6 % it even *loses* a decibel on these two images, because so few numbers can be explained by many changes of the weights, and most of these changes are wrong. (Over ten images it neither gains nor loses in the median, and its median is above that of the linear estimate.) Back-projection adds something at one half only. With fewer numbers to explain, 300 iterations explain them almost exactly, and nothing is left to correct.
 #
-# Over ten images and three seeds, the median gain over CSGM is 0.0 dB at 3 and 6 %, 6.2 dB at a quarter (from -2.0 to 15.9) and 12.7 dB at a half (from 0.9 to 18.5).
+# Over ten images and three seeds, the median gain over CSGM is about zero at 3 % (from -2.2 to 2.7) and 6 % (from -2.2 to 8.9), 6.2 dB at a quarter (from -2.0 to 15.9) and 12.7 dB at a half (from 0.9 to 18.5).
 
 # %% tags=["nbval-check-output"]
 print("my adaptation and the library's agree:", same_iagan)
@@ -524,22 +524,22 @@ show_images(shown | {"truth": x}, alt, columns=6, zoom=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# As soon as more than the latent vector is free, the heart appears. Weights alone do as well as weights and latent vector together, since at its rate of $10^{-4}$ the vector hardly moves. The order of these two and the layer, which are less than a decibel apart in one run, means nothing. The untrained generator comes surprisingly near, and yet it is last of the four: at a quarter of the measurements the architecture explains much, and the training adds about a decibel here. (In the table of `benchmarks/RESULTS.md` a deep image prior has 21.5 dB at a quarter, IAGAN 28.3 dB.)
-# Many people rank by the number of free parameters, in one direction or the other. It matters that they are more than 24; but whether 3136 or a hundred thousand, decides less than where the search *starts*.
+# As soon as more than the latent vector is free, the heart appears. Weights alone do as well as weights and latent vector together, since at its rate of $10^{-4}$ the vector hardly moves. The order of these two and the layer, which are less than a decibel apart in one run, means nothing. The untrained generator comes surprisingly near, and yet it is last of the four: at a quarter of the measurements the architecture explains much, and the training adds about a decibel here. (In the table of `benchmarks/RESULTS.md`, over ten images, a deep image prior with a smaller decoder has 21.5 dB at a quarter, even at its peak by the truth, and IAGAN 28.3 dB.)
+# Many people rank by the number of free parameters, in one direction or the other. It matters that there are more than 24; between 3136 and a hundred thousand this run shows no clear difference, while a trained start gains about a decibel.
 #
 # </details>
 
 # %% [markdown]
 # ## 6. Noise: when not to adapt
 #
-# Freedom that can learn a heart can learn noise as well. How much noise is much? Back-projection shows it, because its noise is known exactly. Noise $e$ with the standard deviation $\sigma$ becomes $A^+ e$, whose mean square follows from the mean of the inverse $(A A^T)^{-1}$ of a Gaussian matrix, which is $m / (n - m - 1)$ times the identity:
+# Freedom that can learn a heart can learn noise as well. How much noise is much? Back-projection gives a scale, because the mean square of its noise is known. Noise $e$ with the standard deviation $\sigma$ becomes $A^+ e$, whose mean square follows from the mean of the inverse $(A A^T)^{-1}$ of a Gaussian matrix, which is $m / (n - m - 1)$ times the identity:
 #
 # $$\frac{1}{n} \, \mathbb E \, \| A^+ e \|^2 = \frac{m^2}{n \, (n - m - 1)} \, \sigma^2 \;\approx\; \frac{\sigma^2}{2} \quad \text{for } m = n/2.$$
 #
 # In each pixel this is an error of 0.014 for $\sigma = 0.02$, little beside the 0.12 by which the nearest drawing misses the pullover. For $\sigma = 0.2$ it is 0.14, which is more than that. We take both, on the pullover of section 4.
 # The noise level is known here, so that the discrepancy principle (Morozov; lesson 05) can stop the adaptation without the truth: as soon as the misfit is as small as that of the truth, $m \sigma^2$.
 #
-# **Predict before you run.** Half of the measurements. How does the PSNR of IAGAN go on over its iterations without noise, with weak and with strong noise? Does back-projection help?
+# **Predict before you run.** Half of the measurements. How does the PSNR of IAGAN change over its iterations without noise, with weak noise and with strong noise? Does back-projection help?
 
 # %%
 A = Gaussian(392, (28, 28))
@@ -574,9 +574,9 @@ for label, row in table.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without noise the PSNR rises to the end; weak noise costs one or two decibels, and no more. With strong noise it rises for some ten iterations and then falls far below the drawing with which it began: this is the semi-convergence of lesson 03. At its peak the adaptation is worth two decibels even then, and Morozov's rule stops close to it. So the rule for practice is: adapt until the misfit is $m \sigma^2$. If the drawing of CSGM is almost there, do not adapt at all; on the shirt, which a drawing fits well, the iterations until the rule stopped them lost a decibel in our trials.
-# Back-projection takes away more, as it brings back the noise that the fit had left out. Many people add it always, because it makes the misfit zero. With noise, a misfit of zero is the mistake.
-# In this case the linear estimate and TV, which know the noise level or have a weight for it, are ahead of CSGM by nearly two decibels on this unusual pullover. Over ten images CSGM has the best median with strong noise, 21.9 dB, before the linear estimate with 20.4, TV with 19.5 and IAGAN, without a stop, with 16.6 dB.
+# Without noise the PSNR rises almost to the end, apart from small dips; weak noise costs one or two decibels here. With strong noise it rises for some ten iterations and then falls far below the drawing with which it began: this is the semi-convergence of lesson 03. At its peak the adaptation is worth two decibels even then, and Morozov's rule stops close to it. So, where $\sigma$ is known, adapt no further than to the misfit $m \sigma^2$. The stop saves this pullover, but not every image: on the shirt, which a drawing fits well, the iterations until the stop lost a decibel in our trials. Where the misfit of CSGM is already close to $m \sigma^2$, do not adapt.
+# Back-projection takes away a little more, as it brings back what noise the fit had left out. Many people add it always, because it makes the misfit zero. With noise, a misfit of zero is the mistake.
+# With strong noise the linear estimate, and TV at its best weight by the truth, are ahead of CSGM by nearly two decibels on this unusual pullover, and just behind the stopped adaptation. Over ten images, with one draw of the noise each, CSGM has the best median with strong noise, 21.9 dB, before the linear estimate with 20.4, TV with 19.5 and IAGAN, without a stop, with 16.6 dB.
 #
 # </details>
 
@@ -639,13 +639,13 @@ show_images(shown, alt, columns=8, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most of the sneakers are named rightly, and most of the bags are not: they are now pullovers, T-shirts, a dress, ankle boots. Their certainty means little, since a classifier must choose one of its ten names even for a blotch. The misfit is as small as that of the sneakers, so that it warns of nothing. (This is one draw of the 24 sums. With two others 2 and 6 of the ten bags were named rightly, and 7 of the sneakers each time.)
-# Many people rely on the misfit as a test of the result. It tests whether the drawing agrees with what was measured; the 97 % that were not measured come from the generator, and it has only garments to offer.
+# In this draw most of the sneakers are named rightly and most of the bags are not: their drawings are called pullover, T-shirt, dress or ankle boot. Their certainty means little, since a classifier must choose one of its ten names even for a blotch. The misfit is as small as that of the sneakers, so that it warns of nothing. (It is one draw of the 24 sums only. With two others 2 and 6 of the ten bags were named rightly, and 7 of the sneakers each time.)
+# Many people rely on the misfit as a test of the result. It tests only whether the drawing agrees with what was measured, and 24 latent numbers can agree with almost any 24 sums. The other 97 % come from the generator, which knows only garments. (With many more sums, what it cannot draw would stay in the misfit.)
 #
 # </details>
 #
-# This is a **hallucination**: an image of something that was not there. Our drawings are blurred, and some of them would warn a careful reader. A clear case comes from **PULSE** (Menon and others, 2020), which searches for images that all shrink to the same small one; its authors call the results imaginary faces of people who do not exist. The method is CSGM without the penalty, but each $z$ is held on the sphere $\|z\| = \sqrt{24}$, where standard normal vectors lie, so that its drawings are typical garments.
-# We choose the ninth bag, a satchel with a lock, which has about the size of a pullover and shows the effect most clearly of the three that we tried. We shrink it to 4 by 4 pixels and to 2 by 2, both fewer numbers than the latent vector has, and start five times each.
+# This is a **hallucination**: an image of something that was not there. Our drawings are blurred, and some of them would warn a careful reader. A clear case comes from **PULSE** (Menon and others, 2020), which searches for images that all shrink to the same small one; its authors call the results imaginary faces of people who do not exist. The method is CSGM without the penalty, but each $z$ is held on the sphere $\|z\| = \sqrt{24}$, near which standard normal vectors lie, so that its drawings are as typical as those of section 1.
+# We choose the ninth bag, a satchel with a lock, which is about the size of a pullover and shows the effect most clearly of the three that we tried. We shrink it to 4 by 4 pixels and to 2 by 2, both fewer numbers than the latent vector has, and start five times each.
 #
 # **Predict before you run.** Will the five answers differ? Will one of them be a bag?
 
@@ -677,17 +677,17 @@ show_images(shown, alt, columns=7, zoom=4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All ten explain their small image almost exactly. Four numbers leave so much open that the five answers are dresses and tops of different shapes. Sixteen numbers leave less, and the five agree: a pullover with two sleeves, **which nobody has measured**. The classifier, which names all ten true bags rightly, calls it a pullover. (The seventh bag, with its handles, was named a bag from 4 by 4 pixels each time: a drawing can also look like what the network has never seen.)
+# Nearly all of the ten explain their small image with a misfit below one per cent. Four numbers leave so much open that the five answers are dresses and tops of different shapes. Sixteen numbers leave less, and the five agree: a pullover with two sleeves, **which nobody has measured**. The classifier, which names all ten true bags rightly, calls it a pullover. (The seventh bag, with its handles, was named a bag from 4 by 4 pixels each time: a drawing can also look like what the network has never seen.)
 # Many people take agreement between several runs for a proof. The runs share one generator, and so they share its errors; that they differ proves doubt, but that they agree proves nothing.
 #
 # </details>
 #
-# Where images decide about people, this matters. In a scan, a prior that was trained on healthy persons may draw a healthy organ; in a photograph from a surveillance camera, a face prior draws the face of a person who does not exist, and who may be looked for. Three rules follow: say which part of an image was measured and which was drawn; show several answers where several are possible; and test the method on cases that its training set did not hold, as we have just done.
+# Where decisions about people rest on images, this matters. In a scan, a prior that was trained on healthy persons may draw a healthy organ; in a photograph from a surveillance camera, a face prior draws the face of a person who does not exist, and for whom somebody may then search. Three rules follow: say which part of an image was measured and which was drawn; show several answers where several are possible; and test the method on cases that its training set did not contain, as we have just done.
 
 # %% [markdown]
 # ## 8. What the adapted generator forgets
 #
-# After the adaptation the network draws *this* pullover. Does it still draw the others? To find out, we give the latent vectors of section 1 to the trained generator and to the one that adapted. For the third row, the loss has a **locality term**: in each step, the squared change of the drawings from 16 random latent vectors, summed over the pixels, is added to the misfit with the weight 1. Roich and others (2021) have such a term for PTI, with latent vectors near the found one.
+# After the adaptation the network draws *this* pullover. Does it still draw the others? To find out, we give the latent vectors of section 1 to the trained generator and to the one that adapted. For the third row, the loss has a **locality term**: in each step, the squared change of the drawings from 16 random latent vectors, summed over the pixels and averaged over the 16, is added to the misfit with the weight 1. Roich and others (2021) have such a term for PTI, with latent vectors near the found one.
 
 # %%
 x, A = mine["pullover"], Gaussian(196, (28, 28))
@@ -710,7 +710,7 @@ for label, (kept, gained) in forgotten.items():
 
 # %% [markdown]
 # Without the term, the other drawings have changed, although nobody asked for it: they have the bright outlines and dark folds of the pullover now, because all drawings share the weights that learned them. With the term they stay what they were, to within what the eye can see.
-# What did it cost the pullover? In this run nothing, on the contrary: its PSNR is higher than without. On three garments and two draws of $A$ the term changed the PSNR by $-0.3$ to 1.5 dB, probably because it forbids many changes that fit the numbers and harm any garment. It costs time, since each step draws 16 other garments twice. So a generator that adapts for one image should be a copy, thrown away afterwards, and where it is to be kept, the locality term is the way.
+# What did it cost the pullover? In this run nothing, on the contrary: its PSNR is higher than without. On three garments and two draws of $A$ the term changed the PSNR by $-0.3$ to 1.5 dB, probably because it forbids many changes that fit the numbers and harm any garment. It costs time, since each step draws 16 other garments twice. So a generator that adapts for one image should be a copy, thrown away afterwards, and where it is to be kept, a locality term helps.
 
 # %% tags=["nbval-check-output"]
 right = {kind: sum(name == kind for name, _ in found) for kind, found in named.items()}
@@ -755,7 +755,7 @@ print(
 #     print(score(run(csgm(A(x), A, generator, weight)).estimate, x))
 # ```
 #
-# The misfit shrinks by the factor $m$, so that the penalty wins, and the result is drawn towards $z = 0$; with $\lambda / m$ the old balance returns, and with it the old result. Many a comparison between papers fails at this point, because one of them takes the sum over the measurements, another the mean.
+# The misfit shrinks by the factor $m$, so that the penalty wins, and the result is drawn towards $z = 0$; with $\lambda / m$ the old balance returns, and with it the old result. A comparison between papers can fail at this point, where one of them takes the sum over the measurements and another the mean.
 #
 # </details>
 #
@@ -784,7 +784,7 @@ print(
 #     print(score(last.estimate, x), last.z.norm())
 # ```
 #
-# A standard normal vector of 24 numbers has a length of about 5. Without the penalty the vector may become longer and the misfit smaller. With 196 measurements the data hold it back (5.9 against 4.9 in our run, with the same PSNR). With 24 they do not: it reached 9.9, and the PSNR fell by a decibel. So far outside of the region that was trained on, drawings are no longer garments, as `generator(2 * z)` shows.
+# A standard normal vector of 24 numbers has a length of about 5. Without the penalty the vector may become longer and the misfit smaller. With 196 measurements the data hold it back (5.9 against 4.9 in our run, with the same PSNR). With 24 they do not: it reached 9.9, and the PSNR fell by a decibel. So far outside the region that was trained on, drawings are no longer garments, as `generator(2 * z)` shows.
 #
 # </details>
 #
@@ -794,7 +794,7 @@ print(
 # 2. Its error has three parts. The representation error stays however much is measured, so that the curve flattens at the floor of the range, and every method that can still use more measurements overtakes it.
 # 3. IAGAN lets the weights follow the measurements, and the plateau is gone: without noise it gains six decibels in the median at a quarter of the measurements, and nothing at 6 %. The trained weights are a better start than random ones.
 # 4. A linear estimate that learned from the same images is a hard opponent, and the first thing to try.
-# 5. **What breaks it:** strong noise, which adaptation and back-projection reproduce unless the discrepancy principle stops them; so few measurements that there is nothing to learn from; an image of a kind that the training set did not hold, which becomes a hallucination; and the belief that an adapted generator still draws the rest.
+# 5. **What breaks it:** strong noise, which adaptation and back-projection reproduce unless the discrepancy principle stops them; so few measurements that there is nothing to learn from; few measurements of a kind of image that the training set did not contain, which may become a hallucination (at a quarter of the measurements, over ten bags, IAGAN has a median of 27 dB, CSGM of 18); and the belief that an adapted generator still draws the rest.
 #
 # **Papers.**
 # A. Bora and others, [*Compressed Sensing using Generative Models*](https://arxiv.org/abs/1703.03208), ICML 2017: CSGM, and how many measurements it needs.
