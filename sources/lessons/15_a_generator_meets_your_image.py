@@ -269,7 +269,7 @@ for m in (12, 24, 47, 196):
 #
 # So far the classical methods have been silent. We let them speak, on the curve that papers of this field usually show: the quality against the number of measurements. The opponents are
 #
-# - **TV** of lesson 04, which knows no garment at all, at the best of three weights by the truth. Its steps are long here, because $A^T y$, from which it starts, has several times the size of the image;
+# - **TV** of lesson 04, which knows no garment at all, at the best of three weights by the truth. Its steps are long here, because $A^T y$, from which it starts, is several times as large as the image;
 # - the **deep image prior** with a convolutional decoder of a quarter of the generator's weights, at its peak by the truth;
 # - the **linear estimate** of Wiener, which knows the mean and the covariance of the very images that the generator learned from. Among all estimates that are linear in $y$ up to a constant it has the least mean squared error on such images, and it is one formula:
 #
