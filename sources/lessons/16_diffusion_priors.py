@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 16 · Diffusion priors, adapted to the image
 #
-# A denoiser that knows *every* noise level, from none to so much that the image drowns in it, can be run backwards: start from noise, remove a little, and repeat. An image appears that nobody photographed.
+# A denoiser that knows *every* noise level, from none to so much that the eye finds little of the image, can be run backwards: start from noise, remove a little, and repeat. An image appears that nobody photographed.
 # Can it be made to draw the image behind *your* measurement? And what does it draw if it was trained on something else?
 #
 # **What you will be able to do**
@@ -19,7 +19,7 @@
 # - recognise what a prior invents when it meets an image of another kind, adapt it to the one observation at hand, and say when that is needed;
 # - choose between one sample, a mean of samples, and a classical method.
 #
-# **Before you start.** Lesson 03 (the deep image prior), lesson 04 (the pseudo-inverse $A^+$, back-projection, total variation), lesson 05 (Morozov's rule), lesson 06 (Tweedie's formula), lesson 12 (IDBP, which alternates a denoiser with back-projection; low-rank updates). Lesson 11 has the tomography.
+# **Before you start.** Lesson 03 (the deep image prior), lesson 04 (the pseudo-inverse $A^+$, back-projection, total variation), lesson 05 (Morozov's rule), lesson 06 (Tweedie's formula), lesson 12 (IDBP, which alternates a denoiser with back-projection; low-rank updates). The tomography is in lesson 04, section 6, and lesson 11, section 5.
 #
 # **Time.** About two minutes of computing on one CPU core, an hour and a half with reading and predicting.
 # On a GPU: not measured.
@@ -63,7 +63,7 @@ def score(estimate, x):
 # We have two networks of the same shape, small U-Nets that were trained for nine minutes each. They are called with a noisy image $x$ and its noise level $s$, and return a clean image $D(x; s)$. One has seen six gray photographs in many windows. The other has seen nothing but
 # random ellipses, of which we can draw as many as we like: their distribution is a program of thirty lines.
 #
-# At each level they were trained to make the squared error small, so that $D(x; s)$ approximates the *mean* of all clean images that could lie behind $x$. Move the level: what does this mean look like when nearly nothing is left to see?
+# At each level they were trained to make the squared error small, so that $D(x; s)$ approximates the *mean* of all clean images that could lie behind $x$. Move the level: what does this mean look like when the eye sees little?
 
 # %%
 world = random_ellipses(4, seed=5).to(device)
@@ -99,7 +99,7 @@ explore(
 # $$x_0 = D(x; s), \qquad x \leftarrow x_0 + s' \big( \sqrt{1 - f^2}\; \tfrac{x - x_0}{s} + f \, n \big), \qquad n \text{ new noise} .$$
 #
 # The direction $(x - x_0)/s$ is the noise that the denoiser sees in $x$. The share $f$ of **fresh** noise is a free choice. With $f = 0$ the path is determined by its start (DDIM of Song, Meng and Ermon); with $f = 1$ all noise is replaced in each step; $0.85$, which we use most, is the value in the code of DDNM. The levels fall geometrically, from 1 to 0.01.
-# A state that is a clean image plus $s n$ is called **variance-exploding**. Most papers weight the clean image by $\sqrt{a}$ and the noise by $\sqrt{1-a}$, for images in $[-1,1]$, which is the same state times $\sqrt a$, with $s = \tfrac12 \sqrt{(1-a)/a}$ in our units; the factor $\tfrac12$ has spoiled many a comparison.
+# A state that is a clean image plus $s n$ is called **variance-exploding**. Most papers weight the clean image by $\sqrt{a}$ and the noise by $\sqrt{1-a}$, for images in $[-1,1]$, which is the same state times $\sqrt a$, with $s = \tfrac12 \sqrt{(1-a)/a}$ in our units; a forgotten factor $\tfrac12$ can spoil a comparison.
 
 
 # %%
@@ -146,9 +146,9 @@ same_draw = compare("my draw", mine, draws["ellipses, 1"])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It draws smooth, mottled objects on a black ground, away from the border, but hardly an ellipse, and darker than those of the program. With no fresh noise the objects are crumbs. People expect a diffusion model to draw photographs, because the well-known ones do; those are hundreds of times larger and have seen millions of images, whereas ours was trained for nine minutes. The photograph network draws soft surfaces with a few dark spots, since at this size a "photograph" is mostly a surface.
+# It draws smooth, mottled objects on a black ground, away from the border, but hardly an ellipse, and darker than those of the program. With no fresh noise the objects are crumbs. People expect a diffusion model to draw photographs, because the well-known ones do; those are hundreds of times larger, have seen millions of images, and start at noise some forty times as strong; ours was trained for nine minutes, and its level 1 still shows a large object (the figure above), so that a flat start says that there is none. The photograph network draws soft surfaces with a few dark spots, since at this size a "photograph" is mostly a surface.
 #
-# A likely reason is that the network errs a little in each step. What it leaves in the state at one level is mistaken for signal at the next, whereas new noise covers such errors, so that later steps can correct them. Section 4 shows what this costs.
+# The crumbs have a likely reason: the network errs a little in each step. What it leaves in the state at one level is mistaken for signal at the next, whereas new noise covers such errors, so that later steps can correct them. Section 4 shows what this costs.
 #
 # </details>
 #
@@ -182,7 +182,7 @@ def restore(y, A, prior, fresh=0.85, iterations=50, seed=0):
 
 
 # %% [markdown]
-# The start is $A^+ y$ plus noise. (`back_projected` computes $A^T (A A^T + \varepsilon I)^{-1} y$ by conjugate gradients, which works for any $A$.) Where a pixel is missing this start is black, but each step sets the measured pixels right. Of a cat's eye only three pixels in ten have been measured. Watch the others condense out of noise.
+# The start is $A^+ y$ plus noise. (`back_projected` computes $A^T (A A^T + \varepsilon I)^{-1} y$ by conjugate gradients, which works for any linear $A$.) Where a pixel is missing this start is black, but each step sets the measured pixels right. Of a cat's eye only three pixels in ten have been measured. Watch the others condense out of noise.
 
 # %%
 steps_of = runtime.pick(quick=100, full=200)
@@ -197,7 +197,7 @@ alt = "A cat's eye condenses out of noise in a hundred steps."
 film.show(alt, at=(1, 20, 40, 60, 80, 100))
 
 # %% [markdown]
-# **Predict before you run.** We draw three samples with different noise. Beside them stand two estimates: IDBP with the *same* network, which is the same loop without any noise from level 0.5 on, and total variation with the best of three weights, found with the truth. All of them explain the data. Will the samples be the same image? Which of the five has the best PSNR?
+# **Predict before you run.** We draw three samples with different noise. Beside them stand two estimates: IDBP with the *same* network, which is the same loop, started at level 0.5 and without any noise, and total variation with the best of three weights, found with the truth. All of them explain the data. Will the samples be the same image? Which of the five has the best PSNR?
 
 # %%
 shown, settings = {}, dict(iterations=steps_of)
@@ -227,13 +227,13 @@ show_images(titled | {"truth": cat}, alt, columns=4, crop=(40, 0, 24))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The samples are three different images. They agree at the measured pixels and differ elsewhere by several hundredths at single pixels (below, each breaks the dark rim of the eye in other places), while their misfit to $y$ is zero. The data misfit therefore cannot tell which of them is right, nor whether any of them is: it would also be zero for a wrong eye.
+# The samples are three different images. They agree at the measured pixels and differ elsewhere by several hundredths at single pixels (in the enlarged parts all break the dark rim of the eye where no pixel of it was measured, but each in its own way), while their misfit to $y$ is zero. The data misfit therefore cannot tell which of them is right, nor whether any of them is: it would also be zero for a wrong eye.
 #
 # IDBP has the best PSNR, total variation comes close to it, and each sample is below both. People expect the sharpest-looking image to be the nearest to the truth. A sample contains texture that the prior finds plausible, and PSNR punishes plausible texture in the wrong place. Section 4 puts a number on that. The bright glint in the pupil, which lies between the measured pixels, is in none of the five.
 #
 # </details>
 #
-# Total variation, which has learned nothing, is within half a decibel of a network of 600,000 weights. On the two other photographs of `benchmarks/RESULTS.md` IDBP with this prior is ahead by more than a decibel, and the samples by a third of one, so that the training is worth something, but not as much as the elaborate loop suggests.
+# Total variation, which has learned nothing, is within half a decibel of a network of 600,000 weights. On the two other photographs of `benchmarks/RESULTS.md` IDBP with this prior is ahead by more than a decibel, and the samples by a third to a half of one, so that the training is worth something, but not as much as the elaborate loop suggests.
 #
 # **DDRM** (Kawar and others, 2022) does the same in the singular basis of $A$, where each component can be weighed against the noise separately. It needs the singular value decomposition, which DDNM does not.
 
@@ -253,7 +253,7 @@ print(
 # %% [markdown]
 # ## 3. Noise in the data: DPS, DDPG, and a dial
 #
-# Now a cup of coffee, of half the size, with noise of standard deviation 0.05. DDNM makes its samples agree with $y$, noise included. Two methods avoid that.
+# Now a cup of coffee at half size, with noise of standard deviation 0.05. DDNM makes its samples agree with $y$, noise included. Its authors' DDNM+ and DDRM weaken the correction where the noise demands it; we build two other remedies.
 #
 # **DPS** (Chung and others, 2023) does not invert $A$ at all. It takes the prior's step, and then a step down the gradient of the misfit, *through the denoiser*:
 #
@@ -307,7 +307,7 @@ found["DDPG"] = last(ddpg(noisy, half, photographs, sigma, iterations=30))
 same = [compare(name, mine[name], found[name]) for name in mine]
 
 # %% [markdown]
-# The lines in `ddpg_step` replace all noise in each step, which worked best here; the authors' mixture of old and fresh noise is in the library, too. Before the comparison, the dial by itself. We hold $d$ at a fixed value through the whole run, or let it turn, and we allow eight steps or thirty.
+# The lines in `ddpg_step` replace all noise in each step, which gave the best PSNR here (section 4 says why); the authors' mixture of old and fresh noise is in the library, too. Before the comparison, the dial by itself. We hold $d$ at a fixed value through the whole run, or let it turn, and we allow eight steps or thirty.
 #
 # **Predict before you run.** Back-projection all the time ($d = 0$), least squares all the time ($d = 1$), or turning: which is best after eight steps, and which after thirty?
 
@@ -339,13 +339,13 @@ explore(at, alt, static=static, dial=list(dials), steps=[8, 30])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Back-projection alone is the worst by far, with eight steps and with thirty, because it brings the noise of $y$ back each time. After eight steps the turning dial is ahead of least squares; after thirty they are level, and least squares may be slightly ahead. People expect that the dial's mixture must be best in the end. It is an *acceleration*: back-projection puts the coarse image in place within a few steps, which least squares also achieves when it has the time.
+# Back-projection alone is the worst, with eight steps and with thirty, and half of it is hardly better, because it brings the noise of $y$ back each time. After eight steps the turning dial is ahead of least squares; after thirty least squares is slightly ahead. People expect that the dial's mixture must be best in the end. It is an *acceleration*: back-projection puts the coarse image in place within a few steps, which least squares also achieves when it has the time.
 #
 # </details>
 #
-# On the other images and for a blur the pattern is the same where the inverse is mild, and weaker where it is not: for a blur, eight steps of least squares are already enough (`benchmarks/RESULTS.md`). The authors compare other networks, in a hundred steps.
+# On the other two images the pattern is the same at half size; for a blur it is reversed: there least squares is ahead after eight steps already, by 0.1 to 1.1 dB (`benchmarks/RESULTS.md`). The authors compare other networks, in a hundred steps.
 #
-# Now the other methods. IDBP gets the regularised inverse, with the best of three $\varepsilon$, and total variation the best of three weights; both were found with the truth of this image. The samplers' $\zeta$, $\gamma$ and $\varepsilon$ were found with the truth of two other images, so that the comparison leans a little toward IDBP and total variation. DPS gets fifty steps.
+# Now the other methods. IDBP gets the regularised inverse, with the best of three $\varepsilon$, and total variation the best of three weights; both were found with the truth of this image. The samplers' $\zeta$, $\gamma$ and $\varepsilon$ were found with the truth of two other images, so that the comparison leans a little toward IDBP and total variation. DPS gets fifty steps, where its authors take a thousand.
 
 # %%
 found["DDNM"] = last(ddnm(noisy, half, photographs, iterations=30))
@@ -367,7 +367,7 @@ alt += "IDBP with a fine checkerboard, total variation smooth."
 show_images(titled | {"truth": coffee}, alt, columns=3, crop=(20, 20, 24))
 
 # %% [markdown]
-# DDNM returns the noise that it was given, DPS keeps a part of it, and DDPG leaves only soft mottling. DDPG needs no backward pass, though it has its $\gamma$ to choose. (The checkerboard of IDBP vanishes at half size, so that $y$ cannot forbid it.) On this cup, however, total variation is ahead of every sampler, by more than a decibel over DDPG, and for a blur the deep image prior with total variation in its loss (DIP+TV) is first on all three images of `benchmarks/RESULTS.md`; only on one portrait at half size are DDPG and IDBP a quarter of a decibel ahead of total variation. Our prior is small, the image is small, and half of the size leaves little to invent.
+# Plain DDNM returns the noise that it was given, DPS keeps a part of it, and DDPG leaves only soft mottling. DDPG needs no backward pass, though it has its $\gamma$ to choose. (The checkerboard of IDBP vanishes at half size, so that $y$ cannot forbid it.) On this cup, however, total variation is ahead of every sampler, by more than a decibel over DDPG, and for a blur the deep image prior with total variation in its loss (DIP+TV) is first on all three images of `benchmarks/RESULTS.md`; on one row of its six, the portrait at half size, are samplers and IDBP first, by about a quarter of a decibel over total variation. Our prior is small, the image is small, and halving the size leaves little to invent.
 #
 # One more line ties this lesson to lesson 12. Where $y$ has no noise, there is none to amplify, so that the authors hold the dial at back-projection, $d = 0$. Without injected noise DDPG should then be IDBP, up to the small $\varepsilon$:
 
@@ -403,7 +403,7 @@ print(
 #
 # $$\mathbb{E} \|x - x^*\|^2 = 2\, \mathrm{tr}\, \Sigma, \qquad \mathbb{E} \|\mu - x^*\|^2 = \mathrm{tr}\, \Sigma ,$$
 #
-# because truth and sample are two independent draws from the same distribution. A perfect sample is thus 3 dB *worse* than the mean, and no better network can avoid that: details that the data do not determine are drawn at random. (IDBP is no posterior mean, but without random draws it stays nearer to one.) What samples offer in return is their spread.
+# because truth and sample are two independent draws from the same distribution. A perfect sample is thus 3 dB *worse* than the mean (Blau and Michaeli, 2018), and no better network can avoid that: details that the data do not determine are drawn at random. (IDBP is no posterior mean, but without random draws it is likely to stay nearer to one.) What samples offer in return is their spread.
 #
 # **Predict before you run.** Ten samples of the eye. By how much does their mean improve on one of them? At how many of the unmeasured pixels does the truth lie within two standard deviations of the mean?
 
@@ -437,9 +437,9 @@ show_images(maps | {"truth": cat}, alt, columns=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The mean of ten is a decibel better than a typical sample, and here ahead of IDBP and total variation as well. (On two other images it is level with IDBP or behind it, see `benchmarks/RESULTS.md`.) The formula promises up to 3 dB for a perfect sampler; the gain is smaller here, because part of the error is shared by all samples: what the prior does not know, such as the glint in the pupil, is missing from all ten in the same way.
+# The mean of ten is a decibel better than a typical sample, and here ahead of IDBP and total variation as well. (On two other images it is level with IDBP or behind it, see `benchmarks/RESULTS.md`.) For a perfect sampler the formula promises 3 dB, 2.6 where ten samples stand for the mean; the gain is smaller here, because part of the error is shared by all samples: what the prior does not know, such as the glint in the pupil, is missing from all ten in the same way.
 #
-# For Gaussian errors, 95 of 100 pixels should lie within two standard deviations of the mean, and 91 where ten samples estimate both. About three quarters do. Where the samples disagree most, the error is several times what it is where they agree, so that the spread is a useful *map*. As a *number* it promises too much, and where all samples err in the same way, as at the glint, the map is dark as well.
+# For Gaussian errors, 95 of 100 pixels should lie within two standard deviations of the mean, and 91 where ten samples estimate both. About three quarters do. Where the samples disagree most, the error is several times what it is where they agree, so that the spread is a useful *map*. As a *number* it promises too much (at the glint it is large, and still far below the error), and where all samples err in the same way, as at the faint reflection low in the pupil, the map is dark as well.
 #
 # </details>
 #
@@ -469,13 +469,13 @@ print(f"fresh noise by the fall of the level: {widths['exact']:.3f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only without fresh noise. With all noise fresh the draws are about 30 % too narrow, and four times as many steps do not help. The state at level $s$ should have variance $0.1^2 + s^2$. The denoised value has only the variance $0.1^4/(0.1^2 + s^2)$, since a mean varies less than what it is the mean of. The difference sits in $x - x_0$, which is correlated with the image. With independent noise in its place the next state has variance $0.1^4/(0.1^2 + s^2) + s'^2$, which is less than $0.1^2 + s'^2$: some of the image's own variance is lost in each step. The last line of the output exchanges only as much noise as the fall of the level allows, $f^2 = 1 - s'^2/s^2$ (ancestral sampling), and loses next to nothing.
+# Of the fixed shares, only 0 comes out right. With all noise fresh the draws are about 30 % too narrow, and four times as many steps do not help. The state at level $s$ should have variance $0.1^2 + s^2$. The denoised value has only the variance $0.1^4/(0.1^2 + s^2)$, since a mean varies less than what it is the mean of. The difference sits in $x - x_0$, which is correlated with the image. With independent noise in its place the next state has variance $0.1^4/(0.1^2 + s^2) + s'^2$, which is less than $0.1^2 + s'^2$: some of the image's own variance is lost in each step. The last line of the output exchanges only as much noise as the fall of the level allows, $f^2 = 1 - s'^2/s^2$ (the ancestral sampling of Ho, Jain and Abbeel's DDPM, 2020), and loses next to nothing.
 #
 # People take the noise schedule for a detail of implementation. It decides what the spread means.
 #
 # </details>
 #
-# This is a real conflict: fresh noise repaired the errors of the network (section 1), and it makes the spread too small. On three images of half the size, without noise and in thirty steps, we found (`benchmarks/RESULTS.md`; least to most):
+# This is a real conflict: fresh noise seems to repair the errors of the network (section 1), and beyond the exact share it makes the spread too small. On three images of half the size, without noise and in thirty steps, we found (`benchmarks/RESULTS.md`; least to most):
 #
 # | share of fresh noise | PSNR of one sample | truth within two standard deviations |
 # | --- | --- | --- |
@@ -483,7 +483,7 @@ print(f"fresh noise by the fall of the level: {widths['exact']:.3f}")
 # | 0.85 | 31.1 to 33.8 dB | 77 to 90 % |
 # | 1 | 32.0 to 35.6 dB | 62 to 78 % |
 #
-# Honest error bars cost decibels. In noise it is worse: in a Gaussian world with an exact posterior, described there too, the width of DPS is what $\zeta$ makes it, and DDPG's is a quarter of the right one at measured pixels, at the settings tried there. A sampler's spread should be checked on such a world before somebody reads it as an error bar.
+# Honest error bars (0.5 is nearly the exact share for thirty levels) cost a single sample decibels, but the mean of ten less than one. With noise in the data it is worse: in a Gaussian world with an exact posterior, described there too, the width of DPS is what $\zeta$ makes it, and DDPG's is a quarter of the right one at measured pixels, at the settings tried there. A sampler's spread should be checked on such a world before somebody reads it as an error bar.
 
 # %% tags=["nbval-check-output"]
 print(
@@ -537,7 +537,7 @@ def misfit(name, estimate):  # in units of the noise
 
 
 # %% [markdown]
-# **Predict before you run.** Will the prior draw ellipses into the abdomen? And what is better for an abdomen: no prior at all (the regularised inverse $A^T (A A^T + \varepsilon I)^{-1} y$), a prior of ellipses, or total variation? For the first and the last the weight is chosen by the truth, and so are two values of $\gamma$, a weak and a strong step.
+# **Predict before you run.** Will the prior draw ellipses into the abdomen? And what is better for an abdomen: no prior at all (the regularised inverse $A^T (A A^T + \varepsilon I)^{-1} y$), a prior of ellipses, or total variation? For the first and the last the weight is chosen with the truth; the prior gets a weak and a strong step, two values of $\gamma$ chosen with the truth of the abdomen.
 
 # %%
 drawn, size = {}, squared_norm(scanner, scans["abdomen"])
@@ -568,9 +568,9 @@ show_images(titled, alt, columns=5, zoom=3)
 #
 # It depends on $\gamma$. With the weak step the prior replaces the organs by smooth blobs, and of the letters not a stroke is left: this is what papers call hallucination. It is far worse than no prior at all.
 #
-# With the strong step the same network, which has never seen an abdomen, does no harm and even helps: it is ahead of the regularised inverse by more than a decibel, on its own ellipses by four. A network that has learned smooth regions with closed edges can use that on other images. But total variation, which says much the same in one line, is ahead of it on all three bodies, the ellipses included, since a few flat areas are just what it prefers.
+# With the strong step the same network, which has never seen an abdomen, does no harm and even helps: it is ahead of the regularised inverse by more than a decibel, on its own ellipses by four. A network that has learned smooth regions with closed edges can use that on other images. But total variation, which says much the same in one line, is ahead of this one sample on all three bodies, the ellipses included, since a few flat areas are just what it prefers; the mean of several samples, which section 4 would advise, was not tried here.
 #
-# In our own first draft it was the other way round. After 120 iterations total variation stood at 24.7 dB on the abdomen, so that the strong step seemed to win by more than a decibel; with few rays it takes some 800 of them to come to rest, or 300 of six times the rate, as here. People take care of their own method's settings, and a baseline has to be run to its end, too.
+# In our own first draft it was the other way round. After 120 iterations total variation stood at 24.7 dB on the abdomen, so that the strong step seemed to win by more than a decibel; with few rays it takes some 800 iterations to converge, or 300 at six times the rate, as here. People take care of their own method's settings, and a baseline has to be run to its end, too.
 #
 # Without the truth, the misfit speaks against the weak step: it is three to seven times the noise, which no right answer could leave (Morozov, lesson 05). The better estimates, total variation included, go to the other side: with more pixels than rays, an image can fit a part of the noise and look no worse. Exercise 3 asks what Morozov's rule would cost.
 #
@@ -614,7 +614,7 @@ def steered(y, A, prior, updates, gamma, alpha=5e-3, iterations=8, seed=0):
 
 
 # %% [markdown]
-# (`toward_data` solves the small problem above by four steps of conjugate gradients; it is only imported. For their walnut the authors of SCD make 16 updates at a few of many levels, of rank 8 and with a rate of $10^{-4}$; here there are 12 updates at each of 8 levels, of rank 4 and with a rate of 0.01.)
+# (`toward_data` solves the small problem above by four steps of conjugate gradients; it is only imported. For their walnut the authors of SCD make 16 updates at a few of many levels, of rank 8 and with a rate of $10^{-4}$; here there are 12 updates at each of 8 levels, of rank 4 and with a rate of 0.01, a hundred times theirs; these and $\alpha$ were found with the truth of the abdomen, and the run without total variation keeps them.)
 
 # %%
 scan = scans["abdomen"]
@@ -667,9 +667,9 @@ show_images(titled | {"truth": letters}, alt, columns=4, zoom=3)
 #
 # With the weak step, and at the same eight levels, adapting alone gains three decibels on the abdomen and more on the letters; total variation adds half a decibel on these two. But look at the pictures: the gain is an even disk in the place of blobs, and not one stroke has come back. It gains five on the ellipses, too, which *are* what the prior was trained on. So it is not the shift that is repaired, but a sampler that follows the data too little, whatever the image.
 #
-# With the strong step adapting alone *costs* three decibels or more on all three. It does not fit the noise better, since its misfit is larger than the frozen one's; a hundred updates from one scan disturb a network that was right. With total variation in the loss the result is about level with the frozen one on the abdomen and the letters, so that the total variation does the work. (On the ellipses it is behind, in our runs by anything from nothing to two decibels: a hundred updates amplify rounding errors.)
+# With the strong step adapting alone *costs* three decibels or more on all three. It does not fit the noise better, since its misfit is larger than the frozen one's; a likelier cause is that a hundred updates at this high rate disturb a network that did no harm. With total variation in the loss the result is about level with the frozen one on the abdomen and the letters, so that the total variation does the work. (On the ellipses it is behind, in our runs by anything from nothing to more than two decibels: a hundred updates amplify rounding errors.)
 #
-# Papers show the first half of this, and one concludes that a shifted prior must be adapted. In the published comparison on a walnut, a sampler that follows the data weakly (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and DIP+TV, which needs no training at all, 26.67: there, too, a part of the gap is closed by the step toward the data, and the rest by what DIP+TV can do as well. Larger networks on larger images may need adapting more than ours. A fair comparison gives the frozen sampler the best step and the same number of levels, and says what total variation gains by itself.
+# Papers show the first half of this, from which it is tempting to conclude that a shifted prior must be adapted. In the SCD paper's comparison on a walnut, a sampler that follows the data by gradient steps only (DPS) reaches 22.07 dB, one with the step above (DDS) 24.00, SCD 26.68, and DIP+TV, which needs no training at all, 26.67: there, too, a part of the gap is closed by the step toward the data, and the rest by what DIP+TV can do as well. Larger networks on larger images may need adapting more than ours. A fair comparison gives the frozen sampler the best step and the same number of levels, and says what total variation gains by itself.
 #
 # </details>
 
@@ -701,9 +701,9 @@ print(
 # %% [markdown]
 # ## 7. Adapt before sampling: neighbours
 #
-# **ADIR** (Abu-Hussein, Tirer and Giryes, 2022) adapts *before* it samples. It searches a large collection for images that resemble $y$, and continues the prior's training on these neighbours: noise of a random level is added to a window, and the network has to remove it. Then any sampler may follow. The paper retrieves the neighbours with a vision-language model and tunes a low-rank update; here we choose the neighbours ourselves, and all weights may change, which worked better.
+# **ADIR** (Abu-Hussein, Tirer and Giryes, 2022) adapts *before* it samples. It searches a large collection for images that resemble $y$, and continues the prior's training on these neighbours: noise of a random level is added to a window, and the network has to remove it. Then any sampler may follow; here DDNM with all noise fresh, for the PSNR. The paper retrieves the neighbours with a vision-language model and tunes a low-rank update; here we choose the neighbours ourselves, and all weights may change, which worked better.
 #
-# Of a small window of a printed sheet three pixels in ten are known. There are three sets of neighbours: other parts of the same sheet, which do not overlap the window; the scan of *another* printed page; and grass, gravel and bricks.
+# Of a small window of a handwritten sheet three pixels in ten are known. There are three sets of neighbours: other parts of the same sheet, which do not overlap the window; the scan of *another* page, a printed one; and grass, gravel and bricks.
 #
 # **Predict before you run.** Which of the three help, and can neighbours do harm?
 
@@ -746,13 +746,13 @@ show_images(titled | {"truth": text}, alt, columns=5, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Neighbours from the same sheet gain about a decibel. Textures change little. The other page, which is print as well, *costs* about four decibels, and black specks appear where the paper is empty. To a reader the two pages resemble each other; to a network that sees pixels they do not: the other page's letters have another size and contrast, and its paper is unevenly lit.
+# Neighbours from the same sheet gain about a decibel. Textures change little. The other page, which is writing on paper as well, *costs* about four decibels, and black specks appear where the paper is empty. A search by words might well return it; in its pixels it is something else: it is printed, its letters have another size and contrast, and its paper is unevenly lit.
 #
-# People expect that some adaptation is better than none. A network that is tuned on images of another kind expects that kind, with or without reason. Which neighbours are good is decided by the retrieval, and the data misfit cannot tell, since it is zero in all four cases.
+# People expect that some adaptation is better than none. A network that is tuned on images of another kind expects that kind, whether it is there or not. Which neighbours are good is decided by the retrieval, and the misfit to the data that were used cannot tell, since it is zero in all four cases; a few known pixels, withheld from the sampler, could.
 #
 # </details>
 #
-# Their other strategy takes $y$ itself as the only neighbour. On this text that has been of some use in one run at a quarter of the size (`benchmarks/RESULTS.md`), where $y$ still shows strokes; of scattered pixels there is nothing to learn.
+# Their other strategy takes $y$ itself as the only neighbour. On this text that has been of some use in one run at a quarter of the size (`benchmarks/RESULTS.md`), where $y$ still shows strokes; from scattered pixels there should be little to learn.
 
 # %% tags=["nbval-check-output"]
 gains = {
@@ -773,7 +773,7 @@ print(
 #
 # **A wrong level.** All samplers hand the network a noise level, and trust that the state has it. We pass the network a multiple of the level instead, on the noisy cup and on the incomplete eye.
 #
-# **Predict before you run.** Which is worse, half of the true level or twice of it?
+# **Predict before you run.** Which is worse, half the true level or twice the true level?
 
 
 # %%
@@ -800,9 +800,9 @@ show_images(titled, alt, columns=3, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Half of the level is a disaster: the network leaves a part of the noise in place, the next step counts it as signal, and it accumulates. Twice the level not only does no harm, it *raises* the PSNR, on the cup by more than a decibel, which brings it level with total variation or ahead of it.
+# Half the level is a disaster: the network leaves a part of the noise in place, the next step counts it as signal, and it accumulates. Twice the level not only does no harm, it *raises* the PSNR, on the cup by more than a decibel, which brings it level with total variation or ahead of it.
 #
-# People expect the true level to be the best. It is, for drawing samples. A network that is given too high a level smooths more than it should at each step, so that the run ends near a mean instead of at a draw: less texture, less spread, and a better PSNR. If PSNR is the aim, this is a cheap substitute for ten samples; as a sampler it is broken. A method's score does not say whether it does what its name says.
+# People expect the true level to be the best. It is, for drawing samples. A network that is given too high a level smooths more than it should at each step, so that the run probably ends nearer to a mean than to a draw: less texture and a better PSNR. If PSNR is the aim, this may be a cheap substitute for ten samples; as a sampler it is broken. A method's score does not say whether it does what its name says.
 #
 # </details>
 #
@@ -835,7 +835,7 @@ print(
 )
 
 # %% [markdown]
-# **Cost and benefit.** A sample takes 30 to 100 calls of the network, ten samples ten times that, and total variation a second or two. In decibels, on one image a task:
+# **Cost and benefit.** A sample takes 30 to 100 calls of the network, which on one core take about as long as total variation, a second or a few; ten samples take ten times that, and adapting to one scan five times. In decibels, on one image a task, the runs at a wrong level left out:
 #
 # | task | first | second | one sample |
 # | --- | --- | --- | --- |
@@ -844,7 +844,7 @@ print(
 # | twenty projections | total variation | strong step, frozen | (the strong step is one) |
 # | sheet, three pixels in ten | tuned on the same sheet | untuned | ahead of total variation |
 #
-# A single sample of our small prior wins only where the prior was tuned on the same sheet, and there no mean and no IDBP was tried. What a diffusion prior offers beyond decibels is a *set* of answers, which shows what the data leave open, and large networks offer texture that looks real. Both are worth having only if the prior fits the image.
+# In this table a single sample comes first only where the prior was tuned on the same sheet, and there no mean and no IDBP was tried. What a diffusion prior offers beyond decibels is a *set* of answers, which shows what the data leave open, and large networks offer texture that looks real. Both can be trusted only as far as the prior fits the image.
 #
 # ## Exercises
 #
@@ -877,20 +877,22 @@ print(
 #     print(gamma, score(z, bodies["abdomen"]), misfit("abdomen", z))
 # ```
 #
-# The misfit falls from five times the noise to 0.6 times, and crosses one between $\gamma = 2$ (22.7 dB in our run) and $\gamma = 8$ (25.9 dB). The best of the five is 32 with 26.3 dB. Morozov's choice is thus safe, and about a decibel below the best: the rule asks for a misfit of one, and with fewer rays than pixels the best image may fit a part of the noise.
+# The misfit falls from five times the noise to 0.6 times, and crosses one between $\gamma = 2$ (22.7 dB in our run) and $\gamma = 8$ (25.9 dB). The best of the five is 32 with 26.3 dB. Of the five, Morozov would take 8, whose misfit is nearest to one, 0.4 dB below the best; a $\gamma$ at which it is exactly one is smaller and costs more: the rule asks for a misfit of one, and with fewer rays than pixels the best image may fit a part of the noise.
 #
 # </details>
 #
 # ## Summary
 #
 # 1. A denoiser for all noise levels is a diffusion model: by Tweedie's formula it points along the score, and a loop of six lines draws images.
-# 2. DDNM takes from $y$ what $y$ determines, by back-projection; in noise, DPS follows a gradient through the network, and DDPG turns a dial from back-projection to least squares, which saves steps where the inverse is mild. Without noise in the data and without injected noise, DDPG is IDBP.
-# 3. A sample is not an estimate. Samples that agree with $y$ differ from one another; their mean has the better PSNR; their spread is a rough map of *where* to doubt, blind to what all samples miss, and too small to say how much.
-# 4. A prior invents what it was trained on. A strong step toward the data keeps it in check, and here needed no adapting; where that step is missing, adapting gains decibels on images of any kind. Neighbours help where they resemble the image in its pixels; on our sheet another page of print did harm.
+# 2. DDNM takes from $y$ what $y$ determines, by back-projection; with noise, DPS follows a gradient through the network, and DDPG turns a dial from back-projection to least squares, which saves steps where the inverse is mild. Without noise in the data and without injected noise, DDPG is IDBP.
+# 3. A sample is not an estimate. Samples that agree with $y$ differ from one another; their mean has the better PSNR; their spread is a rough map of *where* to doubt, blind to what all samples miss, and with much fresh noise too small to say how much.
+# 4. A prior invents what it was trained on. A strong step toward the data keeps it in check, and here needed no adapting; where that step is missing, adapting gains decibels on images of any kind. Neighbours help where they resemble the image in its pixels; on our handwritten sheet a page of print did harm.
 # 5. **What breaks it:** a level that is stated too low, $[-1,1]$ against $[0,1]$, noise that DDNM takes for signal, a prior of the wrong kind, a baseline that was stopped early, and a score that rewards smoothness.
 #
 # **Papers.**
 # Y. Song, S. Ermon, [*Generative Modeling by Estimating Gradients of the Data Distribution*](https://arxiv.org/abs/1907.05600), NeurIPS 2019: sampling along the score.
+# J. Ho, A. Jain, P. Abbeel, [*Denoising Diffusion Probabilistic Models*](https://arxiv.org/abs/2006.11239), NeurIPS 2020: ancestral sampling.
+# Y. Blau, T. Michaeli, [*The Perception-Distortion Tradeoff*](https://arxiv.org/abs/1711.06077), CVPR 2018: what a perfect sample costs.
 # J. Song, C. Meng, S. Ermon, [*Denoising Diffusion Implicit Models*](https://arxiv.org/abs/2010.02502), ICLR 2021: the step with old and fresh noise.
 # T. Karras and others, [*Elucidating the Design Space of Diffusion-Based Generative Models*](https://arxiv.org/abs/2206.00364), NeurIPS 2022: how our networks scale their inputs and outputs.
 # B. Kawar and others, [*Denoising Diffusion Restoration Models*](https://arxiv.org/abs/2201.11793), NeurIPS 2022: DDRM.
