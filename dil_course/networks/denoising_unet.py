@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_sigma, describe
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_levels, describe
 
 TYPICAL = 0.25  # standard deviation of the values of images in [0,1], about their centre
 CENTRE = 0.5
@@ -93,9 +93,7 @@ class DenoisingUNet(nn.Module):
         Raises:
             TypeError, ValueError: sigma is neither, or not in [0,1].
         """
-        limits = [value.item() for value in sigma.aminmax()] if isinstance(sigma, torch.Tensor) else [sigma]
-        for value in limits:
-            check_sigma(value)
+        check_levels(sigma)
         level = torch.as_tensor(sigma, dtype=y.dtype, device=y.device).expand(len(y), 1, 1, 1)
         spread = (level**2 + TYPICAL**2).sqrt()
         centred = y - CENTRE

@@ -214,6 +214,12 @@ def check_sigma(value, name="sigma", low=0.0):
     return value
 
 
+def check_levels(sigma):
+    """Standard deviations of noise, one number or a tensor of them, each as `check_sigma` wants it."""
+    for value in [limit.item() for limit in sigma.aminmax()] if isinstance(sigma, torch.Tensor) else [sigma]:
+        check_sigma(value)
+
+
 def check_share(value, name):
     """The share or probability as Python's own number.
 
