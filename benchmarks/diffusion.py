@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import test_diffusion as world
-from quality import header, say, start, subcommands
+from quality import header, say, spread, start, subcommands
 
 from dil_course.adaptation import idbp
 from dil_course.diffusion import ddnm, ddpg, dps, sample
@@ -111,11 +111,7 @@ def noise(options):
                 found.setdefault("total variation", []).append(best)
                 if options.dip:
                     found.setdefault("DIP+TV", []).append(max(deep(y, A, x, seed, w) for w in (0.01, 0.03)))
-            say(
-                task,
-                name,
-                *(f"{statistics.median(v):.2f} ({min(v):.2f}..{max(v):.2f})" for v in found.values()),
-            )
+            say(task, name, *map(spread, found.values()))
 
 
 def deep(y, A, x, seed, weight):
@@ -134,14 +130,13 @@ def pixels(options):
             A = Mask(drawn < 0.3)
             y = A(x)
             ten = torch.cat([last(ddnm(y, A, prior, iterations=100, seed=k)) for k in range(10)])
-            mean, spread = ten.mean(0, keepdim=True), ten.std(0, keepdim=True)
-            within = ((mean - x).abs() < 2 * spread)[A.mask == 0].float().mean().item()
+            mean, deviation = ten.mean(0, keepdim=True), ten.std(0, keepdim=True)
+            within = ((mean - x).abs() < 2 * deviation)[A.mask == 0].float().mean().item()
             bridged = last(idbp(y, A, prior, iterations=100, strongest=0.5, weakest=0.01))
             smooth = max(psnr(last(tv(y, A, weight)), x) for weight in (3e-4, 1e-3, 3e-3))
             scores = [psnr(one, x) for one in ten.split(1)]
             rows.append([statistics.median(scores), psnr(mean, x), 100 * within, psnr(bridged, x), smooth])
-        columns = zip(*rows, strict=True)
-        say(name, *(f"{statistics.median(v):.2f} ({min(v):.2f}..{max(v):.2f})" for v in columns))
+        say(name, *map(spread, zip(*rows, strict=True)))
 
 
 def samples(options):
@@ -169,12 +164,12 @@ def samples(options):
         methods["DDPG"] = lambda seed, y=y: ddpg(y, A, prior, SIGMA, iterations=30, seed=seed)
         for method, steps in methods.items():
             ten = torch.cat([last(steps(seed)) for seed in range(10)])
-            mean, spread = ten.mean(0, keepdim=True), ten.std(0, keepdim=True)
+            mean, deviation = ten.mean(0, keepdim=True), ten.std(0, keepdim=True)
             scores = [psnr(one, x) for one in ten.split(1)]
             error = (mean - x).abs()
-            inside = 100 * (error < 2 * spread).float().mean().item()
+            inside = 100 * (error < 2 * deviation).float().mean().item()
             say(name, method, statistics.median(scores), psnr(mean, x), max(scores),
-                f"{spread.square().mean().sqrt():.3f}", f"{error.square().mean().sqrt():.3f}",
+                f"{deviation.square().mean().sqrt():.3f}", f"{error.square().mean().sqrt():.3f}",
                 f"{inside:.0f} %")  # fmt: skip
 
 

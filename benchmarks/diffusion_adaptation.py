@@ -12,7 +12,6 @@ and seeds, and were chosen with the truth, on the abdomen. PSNR in dB. Cells wit
 seeds, and least to most.
 """
 
-import statistics
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say, start, subcommands
+from quality import header, say, spread, start, subcommands
 
 from dil_course import runtime
 from dil_course.diffusion import ddnm, scd, tune_on_neighbours
@@ -72,10 +71,6 @@ def scans(names):
 
 def score(estimate, x):
     return psnr(estimate.clamp(0, 1), x)
-
-
-def spread(values):
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def drawn(y, prior, seed, **settings):

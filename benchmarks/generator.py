@@ -8,7 +8,6 @@ The weights of TV and of the wavelet Lasso are the best of a few by the truth, a
 the truth. Everything else is fixed beforehand.
 """
 
-import argparse
 import functools
 import statistics
 import sys
@@ -19,11 +18,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say
+from quality import header, say, spread, start, subcommands
 
 from dil_course import runtime
 from dil_course.adaptation import csgm, iagan
-from dil_course.doctor import machine
+from dil_course.diffusion.sampling import squared_norm
 from dil_course.fitting import run
 from dil_course.from_scratch import deep_image_prior, tv
 from dil_course.networks import Generator, conv_decoder, trained
@@ -65,13 +64,7 @@ def haar(side):
 
 def lasso(y, A, sigma, seed, x):
     """The Lasso on the coefficients of a Haar transform, by FISTA (Beck and Teboulle, 2009)."""
-    H = haar(28)
-    # The largest eigenvalue of A^T A, by the power method.
-    v = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    for _ in range(30):
-        v = A.adjoint(A(v))
-        size = v.norm()
-        v = v / size
+    H, size = haar(28), squared_norm(A, y, iterations=30)
     found = []
     for weight in WEIGHTS:
         c = before = torch.zeros_like(x)
@@ -107,7 +100,7 @@ def linear(y, A, sigma, seed, x):
 
 
 def prior(y, A, sigma, seed, x):
-    """DIP by a decoder of about the generator's size, at its peak."""
+    """DIP by a decoder of a quarter of the generator's weights, at its peak."""
     with runtime.seeded(seed):
         network = conv_decoder(1, 32, 2)
     tops = [(-1.0, None)]
@@ -177,22 +170,18 @@ def rows(problems, methods):
     return found
 
 
-def told(scores):
-    return f"{statistics.median(scores):.2f} ({min(scores):.2f} to {max(scores):.2f})"
-
-
 def table(columns, methods):
     """Print a row for each method, a column for each list of problems."""
     results = {column: rows(problems, methods) for column, problems in columns.items()}
     header("method", *columns, "seconds")
     for name in next(iter(results.values())):
         seconds = statistics.mean(result[name][1] for result in results.values())
-        say(name, *(told(result[name][0]) for result in results.values()), f"{seconds:.1f}")
+        say(name, *(spread(result[name][0]) for result in results.values()), f"{seconds:.1f}")
     if "generator" in methods:
         for column, result in results.items():
             drawn, adapted = result["CSGM"][0], result["IAGAN"][0]
             gains = [b - a for a, b in zip(drawn, adapted, strict=True)]
-            print(f"IAGAN above CSGM, {column}: {told(gains)} dB")
+            print(f"IAGAN above CSGM, {column}: {spread(gains)} dB")
     return results
 
 
@@ -209,32 +198,47 @@ def floor(images):
         psnr(run(csgm(x, Identity(), trained("generator"), weight=0.01, **SEARCH)).estimate, x)
         for x in images
     ]
-    print(f"\nThe nearest picture that the generator can draw: {told(scores)} dB")
+    print(f"\nThe nearest picture that the generator can draw: {spread(scores)} dB")
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("measurements", "noise", "bags"))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--sigma", type=float, default=0.2, help="of the noise")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
-    parser.add_argument("--methods", nargs="+", default=["generator", *OPPONENTS])
-    options = parser.parse_args()
-    images = pictures(bags=options.command == "bags")
-    print(f"{machine()}\n\n{len(images)} images, {options.seeds} seeds: median and range.\n", flush=True)
-    if options.command in ("measurements", "bags"):
-        shares = options.shares if options.command == "measurements" else (0.06, 0.25)
-        columns = {f"{share:.0%}": problems(images, share, 0, options.seeds) for share in shares}
-    else:
-        columns = {
-            f"50 %, sigma {sigma:g}": problems(images, 0.5, sigma, options.seeds)
-            for sigma in (0.02, options.sigma)
-        }
+def tables(images, columns, options):
+    print(f"{len(images)} images, {options.seeds} seeds: median and range.\n", flush=True)
     table(columns, options.methods)
     if "generator" in options.methods:
         floor(images)
+
+
+def measurements(options):
+    images = pictures()
+    columns = {f"{share:.0%}": problems(images, share, 0, options.seeds) for share in options.shares}
+    tables(images, columns, options)
+
+
+def noise(options):
+    images = pictures()
+    columns = {
+        f"50 %, sigma {sigma:g}": problems(images, 0.5, sigma, options.seeds)
+        for sigma in (0.02, options.sigma)
+    }
+    tables(images, columns, options)
+
+
+def bags(options):
+    images = pictures(bags=True)
+    columns = {f"{share:.0%}": problems(images, share, 0, options.seeds) for share in (0.06, 0.25)}
+    tables(images, columns, options)
+
+
+def main():
+    parser, commands = subcommands(__doc__)
+    for command in (measurements, noise, bags):
+        one = commands.add_parser(command.__name__)
+        one.add_argument("--seeds", type=int, default=3)
+        one.add_argument("--methods", nargs="+", default=["generator", *OPPONENTS])
+        one.set_defaults(command=command)
+    commands.choices["measurements"].add_argument("--shares", type=float, nargs="+", default=SHARES)
+    commands.choices["noise"].add_argument("--sigma", type=float, default=0.2, help="of the noise")
+    start(parser)
 
 
 if __name__ == "__main__":

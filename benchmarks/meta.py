@@ -14,7 +14,6 @@ x four random kernels x three seeds, which choose the kernels and the random wei
 PSNR in dB, 8 pixels shaved.
 """
 
-import argparse
 import copy
 import statistics
 import sys
@@ -29,13 +28,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 from denoiser import UNSEEN, photographs
 from meta_super_resolution import SETTINGS, random_kernel
-from quality import header, say
+from quality import header, say, start, subcommands
 from safetensors.torch import load_file
 
 from dil_course import runtime
 from dil_course.adaptation.meta_learning import STARTS, inner_steps, learn_start
 from dil_course.adaptation.sinusoid import sine_network, sinusoids, squared_error
-from dil_course.doctor import machine
 from dil_course.from_scratch.internal_pairs import pair
 from dil_course.from_scratch.zero_shot_sr import back_projected
 from dil_course.networks import ResidualNetwork, trained
@@ -66,7 +64,7 @@ RATES = {
 }
 
 
-def start(name, seed=0):
+def started_from(name, seed=0):
     if name == "random":
         with runtime.seeded(seed):
             return ResidualNetwork(**SETTINGS)
@@ -124,7 +122,7 @@ def rates(options):
     marks = 1, 3, 10, 100
     header("start", "optimizer", "rate", *[f"after {mark}" for mark in marks])
     for name in options.starts or RATES:
-        network = start(name)
+        network = started_from(name)
         for optimizer, tried in (
             ("SGD", (0.3, 1, 3, 10)),
             ("Adam", (3e-4, 1e-3, 3e-3, 1e-2)),
@@ -142,12 +140,12 @@ def curves(options):
     for _, x, A, seed in unseen(options.side):
         y = A(x)
         bicubic = enlarge(y, A)
-        joint = start("joint")(bicubic).detach()
+        joint = started_from("joint")(bicubic).detach()
         found = bicubic, back_projected(bicubic, y, A, 30), moved_back(joint, A)
         base.append([score(z, x) for z in found])
         for name, (optimizer, rate) in RATES.items():
             marks = MARKS.get(name, MARKS["random"][:5])
-            estimates = list(updated(start(name, seed), y, A, optimizer, rate, marks))
+            estimates = list(updated(started_from(name, seed), y, A, optimizer, rate, marks))
             tables.setdefault(name, []).append([score(z, x) for z in estimates])
             corrected.setdefault(name, []).append([score(back_projected(z, y, A), x) for z in estimates[:2]])
     means = np.mean(base, 0)
@@ -213,7 +211,7 @@ def outside(options):
         say(kernel, f"bicubic, and back-projected {statistics.mean(corrected):.2f}", plain, *[""] * 3)
         for name, (optimizer, rate) in RATES.items():
             scores = [
-                [score(z, x) for z in updated(start(name, seed), A(x), A, optimizer, rate, marks)]
+                [score(z, x) for z in updated(started_from(name, seed), A(x), A, optimizer, rate, marks)]
                 for x in images
                 for seed in (SEEDS if name == "random" else (0,))
             ]
@@ -232,7 +230,7 @@ def noise(options):
                     for seed in SEEDS:
                         y = add_gaussian(A(x), level / 255, seed=seed)
                         added = level / 255 if sons == "noisy" else 0.0
-                        steps = updated(start(name, seed), y, A, optimizer, rate, marks, added, seed)
+                        steps = updated(started_from(name, seed), y, A, optimizer, rate, marks, added, seed)
                         scores.append([score(z, x) for z in steps])
                 say(level, sons, name, *np.mean(scores, 0).tolist())
 
@@ -274,9 +272,9 @@ def sine(options):
 
 
 def learned_sine(method, seed, iterations):
-    draw, start = runtime.generator(seed, "tasks"), sine_network(seed)
+    draw, first = runtime.generator(seed, "tasks"), sine_network(seed)
     settings = dict(iterations=iterations, rate=SINE_RATE, steps=SINE_STEPS[method], meta_rate=5e-3)
-    *_, (weights, _) = learn_start(method, squared_error, start, lambda: sinusoids(25, draw), **settings)
+    *_, (weights, _) = learn_start(method, squared_error, first, lambda: sinusoids(25, draw), **settings)
     return weights
 
 
@@ -287,10 +285,7 @@ def sine_errors(weights, support, query):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     for command in (rates, curves, outside, noise, order, sine):
         one = commands.add_parser(command.__name__)
         one.add_argument("--side", type=int, default=128)
@@ -302,10 +297,8 @@ def main():
             one.add_argument("weights", nargs="+")
         if command is sine:
             one.add_argument("--iterations", type=int, default=1000)
-    options = parser.parse_args()
     torch.set_num_threads(1)
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

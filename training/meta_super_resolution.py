@@ -48,7 +48,7 @@ SHIFT = 1.0  # of the kernels' centres, at most, down and to the right
 
 
 def random_kernel(draw):
-    """Anisotropic Gaussian (16,16), as Soh, Cho and Cho (MZSR, CVPR 2020) draw theirs for twice."""
+    """Anisotropic Gaussian (18,18), as Soh, Cho and Cho (MZSR, CVPR 2020) draw theirs, but off centre."""
     along = draw.uniform(*VARIANCES)
     across = draw.uniform(VARIANCES[0], along)
     shift = draw.uniform(-SHIFT, SHIFT, 2).tolist()

@@ -17,6 +17,8 @@ from dil_course.signals.validation import (
     check_target,
 )
 
+RATE = 0.1  # of Adam on latent vectors, at the start
+
 
 @dataclasses.dataclass(frozen=True)
 class Drawing(Step):
@@ -31,7 +33,7 @@ class Drawing(Step):
     losses: torch.Tensor | None = None
 
 
-def csgm(y, A, generator, weight=0.1, starts=10, iterations=None, learning_rate=0.1, seed=0):
+def csgm(y, A, generator, weight=0.1, starts=10, iterations=None, learning_rate=RATE, seed=0):
     """Minimise over z the sum of (A(G(z)) - y)^2, plus weight |z|^2, from many starts at once.
 
     Bora, Jalal, Price and Dimakis, "Compressed Sensing using Generative Models" (ICML 2017), section 3: the
@@ -61,16 +63,10 @@ def csgm(y, A, generator, weight=0.1, starts=10, iterations=None, learning_rate=
             pictures do not fit A and y.
     """
     generator, iterations = prepare(y, A, generator, starts, iterations, learning_rate, seed, weight)
-    z = first_latents(generator, starts, seed, y.device)
-
-    def objective(z):
-        made = generator(z)
-        return misfits(made, y, A) + weight * z.square().sum(1), made
-
-    return search(objective, z, iterations, learning_rate)
+    return search_from_starts(y, A, generator, weight, starts, iterations, learning_rate, seed)
 
 
-def pulse(y, A, generator, starts=10, iterations=None, learning_rate=0.1, seed=0):
+def pulse(y, A, generator, starts=10, iterations=None, learning_rate=RATE, seed=0):
     """Minimise over z the sum of (A(G(z)) - y)^2 on the sphere where standard normal z lie, from many starts.
 
     After Menon and others, "PULSE: Self-Supervised Photo Upsampling via Latent Space Exploration of
@@ -126,6 +122,16 @@ def first_latents(generator, starts, seed, device):
     """Standard normal latent vectors (starts,latent)."""
     stream = runtime.generator(seed, "latents", device)
     return torch.randn(starts, generator.latent, generator=stream, device=device)
+
+
+def search_from_starts(y, A, generator, weight, starts, iterations, learning_rate, seed):
+    """The Drawings of `csgm`, its arguments checked already."""
+
+    def objective(z):
+        made = generator(z)
+        return misfits(made, y, A) + weight * z.square().sum(1), made
+
+    return search(objective, first_latents(generator, starts, seed, y.device), iterations, learning_rate)
 
 
 def misfits(pictures, y, A):

@@ -5,7 +5,7 @@ import dataclasses
 import torch
 
 from dil_course import runtime
-from dil_course.adaptation.csgm import Drawing, csgm, first_latents, misfits, prepare
+from dil_course.adaptation.csgm import RATE, Drawing, first_latents, misfits, prepare, search_from_starts
 from dil_course.adaptation.freedom import copied
 from dil_course.signals.operators import consistent
 from dil_course.signals.validation import check_flag, check_integer, check_number, pinv_of
@@ -59,7 +59,7 @@ def iagan(
     check_flag(back_project, "back_project")
     if back_project:
         pinv_of(A)
-    found = csgm(y, A, adapted, weight, starts, searches, seed=seed) if length != 0 else ()
+    found = search_from_starts(y, A, adapted, weight, starts, searches, RATE, seed) if length != 0 else ()
     return stages(y, A, adapted, found, iterations, learning_rate, latent_rate, locality, back_project, seed)
 
 

@@ -8,7 +8,7 @@ import math
 import torch
 
 from dil_course import runtime
-from dil_course.signals.validation import check_integer, describe
+from dil_course.signals.validation import check_generator, check_integer
 
 
 def sinusoids(count, generator, points=10):
@@ -28,8 +28,7 @@ def sinusoids(count, generator, points=10):
         TypeError, ValueError: an argument is not of this form.
     """
     count, points = check_integer(count, "count", 1), check_integer(points, "points", 1)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator: expected a torch.Generator, got {describe(generator)}")
+    check_generator(generator)
     amplitude = 0.1 + 4.9 * torch.rand(count, 1, 1, generator=generator)
     phase = math.pi * torch.rand(count, 1, 1, generator=generator)
     x = 10 * torch.rand(count, 2 * points, 1, generator=generator) - 5

@@ -1,10 +1,8 @@
 """DDPG: a dial between back-projection and least squares, turned while the noise level falls."""
 
-import math
-
 import torch
 
-from dil_course.diffusion.sampling import STRONGEST, WEAKEST, back_projected, guided, squared_norm
+from dil_course.diffusion.sampling import STRONGEST, WEAKEST, back_projected, guided, renoised, squared_norm
 from dil_course.fitting import Step
 from dil_course.signals.validation import check_flag, check_number, check_share, check_sigma
 
@@ -71,11 +69,7 @@ def ddpg(
         check_share(dial, "dial")
     check_flag(inject, "inject")
     prior, start, levels, noise = guided(y, A, prior, iterations, strongest, weakest, seed)
-    if sigma == 0 and dial is None:
-        dial, kept = 0.0, 1.0
-    else:
-        kept = None
-    return _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, kept, inject, levels, start, noise)
+    return _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, inject, levels, start, noise)
 
 
 def turned(level, gamma):
@@ -83,17 +77,17 @@ def turned(level, gamma):
     return (1 + 4 * level**2) ** -gamma
 
 
-def _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, kept, inject, levels, start, noise):
-    c = min(1.0, 1 / squared_norm(A, y))
+def _ddpg(y, A, prior, sigma, gamma, fresh, epsilon, dial, inject, levels, start, noise):
+    c, noiseless = min(1.0, 1 / squared_norm(A, y)), sigma == 0 and dial is None
     x = start + inject * levels[0] * noise()
     for iteration, level in enumerate(levels, 1):
         following = levels[iteration] if iteration < len(levels) else 0.0
-        d = turned(following, gamma) if dial is None else dial
+        d = turned(following, gamma) if dial is None and sigma else dial or 0.0
         with torch.no_grad():
             x0 = prior(x, level)
         misfit = A(x0) - y
         corrected = x0 - (1 - d) * back_projected(misfit, A, epsilon) - d * c * A.adjoint(misfit)
         shown = x0 if sigma else corrected
         yield Step(iteration, len(levels), misfit.square().mean(), shown.clamp(0, 1), averaged=True)
-        old = (d if kept is None else kept) * math.sqrt(1 - fresh**2) * (x - corrected) / level
-        x = corrected + inject * following * (old + fresh * noise())
+        direction = (1.0 if noiseless else d) * (x - corrected) / level
+        x = renoised(corrected, direction, following, fresh, noise()) if inject else corrected

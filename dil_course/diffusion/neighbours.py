@@ -6,7 +6,7 @@ from dil_course import runtime
 from dil_course.adaptation.freedom import free
 from dil_course.diffusion.sampling import STRONGEST
 from dil_course.fitting import Engine, Step
-from dil_course.from_scratch.internal_pairs import turn
+from dil_course.from_scratch.internal_pairs import random_window
 from dil_course.networks.denoising_unet import TYPICAL
 from dil_course.signals.validation import (
     check_image,
@@ -78,9 +78,9 @@ def _tune(engine, neighbours, side, iterations, generator):
     def noisy(x, level):
         return x + level * torch.randn(x.shape, generator=generator).to(x)
 
-    shown = noisy(window(neighbours[:1], side, generator), SHOWN)
+    shown = noisy(random_window(neighbours[:1], side, generator), SHOWN)
     for iteration in range(1, iterations + 1):
-        x = torch.cat([window(neighbours, side, generator) for _ in range(BATCH)])
+        x = torch.cat([random_window(neighbours, side, generator) for _ in range(BATCH)])
         level = (LEAST ** torch.rand(len(x), 1, 1, 1, generator=generator)).to(x)
         error = (engine.network(noisy(x, level), level) - x).square()
         loss = (error * (1 / level**2 + 1 / TYPICAL**2)).mean()
@@ -88,14 +88,3 @@ def _tune(engine, neighbours, side, iterations, generator):
             estimate = engine.network(shown, SHOWN).clamp(0, 1)
         yield Step(iteration, iterations, loss.detach(), estimate, averaged=True, network=engine.network)
         engine.update(loss)
-
-
-def window(images, side, generator):
-    """A random window (1,C,side,side) of one of the images, turned and mirrored."""
-
-    def draw(end):
-        return int(torch.randint(end, (), generator=generator))
-
-    x = images[draw(len(images))]
-    top, left = (draw(length - side + 1) for length in x.shape[-2:])
-    return turn(x[..., top : top + side, left : left + side], draw(4) + 4 * draw(2))

@@ -6,7 +6,9 @@ import torch
 
 from dil_course import runtime
 from dil_course.adaptation.freedom import copied
+from dil_course.adaptation.idbp import levels as falling_levels
 from dil_course.fitting import Step
+from dil_course.signals.operators import conjugate_gradients
 from dil_course.signals.validation import (
     check_function,
     check_image,
@@ -39,7 +41,7 @@ def noise_levels(iterations=50, strongest=STRONGEST, weakest=WEAKEST):
     check_sigma(weakest, "weakest", low=1e-4)
     if weakest >= strongest:
         raise ValueError(f"weakest: expected less than the strongest level {strongest}, got {weakest}")
-    return torch.linspace(math.log(strongest), math.log(weakest), iterations).exp().tolist()
+    return falling_levels(strongest, weakest, iterations)
 
 
 def renoised(x0, direction, level, fresh, noise):
@@ -155,18 +157,11 @@ def back_projected(r, A, epsilon, iterations=60):
         TypeError, ValueError: epsilon is no number of at least 1e-10.
     """
     epsilon = check_number(epsilon, "epsilon", low=1e-10)
-    solved, residual = torch.zeros_like(r), r
-    direction, size = r, r.square().sum()
-    enough = 1e-12 * size
-    for _ in range(iterations):
-        if size <= enough:
-            break
-        made = A(A.adjoint(direction)) + epsilon * direction
-        step = size / (direction * made).sum()
-        solved, residual = solved + step * direction, residual - step * made
-        size, before = residual.square().sum(), size
-        direction = residual + size / before * direction
-    return A.adjoint(solved)
+
+    def multiply(direction):
+        return A(A.adjoint(direction)) + epsilon * direction
+
+    return A.adjoint(conjugate_gradients(multiply, torch.zeros_like(r), r, iterations))
 
 
 def squared_norm(A, y, iterations=20):

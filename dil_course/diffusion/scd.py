@@ -6,6 +6,7 @@ from dil_course import runtime
 from dil_course.adaptation.freedom import free, parts_of
 from dil_course.diffusion.sampling import STRONGEST, WEAKEST, guided, renoised, squared_norm
 from dil_course.fitting import Engine, Step
+from dil_course.signals.operators import conjugate_gradients
 from dil_course.signals.validation import check_integer, check_number, check_share
 
 CONJUGATE = 4  # steps of conjugate gradients
@@ -102,15 +103,8 @@ def roughness(x):
 
 def toward_data(x0, y, A, weight):
     """Nearly the least |z - x0|^2 + weight |A z - y|^2 over z, by a few conjugate gradients from z = x0."""
-    x, residual = x0, weight * A.adjoint(y - A(x0))
-    direction, size = residual, residual.square().sum()
-    enough = 1e-12 * size
-    for _ in range(CONJUGATE):
-        if size <= enough:
-            break
-        made = direction + weight * A.adjoint(A(direction))
-        step = size / (direction * made).sum()
-        x, residual = x + step * direction, residual - step * made
-        size, before = residual.square().sum(), size
-        direction = residual + size / before * direction
-    return x
+
+    def multiply(direction):
+        return direction + weight * A.adjoint(A(direction))
+
+    return conjugate_gradients(multiply, x0, weight * A.adjoint(y - A(x0)), CONJUGATE)

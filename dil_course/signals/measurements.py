@@ -67,5 +67,6 @@ class Gaussian:
 
 def multiply(x, matrix, sides):
     """The matrix times each channel of x (N,C,H,W), written as a column; the result as (N,C,*sides)."""
-    product = exact(x).flatten(2) @ matrix.to(exact(x)).T
+    columns = exact(x).flatten(2)
+    product = columns @ matrix.to(columns).T
     return product.unflatten(2, sides).to(x.dtype)

@@ -172,6 +172,28 @@ def invert_spectrum(power, relative_floor=1e-6):
     return torch.where(keep, 1 / power.where(keep, torch.ones_like(power)), torch.zeros_like(power))
 
 
+def conjugate_gradients(multiply, x, residual, iterations):
+    """Solve M x = b for a symmetric positive definite M, by the method of Hestenes and Stiefel (1952).
+
+    Args:
+        multiply: function that multiplies by M.
+        x: where to begin.
+        residual: b - M x there.
+        iterations: at most; fewer where the residual has fallen to a millionth.
+    """
+    direction, size = residual, residual.square().sum()
+    enough = 1e-12 * size
+    for _ in range(iterations):
+        if size <= enough:
+            break
+        made = multiply(direction)
+        step = size / (direction * made).sum()
+        x, residual = x + step * direction, residual - step * made
+        size, before = residual.square().sum(), size
+        direction = residual + size / before * direction
+    return x
+
+
 def exact(x):
     """x in 32 bits at least: on a CPU, torch has no Fourier transform and no interpolation for fewer."""
     return x if x.dtype == torch.float64 else x.float()
