@@ -7,11 +7,14 @@ again whatever the mode.
 
 from dil_course.adaptation.correction_filter import correction_filter
 from dil_course.adaptation.cotta import cotta
+from dil_course.adaptation.csgm import csgm, pulse
 from dil_course.adaptation.denoising import tune_by_masking, tune_by_sure, tune_on_restored
 from dil_course.adaptation.forward_model import reuse_and_regularize
 from dil_course.adaptation.freedom import free
+from dil_course.adaptation.iagan import iagan
 from dil_course.adaptation.idbp import idbp
 from dil_course.adaptation.memo import memo
+from dil_course.adaptation.mzsr import mzsr
 from dil_course.adaptation.plug_and_play import plug_and_play
 from dil_course.adaptation.reconstruction import adapt_by_splitting, adapt_reconstruction
 from dil_course.adaptation.statistics import batch_statistics
@@ -21,6 +24,7 @@ from dil_course.adaptation.test_time_training import test_time_training
 
 __all__ = [
     "adapt_by_splitting", "adapt_reconstruction", "adapt_super_resolution", "batch_statistics",
-    "correction_filter", "cotta", "free", "idbp", "memo", "plug_and_play", "reuse_and_regularize", "tent",
-    "test_time_training", "tune_by_masking", "tune_by_sure", "tune_on_restored",
+    "correction_filter", "cotta", "csgm", "free", "iagan", "idbp", "memo", "mzsr", "plug_and_play", "pulse",
+    "reuse_and_regularize", "tent", "test_time_training", "tune_by_masking", "tune_by_sure",
+    "tune_on_restored",
 ]  # fmt: skip
