@@ -71,7 +71,7 @@ def unrolled_step(answer, seed):
         length, R = 0.5 + torch.rand((), generator=draw).item(), Blur(normal(3, 3) / 3)
         y = A(truth)
         with no_autograd():
-            given = call(answer, x, y, A, length, R, upstream)
+            given = call(answer, x, y, copy.deepcopy(A), length, copy.deepcopy(R), upstream)
         name = f"{type(A).__name__}, {count} images of {channels} channels"
         _look_at_step(parts(given, "after, by_x, by_length"), name, x, y, A, length, R, upstream)
 
@@ -173,7 +173,7 @@ def k_space_loss(answer, seed):
         x, truth = (torch.rand(1, channels, 6, 8, generator=draw, dtype=torch.float64) for _ in range(2))
         y = 2 * A(truth)
         with no_autograd():
-            loss, slope = parts(call(answer, x, y, A), "loss, slope")
+            loss, slope = parts(call(answer, x, y, copy.deepcopy(A)), "loss, slope")
         _look_at_loss(loss, slope, f"{type(A).__name__}, {channels} channels", x, y, A)
 
 
@@ -670,7 +670,7 @@ def causes(answer, seed):
             "multiply r['fit'] with the mirror image of r['judge']",
         ),
         "nothing": (
-            "a good run gains four decibels, and this one gains less than three",
+            "a good run gains more than three decibels, and this one gains less than two",
             "compute the PSNR of its estimate and of the trained network's, then compare what went in",
         ),
     }
