@@ -66,7 +66,7 @@ def unrolled_step(answer, seed):
     points = torch.rand(1, 1, 6, 8, generator=draw) < 0.5
     points[..., :2] = torch.tensor([True, False])
     for A, channels in ((Fourier(points), 1), (Downsample(2), 2), (Blur(normal(3, 3)), 1)):
-        count = _sizes(draw, (1, 3))[0]
+        count = _sizes(draw, (2, 3))[0]
         x, truth, upstream = (normal(count, channels, 6, 8) for _ in range(3))
         length, R = 0.5 + torch.rand((), generator=draw).item(), Blur(normal(3, 3) / 3)
         y = A(truth)
