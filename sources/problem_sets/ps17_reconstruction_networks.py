@@ -365,7 +365,7 @@ show_curves(
     "iteration",
     "error on the held-out lines",
     "The honest error is large and rises from the first iteration on; the errors of "
-    "the two judges whose networks are given too much are small and fall.",
+    "the two judges whose networks are given too much stay small and nearly constant.",
 )
 for name, rows in judges.items():
     errors = [row[0] for row in rows]
@@ -375,10 +375,10 @@ for name, rows in judges.items():
     )
 print(
     "The honest judge stops at once, and rightly: all three networks lose decibels "
-    "from the first iteration on. The two others go on to the end or nearly so, "
-    "because a network that learns to copy what it is given also predicts the lines "
-    "that it was given, or those whose mirror images it was given. The loss never saw "
-    "the held-out lines of the third judge, and that did not make it honest."
+    "from the first iteration on. The errors of the two others are small and hardly "
+    "change, so that they see nothing of the harm: a network that copies what it is "
+    "given also predicts the lines that it was given, or those whose mirror images it "
+    "was given. The third judge's lines were never in the loss, which did not help."
 )
 ### END SOLUTION
 
