@@ -1,17 +1,17 @@
 """Networks that reconstruct, adapted to one scan: the tables of lesson 17. Prints markdown.
 
-python benchmarks/reconstruction.py shift      trained on phantoms, tested on three other images, three masks
-python benchmarks/reconstruction.py same       trained on phantoms, tested on phantoms
+python benchmarks/reconstruction.py baselines  without a trained network: three images, three masks
+python benchmarks/reconstruction.py shift      four trained networks on the same nine scans, and adapted
+python benchmarks/reconstruction.py same       the four on three phantoms, which are home to two of them
 python benchmarks/reconstruction.py stopping   where held-out lines stop, with the leak and without it
 python benchmarks/reconstruction.py model      phantoms again, by another forward model than in training
 python benchmarks/reconstruction.py plug       plug-and-play with the denoiser of photographs, adapted
 
-One Fourier line in four, 96 px, noise 0.01. Adapted networks are stopped by a quarter of the lines, held out,
-and then adapted with all lines for as many iterations. Total variation gets the best of three weights by the
-truth. PSNR in dB, after a stroke SSIM.
+One Fourier line in four, 96 px, noise 0.01. Held-out lines are a quarter of them, kept out of the input as
+well; a network that was stopped by them is then given all lines. Total variation gets the best of three
+weights by the truth. PSNR in dB, after a stroke SSIM.
 """
 
-import statistics
 import sys
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say, start, subcommands
+from quality import header, say, spread, start, subcommands
 
 from dil_course import runtime
 from dil_course.adaptation import (
@@ -48,6 +48,7 @@ from dil_course.signals import (
 SIGMA, SIDE = 0.01, 96
 RATES = {adapt_reconstruction: 1e-4, adapt_by_splitting: 3e-4}
 METHODS = {"k-space loss": adapt_reconstruction, "splitting": adapt_by_splitting}
+NETWORKS = [f"{seen}_{loss}" for seen in ("phantoms", "photographs") for loss in ("supervised", "joint")]
 
 
 def images():
@@ -68,25 +69,21 @@ def measured(x, seed, acceleration=4):
     return noisy(x, A, seed), A
 
 
-@torch.no_grad()
-def reconstructed(name, y, A):
-    return trained(f"reconstruction_{name}")(y, A)
-
-
-def stopped(method, y, A, network, options):
-    """Adapted until held-out lines are predicted best, then with all lines for as long; and how long."""
-    settings = dict(learning_rate=RATES[method])
+def watched(method, y, A, network, x, options):
+    """A run without the held-out lines: their error (share of their sum), and the result with all lines."""
     fit, held_out = split_lines(A.mask, 0.25)
-    rule = HeldOut(y, held_out, patience=options.iterations, A=A)
-    run(method(y * fit, Fourier(fit), network, iterations=options.iterations, **settings), stop=rule)
-    last = list(method(y, A, network, iterations=rule.iteration, **settings))[-1]
-    return last.estimate, rule.iteration
+    errors, results, settings = [], [], dict(iterations=options.iterations, learning_rate=RATES[method])
+    for step in method(y * fit, Fourier(fit), network, **settings):
+        missed = held_out * (A(step.estimate) - y)
+        errors.append((missed.abs().sum() / (held_out * y).abs().sum()).item())
+        with torch.no_grad():
+            results.append(step.network(y, A))
+    return errors, results, max(score(each, x) for each in results)
 
 
-def smooth(y, A, x):
-    return max(
-        (run(tv(y, A, weight)).estimate for weight in (0.003, 0.01, 0.03)), key=lambda each: psnr(each, x)
-    )
+def smooth(y, A, x, iterations=300):
+    runs = [run(tv(y, A, weight, iterations)).estimate for weight in (0.003, 0.01, 0.03)]
+    return max(runs, key=lambda estimate: score(estimate, x))
 
 
 def decoder(y, A, seed):
@@ -95,37 +92,54 @@ def decoder(y, A, seed):
     return run(deep_image_prior(y, A, network, 300, input_noise=0, seed=seed)).estimate
 
 
+def score(estimate, x):
+    return psnr(estimate.clamp(0, 1), x)
+
+
 def both(estimate, x):
-    return f"{psnr(estimate.clamp(0, 1), x):.2f} / {ssim(estimate.clamp(0, 1), x):.3f}"
+    return f"{score(estimate, x):.2f} / {ssim(estimate.clamp(0, 1), x):.3f}"
+
+
+def baselines(options):
+    header("image", "mask", "zero-filled", "TV", "TV, 4 times the iterations", "ConvDecoder")
+    for name, x in images().items():
+        for mask in range(options.masks):
+            y, A = measured(x, mask)
+            longer = "" if mask else score(smooth(y, A, x, 1200), x)
+            say(
+                name, mask, both(A.pinv(y), x), both(smooth(y, A, x), x), longer, both(decoder(y, A, mask), x)
+            )
 
 
 def table(images, options):
-    kinds = {
-        f"{loss}, {name}": (loss, way) for loss in ("supervised", "joint") for name, way in METHODS.items()
-    }
-    header("image", "mask", "zero-filled", "TV", "ConvDecoder", "supervised", "joint", *kinds)
-    gains, filled = {kind: [] for kind in kinds}, dict.fromkeys(kinds, 0)
-    for name, x in images.items():
+    header("image", "mask", "zero-filled", "network", "trained", "held-out error", "k-space loss, to the end",
+           "k-space loss, stopped", "best", "splitting, stopped", "best")  # fmt: skip
+    gains = {f"{name}, {way}": [] for name in NETWORKS for way in ("to the end", *METHODS)}
+    near = []
+    for label, x in images.items():
         for mask in range(options.masks):
             y, A = measured(x, mask)
-            cells = [A.pinv(y), smooth(y, A, x), decoder(y, A, mask)]
-            before = {loss: reconstructed(f"phantoms_{loss}", y, A) for loss in ("supervised", "joint")}
-            shown = [both(each, x) for each in (*cells, *before.values())]
-            for kind, (loss, way) in kinds.items():
-                network = trained(f"reconstruction_phantoms_{loss}")
-                estimate, count = stopped(way, y, A, network, options)
-                gains[kind].append(psnr(estimate.clamp(0, 1), x) - psnr(before[loss].clamp(0, 1), x))
-                filled[kind] += psnr(estimate.clamp(0, 1), x) > psnr(cells[0].clamp(0, 1), x)
-                shown.append(f"{both(estimate, x)} ({count})")
-            say(name, mask, *shown)
+            for name in NETWORKS:
+                network = trained(f"reconstruction_{name}")
+                with torch.no_grad():
+                    before = network(y, A)
+                settings = dict(iterations=options.iterations, learning_rate=RATES[adapt_reconstruction])
+                last = list(adapt_reconstruction(y, A, network, **settings))[-1].estimate
+                cells, ends = [], {"to the end": last}
+                for way, method in METHODS.items():
+                    errors, results, best = watched(method, y, A, network, x, options)
+                    stop = errors.index(min(errors))
+                    ends[way] = results[stop]
+                    cells += [f"{both(results[stop], x)} ({stop + 1})", best]
+                    near.append(best - score(results[stop], x))
+                say(label, mask, score(A.pinv(y), x), name, both(before, x), errors[0], both(last, x), *cells)
+                for way, estimate in ends.items():
+                    gains[f"{name}, {way}"].append(score(estimate, x) - score(before, x))
     print()
     for kind, values in gains.items():
         ahead = sum(value > 0 for value in values)
-        spread = f"median {statistics.median(values):+.2f} dB ({min(values):+.2f} to {max(values):+.2f})"
-        print(
-            f"{kind}: {spread}, ahead of the trained network in {ahead} of {len(values)}, "
-            f"of zero-filling in {filled[kind]}"
-        )
+        print(f"{kind}: median {spread(values)} dB, ahead of the trained network in {ahead} of {len(values)}")
+    print(f"stopped within 0.3 dB of the best of the run: {sum(gap <= 0.3 for gap in near)} of {len(near)}")
 
 
 def shift(options):
@@ -138,20 +152,16 @@ def same(options):
 
 def stopping(options):
     """The loss leaves the held-out lines out; with the leak, the network's input still has them."""
-    header("image", "mask", "leak", "stops at", "PSNR there", "best of the run", "below the best")
+    header("network", "image", "mask", "leak", "first error", "stops at", "PSNR there", "best of the run")
     gaps = {False: [], True: []}
-    for name, x in images().items():
-        for mask in range(options.masks):
-            y, A = measured(x, mask)
-            fit, held_out = split_lines(A.mask, 0.25)
-            for leak in (False, True):
-                errors, curve = [], []
-                for estimate in watched(y, A, fit, leak, options):
-                    errors.append((held_out * (A(estimate) - y)).square().sum().item())
-                    curve.append(psnr(estimate, x))
-                best = errors.index(min(errors))
-                gaps[leak].append(max(curve) - curve[best])
-                say(name, mask, leak, best + 1, curve[best], max(curve), gaps[leak][-1])
+    for name in NETWORKS[1::2]:
+        for label, x in images().items():
+            for mask in range(options.masks):
+                for leak in (False, True):
+                    errors, curve = judged(*measured(x, mask), name, leak, x, options)
+                    stop = errors.index(min(errors))
+                    gaps[leak].append(max(curve) - curve[stop])
+                    say(name, label, mask, leak, errors[0], stop + 1, curve[stop], max(curve))
     for leak, values in gaps.items():
         near = sum(value <= 0.3 for value in values)
         print(
@@ -159,17 +169,22 @@ def stopping(options):
         )
 
 
-def watched(y, A, fit, leak, options):
-    network = trained(f"reconstruction_phantoms_{options.loss}")
+def judged(y, A, name, leak, x, options):
+    """Errors of the held-out lines (share of their energy) and PSNR along a run."""
+    network, (fit, held_out) = trained(f"reconstruction_{name}"), split_lines(A.mask, 0.25)
     optimizer = torch.optim.Adam(network.parameters(), lr=RATES[adapt_reconstruction])
     given, B = (y, A) if leak else (y * fit, Fourier(fit))
+    errors, curve = [], []
     for _ in range(options.iterations):
         estimate = network(given, B)
-        yield estimate.detach()
+        missed = held_out * (A(estimate.detach()) - y)
+        errors.append((missed.square().sum() / (held_out * y).square().sum()).item())
+        curve.append(score(estimate.detach(), x))
         loss = (fit * (A(estimate) - y)).abs().sum() / (fit * y).abs().sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    return errors, curve
 
 
 def model(options):
@@ -195,35 +210,31 @@ def model(options):
                 swapped = network(y, A)
             estimates = [A.adjoint(y), smooth(y, A, x), swapped, list(anchored)[-1].estimate]
             estimates += [rounds[2].estimate, rounds[-1].estimate]
-            say(label, number, *(psnr(each.clamp(0, 1), x) for each in estimates))
+            say(label, number, *(score(each, x) for each in estimates))
 
 
 def plug(options):
-    header(
-        "image", "mask", "zero-filled", "fixed point", "adapted, held-out stop", "stops at", "best of the run"
-    )
+    header("image", "mask", "zero-filled", "fixed point", "adapted, held-out stop", "stops at", "to the end")
     denoiser = trained("denoiser_gray")
+    settings = dict(adapt="all", learning_rate=1e-5, iterations=20)
     for name, x in images().items():
         for mask in range(options.masks):
             y, A = measured(x, mask, options.acceleration)
             fit, held_out = split_lines(A.mask, 0.25)
             fixed = list(plug_and_play(y, A, denoiser, iterations=20))[-1].estimate
-            rule = HeldOut(y, held_out, patience=options.iterations, A=A)
-            settings = dict(adapt="all", learning_rate=1e-5, iterations=options.iterations)
+            rule = HeldOut(y, held_out, patience=20, A=A)
             run(plug_and_play(y * fit, Fourier(fit), denoiser, **settings), stop=rule)
-            steps = plug_and_play(y, A, denoiser, **settings)
-            curve = [psnr(step.estimate.clamp(0, 1), x) for step in steps]
-            there = curve[rule.iteration - 1]
-            say(name, mask, psnr(A.pinv(y), x), psnr(fixed.clamp(0, 1), x), there, rule.iteration, max(curve))
+            adapted = [step.estimate for step in plug_and_play(y, A, denoiser, **settings)]
+            shown = (each for each in (A.pinv(y), fixed, adapted[rule.iteration - 1]))
+            say(name, mask, *(score(each, x) for each in shown), rule.iteration, score(adapted[-1], x))
 
 
 def main():
     parser, commands = subcommands(__doc__)
-    for command in (shift, same, stopping, model, plug):
+    for command in (baselines, shift, same, stopping, model, plug):
         one = commands.add_parser(command.__name__)
         one.add_argument("--masks", type=int, default=3, help="how many")
-        one.add_argument("--iterations", type=int, default=60)
-        one.add_argument("--loss", default="joint", choices=("supervised", "joint"))
+        one.add_argument("--iterations", type=int, default=40, help="of adapting")
         one.add_argument(
             "--anchor", type=float, default=1e-3, help="of the weights, when adapted to another model"
         )

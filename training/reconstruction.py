@@ -3,6 +3,7 @@
 python training/reconstruction.py phantoms supervised
 python training/reconstruction.py phantoms joint
 python training/reconstruction.py photographs supervised
+python training/reconstruction.py photographs joint
 
 The joint loss adds to the error of the image that of the measurements, which is all that a test scan can
 offer: Darestani, Liu and Heckel, "Test-Time Training Can Close the Natural Distribution Shift Performance Gap
@@ -61,18 +62,20 @@ def main():
     )
     parser.add_argument("images", choices=("phantoms", "photographs"))
     parser.add_argument("loss", choices=("supervised", "joint"))
-    parser.add_argument("--iterations", type=int, help="1800 for supervised, 300 for joint")
+    parser.add_argument("--iterations", type=int, help="1800 from random weights, 300 from trained ones")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fresh", action="store_true", help="joint from random weights; prints scores only")
+    parser.add_argument("--rate", type=float, help="2e-3 from random weights, 5e-4 from trained ones")
     options = parser.parse_args()
-    joint, draw = options.loss == "joint", np.random.default_rng(options.seed + (options.loss == "joint"))
-    started, pictures = (
-        time.perf_counter(),
-        photographs(gray=True) if options.images == "photographs" else None,
-    )
-    iterations, rate = options.iterations or (300 if joint else 1800), 5e-4 if joint else 2e-3
+    joint, started = options.loss == "joint", time.perf_counter()
+    draw = np.random.default_rng(options.seed + joint)
+    pictures = photographs(gray=True) if options.images == "photographs" else None
+    goes_on = joint and not options.fresh
+    iterations = options.iterations or (300 if goes_on else 1800)
+    rate = options.rate or (5e-4 if goes_on else 2e-3)
     with runtime.seeded(options.seed):
         network = UnrolledNetwork(**SETTINGS)
-    if joint:
+    if goes_on:
         network = trained(f"reconstruction_{options.images}_supervised")
     engine = Engine(network.to(memory_format=torch.channels_last), learning_rate=rate)
     for iteration in range(1, iterations + 1):
@@ -89,6 +92,8 @@ def main():
             print(
                 f"iteration {iteration}: {time.perf_counter() - started:.0f} s, {scores(network)}", flush=True
             )
+    if options.fresh:
+        return
     data = "random phantoms (dil_course.signals.phantoms)" if pictures is None else DATA + ", coins" + SEEN_AS
     ship(
         f"reconstruction_{options.images}_{options.loss}",

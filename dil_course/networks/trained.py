@@ -30,6 +30,8 @@ TRAINED = {
     "garments_rotation": Classifier,
     "reconstruction_phantoms_supervised": UnrolledNetwork,
     "reconstruction_phantoms_joint": UnrolledNetwork,
+    "reconstruction_photographs_supervised": UnrolledNetwork,
+    "reconstruction_photographs_joint": UnrolledNetwork,
     "generator": Generator,
 }
 
