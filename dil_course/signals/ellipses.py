@@ -41,13 +41,18 @@ def random_ellipses(count, side=64, seed=0):
     number = torch.randint(FEWEST, MOST + 1, (count, 1, 1), generator=drawn)
     steps = (torch.arange(side) + 0.5) * 2 / side - 1
     down, right = steps[:, None] - away * around.sin(), steps - away * around.cos()
-    along = (right * angle.cos() + down * angle.sin()) / long
-    across = (down * angle.cos() - right * angle.sin()) / short
-    # The distance to the edge, in pixels, as far as a circle of the shorter half axis would tell.
-    distance = (1 - (along**2 + across**2).sqrt()) * torch.minimum(long, short) * side / 2
-    covered = (distance + 0.5).clamp(0, 1)
+    covered = inside(down, right, long, short, angle, side)
     x = torch.zeros(count, side, side)
     for order in range(MOST):
         share = covered[order] * (order < number)
         x = x + share * (gray[order] - x)
     return x[:, None]
+
+
+def inside(down, right, long, short, angle, side):
+    """Share of each pixel that an ellipse covers: tensors that broadcast, lengths in halves of `side`."""
+    along = (right * angle.cos() + down * angle.sin()) / long
+    across = (down * angle.cos() - right * angle.sin()) / short
+    # The distance to the edge, in pixels, as far as a circle of the shorter half axis would tell.
+    distance = (1 - (along**2 + across**2).sqrt()) * torch.minimum(long, short) * side / 2
+    return (distance + 0.5).clamp(0, 1)

@@ -5,9 +5,8 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.signals.ellipses import inside
 from dil_course.signals.validation import LARGEST_SIDE, check_integer
-
-EDGE = 1.0  # pixels over which an ellipse fades into its surroundings
 
 
 def phantoms(count, height, width=None, seed=0):
@@ -54,11 +53,7 @@ def phantom(height, width, generator):
 
 
 def ellipse(height, width, row, column, across, down, angle):
-    """1 inside, 0 outside (1,1,height,width); all lengths in half sides of the image."""
+    """1 inside, 0 outside (1,1,height,width); all lengths in halves of the image's sides."""
     rows, columns = (torch.linspace(-1, 1, side) - place for side, place in ((height, row), (width, column)))
-    rows, columns = rows[:, None], columns[None]
-    cosine, sine = math.cos(angle), math.sin(angle)
-    a, b = cosine * columns + sine * rows, cosine * rows - sine * columns
-    distance = torch.sqrt((a / across) ** 2 + (b / down) ** 2)
-    pixels = (1 - distance) * min(across, down) * min(height, width) / 2  # to the edge, about
-    return (0.5 + pixels / EDGE).clamp(0, 1)[None, None]
+    half_axes_and_angle = torch.tensor([across, down, angle])
+    return inside(rows[:, None], columns[None], *half_axes_and_angle, min(height, width))[None, None]
