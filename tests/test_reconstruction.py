@@ -13,8 +13,18 @@ from dil_course.adaptation import (
     reuse_and_regularize,
 )
 from dil_course.adaptation.forward_model import nearest
-from dil_course.networks import Denoiser, UnrolledNetwork
-from dil_course.signals import Blur, Fourier, Identity, gaussian_kernel, line_mask, phantoms, split_lines
+from dil_course.networks import Denoiser, UnrolledNetwork, trained
+from dil_course.signals import (
+    Blur,
+    Fourier,
+    Identity,
+    gaussian_kernel,
+    line_mask,
+    mr_slice,
+    phantoms,
+    psnr,
+    split_lines,
+)
 
 HEIGHT, WIDTH = 16, 24
 
@@ -104,6 +114,22 @@ def test_test_time_training_goes_down_the_relative_misfit_to_the_scan(anchor):
         torch.testing.assert_close(step.estimate, estimate, atol=1e-5, rtol=1e-4)
     assert all(torch.equal(first[name], weights) for name, weights in network.state_dict().items())
     assert steps[-1].loss < steps[0].loss
+
+
+@pytest.mark.parametrize("loss", ["supervised", "joint"])
+def test_on_one_scan_two_trained_networks_meet_at_zero_filling(loss):
+    """One starts below it, the other above."""
+    x = mr_slice()[..., 40:88, 16:112]
+    A = Fourier(line_mask(48, 96, 4, seed=1))
+    y = A(x) + 0.01 * A.mask * torch.randn(A(x).shape, generator=torch.Generator().manual_seed(1))
+    filled, ends = psnr(A.pinv(y), x), []
+    for name, sign in {"phantoms": -1, "photographs": 1}.items():
+        network = trained(f"reconstruction_{name}_{loss}")
+        steps = adapt_reconstruction(y, A, network, iterations=12, learning_rate=1e-3)
+        first, *_, last = (psnr(step.estimate.clamp(0, 1), x) - filled for step in steps)
+        assert sign * first > 0.5 and abs(last) < abs(first)
+        ends.append(last)
+    assert abs(ends[0] - ends[1]) < 1.5
 
 
 def test_an_anchor_holds_the_weights():

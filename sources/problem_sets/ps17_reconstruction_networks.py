@@ -506,8 +506,8 @@ for letter, r in runs.items():
     )
 print(
     "A moved its weights several times as far as the others, B was given what it had "
-    "to predict, D was given a tenth of what was measured. In C the brightest column of "
-    "y stands one to the right of the zero frequency, which is column 48. All four "
+    "to predict, D was given a tenth of what was measured. In C the brightest column "
+    "of y stands one to the right of the zero frequency, which is column 48. All four "
     "show without the truth, in what went in and not in the curves alone."
 )
 ### END SOLUTION
