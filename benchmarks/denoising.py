@@ -10,6 +10,7 @@ DIL_PROFILE=quick or full chooses the settings of the methods.
 """
 
 import itertools
+import os
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ from dil_course.from_scratch import (
     self2self,
     zero_shot_noise2noise,
 )
+from dil_course.runs import add_options, runs
 from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture, psnr
 
 # The package bm3d calls it by this name where it is given a spectrum; NumPy 2 has dropped the name.
@@ -71,11 +73,19 @@ METHODS = {
 }
 
 
-def score(method, y, x, sigma, other, seed):
+def noisy(picture_name, side, sigma, seed):
+    """A picture and two noisy ones; sigma in gray values."""
+    x = picture(picture_name, side)
+    return x, *(add_gaussian(x, sigma / 255, seed=s) for s in (seed, seed + 1000))
+
+
+def score(method, picture_name, side, sigma, seed, profile):
     """PSNR of a method's result, and its seconds."""
+    os.environ["DIL_PROFILE"] = profile  # of the command, wherever this runs
+    x, *pair = noisy(picture_name, side, sigma, seed)
     started = time.process_time()
-    y, other = y.to(runtime.device()), other.to(runtime.device())
-    made = METHODS[method](y, sigma, other, seed)
+    y, other = (z.to(runtime.device()) for z in pair)
+    made = METHODS[method](y, sigma / 255, other, seed)
     stop = HeldOut(y, held_out(y)) if method == "N2S" else None
     estimate = made if hasattr(made, "shape") else run(made, stop=stop).estimate
     return psnr(estimate.to(x).clamp(0, 1), x), time.process_time() - started
@@ -91,16 +101,17 @@ def table(options):
         "by held-out pixels) and N2F (by its own rule).\n"
     )
     header("picture", "sigma", "noisy", *options.methods)
+    given = dict(side=options.side, seed=options.seed, profile=runtime.profile())
+    wanted = [
+        dict(method=method, picture_name=name, sigma=sigma, **given)
+        for sigma, name, method in itertools.product(options.sigmas, options.pictures, options.methods)
+    ]
+    done = runs(score, wanted, options.jobs, options.scheduler, options.store)
     for sigma, name in itertools.product(options.sigmas, options.pictures):
-        x = picture(name, options.side)
-        y, other = (add_gaussian(x, sigma / 255, seed=seed) for seed in (options.seed, options.seed + 1000))
-        scores = [score(method, y, x, sigma / 255, other, options.seed) for method in options.methods]
-        say(
-            name,
-            sigma,
-            psnr(y.clamp(0, 1), x),
-            *(f"{decibels:.2f} ({seconds:.0f})" for decibels, seconds in scores),
-        )
+        x, y, _ = noisy(name, options.side, sigma, options.seed)
+        scores = [result for _, result in itertools.islice(done, len(options.methods))]
+        cells = (f"{decibels:.2f} ({seconds:.0f})" for decibels, seconds in scores)
+        say(name, sigma, psnr(y.clamp(0, 1), x), *cells)
 
 
 def calibrated(y):
@@ -237,6 +248,7 @@ def main():
     side_by_side.add_argument("--sigmas", nargs="+", type=int, default=[25, 15, 50])
     side_by_side.add_argument("--pictures", nargs="+", default=COLOUR)
     side_by_side.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    add_options(side_by_side)
     side_by_side.set_defaults(command=table)
     two_noises = commands.add_parser("shared")
     two_noises.add_argument("--side", type=int, default=64)

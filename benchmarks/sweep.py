@@ -1,11 +1,11 @@
 """Every method over every bundled image with its default settings: does any run diverge or collapse?
 
 python benchmarks/sweep.py                                  all of it, in the quick profile: hours of CPU time
-python benchmarks/sweep.py --plan                           how long that would take, from the runs in --file
+python benchmarks/sweep.py --plan                           how long that would take, from the runs in --store
 python benchmarks/sweep.py --methods self2self --pictures page text --sides 64 --seeds 0 1 2 --jobs 2
 
-Each finished run is a line of --file. The same command goes on where the last one was stopped, so a sweep may
-be stopped at any time. Prints markdown tables, and ends with status 1 where a run failed:
+Each finished run is a line of --store. The same command goes on where the last one was stopped, so a sweep
+may be stopped at any time. Prints markdown tables, and ends with status 1 where a run failed:
 
 diverged    the run said so itself, or its result is not finite
 collapsed   the result is constant, or more than --below decibels worse than what it began with: the noisy
@@ -14,10 +14,7 @@ collapsed   the result is constant, or more than --below decibels worse than wha
 
 import argparse
 import collections
-import concurrent.futures
 import itertools
-import json
-import multiprocessing
 import os
 import statistics
 import sys
@@ -54,6 +51,7 @@ from dil_course.from_scratch import (
     zero_shot_noise2noise,
     zero_shot_sr,
 )  # fmt: skip
+from dil_course.runs import add_options, key, runs, stored
 from dil_course.signals import (
     PICTURES,
     Blur,
@@ -107,9 +105,10 @@ METHODS = {
 }
 
 
-def one(method, name, side, seed):
+def one(method, picture_name, side, seed, profile):
     """One run, as a dictionary of its figures."""
-    x = picture(name, side)
+    os.environ["DIL_PROFILE"] = profile  # of the command, wherever this runs
+    x = picture(picture_name, side)
     y, before = GIVEN[method](x, seed)
     started, why = time.perf_counter(), ""
     made = METHODS[method](y.to(runtime.device()), x, seed)
@@ -122,8 +121,8 @@ def one(method, name, side, seed):
     estimate = made.to(x)
     reached, began = (psnr(z.clamp(0, 1), x) if z.isfinite().all() else -999.0 for z in (estimate, before))
     return {
-        "method": method, "picture": name, "side": side, "seed": seed, "profile": runtime.profile(),
-        "psnr": reached, "gain": reached - began, "spread": estimate.std().item(), "why": why,
+        "method": method, "picture": picture_name, "side": side, "seed": seed, "psnr": reached,
+        "gain": reached - began, "spread": estimate.std().item(), "why": why,
         "seconds": time.perf_counter() - started,
     }  # fmt: skip
 
@@ -134,25 +133,9 @@ def verdict(row, below):
     return "collapsed" if row["spread"] < 1e-3 or row["gain"] < -below else "ok"
 
 
-def key(row):
-    return tuple(row[name] for name in ("method", "picture", "side", "seed", "profile"))
-
-
-def read(file):
-    """The runs that are in the file; a last line that was cut off is left out."""
-    rows = {}
-    for line in file.read_text().splitlines() if file.exists() else []:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        rows[key(row)] = row
-    return rows
-
-
 def seconds_of(rows, methods):
     """Median seconds a pixel by method; one that was never run is taken to be like the others."""
-    each = [(row["method"], row["seconds"] / row["side"] ** 2) for row in rows.values()]
+    each = [(row["method"], row["seconds"] / row["side"] ** 2) for row in rows]
     others = [seconds for _, seconds in each] or [0.002]
     return {
         method: statistics.median([seconds for name, seconds in each if name == method] or others)
@@ -165,11 +148,11 @@ def plan(missing, rows, options):
     typical, total = seconds_of(rows, options.methods), 0.0
     header("method", *(f"{side} px, s a run" for side in options.sides), "runs to do", "hours")
     for method in options.methods:
-        mine = [side for name, _, side, _ in missing if name == method]
+        mine = [run["side"] for run in missing if run["method"] == method]
         hours = sum(typical[method] * side**2 for side in mine) / 3600
         say(method, *(round(typical[method] * side**2) for side in options.sides), len(mine), hours)
         total += hours
-    print(f"\n{len(missing)} runs, {total:.1f} hours, {total / options.jobs:.1f} in {options.jobs} processes")
+    print(f"\n{len(missing)} runs, {total:.1f} hours, divided by the number of processes")
 
 
 def summary(rows, options):
@@ -193,33 +176,29 @@ def main():
     parser.add_argument("--pictures", nargs="+", choices=PICTURES, default=list(PICTURES), metavar="NAME")
     parser.add_argument("--sides", nargs="+", type=int, default=[64, 96])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--below", type=float, default=3.0, help="decibels that a run may lose")
-    parser.add_argument("--file", type=Path, default=Path("build/sweep.jsonl"), help="of the runs so far")
     parser.add_argument("--plan", action="store_true", help="print how long it would take, and end")
+    add_options(parser)
+    parser.set_defaults(store=Path("build/sweep.jsonl"))
     options = parser.parse_args()
 
-    wanted = list(itertools.product(options.methods, options.pictures, options.sides, options.seeds))
-    rows = read(options.file)
-    missing = [run for run in wanted if (*run, runtime.profile()) not in rows]
+    wanted = [
+        dict(zip(("method", "picture_name", "side", "seed", "profile"), run, strict=True))
+        for run in itertools.product(
+            options.methods, options.pictures, options.sides, options.seeds, [runtime.profile()]
+        )
+    ]
     if options.plan:
-        return plan(missing, rows, options)
-
-    options.file.parent.mkdir(parents=True, exist_ok=True)
+        done = stored(options.store)
+        return plan([run for run in wanted if key(one, run) not in done], done.values(), options)
+    options.store.parent.mkdir(parents=True, exist_ok=True)
     header("method", "picture", "side", "seed", "PSNR, dB", "gain, dB", "seconds", "verdict")
-    shown = [rows[*run, runtime.profile()] for run in wanted if run not in missing]
-    os.environ.setdefault("OMP_NUM_THREADS", "1" if options.jobs > 1 else str(torch.get_num_threads()))
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    with concurrent.futures.ProcessPoolExecutor(options.jobs, context) as pool:
-        ended = concurrent.futures.as_completed([pool.submit(one, *run) for run in missing])
-        for row in itertools.chain(shown, (future.result() for future in ended)):
-            if key(row) not in rows:
-                with options.file.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                rows[key(row)] = row
-            cells = (row[name] for name in ("method", "picture", "side", "seed", "psnr", "gain"))
-            say(*cells, round(row["seconds"]), verdict(row, options.below))
-    return 1 if summary([rows[*run, runtime.profile()] for run in wanted], options) else 0
+    rows = []
+    for _, row in runs(one, wanted, options.jobs, options.scheduler, options.store):
+        cells = (row[name] for name in ("method", "picture", "side", "seed", "psnr", "gain"))
+        say(*cells, round(row["seconds"]), verdict(row, options.below))
+        rows.append(row)
+    return 1 if summary(rows, options) else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The sweep over all methods and images leaves none out, tells failures, and goes on where it was ended."""
 
-import json
 import sys
+from pathlib import Path
 
 import build
 import pytest
@@ -34,10 +34,11 @@ def test_failures_are_told(row, expected):
     assert sweep.verdict(row, below=3.0) == expected
 
 
-def test_runs_are_kept_and_a_line_that_was_cut_off_is_not(tmp_path):
-    row = sweep.one("non_local_means", "page", 32, 0)
-    assert row["gain"] > 0 and sweep.verdict(row, 3.0) == "ok"
-    file = tmp_path / "sweep.jsonl"
-    assert sweep.read(file) == {}
-    file.write_text(json.dumps(row) + "\n" + json.dumps(row | {"seed": 1})[:40])
-    assert list(sweep.read(file)) == [("non_local_means", "page", 32, 0, "quick")]
+def test_a_run_is_kept_and_tells_how_long_others_would_take(tmp_path, monkeypatch, capsys):
+    store = str(tmp_path / "sweep.jsonl")
+    few = ["--methods", "non_local_means", "--pictures", "page", "--sides", "32", "--store", store]
+    for seeds, words in ((["0"], "ok"), (["0"], "ok"), (["0", "1"], "1 runs")):
+        plan = ["--plan"] * (len(seeds) - 1)
+        monkeypatch.setattr(sys, "argv", ["sweep.py", *few, "--seeds", *seeds, *plan])
+        assert not sweep.main() and words in capsys.readouterr().out
+        assert len(Path(store).read_text().splitlines()) == 1
