@@ -1591,7 +1591,7 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # </details>
 # <details><summary>C. It is wrong, since an unrelated function would have a gap of this size.</summary>
 #
-# **Right.** Two random directions in $n$ dimensions have a cosine of about $1/\sqrt n$, which is 0.008 here. A right adjoint differs by rounding, which is thousands of times less.
+# **Right.** Two random directions in $n$ dimensions have a cosine of about $1/\sqrt n$, which is 0.008 here. The gap of a right adjoint is rounding, far below a millionth.
 #
 # </details>
 # <details><summary>D. Nothing can be said after one draw, because the gap depends on chance.</summary>

@@ -1391,7 +1391,7 @@ for method in ("NLM", "BM3D"):
 #
 # Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
 #
-# **1.** On some image the nearest patch is on average three times as close as a random one. Does this show that its patches recur?
+# **1.** On some image the nearest patch is on average at a third of the distance of a random one. Does this show that its patches recur?
 #
 # <details><summary>A. No, because recurrence would mean that the nearest patch has a distance of zero.</summary>
 #

@@ -1295,7 +1295,7 @@ print(
 #
 # <details><summary>A. The body at half its contrast, and otherwise unchanged</summary>
 #
-# **Wrong.** Half of the energy is indeed missing, but it is not missing evenly: the second copy appears where the body was not.
+# **Wrong.** Half of the contrast has not disappeared but makes a second copy, which appears where the body was not.
 #
 # </details>
 # <details><summary>B. The body with streaks that look like noise over the whole image</summary>
