@@ -294,6 +294,7 @@ print(
 # **Wrong.** The loss does not notice the best moment. It falls before and after it, because the noise is a part of what it asks for.
 #
 # </details>
+# <br>
 #
 # **2.** The network starts from random weights, and the loss treats every pixel in the same way. Why does the face nevertheless come before the noise?
 #
@@ -317,6 +318,7 @@ print(
 # **Wrong.** Strength is not what decides. If the pixels of the same photograph are shuffled, their values are as strong as before, and the network learns them far more slowly (lesson 03).
 #
 # </details>
+# <br>
 #
 # **3.** You add noise with twice the standard deviation, and to another photograph. By how much does the PSNR of the noisy image change, compared with that of the first noisy image?
 #
@@ -340,6 +342,7 @@ print(
 # **Wrong.** It depends on the photograph how much noise can be removed afterwards, as exercise 2 shows. The error of the noisy image itself is noise and nothing else.
 #
 # </details>
+# <br>
 #
 # **4.** In the curve of single outputs the PSNR drops sharply at one iteration, the loss has a spike there, and the moving average hardly changes. What has happened?
 #
@@ -363,6 +366,7 @@ print(
 # **Wrong.** After a divergence the loss would not come back. Here it returns within a few iterations.
 #
 # </details>
+# <br>
 #
 # **5.** You have a network that was trained on photographs, and one noisy X-ray image. You continue the training on this one image, without its clean version. Is this deep internal learning?
 #

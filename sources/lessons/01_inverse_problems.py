@@ -1599,6 +1599,7 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # **Wrong.** The gap of a *wrong* adjoint depends on chance. That of a right one is rounding in every draw, so that one large gap is enough to refuse it.
 #
 # </details>
+# <br>
 #
 # **2.** Half of the pixels of an image are lost, and the others are free of noise. A restoration agrees with all known pixels exactly. What does this say about its quality?
 #
@@ -1622,6 +1623,7 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # **Right.** Whatever lives in the holes lies in the null space of the mask. Only knowledge that is not in the data can prefer one filling to another.
 #
 # </details>
+# <br>
 #
 # **3.** You deblur by gradient descent, and the PSNR has its peak after 16 iterations. Now the noise is ten times weaker. Where is the peak?
 #
@@ -1645,6 +1647,7 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # **Wrong.** The finest frequencies are still amplified by a factor of hundreds of thousands if one waits long enough, so that even weak noise wins in the end.
 #
 # </details>
+# <br>
 #
 # **4.** Which of these noisy images would you rather give to the smoothness penalty than to total variation, each with its best weight?
 #
@@ -1668,6 +1671,7 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # **Wrong.** Letters are flat areas with edges. The penalty on squared differences makes each jump expensive and therefore blurs it.
 #
 # </details>
+# <br>
 #
 # **5.** In a comparison, total variation has the best of ten weights, each judged with the truth, and leads by 4 dB over Tikhonov, whose weight was taken from an earlier experiment. What would make the comparison fair?
 #

@@ -1413,6 +1413,7 @@ for method in ("NLM", "BM3D"):
 # **Wrong.** Leaving them out is necessary, but it does not remove the effect of the many candidates, which a control has to measure.
 #
 # </details>
+# <br>
 #
 # **2.** To measure recurrence, we left out patches that overlap the query. For denoising we let them in. Why?
 #
@@ -1436,6 +1437,7 @@ for method in ("NLM", "BM3D"):
 # **Right.** A shifted copy of the same pixels is no recurrence. For an average, however, only the noise of the *central* pixels has to be independent, and it is.
 #
 # </details>
+# <br>
 #
 # **3.** You average each pixel over 16 neighbours that were found in the noisy image. More noise is left than σ²/16, even where the places are good. Why?
 #
@@ -1459,6 +1461,7 @@ for method in ("NLM", "BM3D"):
 # **Wrong.** The *standard deviation* falls with the square root. For independent noise the variance falls to $\sigma^2 / 16$.
 #
 # </details>
+# <br>
 #
 # **4.** You denoise a photograph by non-local means, and in the method noise (noisy image minus estimate) you recognise the outline of the eyes. What do you change?
 #
@@ -1482,6 +1485,7 @@ for method in ("NLM", "BM3D"):
 # **Wrong.** The method noise shows what the estimate has lost. If the eyes appear there, they are missing in the estimate.
 #
 # </details>
+# <br>
 #
 # **5.** A lawn contains thousands of similar blades. How well does averaging similar patches denoise it?
 #

@@ -855,6 +855,7 @@ print(
 # **Wrong.** A fixed random input gives every position an address, and this is just what allows the network to store a noise value at each of them.
 #
 # </details>
+# <br>
 #
 # **2.** You shuffle the pixels of a photograph and fit the network to the result, with z fixed. How fast does the loss fall, in relation to the variance of the target?
 #
@@ -878,6 +879,7 @@ print(
 # **Right.** Without neighbourhoods nothing distinguishes most of the target from noise. Only its three channels are still nearly proportional, so that there are fewer independent numbers to learn.
 #
 # </details>
+# <br>
 #
 # **3.** On a detailed face, after 200 iterations, a network with wide skip branches is 1 dB ahead of one with thin ones. Both curves still rise. What may you conclude?
 #
@@ -901,6 +903,7 @@ print(
 # **Right.** In section 7, the network with thin skips passed all others on the face after it had been run for longer. A table at one iteration mixes how fast a network is with how good it becomes.
 #
 # </details>
+# <br>
 #
 # **4.** A report says: "The deep image prior (number of iterations chosen with the truth) beats non-local means (default strength) by 1 dB." What is the first thing to put right?
 #
@@ -924,6 +927,7 @@ print(
 # **Wrong.** Stopping the network at a bad moment would be unfair in the other direction. Both methods should be shown at a setting that was chosen in the same way.
 #
 # </details>
+# <br>
 #
 # **5.** In section 4 the output with z fixed is best near iteration 150. You repeat the run with noise of twice the standard deviation. When is the output best now?
 #

@@ -1244,6 +1244,7 @@ print(
 # **Wrong.** The number of parameters may differ, since this is what is being compared. What has to be equal is what is done to the results afterwards.
 #
 # </details>
+# <br>
 #
 # **2.** You fill lost pixels by a deep image prior, and you replace the least-squares loss by the back-projection loss of BP-DIP. What changes?
 #
@@ -1267,6 +1268,7 @@ print(
 # **Wrong.** The pseudo-inverse amplifies noise where singular values are small. Those of a mask are 1 and 0.
 #
 # </details>
+# <br>
 #
 # **3.** BP-DIP deblurs well at a noise of 1/255. At 20/255, with the same ε, it ends far below least squares. What is the reason?
 #
@@ -1290,6 +1292,7 @@ print(
 # **Wrong.** More noise makes the best moment come earlier. Here the loss itself asks for amplified noise, from the first iteration on.
 #
 # </details>
+# <br>
 #
 # **4.** An MRI scanner measures every *second* line of k-space, evenly spaced, and nothing else. The other lines are taken as zero. What does the image show?
 #
@@ -1313,6 +1316,7 @@ print(
 # **Right.** The mask is a comb, whose Fourier transform is a comb of two spikes. Multiplying by the one is convolving with the other, which gives the mean of two shifted copies.
 #
 # </details>
+# <br>
 #
 # **5.** You deblur with a kernel that you have guessed. At the end the misfit is close to the noise level. What does this say about the kernel?
 #

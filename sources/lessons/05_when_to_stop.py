@@ -1134,6 +1134,7 @@ print(
 # **Wrong.** The bias falls during the whole run, also after the best iteration. Some of the image is always missing when it is best to stop.
 #
 # </details>
+# <br>
 #
 # **2.** "The network learns low frequencies first, and noise has high frequencies. That is why it denoises." Which observation of the lesson shows that this is not the whole truth?
 #
@@ -1157,6 +1158,7 @@ print(
 # **Right.** A map that only looked at the frequency would treat image and noise of the same band in the same way. Structure and colour matter as well.
 #
 # </details>
+# <br>
 #
 # **3.** You use the discrepancy principle with a σ that is 50 % too large. What happens to the run?
 #
@@ -1180,6 +1182,7 @@ print(
 # **Wrong.** Half too much does not mean that half of the noise stays. The residual is compared with a larger number, and it comes below this number sooner.
 #
 # </details>
+# <br>
 #
 # **4.** The noise of your camera is correlated between neighbouring pixels. What do you expect of the rule that holds out single pixels at random?
 #
@@ -1203,6 +1206,7 @@ print(
 # **Wrong.** Noise that neighbours share has more power at low frequencies, which are learned sooner, not later.
 #
 # </details>
+# <br>
 #
 # **5.** For noise of 25/255 a Deep Decoder with 16 channels is better than those with 8 and 32. Now the noise is twice as strong. Which direction is worth trying?
 #

@@ -1208,6 +1208,7 @@ print(
 # **Right.** This hard threshold jumps, and integration by parts does not notice a jump. SURE comes out too low.
 #
 # </details>
+# <br>
 #
 # **2.** A network has minimised SURE on one noisy image. On this image SURE reports a much smaller error than the true one. On new noise it reports the right one. What is the reason?
 #
@@ -1231,6 +1232,7 @@ print(
 # **Wrong.** With a wrong $\sigma$ the report would be wrong on new noise as well.
 #
 # </details>
+# <br>
 #
 # **3.** A network is trained by SURE, but it is given twice the true σ. What will its output tend to look like?
 #
@@ -1254,6 +1256,7 @@ print(
 # **Wrong.** Noise is left where $\sigma$ is too *small*. With twice $\sigma$ the penalty on the divergence is four times too strong.
 #
 # </details>
+# <br>
 #
 # **4.** You take the deep image prior with its fixed random input z and replace its loss by SURE. The probe disturbs y. What do you gain?
 #
@@ -1277,6 +1280,7 @@ print(
 # **Wrong.** The penalty is the divergence, and it is zero for a network that is fed $z$. The run overfits as before.
 #
 # </details>
+# <br>
 #
 # **5.** Half of the pixels are masked. Two estimates are equal where pixels were seen; in the holes one is smooth, and the other is black. What does GSURE say?
 #

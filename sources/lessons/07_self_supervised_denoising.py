@@ -998,6 +998,7 @@ print(
 # **Wrong.** A constant does not turn into noise. The network adds it as it adds everything else that is predictable.
 #
 # </details>
+# <br>
 #
 # **2.** Somebody hides every sixteenth pixel from the network, but computes the loss over all pixels. The loss becomes very small. What has happened?
 #
@@ -1021,6 +1022,7 @@ print(
 # **Wrong.** An earlier stop does not help. The loss asks for the identity from the first iteration on.
 #
 # </details>
+# <br>
 #
 # **3.** In a long run of Noise2Self, the error at the hidden training pixels falls to 0.6 σ². What does this tell you?
 #
@@ -1044,6 +1046,7 @@ print(
 # **Wrong.** That argument holds for a *fixed* function. A trained one has seen the same pixel as a target in earlier iterations.
 #
 # </details>
+# <br>
 #
 # **4.** In your images neighbouring pixels share their noise. You can take as many exposures as you like. Which method keeps its assumption?
 #
@@ -1067,6 +1070,7 @@ print(
 # **Wrong.** The two diagonals consist of adjacent pixels, and these share their noise.
 #
 # </details>
+# <br>
 #
 # **5.** "With two exposures, Noise2Noise reaches 1 dB more than BM3D does with one of them." What would be a fair opponent?
 #

@@ -1071,6 +1071,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Wrong.** After back-projection the misfit is close to zero for right and wrong results. It does not measure quality.
 #
 # </details>
+# <br>
 #
 # **2.** The PSNR of ZSSR shows no steep fall like that of the deep image prior. Why?
 #
@@ -1094,6 +1095,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Right.** What it could overfit is which detail belongs to which surroundings. A slow fall remains possible, as exercise 2 shows.
 #
 # </details>
+# <br>
 #
 # **3.** You do not know the kernel of your camera. You try twenty kernels and keep the one whose result has the smallest misfit to y, each judged by its own kernel. What do you get?
 #
@@ -1117,6 +1119,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Wrong.** The images of section 6 were free of noise, and 13 of 24 kernels had a misfit below one gray level.
 #
 # </details>
+# <br>
 #
 # **4.** A wall of equal tiles is photographed from the front. How much will ZSSR gain over back-projected bicubic interpolation?
 #
@@ -1140,6 +1143,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Wrong.** The edges of the wall were wide, and became sharper per pixel when they were shrunk. The network learned to sharpen too much.
 #
 # </details>
+# <br>
 #
 # **5.** Your small image is noisy. ZSSR makes the noise stronger. Which step do you leave out first?
 #

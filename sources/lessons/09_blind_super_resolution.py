@@ -860,6 +860,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Right.** The errors are not symmetric. A kernel that suppresses frequencies which the camera has passed makes the solver amplify them, and ripples appear.
 #
 # </details>
+# <br>
 #
 # **2.** The kernel under which the shrunken y resembles y is somewhat narrower than that of the camera. Why?
 #
@@ -883,6 +884,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Wrong.** The search takes the kernel with the least distance of patches, and a kernel that is too narrow makes the shrunken image too crisp.
 #
 # </details>
+# <br>
 #
 # **3.** A learned game gains 1.3 dB over bicubic interpolation with the kernels that it finds. Which control says most about what it has learned from the image?
 #
@@ -906,6 +908,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Wrong.** This is the upper limit. It shows how much is missing and not where the gain came from.
 #
 # </details>
+# <br>
 #
 # **4.** The generator of KernelGAN has six layers without a nonlinearity. Together they are one kernel of 13 × 13. Why not learn the 169 values directly?
 #
@@ -929,6 +932,7 @@ print("saved beside this notebook: my_picture_enlarged.png")
 # **Wrong.** Their common field *is* 13 × 13 pixels: 1 + 6 + 4 + 2.
 #
 # </details>
+# <br>
 #
 # **5.** An estimated kernel looks like the true one, and yet the restored image has a PSNR near that of bicubic interpolation. What do you check first?
 #

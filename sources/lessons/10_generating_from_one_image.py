@@ -1009,6 +1009,7 @@ show_images(faces, alt, columns=4)
 # **Wrong.** Exercise 1 shows the opposite. More rounds close the seams by copying.
 #
 # </details>
+# <br>
 #
 # **2.** You run the patch diffusion of section 5, but the "patch" is the whole image. The denoiser is then the best possible one for this source. What do the samples show?
 #
@@ -1032,6 +1033,7 @@ show_images(faces, alt, columns=4)
 # **Right.** The database has a single entry, and the posterior mean is this entry at every noise level. The perfect denoiser can only copy.
 #
 # </details>
+# <br>
 #
 # **3.** A table reports coherence, completeness, sliced Wasserstein distance and diversity of a new generator, and all four are excellent. What do you want to see before you believe that it makes new images?
 #
@@ -1055,6 +1057,7 @@ show_images(faces, alt, columns=4)
 # **Right.** The source, shifted in a circle, has excellent values in all four. The nearest-neighbour field shows the large pieces of which it consists.
 #
 # </details>
+# <br>
 #
 # **4.** In SinGAN you replace the critic of 11 × 11 pixels by one that sees the whole image of 48 × 48. What do you expect of the samples?
 #
@@ -1078,6 +1081,7 @@ show_images(faces, alt, columns=4)
 # **Wrong.** The arrangement is just what a large view judges. It would have to be that of the source.
 #
 # </details>
+# <br>
 #
 # **5.** From one photograph of a clock you want to draw other clocks, by GPNN. What will the samples look like?
 #

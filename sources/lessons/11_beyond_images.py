@@ -1290,6 +1290,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # **Wrong.** The limit comes from the spacing and not from the image. Between closer samples, less has to be guessed.
 #
 # </details>
+# <br>
 #
 # **2.** In an electrocardiogram, every single R peak is lost in a gap. Which method restores them?
 #
@@ -1313,6 +1314,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # **Wrong.** Beats recur, but in every one of them the peak is missing. There is nothing that could be copied.
 #
 # </details>
+# <br>
 #
 # **3.** You hold out a line of k-space to decide when to stop. Your image is real, and the line at the opposite frequency stays in the fit. Is the held-out line a good judge?
 #
@@ -1336,6 +1338,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # **Wrong.** The line has no part in it, but its mirror image has, and the two hold the same numbers.
 #
 # </details>
+# <br>
 #
 # **4.** A camera blurs with circular borders. You add the loss of equivariant imaging, with shifts as the symmetry. What does it add?
 #
@@ -1359,6 +1362,7 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # **Right.** Here $A T = T A$, with an invertible $T$. The shifted image shows the camera just what it has seen before.
 #
 # </details>
+# <br>
 #
 # **5.** A window pane shows two layers in a single photograph. Two networks explain it perfectly, but the layers are wrong. What helps most?
 #

@@ -979,6 +979,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # **Right.** SURE is unbiased for a network that was fixed before the noise was drawn. No error can be below zero, so that the promise is visibly false.
 #
 # </details>
+# <br>
 #
 # **2.** A denoiser is trained on its own result, to which fresh noise is added. How can it learn anything from what it has produced itself?
 #
@@ -1002,6 +1003,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # **Right.** Fresh noise cannot be memorised. The network gives up what never occurs here, which is supervised training on one image.
 #
 # </details>
+# <br>
 #
 # **3.** You estimate the noise level of a lawn, and get a value that is too high. You adapt to the own result, and stop where SURE is least. What happens?
 #
@@ -1025,6 +1027,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # **Wrong.** SURE is the judge only, but the denoiser itself is given the wrong level too, and its own result is the target.
 #
 # </details>
+# <br>
 #
 # **4.** "Adapting the denoiser inside IDBP gains half a decibel over IDBP with our levels." Which further comparison is needed?
 #
@@ -1048,6 +1051,7 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # **Right.** On the wall one fixed level, chosen with the truth, gained more than adapting did. A baseline has to be tuned as carefully as the method.
 #
 # </details>
+# <br>
 #
 # **5.** You set up a low-rank update W + BA and start with both A and B at zero, so that the network is unchanged at first. What happens in the training?
 #

@@ -1049,6 +1049,7 @@ print(
 # **Right.** A method that takes the statistics of the batch gets this gain for free. In the example of TENT's authors, batch statistics alone accounted for most of the difference.
 #
 # </details>
+# <br>
 #
 # **2.** While TENT runs on a stream without labels, the entropy of its answers falls steadily to nearly zero. What do you know?
 #
@@ -1072,6 +1073,7 @@ print(
 # **Right.** At too large a rate, the entropy fell to nearly zero while the errors rose from pass to pass. To call everything a bag is perfectly certain, too.
 #
 # </details>
+# <br>
 #
 # **3.** A camera sees a hundred shirts in a row, then a hundred shoes. Which method is not affected by this order?
 #
@@ -1095,6 +1097,7 @@ print(
 # **Wrong.** It stands on the statistics of the batch. The damage is done before its first step.
 #
 # </details>
+# <br>
 #
 # **4.** You run TENT with a reset to the trained weights after each batch. The answers to a batch come from the pass before its own step. What do you get?
 #
@@ -1118,6 +1121,7 @@ print(
 # **Right.** A step serves later batches only, and the reset removes it before it can. What remains is the exchange of statistics.
 #
 # </details>
+# <br>
 #
 # **5.** Test-time training practises turns. Afterwards the network names the turns of new images better, but not the garments. How can that be?
 #

@@ -963,6 +963,7 @@ print(
 # **Wrong.** Its loss indeed leaves open what the start computes. It was nevertheless near the mean, probably because all sines are near enough to it for one step.
 #
 # </details>
+# <br>
 #
 # **2.** You write MAML by hand in torch and forget `create_graph=True`. What do you notice?
 #
@@ -986,6 +987,7 @@ print(
 # **Wrong.** The loss is still that *after* the update, at the updated weights. Joint training would take the gradient at the start itself.
 #
 # </details>
+# <br>
 #
 # **3.** You learn a start from many cameras. For which difference between the cameras is one update worth more than joint training?
 #
@@ -1009,6 +1011,7 @@ print(
 # **Wrong.** There the learned start lost its lead. It has learned to adapt within the distribution of its tasks.
 #
 # </details>
+# <br>
 #
 # **4.** The start of MAML was trained with one inner step of rate 0.01. To go further with one update, you take 0.03. What happens?
 #
@@ -1032,6 +1035,7 @@ print(
 # **Wrong.** The direction is right, but a step that is too long passes the valley. At twice the rate most of the gain was lost.
 #
 # </details>
+# <br>
 #
 # **5.** "One update from our start is better than fifty from random weights, on the same image and with the known camera." Which baseline is missing?
 #

@@ -748,7 +748,7 @@ print(
 # </details>
 # <details><summary>C. What the noise has destroyed</summary>
 #
-# **Wrong.** The plateau appears without noise as well.
+# **Wrong.** The plateau appears in measurements without any noise, so that noise cannot be its cause.
 #
 # </details>
 # <details><summary>D. What the search has missed</summary>
@@ -756,6 +756,7 @@ print(
 # **Wrong.** More measurements make the search easier. An image of the range itself was found almost exactly.
 #
 # </details>
+# <br>
 #
 # **2.** Five starts of a generator search agree on the same pullover, and the misfit is tiny. There are 16 measurements. How sure may you be that it is a pullover?
 #
@@ -779,6 +780,7 @@ print(
 # **Wrong.** The searches are independent in their starts only. They share the generator and with it the error.
 #
 # </details>
+# <br>
 #
 # **3.** "With 3 % of the measurements, our trained generator is 8 dB better than total variation." Which opponent is missing?
 #
@@ -802,6 +804,7 @@ print(
 # **Wrong.** Even at its best weight by the truth it was that far behind. No weight makes it know garments.
 #
 # </details>
+# <br>
 #
 # **4.** The measurements are very noisy. You adapt the generator by IAGAN until the misfit is nearly zero, and then you back-project. What do you get?
 #
@@ -825,6 +828,7 @@ print(
 # **Right.** With strong noise, the PSNR rose for some ten iterations only and then fell far below that drawing. Back-projection brought back the noise that was still left out.
 #
 # </details>
+# <br>
 #
 # **5.** The right half of a garment was not measured. You adapt the generator to the left half. What happens to the right half?
 #

@@ -873,6 +873,7 @@ print(
 # **Right.** Truth and sample are two independent draws from the same distribution, so that their variances add up. The mean has only one of the two.
 #
 # </details>
+# <br>
 #
 # **2.** You draw ten samples, with all noise fresh in every step, and take their standard deviation as an error bar. What is wrong with it?
 #
@@ -896,6 +897,7 @@ print(
 # **Right.** In a Gaussian world, in which all is known, the draws were about 30 % too narrow. Exchanging only as much noise as the fall of the level allows gives the right width.
 #
 # </details>
+# <br>
 #
 # **3.** The data contain noise, and you use DDNM, which makes each sample agree with them exactly. What do the samples look like?
 #
@@ -919,6 +921,7 @@ print(
 # **Right.** Agreement with noisy data is agreement with their noise. DDPG, which weakens this correction at low levels, was decibels ahead.
 #
 # </details>
+# <br>
 #
 # **4.** "A prior trained on ellipses fails on an abdomen; adapting it to the scan gains 3 dB." The sampler follows the data by a weak step. What else has to be tried?
 #
@@ -942,6 +945,7 @@ print(
 # **Wrong.** Seeds and scans make a number more certain. They do not change what it is compared with.
 #
 # </details>
+# <br>
 #
 # **5.** By mistake a sampler hands the network twice the true noise level, and the PSNR rises. Is it a better sampler now?
 #
