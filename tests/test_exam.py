@@ -113,7 +113,7 @@ def posterior():
     yield from zip(wide[1], ("0.661", "0.339"), strict=True)
     yield from zip(narrow[0], ("0.1353", "0.0003"), strict=True)
     yield from zip(narrow[1], ("0.9975", "0.0025"), strict=True)
-    yield from [(mean, "0.404"), (narrow[1] @ patches, "0.2015"), (mean + 0.1 * (0.4 - mean) / 0.3, "0.4023")]
+    yield from [(mean, "0.404"), (narrow[1] @ patches, "0.2015"), (mean + 0.1 * (0.4 - mean) / 0.3, "0.4024")]
 
 
 def reach_and_layers():
