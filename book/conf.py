@@ -80,8 +80,17 @@ def add_contents(app, document, source):
 
 def link_files_of_the_repository(app, document):
     """Links to files that are no page of the book lead to the repository."""
-    for link in list(document.findall(addnodes.download_reference)):
-        path = os.path.normpath(os.path.join(os.path.dirname(app.env.docname), link["reftarget"]))
+    folder = os.path.dirname(app.env.docname)
+    links = [
+        (link, os.path.normpath(os.path.join(folder, link["reftarget"])))
+        for link in document.findall(addnodes.download_reference)
+    ]
+    links += [  # a text, which could be a page
+        (link, f"{link['reftarget']}.md")
+        for link in document.findall(addnodes.pending_xref)
+        if link.get("refdomain") == "doc" and link["reftarget"] not in app.env.found_docs
+    ]
+    for link, path in links:
         if REPOSITORY:
             link.replace_self(
                 nodes.reference("", link.astext(), refuri=f"{GITHUB}{REPOSITORY}/blob/main/{path}")

@@ -268,6 +268,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** In a long run like that of section 3, the loss falls until the last iteration. What does this tell you about the output?
+#
+# <details><summary>A. It comes closer to both photographs, because both of them show the same face.</summary>
+#
+# **Wrong.** This is true at the beginning only, while the face is being learned. Later the only thing left to learn is the noise, and learning it leads away from the clean image.
+#
+# </details>
+# <details><summary>B. It comes ever closer to the clean photograph, which more iterations can only improve.</summary>
+#
+# **Wrong.** This would hold if the target were clean. Here the target contains the noise, so that a smaller loss ends in the noisy photograph.
+#
+# </details>
+# <details><summary>C. It comes ever closer to the noisy photograph, and perhaps no closer to the clean one.</summary>
+#
+# **Right.** The loss is the distance to the noisy target and to nothing else. In section 3 it kept falling while the distance to the clean image had long been growing.
+#
+# </details>
+# <details><summary>D. It has not reached its best moment yet, because after that moment the loss would rise.</summary>
+#
+# **Wrong.** The loss does not notice the best moment. It falls before and after it, because the noise is a part of what it asks for.
+#
+# </details>
+# <br>
+#
+# **2.** The network starts from random weights, and the loss treats every pixel in the same way. Why does the face nevertheless come before the noise?
+#
+# <details><summary>A. Convolutions tie neighbouring pixels together, and the noise is not shared between neighbours.</summary>
+#
+# **Right.** Structure that neighbours share can be learned for many pixels at once, whereas noise must be learned value by value, which takes more iterations.
+#
+# </details>
+# <details><summary>B. The loss gives a smaller weight to those pixels that contain more noise than others.</summary>
+#
+# **Wrong.** It gives all pixels the same weight, and it could not do otherwise, because nobody knows which part of a value is noise.
+#
+# </details>
+# <details><summary>C. The network has learned from other images what a face looks like before it sees this one.</summary>
+#
+# **Wrong.** It has never seen another image. Its weights are drawn at random when the run begins.
+#
+# </details>
+# <details><summary>D. The noise is weaker than the face, and what is weak contributes little to a loss of squared differences.</summary>
+#
+# **Wrong.** Strength is not what decides. If the pixels of the same photograph are shuffled, their values are as strong as before, and the network learns them far more slowly (lesson 03).
+#
+# </details>
+# <br>
+#
+# **3.** You add noise with twice the standard deviation, and to another photograph. By how much does the PSNR of the noisy image change, compared with that of the first noisy image?
+#
+# <details><summary>A. It falls by 3 dB, because twice the deviation is twice the noise.</summary>
+#
+# **Wrong.** Three decibels belong to twice the *variance*. Twice the standard deviation is four times the variance.
+#
+# </details>
+# <details><summary>B. It falls by 6 dB, whichever photograph is taken.</summary>
+#
+# **Right.** The mean squared error of a noisy image is the variance of its noise, and twice the standard deviation is four times the variance. The photograph does not enter.
+#
+# </details>
+# <details><summary>C. It falls to one half of its value in decibels.</summary>
+#
+# **Wrong.** Decibels are logarithms, so that a factor in the error subtracts a fixed number of decibels, whatever the value was.
+#
+# </details>
+# <details><summary>D. That depends on how detailed the photograph is.</summary>
+#
+# **Wrong.** It depends on the photograph how much noise can be removed afterwards, as exercise 2 shows. The error of the noisy image itself is noise and nothing else.
+#
+# </details>
+# <br>
+#
+# **4.** In the curve of single outputs the PSNR drops sharply at one iteration, the loss has a spike there, and the moving average hardly changes. What has happened?
+#
+# <details><summary>A. A new sample of noise was added to the photograph, to which the output has to adjust.</summary>
+#
+# **Wrong.** The noisy photograph is the same in all iterations. What may be drawn anew is noise on the input of the network, and it is drawn in every iteration.
+#
+# </details>
+# <details><summary>B. The network has begun to learn the noise, so that the run should now be stopped.</summary>
+#
+# **Wrong.** Learning the noise *lowers* the loss, and it lowers the PSNR slowly over many iterations, not in one jump.
+#
+# </details>
+# <details><summary>C. The optimiser has taken one bad step, and the run will recover from it by itself.</summary>
+#
+# **Right.** A spike in the loss shows that the output has moved away from its own target. Within a few iterations the run is back, and the average over about a hundred outputs barely notices.
+#
+# </details>
+# <details><summary>D. The run has diverged, so that it has to be repeated with a smaller learning rate.</summary>
+#
+# **Wrong.** After a divergence the loss would not come back. Here it returns within a few iterations.
+#
+# </details>
+# <br>
+#
+# **5.** You have a network that was trained on photographs, and one noisy X-ray image. You continue the training on this one image, without its clean version. Is this deep internal learning?
+#
+# <details><summary>A. No, because its weights already contain knowledge from other images than this one.</summary>
+#
+# **Wrong.** Knowledge from elsewhere is allowed in the second direction. What matters is that the network also learns from the input at hand.
+#
+# </details>
+# <details><summary>B. No, because without clean X-ray images there is nothing that it could be trained on.</summary>
+#
+# **Wrong.** The input itself is what it is trained on, and lesson 00 did the same with one noisy photograph and no clean one.
+#
+# </details>
+# <details><summary>C. Yes, because it adapts a trained network to the one input at hand.</summary>
+#
+# **Right.** The course has two directions. A network may start from random weights, or it may be trained elsewhere and tuned to the input, because the input differs from the training data.
+#
+# </details>
+# <details><summary>D. Yes, but only if its weights are first replaced by random ones, as in section 2.</summary>
+#
+# **Wrong.** That would be the first direction, and it would throw away what the network knows.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # Each takes a minute or two, and you can change a cell above or add one of your own with the `+` button.

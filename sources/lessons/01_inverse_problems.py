@@ -1571,7 +1571,132 @@ print(f"a kernel off by a third costs TV more than a decibel, on either side: {f
 # > a known spectrum, and *Landweber* (1951) the iteration. *Phillips* (1962) and *Tikhonov* (1963) added a penalty to
 # > the misfit, and *Morozov* (1966) chose its weight by the discrepancy principle. *Rudin, Osher and Fatemi* (1992)
 # > replaced the squares by total variation.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** You have written an adjoint for images of about 16,000 pixels. In the dot-product test, with 32-bit numbers, its relative gap is 0.005. What do you conclude?
+#
+# <details><summary>A. It is right, because a wrong adjoint would have a gap near one.</summary>
+#
+# **Wrong.** The gap is divided by the largest value that the product could have, and random directions never come near that value. Even a wrong adjoint has a gap of about a hundredth.
+#
+# </details>
+# <details><summary>B. It is right up to half a percent, which is accurate enough for gradient descent.</summary>
+#
+# **Wrong.** The gap is no percentage of the error. A function that ignores its argument has a gap of about one percent as well.
+#
+# </details>
+# <details><summary>C. It is wrong, since an unrelated function would have a gap of this size.</summary>
+#
+# **Right.** Two random directions in $n$ dimensions have a cosine of about $1/\sqrt n$, which is 0.008 here. The gap of a right adjoint is rounding, far below a millionth.
+#
+# </details>
+# <details><summary>D. Nothing can be said after one draw, because the gap depends on chance.</summary>
+#
+# **Wrong.** The gap of a *wrong* adjoint depends on chance. That of a right one is rounding in every draw, so that one large gap is enough to refuse it.
+#
+# </details>
+# <br>
+#
+# **2.** Half of the pixels of an image are lost, and the others are free of noise. A restoration agrees with all known pixels exactly. What does this say about its quality?
+#
+# <details><summary>A. It is as good as it can be, because no other image can have a smaller misfit.</summary>
+#
+# **Wrong.** Infinitely many images have the same misfit of zero, among them one with black holes and one with a lawn in the holes.
+#
+# </details>
+# <details><summary>B. It is close to the truth, provided that the known pixels lie evenly over the image.</summary>
+#
+# **Wrong.** Evenly spread pixels make it easier for a prior to fill the holes, but the misfit is zero for good and for bad fillings.
+#
+# </details>
+# <details><summary>C. It must have fitted noise, because a good restoration leaves a misfit of about σ.</summary>
+#
+# **Wrong.** The known pixels have no noise here, so that agreeing with them exactly is right. The rule about $\sigma$ is meant for noisy data.
+#
+# </details>
+# <details><summary>D. Nothing about the lost pixels, which may have any value at the same misfit.</summary>
+#
+# **Right.** Whatever lives in the holes lies in the null space of the mask. Only knowledge that is not in the data can prefer one filling to another.
+#
+# </details>
+# <br>
+#
+# **3.** You deblur by gradient descent, and the PSNR has its peak after 16 iterations. Now the noise is ten times weaker. Where is the peak?
+#
+# <details><summary>A. At the same iteration, because the factor 1 − |K|² by which errors shrink has not changed.</summary>
+#
+# **Wrong.** The pace of each frequency is indeed the same, but the noise that comes in with it is smaller. The peak lies where gain and noise balance, and this balance has moved.
+#
+# </details>
+# <details><summary>B. Earlier, because there is less noise to be removed, so that fewer iterations do it.</summary>
+#
+# **Wrong.** Iterations do not remove noise, they let it in, frequency by frequency. With little noise one can afford more of them.
+#
+# </details>
+# <details><summary>C. Later, because weaker frequencies can be fitted before their noise outweighs their gain.</summary>
+#
+# **Right.** The number of iterations plays the part of $1/\lambda$. Less noise needs less regularization, so that the best number of iterations grows.
+#
+# </details>
+# <details><summary>D. Nowhere, because with so little noise the PSNR rises for as long as one iterates.</summary>
+#
+# **Wrong.** The finest frequencies are still amplified by a factor of hundreds of thousands if one waits long enough, so that even weak noise wins in the end.
+#
+# </details>
+# <br>
+#
+# **4.** Which of these noisy images would you rather give to the smoothness penalty than to total variation, each with its best weight?
+#
+# <details><summary>A. A bare wall that becomes brighter from left to right</summary>
+#
+# **Right.** Total variation turns a noisy slope into a staircase, because it does not matter to it where the rise takes place. Squared differences favour an even rise.
+#
+# </details>
+# <details><summary>B. A dark building in front of a cloudless sky that is evenly bright</summary>
+#
+# **Wrong.** One strong edge between two flat areas suits total variation. The smoothness penalty would have to choose between grain and a soft edge.
+#
+# </details>
+# <details><summary>C. A drawing of large areas that are flat and have sharp outlines</summary>
+#
+# **Wrong.** This is exactly what total variation assumes, and there it leads by decibels. Squared differences would blur the outlines.
+#
+# </details>
+# <details><summary>D. A page with large black letters on white paper, evenly lit</summary>
+#
+# **Wrong.** Letters are flat areas with edges. The penalty on squared differences makes each jump expensive and therefore blurs it.
+#
+# </details>
+# <br>
+#
+# **5.** In a comparison, total variation has the best of ten weights, each judged with the truth, and leads by 4 dB over Tikhonov, whose weight was taken from an earlier experiment. What would make the comparison fair?
+#
+# <details><summary>A. To give both of them the same number as their weight, such as 0.01</summary>
+#
+# **Wrong.** The two penalties have different units, so that the same number means a different strength. An equal number is not an equal chance.
+#
+# </details>
+# <details><summary>B. To repeat both on many more images, each with the weight that it now has</summary>
+#
+# **Wrong.** More images make the same unfairness more certain. Tikhonov would still run at a weight that was chosen for something else.
+#
+# </details>
+# <details><summary>C. To report the misfit of both in place of the PSNR, since it needs no truth</summary>
+#
+# **Wrong.** A smaller misfit is no better image, because the misfit also falls when noise is being fitted.
+#
+# </details>
+# <details><summary>D. To search the weight of Tikhonov as widely, and in the same way</summary>
+#
+# **Right.** A part of the lead may come from the search and not from the penalty. Only if both have the same search does the difference belong to the penalties.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1. The adjoint of a derivative.** Write the adjoint of `differences`, a function of two images that returns one,

@@ -1385,7 +1385,132 @@ for method in ("NLM", "BM3D"):
 #
 # Learning from one image ends at what the image contains only once, where knowledge from outside is needed. The second
 # half of this course adapts a network trained outside to the inside.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** On some image the nearest patch is on average at a third of the distance of a random one. Does this show that its patches recur?
+#
+# <details><summary>A. No, because recurrence would mean that the nearest patch has a distance of zero.</summary>
+#
+# **Wrong.** Noise alone prevents a distance of zero. The question is whether the neighbours are nearer than in an image without structure.
+#
+# </details>
+# <details><summary>B. Not by itself, because the nearest of thousands of candidates is close by chance, too.</summary>
+#
+# **Right.** Shuffled pixels contain no structure, and still their nearest patch is only a third to a half as far as a random one. Only a smaller ratio than in this control shows recurrence.
+#
+# </details>
+# <details><summary>C. Yes, because a patch that does not recur would be as far from all others as from a random one.</summary>
+#
+# **Wrong.** The nearest is the minimum over thousands of distances. Such a minimum lies well below a typical distance even for patches without any structure.
+#
+# </details>
+# <details><summary>D. Yes, provided that overlapping patches were left out when the nearest was searched.</summary>
+#
+# **Wrong.** Leaving them out is necessary, but it does not remove the effect of the many candidates, which a control has to measure.
+#
+# </details>
+# <br>
+#
+# **2.** To measure recurrence, we left out patches that overlap the query. For denoising we let them in. Why?
+#
+# <details><summary>A. Denoising compares patches with their means, and then an overlap has no effect.</summary>
+#
+# **Wrong.** The mean has nothing to do with the overlap. It is kept because only pixels of equal brightness may be averaged.
+#
+# </details>
+# <details><summary>B. Denoising needs as many neighbours as possible, and their quality hardly matters.</summary>
+#
+# **Wrong.** Quality matters: the later neighbours are less similar, and on the lawn the average becomes worse after about ten of them.
+#
+# </details>
+# <details><summary>C. In a noisy image overlapping patches no longer resemble each other, so that they do no harm.</summary>
+#
+# **Wrong.** They still share most of their pixels, noise included, so that they resemble each other very much. They are welcome because their central pixels differ in noise.
+#
+# </details>
+# <details><summary>D. They share pixels with the query and prove nothing, but each pixel has noise of its own.</summary>
+#
+# **Right.** A shifted copy of the same pixels is no recurrence. For an average, however, only the noise of the *central* pixels has to be independent, and it is.
+#
+# </details>
+# <br>
+#
+# **3.** You average each pixel over 16 neighbours that were found in the noisy image. More noise is left than σ²/16, even where the places are good. Why?
+#
+# <details><summary>A. The neighbours overlap each other, so that all of them contain the same noisy pixels.</summary>
+#
+# **Wrong.** Only the central pixels are averaged, and these are 16 different pixels with noise of their own.
+#
+# </details>
+# <details><summary>B. The noise leads the search to places that show something else than the query, and this adds noise.</summary>
+#
+# **Wrong.** Wrong places do occur, but they blur the image. What they cost is lost detail and not noise that is left.
+#
+# </details>
+# <details><summary>C. The search prefers patches whose noise resembles that of the query, and such noise stays.</summary>
+#
+# **Right.** This is the *selection* of section 4. It disappears if the places are kept and the pixels are taken from another draw of the noise.
+#
+# </details>
+# <details><summary>D. The variance of a mean falls with the square root of the number of copies, so to σ²/4.</summary>
+#
+# **Wrong.** The *standard deviation* falls with the square root. For independent noise the variance falls to $\sigma^2 / 16$.
+#
+# </details>
+# <br>
+#
+# **4.** You denoise a photograph by non-local means, and in the method noise (noisy image minus estimate) you recognise the outline of the eyes. What do you change?
+#
+# <details><summary>A. I enlarge the search window, so that more patches are found for the eyes.</summary>
+#
+# **Wrong.** What is there only once finds no partner in a larger window either, and with too large a strength more dissimilar patches would be averaged.
+#
+# </details>
+# <details><summary>B. I lower the strength, because detail of the image was taken away.</summary>
+#
+# **Right.** What was removed should look like noise. Structure in it means that different patches passed for equal and were averaged.
+#
+# </details>
+# <details><summary>C. I raise the strength, because noise has remained around the eyes.</summary>
+#
+# **Wrong.** Noise that remains shows as *flat holes* in the method noise, where nothing was taken away. An outline shows the opposite.
+#
+# </details>
+# <details><summary>D. Nothing, because it proves that the method has found the important edges.</summary>
+#
+# **Wrong.** The method noise shows what the estimate has lost. If the eyes appear there, they are missing in the estimate.
+#
+# </details>
+# <br>
+#
+# **5.** A lawn contains thousands of similar blades. How well does averaging similar patches denoise it?
+#
+# <details><summary>A. Poorly, because no blade lies like another, so that a mean of them is no blade.</summary>
+#
+# **Right.** The lawn has the highest novelty of all images of section 7. What recurs there are the statistics of the patches, and averaging cannot use them.
+#
+# </details>
+# <details><summary>B. Poorly, because the contrast of the blades is too small for a comparison of patches.</summary>
+#
+# **Wrong.** The moon has little contrast, and it recurs better than the lawn. What counts is the distance in relation to the contrast.
+#
+# </details>
+# <details><summary>C. Very well, because texture recurs everywhere and a face does not.</summary>
+#
+# **Wrong.** This holds for *regular* texture such as bricks. The patches of an irregular texture do not recur pixel by pixel.
+#
+# </details>
+# <details><summary>D. Well, if the neighbours are searched in the clean image, where the places are right.</summary>
+#
+# **Wrong.** Even with places from the clean image the PSNR turns down after about ten neighbours. The good copies do not exist.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **Leave the mean in.** We subtracted the mean from every patch. Let `shapes` return the patches as they are and repeat the race of section 3 with as many patches outside as inside. Which side gains, and why? Undo the change afterwards, because exercise 2 needs `shapes` as it was.

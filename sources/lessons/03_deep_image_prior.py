@@ -829,6 +829,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** A reviewer writes: "The network has more weights than the image has values, so that it can fit the noise as well. Hence it cannot denoise." What do you reply?
+#
+# <details><summary>A. It can fit the noise, but it needs more iterations for it than for the image.</summary>
+#
+# **Right.** The prior lies in what is reached *first*, and therefore in the network, the optimiser and the moment of stopping. If the run goes on, the reviewer is right in the end.
+#
+# </details>
+# <details><summary>B. It cannot fit the noise, because convolutions produce smooth images only.</summary>
+#
+# **Wrong.** In section 4, with $z$ fixed, the grain came back until the output was within 2 dB of the noisy image. The network can produce noise.
+#
+# </details>
+# <details><summary>C. It has fewer free parameters than it seems, because a convolution shares its weights.</summary>
+#
+# **Wrong.** The number of 121,779 weights already counts shared weights once. No counting of parameters explains why the image comes first.
+#
+# </details>
+# <details><summary>D. It is protected by the random input, which contains no information about the noise.</summary>
+#
+# **Wrong.** A fixed random input gives every position an address, and this is just what allows the network to store a noise value at each of them.
+#
+# </details>
+# <br>
+#
+# **2.** You shuffle the pixels of a photograph and fit the network to the result, with z fixed. How fast does the loss fall, in relation to the variance of the target?
+#
+# <details><summary>A. About as fast as for the photograph, because its histogram is the same</summary>
+#
+# **Wrong.** The prior is about neighbourhoods more than about colours. The histogram survives shuffling, and it helps little.
+#
+# </details>
+# <details><summary>B. As slowly as for pure noise, because shuffled pixels are nothing but noise</summary>
+#
+# **Wrong.** The three channels of each pixel are still related as in the photograph, and this makes the shuffled pixels easier than noise.
+#
+# </details>
+# <details><summary>C. Even more slowly than for pure noise, because its colours contradict its places</summary>
+#
+# **Wrong.** The network expects no particular colour at any place. Pure noise is the hardest of the four targets, because its values share nothing.
+#
+# </details>
+# <details><summary>D. Far more slowly than for the photograph, and somewhat faster than for pure noise</summary>
+#
+# **Right.** Without neighbourhoods nothing distinguishes most of the target from noise. Only its three channels are still nearly proportional, so that there are fewer independent numbers to learn.
+#
+# </details>
+# <br>
+#
+# **3.** On a detailed face, after 200 iterations, a network with wide skip branches is 1 dB ahead of one with thin ones. Both curves still rise. What may you conclude?
+#
+# <details><summary>A. Thin skips cannot represent the detail of this face, so that they should not be used.</summary>
+#
+# **Wrong.** That the curves still rise shows the opposite. The detail is within reach, and it only takes more iterations.
+#
+# </details>
+# <details><summary>B. Wide skips are better for detailed images, and thin skips are better for smooth ones.</summary>
+#
+# **Wrong.** This is half of it. On the face, too, the network with thin skips reached a higher average later, so that the lead was one of speed.
+#
+# </details>
+# <details><summary>C. Wide skips are the better architecture, because they carry the full resolution across.</summary>
+#
+# **Wrong.** On the smooth cup they end *worse*, because the full resolution lets the noise in sooner, too. There is no best architecture without an image and a number of iterations.
+#
+# </details>
+# <details><summary>D. Wide skips learn fine detail sooner; which of the two becomes better is still open.</summary>
+#
+# **Right.** In section 7, the network with thin skips passed all others on the face after it had been run for longer. A table at one iteration mixes how fast a network is with how good it becomes.
+#
+# </details>
+# <br>
+#
+# **4.** A report says: "The deep image prior (number of iterations chosen with the truth) beats non-local means (default strength) by 1 dB." What is the first thing to put right?
+#
+# <details><summary>A. Average the network over several seeds, because one run is a matter of luck.</summary>
+#
+# **Wrong.** This is needed for a ranking, but it makes the network stronger still and leaves non-local means untuned.
+#
+# </details>
+# <details><summary>B. Compare the numbers of iterations, because non-local means is much faster.</summary>
+#
+# **Wrong.** The times are worth reporting. The claim, however, is one about decibels, and it remains unfair at any speed.
+#
+# </details>
+# <details><summary>C. Give non-local means the best of several strengths, judged with the truth as well.</summary>
+#
+# **Right.** What one method is allowed to choose with the truth, the other has to be allowed, too. In section 8, non-local means at its best strength came close to the network.
+#
+# </details>
+# <details><summary>D. Stop the network earlier, so that it has no advantage from its long run.</summary>
+#
+# **Wrong.** Stopping the network at a bad moment would be unfair in the other direction. Both methods should be shown at a setting that was chosen in the same way.
+#
+# </details>
+# <br>
+#
+# **5.** In section 4 the output with z fixed is best near iteration 150. You repeat the run with noise of twice the standard deviation. When is the output best now?
+#
+# <details><summary>A. At the same iteration, because the network is the same.</summary>
+#
+# **Wrong.** The order in which things are learned stays the same. The best moment is a balance of gain and harm, and the harm has grown.
+#
+# </details>
+# <details><summary>B. Earlier, because more of what is left to learn is noise.</summary>
+#
+# **Right.** The image is learned at about the same pace, but the harm done by the noise overtakes the gain sooner. One number of iterations therefore suits one noise level.
+#
+# </details>
+# <details><summary>C. Later, because a larger loss takes longer to bring down.</summary>
+#
+# **Wrong.** The loss has a larger share of noise in it, and this share is not to be brought down. One should stop before it falls.
+#
+# </details>
+# <details><summary>D. Later, because more noise has to be removed from the image.</summary>
+#
+# **Wrong.** The run does not remove noise step by step. It builds the image from nothing, and noise is added to it later.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **Without addresses.** Run `prior(small_noisy, 150, input_noise=1)`, in which the fresh noise drowns $z$: every iteration sees an input that is practically new. Predict the output and the loss before you run.

@@ -1218,6 +1218,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** Super-resolution without noise: bicubic interpolation has 31.0 dB. A network, after back-projection onto the data, has 32.1 dB. What is unfair?
+#
+# <details><summary>A. Back-projection uses the truth, which no method is allowed to see.</summary>
+#
+# **Wrong.** It uses $y$ and $A$ only. Without noise, the data are known to be exact, so that agreeing with them is right.
+#
+# </details>
+# <details><summary>B. Bicubic interpolation could have had the same back-projection, which costs one line.</summary>
+#
+# **Right.** Hard consistency works for any estimate. In section 2 it gained bicubic interpolation about as much as the network, so that the lead halved.
+#
+# </details>
+# <details><summary>C. Nothing, since both of them see the same data and are measured by the same PSNR.</summary>
+#
+# **Wrong.** The two results were treated differently before they were measured. Half of the difference in section 2 came from this.
+#
+# </details>
+# <details><summary>D. The network has many more parameters than bicubic interpolation has.</summary>
+#
+# **Wrong.** The number of parameters may differ, since this is what is being compared. What has to be equal is what is done to the results afterwards.
+#
+# </details>
+# <br>
+#
+# **2.** You fill lost pixels by a deep image prior, and you replace the least-squares loss by the back-projection loss of BP-DIP. What changes?
+#
+# <details><summary>A. Fine detail comes sooner, as it did in the deblurring of section 4.</summary>
+#
+# **Wrong.** There it came sooner because the blur had weakened it in the loss. A mask weakens no frequency, it removes pixels.
+#
+# </details>
+# <details><summary>B. Nothing, because for a mask the two losses are equal.</summary>
+#
+# **Right.** For a mask $A^+ = A^T$, and the misfit is zero at the lost pixels anyway. There is no weak frequency that would have to be strengthened.
+#
+# </details>
+# <details><summary>C. The lost pixels now count as well, so that the holes are filled sooner.</summary>
+#
+# **Wrong.** No loss on the data can say anything about the lost pixels. The pseudo-inverse of a mask leaves zeros there.
+#
+# </details>
+# <details><summary>D. The noise of the known pixels is amplified, so that ε has to be larger.</summary>
+#
+# **Wrong.** The pseudo-inverse amplifies noise where singular values are small. Those of a mask are 1 and 0.
+#
+# </details>
+# <br>
+#
+# **3.** BP-DIP deblurs well at a noise of 1/255. At 20/255, with the same ε, it ends far below least squares. What is the reason?
+#
+# <details><summary>A. At this noise the blur has removed so much of the image that no prior can bring it back.</summary>
+#
+# **Wrong.** Least squares, with the same blur and the same noise, ended many decibels higher. What the blur has removed is the same for both.
+#
+# </details>
+# <details><summary>B. Back-projection asks for exact data and is therefore of use without noise only.</summary>
+#
+# **Wrong.** With a growing $\varepsilon$ it stayed ahead up to 5/255. The fixed $\varepsilon$ is to blame and not the idea.
+#
+# </details>
+# <details><summary>C. The pseudo-inverse amplifies the noise of weak frequencies, and ε should grow with σ².</summary>
+#
+# **Right.** The gain of the noise is $|K| / (|K|^2 + \varepsilon)$ and reaches $1 / (2 \sqrt \varepsilon)$. With an $\varepsilon$ that grows with $\sigma^2$, the two losses were within a decibel at 20/255.
+#
+# </details>
+# <details><summary>D. With more noise the network needs more iterations than the run gives it.</summary>
+#
+# **Wrong.** More noise makes the best moment come earlier. Here the loss itself asks for amplified noise, from the first iteration on.
+#
+# </details>
+# <br>
+#
+# **4.** An MRI scanner measures every *second* line of k-space, evenly spaced, and nothing else. The other lines are taken as zero. What does the image show?
+#
+# <details><summary>A. The body at half its contrast, and otherwise unchanged</summary>
+#
+# **Wrong.** Half of the contrast has not disappeared but makes a second copy, which appears where the body was not.
+#
+# </details>
+# <details><summary>B. The body with streaks that look like noise over the whole image</summary>
+#
+# **Wrong.** Incoherent streaks come from lines that are drawn at random. An even spacing gives coherent ghosts, which are as sharp as the image.
+#
+# </details>
+# <details><summary>C. The body without its fine detail, as if it had been blurred</summary>
+#
+# **Wrong.** Detail would be lost if only the central lines had been measured. Every second line reaches out to the finest frequencies.
+#
+# </details>
+# <details><summary>D. Two copies of the body, one of them moved by half the width</summary>
+#
+# **Right.** The mask is a comb, whose Fourier transform is a comb of two spikes. Multiplying by the one is convolving with the other, which gives the mean of two shifted copies.
+#
+# </details>
+# <br>
+#
+# **5.** You deblur with a kernel that you have guessed. At the end the misfit is close to the noise level. What does this say about the kernel?
+#
+# <details><summary>A. It is right, because no image could explain the data so well under a wrong kernel.</summary>
+#
+# **Wrong.** The image is free to make up for the kernel, with dark and bright seams along its edges. The misfit hardly shows this.
+#
+# </details>
+# <details><summary>B. It is too narrow, because a wide kernel always leaves a larger misfit.</summary>
+#
+# **Wrong.** The kernel of section 9 was too wide, and its misfit was larger by less than one gray level. The size of the misfit does not say in which direction a kernel is wrong.
+#
+# </details>
+# <details><summary>C. It is wrong, because with the right kernel the misfit would be nearly zero.</summary>
+#
+# **Wrong.** With the right kernel a good estimate leaves the noise, and a run that is stopped early even leaves somewhat more than that.
+#
+# </details>
+# <details><summary>D. Little, because an image that is wrong in the right way explains the data as well.</summary>
+#
+# **Right.** In section 9, under a kernel that was too wide, the wrong image explained the data better than the truth did. A small misfit is no proof that $A$ is right.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1. A lens out of focus.** Its kernel is a disc. Make one of radius 3 pixels, `steps = torch.arange(-4.0, 5)`, `disc = (steps[:, None]**2 + steps**2 <= 9).float()`, divided by its sum, and repeat section 4 with it.

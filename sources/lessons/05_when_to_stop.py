@@ -1108,6 +1108,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** You repeat a run with six draws of the noise and split its error. What does the error consist of at the best iteration?
+#
+# <details><summary>A. Of bias and of variance: the image is not complete yet, and some noise is already in.</summary>
+#
+# **Right.** The best moment is where one part falls as fast as the other rises, and not where one of them is zero. In section 1 both were a sizeable share of the error.
+#
+# </details>
+# <details><summary>B. Of bias and variance in equal parts, because the best moment is where their curves cross.</summary>
+#
+# **Wrong.** The minimum of a sum is where the *slopes* cancel. On logarithmic axes a gentle rise of the larger part balances a steep fall of the smaller one.
+#
+# </details>
+# <details><summary>C. Of bias only, because the noise begins to come in after the best moment.</summary>
+#
+# **Wrong.** There is no moment at which the network turns to the noise. The variance rises long before the best iteration, while the image is still being learned.
+#
+# </details>
+# <details><summary>D. Of variance only, because the image has been learned completely by then.</summary>
+#
+# **Wrong.** The bias falls during the whole run, also after the best iteration. Some of the image is always missing when it is best to stop.
+#
+# </details>
+# <br>
+#
+# **2.** "The network learns low frequencies first, and noise has high frequencies. That is why it denoises." Which observation of the lesson shows that this is not the whole truth?
+#
+# <details><summary>A. Clouds with the spectrum of the photograph, but without its edges, are denoised as well.</summary>
+#
+# **Wrong.** This agrees with the sentence, since the clouds have nothing but the spectrum and the colours of the photograph.
+#
+# </details>
+# <details><summary>B. The coarse part of the noise comes in sooner than its fine part does.</summary>
+#
+# **Wrong.** This agrees with the sentence: of the noise, too, the low frequencies come first.
+#
+# </details>
+# <details><summary>C. The variance begins to rise while the bias is still falling.</summary>
+#
+# **Wrong.** This contradicts the idea of two phases, but it says nothing about frequencies.
+#
+# </details>
+# <details><summary>D. Within one band of frequencies, the image comes in several times sooner than the noise.</summary>
+#
+# **Right.** A map that only looked at the frequency would treat image and noise of the same band in the same way. Structure and colour matter as well.
+#
+# </details>
+# <br>
+#
+# **3.** You use the discrepancy principle with a σ that is 50 % too large. What happens to the run?
+#
+# <details><summary>A. It stops at the right moment, because the residual depends on the image and not on σ.</summary>
+#
+# **Wrong.** The residual indeed depends on the run only, but the number that it is compared with is $\sigma$.
+#
+# </details>
+# <details><summary>B. It stops far too early, because the blurred output already agrees with the data to within σ.</summary>
+#
+# **Right.** The rule ends the run when the residual is as small as the noise is thought to be. A large $\sigma$ is reached in the first iterations, when most of the image is still missing.
+#
+# </details>
+# <details><summary>C. It stops far too late, because the rule now has more noise to wait for.</summary>
+#
+# **Wrong.** A rule that waits longer is one with too *small* a $\sigma$: it asks for a residual that is reached only when noise has been fitted.
+#
+# </details>
+# <details><summary>D. It stops somewhat late, and the estimate keeps half of the noise.</summary>
+#
+# **Wrong.** Half too much does not mean that half of the noise stays. The residual is compared with a larger number, and it comes below this number sooner.
+#
+# </details>
+# <br>
+#
+# **4.** The noise of your camera is correlated between neighbouring pixels. What do you expect of the rule that holds out single pixels at random?
+#
+# <details><summary>A. It is not affected, because it does not need to know σ.</summary>
+#
+# **Wrong.** That a rule does not need $\sigma$ is no protection. It needs another assumption in its place, and here this assumption is violated.
+#
+# </details>
+# <details><summary>B. It is not affected, because the held-out pixels take no part in the fit.</summary>
+#
+# **Wrong.** They take no part, but their neighbours do, and these contain a part of the same noise.
+#
+# </details>
+# <details><summary>C. It may stop too late, because the noise of a held-out pixel can be predicted from its neighbours.</summary>
+#
+# **Right.** The rule assumes that the noise of different pixels is independent. Otherwise the prediction of held-out pixels goes on improving while noise is being learned.
+#
+# </details>
+# <details><summary>D. It stops too early, because correlated noise is learned more slowly than white noise.</summary>
+#
+# **Wrong.** Noise that neighbours share has more power at low frequencies, which are learned sooner, not later.
+#
+# </details>
+# <br>
+#
+# **5.** For noise of 25/255 a Deep Decoder with 16 channels is better than those with 8 and 32. Now the noise is twice as strong. Which direction is worth trying?
+#
+# <details><summary>A. Fewer channels, because the variance grows with the noise and the bias does not.</summary>
+#
+# **Right.** A decoder with $p$ weights holds about the share $p/N$ of the noise. With stronger noise the best compromise moves to a smaller $p$.
+#
+# </details>
+# <details><summary>B. More channels, because a harder problem needs a larger network.</summary>
+#
+# **Wrong.** More weights have more room for noise. What is hard here is to keep the noise out, and not to represent the image.
+#
+# </details>
+# <details><summary>C. More channels, provided that one does not stop the run early.</summary>
+#
+# **Wrong.** Without an early stop, the wide decoder fits its share of the noise completely, and this share grows with the number of weights.
+#
+# </details>
+# <details><summary>D. The same number, because the image has not changed and still needs as many weights.</summary>
+#
+# **Wrong.** The image needs as many weights as before, but each of them now lets in more noise. The compromise between the two has moved.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **The best step, beforehand.** Suppose that the noise of section 3 had a standard deviation of 0.15 instead of 0.3. Compute the best step from `after` and `bias_and_variance`, on a finer ladder, for both noise levels. Then run `descend(1024, ...)` with `line + 0.5 * line_noise[0]`, and compare.

@@ -1182,6 +1182,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** To which of these denoisers may you not apply SURE as it stands?
+#
+# <details><summary>A. It averages similar patches with weights that fall smoothly with the distance.</summary>
+#
+# **Wrong.** The weights of non-local means change continuously with the image. Section 3 chooses its strength by SURE.
+#
+# </details>
+# <details><summary>B. It draws all coefficients towards zero by t, and those below t become zero.</summary>
+#
+# **Wrong.** The soft threshold has kinks but no jumps, and Stein's lemma allows kinks. In section 1 its SURE matched the risk for every value.
+#
+# </details>
+# <details><summary>C. It is a convolutional network with ReLUs whose weights were fixed beforehand.</summary>
+#
+# **Wrong.** A ReLU has a kink and no jump, so that the network is weakly differentiable. For fixed weights SURE is unbiased.
+#
+# </details>
+# <details><summary>D. It keeps a coefficient above a threshold as it is, and sets all others to zero.</summary>
+#
+# **Right.** This hard threshold jumps, and integration by parts does not notice a jump. SURE comes out too low.
+#
+# </details>
+# <br>
+#
+# **2.** A network has minimised SURE on one noisy image. On this image SURE reports a much smaller error than the true one. On new noise it reports the right one. What is the reason?
+#
+# <details><summary>A. A single probe is too inaccurate for a network with so many weights.</summary>
+#
+# **Wrong.** The probe does not know how many weights there are, and its error goes either way. The lesson took the mean of twenty.
+#
+# </details>
+# <details><summary>B. SURE is unbiased for linear denoisers only, and a network is not linear.</summary>
+#
+# **Wrong.** Linearity is not needed. On new noise the same network is judged correctly.
+#
+# </details>
+# <details><summary>C. The network was chosen for its low SURE on this noise, among many that have a low SURE by luck.</summary>
+#
+# **Right.** SURE is unbiased for a *given* function. The search for the function is not seen by the probe, which is why this is called excess optimism.
+#
+# </details>
+# <details><summary>D. The noise level was overestimated, so that SURE subtracts too much.</summary>
+#
+# **Wrong.** With a wrong $\sigma$ the report would be wrong on new noise as well.
+#
+# </details>
+# <br>
+#
+# **3.** A network is trained by SURE, but it is given twice the true σ. What will its output tend to look like?
+#
+# <details><summary>A. It is as with the right σ, because the misfit decides about the image.</summary>
+#
+# **Wrong.** The misfit alone would lead to the noisy image. It is the balance with the divergence that makes a denoiser, and this balance is wrong.
+#
+# </details>
+# <details><summary>B. It is blurred, because the network is made to expect more noise than there is.</summary>
+#
+# **Wrong.** Most denoisers smooth more when they are given a larger $\sigma$. A free function does something else, because SURE now rewards a negative divergence.
+#
+# </details>
+# <details><summary>C. It is covered by grain, because the noise is subtracted several times.</summary>
+#
+# **Right.** The minimum of SURE subtracts the estimated noise $\sigma'^2 / \sigma^2$ times, hence four times. What remains is noise of the opposite sign.
+#
+# </details>
+# <details><summary>D. It is nearly the noisy image, because the penalty has become too weak.</summary>
+#
+# **Wrong.** Noise is left where $\sigma$ is too *small*. With twice $\sigma$ the penalty on the divergence is four times too strong.
+#
+# </details>
+# <br>
+#
+# **4.** You take the deep image prior with its fixed random input z and replace its loss by SURE. The probe disturbs y. What do you gain?
+#
+# <details><summary>A. Nothing, because with fixed weights the output does not depend on y at all.</summary>
+#
+# **Right.** The divergence of the network is zero, so that SURE is the plain misfit minus a constant. The dependence on $y$ runs through the fit, which the probe does not see.
+#
+# </details>
+# <details><summary>B. The error is now known in each iteration, so that one can stop at its minimum.</summary>
+#
+# **Wrong.** The value reported is the misfit minus $\sigma^2$, which falls during the whole run. Its minimum is at the end.
+#
+# </details>
+# <details><summary>C. The result is better, but each iteration takes twice as long as before.</summary>
+#
+# **Wrong.** A second pass for the probe would take time indeed, but it would find no reaction and change nothing.
+#
+# </details>
+# <details><summary>D. The run no longer has to be stopped, because SURE penalises the noise.</summary>
+#
+# **Wrong.** The penalty is the divergence, and it is zero for a network that is fed $z$. The run overfits as before.
+#
+# </details>
+# <br>
+#
+# **5.** Half of the pixels are masked. Two estimates are equal where pixels were seen; in the holes one is smooth, and the other is black. What does GSURE say?
+#
+# <details><summary>A. It is the same for both, because it judges only what the operator sees.</summary>
+#
+# **Right.** What stands in the null space leaves no trace in the data. No formula that looks at $y$ alone can judge it.
+#
+# </details>
+# <details><summary>B. It prefers the black one, because its divergence in the holes is zero.</summary>
+#
+# **Wrong.** Only the reaction within the seen part enters, and it is the same for both.
+#
+# </details>
+# <details><summary>C. It prefers the smooth one, because black holes contradict the neighbouring pixels.</summary>
+#
+# **Wrong.** A contradiction with the neighbours is one with our expectations. The data hold nothing about the holes.
+#
+# </details>
+# <details><summary>D. It prefers the smooth one, because natural images are smooth.</summary>
+#
+# **Wrong.** This is the prior of the reader. GSURE contains no knowledge of images.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **James and Stein.** Measure the risk of the estimator of section 2 for $N = 1, 2, 3, 10$, with $x = (1, \dots, 1)$ and $\sigma = 1$, over 100,000 draws. For which $N$ does it beat $y$?

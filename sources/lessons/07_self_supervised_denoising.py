@@ -972,6 +972,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** A network learns to predict a second exposure from a first one. The noise of both is independent, but the second exposure is brighter by 0.1 everywhere. What is its output?
+#
+# <details><summary>A. Clean, and brighter by about 0.1</summary>
+#
+# **Right.** The best prediction under a squared loss is the conditional mean of the target. Noise of mean zero drops out of it, and a constant stays.
+#
+# </details>
+# <details><summary>B. Clean, and of the right brightness</summary>
+#
+# **Wrong.** The brightness of the target can be predicted from the first exposure, so that the network learns it. Only what cannot be predicted drops out.
+#
+# </details>
+# <details><summary>C. Noisy, because its targets are noisy</summary>
+#
+# **Wrong.** The noise of the target is independent of the input, so that the best prediction contains none of it, as long as the network does not memorise.
+#
+# </details>
+# <details><summary>D. Noisy in the bright parts of the image only</summary>
+#
+# **Wrong.** A constant does not turn into noise. The network adds it as it adds everything else that is predictable.
+#
+# </details>
+# <br>
+#
+# **2.** Somebody hides every sixteenth pixel from the network, but computes the loss over all pixels. The loss becomes very small. What has happened?
+#
+# <details><summary>A. The mask was too sparse, and hiding every fourth pixel would be enough.</summary>
+#
+# **Wrong.** Then three of four targets would still stand in the input. What has to change is where the loss looks.
+#
+# </details>
+# <details><summary>B. The network copies the pixels that it sees, and hardly denoises at all.</summary>
+#
+# **Right.** At fifteen of sixteen pixels the target stands in the input. A mask protects only if the loss is confined to the hidden pixels.
+#
+# </details>
+# <details><summary>C. The network denoises well, because a small loss is what was aimed at.</summary>
+#
+# **Wrong.** For an honest prediction the loss cannot fall below about the noise power. A very small loss is a warning here.
+#
+# </details>
+# <details><summary>D. The network has overfitted, so that it should be stopped sooner.</summary>
+#
+# **Wrong.** An earlier stop does not help. The loss asks for the identity from the first iteration on.
+#
+# </details>
+# <br>
+#
+# **3.** In a long run of Noise2Self, the error at the hidden training pixels falls to 0.6 σ². What does this tell you?
+#
+# <details><summary>A. It has become very good, because its true error must be below 0.6 σ².</summary>
+#
+# **Wrong.** The true error is not a part of this number any more, because the independence of prediction and noise has been lost.
+#
+# </details>
+# <details><summary>B. It has memorised noise, since no honest prediction has an error below σ².</summary>
+#
+# **Right.** The error to the noisy pixel is the true error plus the noise power. Over many iterations a network can learn which neighbourhood belongs to which noise value.
+#
+# </details>
+# <details><summary>C. The noise level was assumed too large, and the true one is lower.</summary>
+#
+# **Wrong.** Noise2Self assumes no noise level. The validation pixels, which were never trained on, would show that the noise has not become smaller.
+#
+# </details>
+# <details><summary>D. This is impossible, because each pixel was hidden when it was judged.</summary>
+#
+# **Wrong.** That argument holds for a *fixed* function. A trained one has seen the same pixel as a target in earlier iterations.
+#
+# </details>
+# <br>
+#
+# **4.** In your images neighbouring pixels share their noise. You can take as many exposures as you like. Which method keeps its assumption?
+#
+# <details><summary>A. Noise2Noise between two exposures</summary>
+#
+# **Right.** The noise of one exposure is independent of that of another, whatever its correlation within an exposure is.
+#
+# </details>
+# <details><summary>B. Noise2Self with a finer grid of hidden pixels</summary>
+#
+# **Wrong.** The neighbours of a hidden pixel still carry information about its noise, whichever grid is used.
+#
+# </details>
+# <details><summary>C. SURE with the true standard deviation</summary>
+#
+# **Wrong.** The formula as built here assumes white noise. It would need the covariance, and not only the standard deviation.
+#
+# </details>
+# <details><summary>D. Zero-Shot Noise2Noise on the two diagonals</summary>
+#
+# **Wrong.** The two diagonals consist of adjacent pixels, and these share their noise.
+#
+# </details>
+# <br>
+#
+# **5.** "With two exposures, Noise2Noise reaches 1 dB more than BM3D does with one of them." What would be a fair opponent?
+#
+# <details><summary>A. BM3D of the better of the two exposures</summary>
+#
+# **Wrong.** Neither exposure is better by more than chance. Their mean has half of the variance, and this is what the opponent lacks.
+#
+# </details>
+# <details><summary>B. BM3D of the mean of both exposures</summary>
+#
+# **Right.** Both methods then have the same data. In section 7 this opponent was ahead of Noise2Noise under white noise.
+#
+# </details>
+# <details><summary>C. BM3D with its parameters tuned on the truth</summary>
+#
+# **Wrong.** Tuning does not replace the second exposure. The main unfairness is that one method has twice as much data.
+#
+# </details>
+# <details><summary>D. Noise2Self with one of the two exposures</summary>
+#
+# **Wrong.** This would compare two networks, and again one of them would have one exposure and the other would have two.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **The identity by accident.** In `blind`, replace `neighbour_mean(y)` by a mean of all nine pixels, the middle one included. Predict the diagonal of the Jacobian and the strength that calibration chooses, and then measure both.

@@ -1043,7 +1043,132 @@ print("saved beside this notebook: my_picture_enlarged.png")
 
 # %% [markdown]
 # Is it better, or only sharper? On the page the truth answers that. Without it nobody can say by looking. A letter that could not be read in $y$ may come out crisp and wrong, because a crisp edge is what the network has learned to make, and the misfit to $y$ would not show it.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** A report says that zero-shot super-resolution gains 1.3 dB over bicubic interpolation on a photograph. Which number do you ask for first?
+#
+# <details><summary>A. That of a network with twice as many channels</summary>
+#
+# **Wrong.** The question is not whether the network could be larger, but how much of the gain is due to it.
+#
+# </details>
+# <details><summary>B. That of bicubic interpolation after the same back-projection</summary>
+#
+# **Right.** Back-projection needs no network and is a part of the method. In section 4, on the astronaut, it accounted for all but two tenths of the 1.3 dB.
+#
+# </details>
+# <details><summary>C. That of the network on ten more photographs</summary>
+#
+# **Wrong.** More images are needed for a ranking. They would repeat the same confusion of two steps.
+#
+# </details>
+# <details><summary>D. The misfit of both results to the small image</summary>
+#
+# **Wrong.** After back-projection the misfit is close to zero for right and wrong results. It does not measure quality.
+#
+# </details>
+# <br>
+#
+# **2.** The PSNR of ZSSR shows no steep fall like that of the deep image prior. Why?
+#
+# <details><summary>A. Its learning rate falls during the run, and this keeps it from going on to overfit.</summary>
+#
+# **Wrong.** The loop of section 3 has a constant rate and shows no steep fall either.
+#
+# </details>
+# <details><summary>B. Its network is too small to overfit, because it has fewer weights than y has values.</summary>
+#
+# **Wrong.** It has ten times more weights than $y$ has values. What it can memorise is limited by the task and not by the count.
+#
+# </details>
+# <details><summary>C. Its output is back-projected, and this removes what the network has overfitted.</summary>
+#
+# **Wrong.** The curve of section 3 was drawn without back-projection.
+#
+# </details>
+# <details><summary>D. Its target is clean, and changing windows and turns make the pair hard to memorise.</summary>
+#
+# **Right.** What it could overfit is which detail belongs to which surroundings. A slow fall remains possible, as exercise 2 shows.
+#
+# </details>
+# <br>
+#
+# **3.** You do not know the kernel of your camera. You try twenty kernels and keep the one whose result has the smallest misfit to y, each judged by its own kernel. What do you get?
+#
+# <details><summary>A. Probably one that is too long, because it leaves more freedom to the image.</summary>
+#
+# **Wrong.** Long kernels suppress frequencies in which $y$ may be strong, so that ten rounds leave a larger misfit.
+#
+# </details>
+# <details><summary>B. Probably one that is too short, because such kernels are easiest to satisfy.</summary>
+#
+# **Right.** Back-projection changes the image until it agrees with $y$ through the *assumed* kernel. In section 6 the smallest misfit belonged to a kernel that was too short.
+#
+# </details>
+# <details><summary>C. The right one, because every wrong kernel contradicts the data.</summary>
+#
+# **Wrong.** There are four unknowns for each number in $y$, so that the image can make up for a wrong kernel.
+#
+# </details>
+# <details><summary>D. The right one, provided that the image is free of noise.</summary>
+#
+# **Wrong.** The images of section 6 were free of noise, and 13 of 24 kernels had a misfit below one gray level.
+#
+# </details>
+# <br>
+#
+# **4.** A wall of equal tiles is photographed from the front. How much will ZSSR gain over back-projected bicubic interpolation?
+#
+# <details><summary>A. About as much as for a face, because neither contains its own half-size copy.</summary>
+#
+# **Wrong.** What counts is whether edges have the same width per pixel at both sizes. The wall had by far the worst ratio of all images.
+#
+# </details>
+# <details><summary>B. Little, or it even loses, because the tiles recur at the same size only.</summary>
+#
+# **Right.** The network learns from pairs of two *sizes*. On the bricks of section 8, which recur at the same size, it lost.
+#
+# </details>
+# <details><summary>C. Very much, because no other image contains so many equal patches.</summary>
+#
+# **Wrong.** Patches of equal size are what non-local means needs. For super-resolution the same structure has to appear at half the size.
+#
+# </details>
+# <details><summary>D. Very much, because straight edges look the same at every size.</summary>
+#
+# **Wrong.** The edges of the wall were wide, and became sharper per pixel when they were shrunk. The network learned to sharpen too much.
+#
+# </details>
+# <br>
+#
+# **5.** Your small image is noisy. ZSSR makes the noise stronger. Which step do you leave out first?
+#
+# <details><summary>A. The back-projection onto y, because it demands that the noise be explained as well</summary>
+#
+# **Right.** In section 7 it cost about two decibels, with the network or without it.
+#
+# </details>
+# <details><summary>B. The eight views, because each of them brings in noise of its own</summary>
+#
+# **Wrong.** All views come from the same $y$. Averaging over them rather calms the result.
+#
+# </details>
+# <details><summary>C. The random windows, because the noise is different in each of them</summary>
+#
+# **Wrong.** Different windows make memorising harder. They do not decide how much noise reaches the result.
+#
+# </details>
+# <details><summary>D. The shrinking to sons, because it makes the noise of neighbours correlated</summary>
+#
+# **Wrong.** Without sons there is nothing to train on. Noise can be added to them, which helped less than leaving out back-projection.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **Poisoned sons.** In `fit` of section 3, shift the son by one pixel, `torch.cat([enlarge(A(y), A).roll(1, -1), y])`, and train again, once with `window` in place of `turn(window, ...)` and once with the turns. Predict both residual maps before you draw them.

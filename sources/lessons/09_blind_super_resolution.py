@@ -832,7 +832,132 @@ print("saved beside this notebook: my_picture_enlarged.png")
 
 # %% [markdown]
 # The kernel of a photograph that nobody blurred is a spot, here wider along the rows than across. The result is crisper, and the rim of the coffee has gained contrast. So has the grain, and near the border there are ripples, because the blur is assumed to be circular. There is no truth to decide which of it was in the cup.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** You have two candidates for an unknown kernel. One is certainly too short; the other is long, and its direction is uncertain. Which do you use?
+#
+# <details><summary>A. Either, because both errors cost about the same.</summary>
+#
+# **Wrong.** In section 1 the short kernel was ahead of bicubic interpolation, and the one in the wrong direction was below it.
+#
+# </details>
+# <details><summary>B. The long one, because it removes more of the blur.</summary>
+#
+# **Wrong.** In the wrong direction it ended far below bicubic interpolation, because it invents structure.
+#
+# </details>
+# <details><summary>C. The one with the smaller misfit, each judged by itself.</summary>
+#
+# **Wrong.** The misfit exposed the wrong direction there, but it ranked a kernel that restores less before the right one. It cannot be trusted.
+#
+# </details>
+# <details><summary>D. The short one, because it only leaves some blur.</summary>
+#
+# **Right.** The errors are not symmetric. A kernel that suppresses frequencies which the camera has passed makes the solver amplify them, and ripples appear.
+#
+# </details>
+# <br>
+#
+# **2.** The kernel under which the shrunken y resembles y is somewhat narrower than that of the camera. Why?
+#
+# <details><summary>A. The edges of the shrunken image carry the blur of the camera as well.</summary>
+#
+# **Right.** Both blurs together, after shrinking, have to be as soft as the camera's alone. This leaves $\tfrac34$ of its variance for the kernel.
+#
+# </details>
+# <details><summary>B. The patches are too small to contain the whole kernel.</summary>
+#
+# **Wrong.** The patches are only compared, so that they need not contain the kernel. Their softness shows how wide it is.
+#
+# </details>
+# <details><summary>C. The photograph was sharper than the camera could show.</summary>
+#
+# **Wrong.** If the photograph has a blur of its own, it makes the estimate *wider*, because this blur counts as the camera's.
+#
+# </details>
+# <details><summary>D. The search prefers small kernels, because they change y least.</summary>
+#
+# **Wrong.** The search takes the kernel with the least distance of patches, and a kernel that is too narrow makes the shrunken image too crisp.
+#
+# </details>
+# <br>
+#
+# **3.** A learned game gains 1.3 dB over bicubic interpolation with the kernels that it finds. Which control says most about what it has learned from the image?
+#
+# <details><summary>A. The same game with a critic that never learns</summary>
+#
+# **Right.** The start and the regularisers alone make a small spot. In section 8 about four fifths of the gain needed no critic that learns.
+#
+# </details>
+# <details><summary>B. The same game with another generator, but with the same critic</summary>
+#
+# **Wrong.** It would say how much depends on the generator. It leaves open whether either of them listens to the image.
+#
+# </details>
+# <details><summary>C. The same game with more iterations and three further seeds</summary>
+#
+# **Wrong.** Seeds show how certain the gain is. They do not show what causes it.
+#
+# </details>
+# <details><summary>D. The same solver with the true kernel of the camera</summary>
+#
+# **Wrong.** This is the upper limit. It shows how much is missing and not where the gain came from.
+#
+# </details>
+# <br>
+#
+# **4.** The generator of KernelGAN has six layers without a nonlinearity. Together they are one kernel of 13 × 13. Why not learn the 169 values directly?
+#
+# <details><summary>A. The collapsed form cannot be differentiated with respect to the layers.</summary>
+#
+# **Wrong.** The kernel is computed from the weights, and the chain rule passes through it. The gradients agree to rounding.
+#
+# </details>
+# <details><summary>B. The descent takes another path through the layers, and it ends at other kernels.</summary>
+#
+# **Right.** A step in one layer changes all values of the kernel together. In exercise 1 a single layer ended as a fog over all 169 values.
+#
+# </details>
+# <details><summary>C. The six layers can represent kernels that a single layer cannot represent.</summary>
+#
+# **Wrong.** A chain of linear maps is one linear map. What can be represented is the same.
+#
+# </details>
+# <details><summary>D. The six layers have a wider field of view than a kernel of 13 × 13 has.</summary>
+#
+# **Wrong.** Their common field *is* 13 × 13 pixels: 1 + 6 + 4 + 2.
+#
+# </details>
+# <br>
+#
+# **5.** An estimated kernel looks like the true one, and yet the restored image has a PSNR near that of bicubic interpolation. What do you check first?
+#
+# <details><summary>A. Whether λ of the solver has been chosen too large</summary>
+#
+# **Wrong.** The same solver with the same $\lambda$ restores well with the true kernel, so that it is not to blame.
+#
+# </details>
+# <details><summary>B. Whether its centre of mass lies in the middle</summary>
+#
+# **Right.** A shift moves the whole restored image, which the eye does not notice and the PSNR does. A whole pixel costs most of what the right kernel gains.
+#
+# </details>
+# <details><summary>C. Whether its values add up to one, up to rounding</summary>
+#
+# **Wrong.** A wrong sum changes the brightness, which would be seen at once. It is worth a check, but a kernel that looks right often has a wrong centre.
+#
+# </details>
+# <details><summary>D. Whether the critic has ended near one half</summary>
+#
+# **Wrong.** The opinion of the critic is no measure of the kernel. It stays near one half for kernels that are nearly round as well.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **One layer.** Replace the generator by a single convolution of 13 × 13 pixels (`collapse` then returns its weight) and play 400 iterations. Is the kernel better, worse, or of another kind?

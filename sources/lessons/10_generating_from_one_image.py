@@ -981,7 +981,132 @@ show_images(faces, alt, columns=4)
 #
 # **InGAN** (Shocher, Bagon, Isola and Irani, 2019) came at the same time as SinGAN; its generator maps the *image* to another size and shape, and does not draw from noise. **ConSinGAN** (Hinz, Fisher, Wang and Wermter, 2021) trains the last three scales of SinGAN *together*, and needs fewer of them.
 # **SinDiffusion** (Wang et al., 2022) replaces the adversary by a trained diffusion model at a *single* scale with a limited receptive field, and **SinFusion** (Nikankin, Haim and Irani, 2023) trains one on large random crops of one image or one video.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** GPNN returns your photograph of coins itself, with nearly every seed. What do you change?
+#
+# <details><summary>A. I let the coarsest scale have fewer pixels.</summary>
+#
+# **Wrong.** Then the patches are even larger relative to the image. At 8 pixels every sample was a copy.
+#
+# </details>
+# <details><summary>B. I let the coarsest scale have more pixels.</summary>
+#
+# **Right.** What counts is the size of the patch relative to the coarsest scale. Large patches fit together in one way only, like a jigsaw with huge pieces.
+#
+# </details>
+# <details><summary>C. I make α smaller, so that more patches are used.</summary>
+#
+# **Wrong.** A small $\alpha$ calls in what is missing and copies a little more, because a sample that leaves nothing out is nearly the source.
+#
+# </details>
+# <details><summary>D. I take more rounds at each scale, so that it can move away from the source.</summary>
+#
+# **Wrong.** Exercise 1 shows the opposite. More rounds close the seams by copying.
+#
+# </details>
+# <br>
+#
+# **2.** You run the patch diffusion of section 5, but the "patch" is the whole image. The denoiser is then the best possible one for this source. What do the samples show?
+#
+# <details><summary>A. New images of better quality than with small patches</summary>
+#
+# **Wrong.** A better denoiser is not a better generator. What is new comes from looking at small patches only.
+#
+# </details>
+# <details><summary>B. Noise, because nothing resembles the noisy image</summary>
+#
+# **Wrong.** At each level the softmax has one candidate, and this candidate gets all of the weight, however far away it is.
+#
+# </details>
+# <details><summary>C. The mean of many different arrangements, and so a blur</summary>
+#
+# **Wrong.** There is only one clean image to take the mean of. A mean of many patches appears when the patches are small and many fit.
+#
+# </details>
+# <details><summary>D. The source itself, whatever the noise was</summary>
+#
+# **Right.** The database has a single entry, and the posterior mean is this entry at every noise level. The perfect denoiser can only copy.
+#
+# </details>
+# <br>
+#
+# **3.** A table reports coherence, completeness, sliced Wasserstein distance and diversity of a new generator, and all four are excellent. What do you want to see before you believe that it makes new images?
+#
+# <details><summary>A. A diversity that is larger still than the one in the table</summary>
+#
+# **Wrong.** Copies with different shifts differ from each other, so that they are diverse. Noise has the largest diversity of all.
+#
+# </details>
+# <details><summary>B. A fifth measure that compares features of a trained classifier</summary>
+#
+# **Wrong.** Such a distance also asks whether the samples resemble the source, and a copy resembles it best.
+#
+# </details>
+# <details><summary>C. The same four measures, averaged over more samples and images</summary>
+#
+# **Wrong.** A copy remains a copy on every image. More samples make a wrong question more precise.
+#
+# </details>
+# <details><summary>D. Where in the source each patch of the samples comes from</summary>
+#
+# **Right.** The source, shifted in a circle, has excellent values in all four. The nearest-neighbour field shows the large pieces of which it consists.
+#
+# </details>
+# <br>
+#
+# **4.** In SinGAN you replace the critic of 11 × 11 pixels by one that sees the whole image of 48 × 48. What do you expect of the samples?
+#
+# <details><summary>A. They become blurred, because the critic no longer looks at details.</summary>
+#
+# **Wrong.** A wide view includes the details. Blur comes from averaging, and a critic punishes it.
+#
+# </details>
+# <details><summary>B. They become more varied, because the critic knows more.</summary>
+#
+# **Wrong.** The more the critic sees, the less the samples may differ. Variety comes from the small view.
+#
+# </details>
+# <details><summary>C. They come closer to copies of the source.</summary>
+#
+# **Right.** There is one real image only. A critic that sees all of it accepts nothing else, so that the generator can deceive it by a copy alone.
+#
+# </details>
+# <details><summary>D. They have better details and the same variety of arrangements.</summary>
+#
+# **Wrong.** The arrangement is just what a large view judges. It would have to be that of the source.
+#
+# </details>
+# <br>
+#
+# **5.** From one photograph of a clock you want to draw other clocks, by GPNN. What will the samples look like?
+#
+# <details><summary>A. Clocks with other times, since the hands are small</summary>
+#
+# **Wrong.** The position of the hands is a part of the one arrangement too. A patch does not know that hands may turn.
+#
+# </details>
+# <details><summary>B. Clocks with the numerals in a new but sensible order</summary>
+#
+# **Wrong.** Nothing tells a patch which numeral comes next. It only knows what its neighbourhood looked like.
+#
+# </details>
+# <details><summary>C. Either the same clock, or a heap of its parts</summary>
+#
+# **Right.** The order of the numerals is a global structure, of which one image shows one example only. Large patches copy it, small ones lose it.
+#
+# </details>
+# <details><summary>D. Many small clocks, side by side like the coins</summary>
+#
+# **Wrong.** Rows of coins can be rearranged because one image shows many of them. Of the clock there is one, and it does not recur at a smaller size.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **Fewer rounds.** Draw ten samples by `gpnn(coins, coarsest=14, iterations=..., seed=...)`, with at most 1, 3 and 10 rounds at each scale, and compare their coherence and their copied share. What does the repetition gain, and what does it cost?

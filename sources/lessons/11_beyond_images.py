@@ -1262,7 +1262,132 @@ print("ICA beats them by 5 dB:", worst["ICA"] > worst["two networks"] + 5)
 # ## 7. Sound
 #
 # Sound is a signal of one row as well, but long: one second has 16,000 samples or more. Many methods therefore fit a network to its *spectrogram*, an image of frequency over time. Deep Audio Prior (Tian, Xu and Li, 2019) separates two sounds there as section 6 separates two layers. On the waveform itself Michelashvili and Wolf (2019) fit a one-dimensional network to a noisy recording, and look at which parts of its output fluctuate during the fit. No recording with a licence that suits this course was at hand, so we run neither.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** You fit Fourier features to every other pixel. Then you are given all pixels, on the same area. Which scales can you use now?
+#
+# <details><summary>A. Any scale at all, because the error on the samples shows which one is good.</summary>
+#
+# **Wrong.** The largest scale has the lowest error on the samples. With scale 20, the pixels between them were predicted no better than by a constant.
+#
+# </details>
+# <details><summary>B. Larger ones than before, because the samples are closer together.</summary>
+#
+# **Right.** The reach of a feature has to cover the spacing of the samples, and it is proportional to $1/s$. Half the spacing allows about twice the scale.
+#
+# </details>
+# <details><summary>C. Smaller ones than before, because there are more values to be fitted.</summary>
+#
+# **Wrong.** More values support *more* detail. A smaller scale would make the image smoother than the data require.
+#
+# </details>
+# <details><summary>D. The same ones as before, because the image has not changed.</summary>
+#
+# **Wrong.** The limit comes from the spacing and not from the image. Between closer samples, less has to be guessed.
+#
+# </details>
+# <br>
+#
+# **2.** In an electrocardiogram, every single R peak is lost in a gap. Which method restores them?
+#
+# <details><summary>A. None, because nothing in the data shows an R peak.</summary>
+#
+# **Right.** Recurrence restores only what occurs elsewhere in the data. With all peaks gone, the copy found a wrong period and was no better than the others.
+#
+# </details>
+# <details><summary>B. SIREN, because its bandwidth allows steep peaks.</summary>
+#
+# **Wrong.** That it could represent a peak does not mean that it makes one. Nothing in its loss asks for a peak in the gap.
+#
+# </details>
+# <details><summary>C. The 1-D deep prior, because it has a prior for signals.</summary>
+#
+# **Wrong.** It crossed a gap quietly even where other R peaks were there to be seen. It knows smoothness and not hearts.
+#
+# </details>
+# <details><summary>D. The copy from another beat, because beats recur.</summary>
+#
+# **Wrong.** Beats recur, but in every one of them the peak is missing. There is nothing that could be copied.
+#
+# </details>
+# <br>
+#
+# **3.** You hold out a line of k-space to decide when to stop. Your image is real, and the line at the opposite frequency stays in the fit. Is the held-out line a good judge?
+#
+# <details><summary>A. No, because its values follow from the opposite line.</summary>
+#
+# **Right.** The coefficients of a real image at opposite frequencies are complex conjugates. Even zero-filling then predicts the line, without any network.
+#
+# </details>
+# <details><summary>B. No, because single lines are too noisy to be used.</summary>
+#
+# **Wrong.** The noise was weak here. A noisy judge may still be an honest one, and this one is not.
+#
+# </details>
+# <details><summary>C. Yes, as long as the line is not close to the centre.</summary>
+#
+# **Wrong.** The symmetry holds for all lines. Lines far from the centre hold less energy, but the same leak.
+#
+# </details>
+# <details><summary>D. Yes, because the line itself has no part in the loss.</summary>
+#
+# **Wrong.** The line has no part in it, but its mirror image has, and the two hold the same numbers.
+#
+# </details>
+# <br>
+#
+# **4.** A camera blurs with circular borders. You add the loss of equivariant imaging, with shifts as the symmetry. What does it add?
+#
+# <details><summary>A. A little, because it makes up for noise in the data.</summary>
+#
+# **Wrong.** The term asks what the operator leaves open, and not how noisy the data are. It adds nothing about what the blur has removed.
+#
+# </details>
+# <details><summary>B. Much, because each shift moves other pixels into the image.</summary>
+#
+# **Wrong.** This is what happens to *holes*, which stay in place while the image moves. A blur has no place; it treats all pixels in the same way.
+#
+# </details>
+# <details><summary>C. Much, provided that the shift is larger than the kernel.</summary>
+#
+# **Wrong.** The size of the shift does not matter. For every shift, the shifted data are the data of the shifted image.
+#
+# </details>
+# <details><summary>D. Nothing, because blurring and shifting commute.</summary>
+#
+# **Right.** Here $A T = T A$, with an invertible $T$. The shifted image shows the camera just what it has seen before.
+#
+# </details>
+# <br>
+#
+# **5.** A window pane shows two layers in a single photograph. Two networks explain it perfectly, but the layers are wrong. What helps most?
+#
+# <details><summary>A. A larger weight on the loss that keeps edges apart</summary>
+#
+# **Wrong.** At the weight that was tried it did not help. It does not determine the smooth parts of the layers, which have no edges.
+#
+# </details>
+# <details><summary>B. A second photograph with other shares of the layers</summary>
+#
+# **Right.** Then there are two equations for two unknowns in each pixel. In section 6 this helped the networks by many decibels, and ICA found the layers better still.
+#
+# </details>
+# <details><summary>C. Several random starts, of which the best one is kept</summary>
+#
+# **Wrong.** Each start gave another wrong split with about the same misfit, so that nothing says which one is the best.
+#
+# </details>
+# <details><summary>D. Two larger networks, which can draw both layers better</summary>
+#
+# **Wrong.** The misfit is small already. As many numbers as there are pixels remain free, whatever the networks can draw.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **A larger image.** Set `side = 128` in section 1, which shows more of the man at the same size of pixels, and run its cells again. Predict which scale is best, in periods per side and in pixels of reach. Then measure it.

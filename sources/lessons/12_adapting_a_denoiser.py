@@ -951,7 +951,132 @@ print(f"{tuned.seconds:.1f} s for 80 iterations")
 # %% [markdown]
 # Adapting takes hundreds of times as long as the network alone. For single images of a kind that the network rarely saw, BM3D is the first choice in this course's own tables. Adapting is worth its time in three cases: where a network is used that classical methods cannot match, as in the papers;
 # where the network is part of a scheme such as IDBP; and where a *set* of similar images, from one microscope or one scanner, shares the cost.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** You adapt all weights of a denoiser by SURE on one small image. SURE falls by more than the whole initial error and ends below zero. What do you conclude?
+#
+# <details><summary>A. The learning rate was too large, so that the first steps overshot.</summary>
+#
+# **Wrong.** SURE *rises* when a step is too long: at that moment it is honest. A steady fall shows something else.
+#
+# </details>
+# <details><summary>B. The true error has fallen as well, because SURE is an unbiased estimate.</summary>
+#
+# **Wrong.** On the wall and the photograph of section 3 the true error stayed where it was. Unbiasedness was lost when SURE became the target.
+#
+# </details>
+# <details><summary>C. The true error has risen by about as much as SURE has fallen.</summary>
+#
+# **Wrong.** The harm was small there, two tenths of a decibel at most. The promise is false, but the image has hardly changed.
+#
+# </details>
+# <details><summary>D. The weights have been fitted to this noise, and SURE is no longer an estimate.</summary>
+#
+# **Right.** SURE is unbiased for a network that was fixed before the noise was drawn. No error can be below zero, so that the promise is visibly false.
+#
+# </details>
+# <br>
+#
+# **2.** A denoiser is trained on its own result, to which fresh noise is added. How can it learn anything from what it has produced itself?
+#
+# <details><summary>A. Structure that the first result had erased comes back in later rounds.</summary>
+#
+# **Wrong.** What was erased is missing from the target as well. This bounds the gain, and exercise 2 shows that a second round adds hardly anything.
+#
+# </details>
+# <details><summary>B. The fresh noise contains information about the noise of the observed image.</summary>
+#
+# **Wrong.** The fresh noise is drawn independently. It says nothing about the noise that was in $y$.
+#
+# </details>
+# <details><summary>C. The observed image is compared with the result in each iteration.</summary>
+#
+# **Wrong.** This loss never looks at $y$. Patches of the first result are the only target.
+#
+# </details>
+# <details><summary>D. The patches show only this kind of image, and its prior becomes narrower.</summary>
+#
+# **Right.** Fresh noise cannot be memorised. The network gives up what never occurs here, which is supervised training on one image.
+#
+# </details>
+# <br>
+#
+# **3.** You estimate the noise level of a lawn, and get a value that is too high. You adapt to the own result, and stop where SURE is least. What happens?
+#
+# <details><summary>A. The result becomes better, because more noise is removed from it.</summary>
+#
+# **Wrong.** On a lawn, what is removed beyond the noise is grass. All three results lost tenths of a decibel.
+#
+# </details>
+# <details><summary>B. The result becomes worse, and SURE promises that it becomes better.</summary>
+#
+# **Right.** Too high a level erases grass, the erased image becomes the target, and SURE assumes the same wrong level. A judge that shares the error is no protection.
+#
+# </details>
+# <details><summary>C. The result becomes worse, but SURE notices it and keeps the trained network.</summary>
+#
+# **Wrong.** SURE could notice it only with the right level. In section 8 it promised an improvement with each of three seeds.
+#
+# </details>
+# <details><summary>D. The result hardly changes, because SURE is not what is minimised here.</summary>
+#
+# **Wrong.** SURE is the judge only, but the denoiser itself is given the wrong level too, and its own result is the target.
+#
+# </details>
+# <br>
+#
+# **4.** "Adapting the denoiser inside IDBP gains half a decibel over IDBP with our levels." Which further comparison is needed?
+#
+# <details><summary>A. Adapted IDBP on photographs like those of the training</summary>
+#
+# **Wrong.** There it lost a tenth or more. That is worth knowing, but the claim is about this image and its baseline.
+#
+# </details>
+# <details><summary>B. Adapted IDBP with more updates and a larger network</summary>
+#
+# **Wrong.** It would show how far the method goes. Whether the gain is due to adapting remains open.
+#
+# </details>
+# <details><summary>C. Bicubic interpolation without any further processing</summary>
+#
+# **Wrong.** This opponent is too weak. Made consistent with the data, it gained a decibel by itself.
+#
+# </details>
+# <details><summary>D. IDBP without adapting, with levels that were tuned as well</summary>
+#
+# **Right.** On the wall one fixed level, chosen with the truth, gained more than adapting did. A baseline has to be tuned as carefully as the method.
+#
+# </details>
+# <br>
+#
+# **5.** You set up a low-rank update W + BA and start with both A and B at zero, so that the network is unchanged at first. What happens in the training?
+#
+# <details><summary>A. It becomes unstable, because the update has no scale.</summary>
+#
+# **Wrong.** An update that remains zero cannot become unstable.
+#
+# </details>
+# <details><summary>B. It works as usual, because noise in the images breaks the symmetry.</summary>
+#
+# **Wrong.** The gradients are products with a zero matrix. No image makes them different from zero.
+#
+# </details>
+# <details><summary>C. It works, but the first steps are slower than usual.</summary>
+#
+# **Wrong.** The first steps have length zero, and so do all later ones.
+#
+# </details>
+# <details><summary>D. Nothing ever moves, because both gradients vanish.</summary>
+#
+# **Right.** The gradient of $B$ contains $A$ as a factor, and that of $A$ contains $B$. One of the two has to be different from zero.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **A larger wall.** SURE as the loss failed on 64 pixels. Predict and measure: does the promise come nearer to the truth on the wall at 128 and 192 pixels? `picture("brick", 128)`, all weights, rate $10^{-4}$, 30 iterations.

@@ -1021,7 +1021,132 @@ print(
 # - **NOTE** (Gong et al., 2022) corrects the normalisation image by image, and keeps a small memory of images, balanced over the predicted classes, for streams whose classes come in a row.
 # - **LAME** (Boudiaf et al., 2022) leaves all weights as they are and corrects the answers of a batch instead, by a Laplacian term added to the likelihood.
 # - **RoTTA** (Yuan, Xie and Li, 2023) combines robust estimates of the statistics, a memory that is balanced over classes, and a teacher, for streams in which both corruption and classes change slowly.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** "Under noise, our entropy method lowers the error from 44 % to 19 %. The 44 % are those of the network as it was trained." What is missing?
+#
+# <details><summary>A. The error after several passes over the same images</summary>
+#
+# **Wrong.** More passes show whether it drifts. They do not show what the learning itself has gained.
+#
+# </details>
+# <details><summary>B. The error of a larger network with the same method</summary>
+#
+# **Wrong.** Another network changes both numbers. The question is which part of the method has gained what.
+#
+# </details>
+# <details><summary>C. The error on clean images, on which the network was trained</summary>
+#
+# **Wrong.** It shows whether the method does harm elsewhere. It does not separate the learning from the exchange of statistics.
+#
+# </details>
+# <details><summary>D. The error with batch statistics alone, without any step of learning</summary>
+#
+# **Right.** A method that takes the statistics of the batch gets this gain for free. In the example of TENT's authors, batch statistics alone accounted for most of the difference.
+#
+# </details>
+# <br>
+#
+# **2.** While TENT runs on a stream without labels, the entropy of its answers falls steadily to nearly zero. What do you know?
+#
+# <details><summary>A. That it has collapsed, because a good network keeps some doubt</summary>
+#
+# **Wrong.** On clear classes a low entropy may be deserved. Without labels the two cases look the same.
+#
+# </details>
+# <details><summary>B. That it makes fewer errors, because certain answers are mostly right</summary>
+#
+# **Wrong.** This is true of a network that nobody has pressed to be certain. *Making* it certain does not make it right.
+#
+# </details>
+# <details><summary>C. That the learning rate is right, because the loss falls without jumps</summary>
+#
+# **Wrong.** The loss fell in the good and in the bad run. Of the two, the bad one looked better.
+#
+# </details>
+# <details><summary>D. That the network has become certain, and nothing about its errors</summary>
+#
+# **Right.** At too large a rate, the entropy fell to nearly zero while the errors rose from pass to pass. To call everything a bag is perfectly certain, too.
+#
+# </details>
+# <br>
+#
+# **3.** A camera sees a hundred shirts in a row, then a hundred shoes. Which method is not affected by this order?
+#
+# <details><summary>A. Batch statistics, because nothing is learned with them</summary>
+#
+# **Wrong.** What a batch of shirts has in common is the shirt, and the norm subtracts it. The damage is done without any learning.
+#
+# </details>
+# <details><summary>B. CoTTA, because its slow teacher averages over time</summary>
+#
+# **Wrong.** Its teacher and its student both use the statistics of the batch.
+#
+# </details>
+# <details><summary>C. Mixed statistics of single images, without learning</summary>
+#
+# **Right.** No image knows of its neighbours, so that the order cannot matter. (Whether it is accurate is another question.)
+#
+# </details>
+# <details><summary>D. TENT, because it moves a few hundred numbers only</summary>
+#
+# **Wrong.** It stands on the statistics of the batch. The damage is done before its first step.
+#
+# </details>
+# <br>
+#
+# **4.** You run TENT with a reset to the trained weights after each batch. The answers to a batch come from the pass before its own step. What do you get?
+#
+# <details><summary>A. A better answer to each batch, since it has its own step</summary>
+#
+# **Wrong.** The answer is given *before* the step. A variant that answers afterwards would be another method.
+#
+# </details>
+# <details><summary>B. TENT without its drift, and with most of its gain</summary>
+#
+# **Wrong.** The gain of TENT comes from steps that add up. A step that is thrown away at once gains nothing.
+#
+# </details>
+# <details><summary>C. The answers of the network as it was trained, at any rate</summary>
+#
+# **Wrong.** The statistics of the batch are used all the same, and these alone change the answers.
+#
+# </details>
+# <details><summary>D. The same answers as with batch statistics, at any rate</summary>
+#
+# **Right.** A step serves later batches only, and the reset removes it before it can. What remains is the exchange of statistics.
+#
+# </details>
+# <br>
+#
+# **5.** Test-time training practises turns. Afterwards the network names the turns of new images better, but not the garments. How can that be?
+#
+# <details><summary>A. The class head was changed by the practice, and it was not trained again.</summary>
+#
+# **Wrong.** Only the trunk changes. The class head is the one that was trained.
+#
+# </details>
+# <details><summary>B. The number of steps was too small to reach the trunk of the network.</summary>
+#
+# **Wrong.** The steps have reached it, because otherwise the turns would not be named better.
+#
+# </details>
+# <details><summary>C. The practice has overfitted to the images on which it was made.</summary>
+#
+# **Wrong.** The turns were tested on *other* images, and there the practice had helped.
+#
+# </details>
+# <details><summary>D. The two heads share a trunk, but they need not use the same features of it.</summary>
+#
+# **Right.** Which end of a coat is up shows in its outline, and whether it is a coat or a pullover does not. Practice helps where the gradients of both losses agree.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **How large a batch?** Measure the error of batch statistics under Gaussian noise (`drawn("gaussian noise", 0)`) for batches of 1, 2, 4, 8, 16, 64 and 256 images. Predict first at which size the gain begins and at which it ends.

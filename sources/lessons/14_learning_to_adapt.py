@@ -935,7 +935,132 @@ print(
 # On the sines the first order kept most of the gain of the second. In our trainings on images it did not. With the inner rate of 3, at which the second order trains calmly, our first-order training diverged within a hundred updates: the likely reason is the factor $1 - \alpha h$ of section 3, without which a start whose steps overshoot is driven further away. At a rate of 1 it does not diverge, but its start hardly becomes adaptable: on the tasks of MZSR one update gains less than two tenths of a decibel, where the second order, trained with 3, gains a decibel and a half (`benchmarks/RESULTS.md`, both tested at 1, one training of each). (This is no law: the released code of MLSR uses the first order, with five steps at a small rate.)
 #
 # And when is all this worth its training? Four conditions have to be met. Something about the task must be **invisible in the input**, because for what $y$ gives away an update from the joint start does nearly as well. The **support** must show it. **Many** tasks must come from the trained distribution, because the training has cost as much as some dozens of runs like that of section 1. And there must be **no direct use** of what is known: here $A$ was known, and with its shift undone neither the joint start nor back-projection needed an update. The learned start is for the cases in which nobody can say what has to be undone, but a son can still be made.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** Before any update, you compare the start of MAML with that of joint training on new sines. What do you find?
+#
+# <details><summary>A. Both are about equally good, and both compute nearly the mean of all sines.</summary>
+#
+# **Right.** What a network computes now and where a gradient will take it are two properties of its weights. They differ in the second only.
+#
+# </details>
+# <details><summary>B. The start of joint training is better, because it was trained for this very comparison.</summary>
+#
+# **Wrong.** It was trained for it and is ahead by a little at most. The difference appears after the update.
+#
+# </details>
+# <details><summary>C. The start of MAML is better, because it has been trained on two parts of each task.</summary>
+#
+# **Wrong.** Before an update, nobody can guess the phase from $x$. No start can be better than the mean, whatever it was trained on.
+#
+# </details>
+# <details><summary>D. The start of MAML is useless, because only its state after an update was trained.</summary>
+#
+# **Wrong.** Its loss indeed leaves open what the start computes. It was nevertheless near the mean, probably because all sines are near enough to it for one step.
+#
+# </details>
+# <br>
+#
+# **2.** You write MAML by hand in torch and forget `create_graph=True`. What do you notice?
+#
+# <details><summary>A. An error message, because the graph of the inner gradient is missing.</summary>
+#
+# **Wrong.** Autograd complains only where *no* way to the weights is left, and here one is left.
+#
+# </details>
+# <details><summary>B. Hardly anything: the training runs, and its gradient is that of the first order.</summary>
+#
+# **Right.** The backward pass still finds a way to the weights, through the term $\theta$ of $\theta - \alpha \nabla L$. Only a comparison with another gradient shows it.
+#
+# </details>
+# <details><summary>C. The loss stays where it is, because the gradient is zero.</summary>
+#
+# **Wrong.** The gradient is not zero. It lacks the factor that contains the second derivatives.
+#
+# </details>
+# <details><summary>D. The training becomes joint training, because the update counts as a constant.</summary>
+#
+# **Wrong.** The loss is still that *after* the update, at the updated weights. Joint training would take the gradient at the start itself.
+#
+# </details>
+# <br>
+#
+# **3.** You learn a start from many cameras. For which difference between the cameras is one update worth more than joint training?
+#
+# <details><summary>A. For noise, because its strength differs from one camera to the next</summary>
+#
+# **Wrong.** Noise in $y$ took away the gain quickly, unless the support showed the noise as well.
+#
+# </details>
+# <details><summary>B. For one that can be seen in y, such as the width of the kernel</summary>
+#
+# **Wrong.** A blurred image looks blurred, so that the joint start can respond to it without an update. The two were nearly level there.
+#
+# </details>
+# <details><summary>C. For one that cannot be seen in y, such as a shift of the kernel</summary>
+#
+# **Right.** No function of $y$ alone can know the shift, whereas the pair of $y$ and its son shows it. There the update has something to add.
+#
+# </details>
+# <details><summary>D. For one that lies outside the range of the training</summary>
+#
+# **Wrong.** There the learned start lost its lead. It has learned to adapt within the distribution of its tasks.
+#
+# </details>
+# <br>
+#
+# **4.** The start of MAML was trained with one inner step of rate 0.01. To go further with one update, you take 0.03. What happens?
+#
+# <details><summary>A. Nothing much, because its gradients are shorter than those of joint training.</summary>
+#
+# **Wrong.** They were about twice as *long*, which makes a large rate the more dangerous.
+#
+# </details>
+# <details><summary>B. The error becomes larger than before the update.</summary>
+#
+# **Right.** The start is tied to the rate that it has practised. At three times this rate it overshot, and ended with more error than it had begun with.
+#
+# </details>
+# <details><summary>C. The error falls by the same amount, because MAML learns any rate.</summary>
+#
+# **Wrong.** The rate is a part of what was trained, and another rate leads to another place.
+#
+# </details>
+# <details><summary>D. The error falls further, because the direction is right.</summary>
+#
+# **Wrong.** The direction is right, but a step that is too long passes the valley. At twice the rate most of the gain was lost.
+#
+# </details>
+# <br>
+#
+# **5.** "One update from our start is better than fifty from random weights, on the same image and with the known camera." Which baseline is missing?
+#
+# <details><summary>A. A larger network that is trained from random weights</summary>
+#
+# **Wrong.** Size is not the point. The known camera was used by one side to make the son, and by nobody directly.
+#
+# </details>
+# <details><summary>B. Five hundred updates from random weights, with the same rate</summary>
+#
+# **Wrong.** It shows how many updates are saved. It still compares two ways to learn what may be known already.
+#
+# </details>
+# <details><summary>C. One that uses the known camera directly, such as back-projection</summary>
+#
+# **Right.** For an exact $y$, it was ahead of the one update on average, without learning anything from the image.
+#
+# </details>
+# <details><summary>D. Random weights with one update, as many as the learned start gets</summary>
+#
+# **Wrong.** This opponent is even weaker, since one update from random weights made the image worse.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **A shorter second step.** Take the first update from the start of MLSR by plain descent at 3, as in section 5, and all further ones by Adam at $10^{-3}$. Predict whether its lead over the joint start survives ten updates, and a hundred. For this `descend` needs a new optimizer after its first step.

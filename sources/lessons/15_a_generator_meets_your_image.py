@@ -730,6 +730,130 @@ print(
 )
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** With CSGM you go from a quarter to a half of the measurements, and the PSNR hardly rises. What limits it?
+#
+# <details><summary>A. What the generator cannot draw</summary>
+#
+# **Right.** The representation error stays however much is measured. Only a change of the range, as in IAGAN, can lower it.
+#
+# </details>
+# <details><summary>B. What the measurements leave open</summary>
+#
+# **Wrong.** A quarter of the measurements is many times more than the 24 latent numbers. There is hardly any measurement error left.
+#
+# </details>
+# <details><summary>C. What the noise has destroyed</summary>
+#
+# **Wrong.** The plateau appears in measurements without any noise, so that noise cannot be its cause.
+#
+# </details>
+# <details><summary>D. What the search has missed</summary>
+#
+# **Wrong.** More measurements make the search easier. An image of the range itself was found almost exactly.
+#
+# </details>
+# <br>
+#
+# **2.** Five starts of a generator search agree on the same pullover, and the misfit is tiny. There are 16 measurements. How sure may you be that it is a pullover?
+#
+# <details><summary>A. Fairly sure, provided that a trained classifier also calls it a pullover.</summary>
+#
+# **Wrong.** A classifier must choose one of its names, and it judges the drawing and not the truth. It named the satchel's drawings pullovers, too.
+#
+# </details>
+# <details><summary>B. Not at all, because all five share one generator, which may know nothing else.</summary>
+#
+# **Right.** The satchel of section 7 became a pullover five times, and hardly any misfit betrayed it. Disagreement proves doubt, but agreement proves nothing.
+#
+# </details>
+# <details><summary>C. Very sure, because a wrong drawing would leave a larger misfit than this one.</summary>
+#
+# **Wrong.** With fewer measurements than latent numbers, many wrong drawings explain the data. The misfit tests what was measured, and nothing else.
+#
+# </details>
+# <details><summary>D. Very sure, because five independent searches have led to the same image.</summary>
+#
+# **Wrong.** The searches are independent in their starts only. They share the generator and with it the error.
+#
+# </details>
+# <br>
+#
+# **3.** "With 3 % of the measurements, our trained generator is 8 dB better than total variation." Which opponent is missing?
+#
+# <details><summary>A. A generator with longer latent vectors</summary>
+#
+# **Wrong.** This would be another version of the same method. The question is what the training images are worth by simpler means.
+#
+# </details>
+# <details><summary>B. A linear estimate from the same training images</summary>
+#
+# **Right.** Total variation knows no garment. The linear estimate of Wiener has learned from the same images, and it was within about two decibels of CSGM.
+#
+# </details>
+# <details><summary>C. The deep image prior at its peak</summary>
+#
+# **Wrong.** It knows no garment either, and was about level with total variation at 3 %.
+#
+# </details>
+# <details><summary>D. Total variation with a better weight</summary>
+#
+# **Wrong.** Even at its best weight by the truth it was that far behind. No weight makes it know garments.
+#
+# </details>
+# <br>
+#
+# **4.** The measurements are very noisy. You adapt the generator by IAGAN until the misfit is nearly zero, and then you back-project. What do you get?
+#
+# <details><summary>A. A result as good as that of CSGM, because a generator draws no noise</summary>
+#
+# **Wrong.** As trained it draws none, but its adapted weights can learn noise as well as they can learn a heart.
+#
+# </details>
+# <details><summary>B. A result that is better, because back-projection makes the data fit exactly</summary>
+#
+# **Wrong.** With noise, a misfit of zero is the mistake. The data should be fitted down to the level of their noise, and no further.
+#
+# </details>
+# <details><summary>C. A result that is better only if the number of measurements is large</summary>
+#
+# **Wrong.** The test in section 6 had half of the measurements, which is many. The noise, and not their number, decides when to stop.
+#
+# </details>
+# <details><summary>D. A result worse than the drawing with which the adaptation began</summary>
+#
+# **Right.** With strong noise, the PSNR rose for some ten iterations only and then fell far below that drawing. Back-projection brought back the noise that was still left out.
+#
+# </details>
+# <br>
+#
+# **5.** The right half of a garment was not measured. You adapt the generator to the left half. What happens to the right half?
+#
+# <details><summary>A. It becomes better, because it follows from the left half.</summary>
+#
+# **Wrong.** The trained generator makes it follow. The adaptation changes this relation to please the left half alone.
+#
+# </details>
+# <details><summary>B. It becomes black, because nothing was measured there.</summary>
+#
+# **Wrong.** The generator still draws a whole garment. Only a method that sets unmeasured pixels to zero would leave it black.
+#
+# </details>
+# <details><summary>C. It becomes worse than in the drawing before.</summary>
+#
+# **Right.** No measurement controls what the shared weights do there. In exercise 2 it lost three decibels on the pullover and four on the shirt.
+#
+# </details>
+# <details><summary>D. It stays as it was, because no gradient comes from there.</summary>
+#
+# **Wrong.** The *pixels* give no gradient, but they share their weights with the left half, and these weights change.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **Sum or mean.** Divide $A$ and $y$ of section 2 by $\sqrt{m}$, so that the misfit becomes the *mean* over the measurements in place of the sum, and leave $\lambda$ as it was. Predict what happens to the result of CSGM, and which $\lambda$ undoes it.

@@ -845,7 +845,132 @@ print(
 # | sheet, three pixels in ten | tuned on the same sheet | untuned | ahead of total variation |
 #
 # In this table a single sample comes first only where the prior was tuned on the same sheet, and there no mean and no IDBP was tried. What a diffusion prior offers beyond decibels is a *set* of answers, which shows what the data leave open, and large networks offer texture that looks real. Both can be trusted only as far as the prior fits the image.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** You have a perfect sampler of the posterior. How does the mean squared error of one sample compare with that of the mean of many samples?
+#
+# <details><summary>A. It is larger, but with a larger network the two come together.</summary>
+#
+# **Wrong.** For a perfect sampler the factor is two, whatever the network. It comes from the data that leave something open.
+#
+# </details>
+# <details><summary>B. It is smaller, because a mean of many samples is blurred.</summary>
+#
+# **Wrong.** A blurred image may look worse, and it has the smaller squared error, because it commits itself to no wrong detail.
+#
+# </details>
+# <details><summary>C. It is the same, because a perfect sample is as good as the truth.</summary>
+#
+# **Wrong.** A perfect sample is as *plausible* as the truth, but its details lie elsewhere, where the data leave them open.
+#
+# </details>
+# <details><summary>D. It is twice as large, and no better network could change this.</summary>
+#
+# **Right.** Truth and sample are two independent draws from the same distribution, so that their variances add up. The mean has only one of the two.
+#
+# </details>
+# <br>
+#
+# **2.** You draw ten samples, with all noise fresh in every step, and take their standard deviation as an error bar. What is wrong with it?
+#
+# <details><summary>A. It is right if the samples all agree with the measured data.</summary>
+#
+# **Wrong.** They agree with the data at every width. The misfit says nothing about the spread elsewhere.
+#
+# </details>
+# <details><summary>B. It is right on average, but ten samples are too few to estimate it.</summary>
+#
+# **Wrong.** Few samples make it uncertain, which is a smaller problem. The width itself is wrong, however many one draws.
+#
+# </details>
+# <details><summary>C. It is too large, because fresh noise adds to the spread of the samples.</summary>
+#
+# **Wrong.** The fresh noise replaces a part of the state that was correlated with the image. Variance is lost by this and not gained.
+#
+# </details>
+# <details><summary>D. It is too small, even with a perfect denoiser and many steps.</summary>
+#
+# **Right.** In a Gaussian world, in which all is known, the draws were about 30 % too narrow. Exchanging only as much noise as the fall of the level allows gives the right width.
+#
+# </details>
+# <br>
+#
+# **3.** The data contain noise, and you use DDNM, which makes each sample agree with them exactly. What do the samples look like?
+#
+# <details><summary>A. As without noise, because the noise of the state is much larger</summary>
+#
+# **Wrong.** At the first levels the noise of the data drowns in that of the state. At the last levels it does not.
+#
+# </details>
+# <details><summary>B. Blurred, because prior and data contradict each other</summary>
+#
+# **Wrong.** A compromise between the two would blur. DDNM makes no compromise where the data determine the image.
+#
+# </details>
+# <details><summary>C. Clean, because the denoiser removes the noise of the data in each step</summary>
+#
+# **Wrong.** It removes it, and the correction that follows brings it back. The last word belongs to the data.
+#
+# </details>
+# <details><summary>D. Noisy, because the correction puts the noise of the data back in each step</summary>
+#
+# **Right.** Agreement with noisy data is agreement with their noise. DDPG, which weakens this correction at low levels, was decibels ahead.
+#
+# </details>
+# <br>
+#
+# **4.** "A prior trained on ellipses fails on an abdomen; adapting it to the scan gains 3 dB." The sampler follows the data by a weak step. What else has to be tried?
+#
+# <details><summary>A. A larger prior that was trained on photographs as well</summary>
+#
+# **Wrong.** It may be better. It does not tell whether the gain came from adapting or from following the data more closely.
+#
+# </details>
+# <details><summary>B. The adapted prior, with more updates at each level</summary>
+#
+# **Wrong.** Before the method is improved, its gain has to be compared with that of a simpler change.
+#
+# </details>
+# <details><summary>C. The prior as trained, with a strong step toward the data</summary>
+#
+# **Right.** With a strong step the frozen prior did no harm, and adapting had nothing to repair. With the weak step adapting gained on ellipses, too.
+#
+# </details>
+# <details><summary>D. The same experiment, with several seeds and other scans</summary>
+#
+# **Wrong.** Seeds and scans make a number more certain. They do not change what it is compared with.
+#
+# </details>
+# <br>
+#
+# **5.** By mistake a sampler hands the network twice the true noise level, and the PSNR rises. Is it a better sampler now?
+#
+# <details><summary>A. No, it has invented details that happen to be right.</summary>
+#
+# **Wrong.** Too high a level invents *less*. The image has less texture than with the true level.
+#
+# </details>
+# <details><summary>B. No, it smooths more in each step and probably ends nearer to a mean.</summary>
+#
+# **Right.** PSNR rewards a mean. What was to be drawn was a sample, with the texture that the data leave open.
+#
+# </details>
+# <details><summary>C. Yes, because the network underestimates the noise otherwise.</summary>
+#
+# **Wrong.** If this were so, half the level would not be a disaster. The gain comes from smoothing, and not from a better level.
+#
+# </details>
+# <details><summary>D. Yes, because the PSNR compares it with the truth itself.</summary>
+#
+# **Wrong.** The PSNR compares with the truth, but it prefers smooth images to plausible ones. A score does not say whether a method does what its name says.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **Where the start matters.** Draw ellipses with `sample(ellipses, flat, fresh=0.85)` for flat images of brightness 0.05, 0.16 and 0.5. Predict how the draws differ, and say why noise of standard deviation 1 does not hide the brightness of 4096 pixels.
