@@ -16,7 +16,8 @@ NO_STOP = re.compile(r"(\bal|\be\.g|\bi\.e|\bvs|(^|[\s(])[A-Z])\.$")  # abbrevia
 
 Needs = collections.namedtuple("Needs", "needed helpful")
 Block = collections.namedtuple("Block", "kind text")
-Section = collections.namedtuple("Section", "title cells")
+Section = collections.namedtuple("Section", "title cells blocks")  # code cells, and blocks of text
+HEADER = "Header"  # the section before the first heading, with the cells that set up the lesson
 
 
 def lessons():
@@ -120,17 +121,17 @@ def items(text):
 
 
 def sections(notebook):
-    """The sections of a lesson: title and the numbers of the code cells under it.
+    """The sections of a lesson, each with its code cells and its blocks of text; the header comes first.
 
-    The header, with the cells that set up the lesson, comes first. A heading within a cell of text begins a
-    section as well.
+    A heading within a cell of text begins a section as well.
     """
-    found = [Section("Start", [])]
-    for number, cell in enumerate(notebook.cells):
+    found = [Section(HEADER, [], [])]
+    for cell in notebook.cells:
         if cell.cell_type == "code":
-            found[-1].cells.append(number)
+            found[-1].cells.append(cell)
             continue
         for block in blocks(cell.source):
             if block.kind == "heading" and block.text.startswith("## "):
-                found.append(Section(block.text.removeprefix("## "), []))
+                found.append(Section(block.text.removeprefix("## "), [], []))
+            found[-1].blocks.append(block)
     return found

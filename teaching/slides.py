@@ -25,6 +25,7 @@ import html
 import math
 import re
 import shutil
+import textwrap
 from importlib import resources
 from pathlib import Path
 
@@ -41,18 +42,21 @@ BUILD = outline.ROOT / "build" / "slides"
 # Seconds planned for a slide of each kind. What the speaker says is in the lesson; these are plans, not measured.
 SECONDS = {"title": 90, "text": 60, "question": 90, "code": 75, "figure": 60, "printed": 45, "check": 20}
 # What fits: lines of text of so many characters, and lines of code.
-LINES, CHARACTERS, CODE_LINES = 14, 78, 21
+LINES, CHARACTERS = 14, 78
+CODE_LINES, CODE_CHARACTERS = 21, 88
+KEEP = {"drop_whitespace": False, "replace_whitespace": False, "subsequent_indent": "    "}  # of tables, too
 ASIDES = ("**Before you start", "**Time.", "**Papers", "**Next.", "**Problem set", "**What you will be able to do")
 
 
 @dataclasses.dataclass
 class Slide:
-    """One slide: its kind, its title, whether it begins a section, what it shows, and what the speaker reads.
+    """One slide: its kind, its section and title, whether it begins the section, and what it shows.
 
     `shown` holds texts in markdown, code (nbformat cells) and outputs; `answer` comes with a click.
     """
 
     kind: str
+    section: str
     heading: str
     begins: bool
     shown: list = dataclasses.field(default_factory=list)
@@ -68,7 +72,8 @@ class Deck:
     """The slides of a notebook, by the rule above."""
 
     def __init__(self, notebook):
-        self.slides, self.heading, self.begins, self.opening = [], "", True, True
+        self.slides, self.section, self.heading = [], outline.HEADER, ""
+        self.begins, self.opening = True, True
         self.question = None  # that waits for its answer
         for cell in notebook.cells:
             tags = cell.metadata.get("tags", [])
@@ -82,15 +87,16 @@ class Deck:
                 self.add_text(block, following.kind)
 
     def new(self, kind, *shown):
-        self.slides.append(Slide(kind, self.heading, self.begins, list(shown)))
+        self.slides.append(Slide(kind, self.section, self.heading, self.begins, list(shown)))
         self.begins = False
         return self.slides[-1]
 
     def add_text(self, block, following):
         if block.kind == "heading":
             self.heading = block.text.lstrip("# ")
-            self.begins |= block.text.startswith("## ")
             self.opening = True
+            if block.text.startswith("## "):
+                self.section, self.begins = self.heading, True
             if block.text.startswith("# "):
                 self.new("title")
         elif block.kind == "question":
@@ -137,7 +143,7 @@ class Deck:
         if (defines(cell.source) and not figures) or "slide-code" in tags:
             for chunk in chunks(cell.source):
                 self.new("code", v4.new_code_cell(chunk))
-        for chunk in parts(printed.rstrip().splitlines(), CODE_LINES - 3) if printed.strip() else []:
+        for chunk in parts(wrapped(printed), CODE_LINES - 3):
             self.new("printed", v4.new_output("stream", text="\n".join(chunk)))
         for figure in figures:
             self.new("figure", figure)
@@ -232,6 +238,12 @@ def chunks(source):
             found.append([])
         found[-1] += part
     return ["\n".join(part).strip("\n") for part in found]
+
+
+def wrapped(text):
+    """The lines of what was printed, none longer than a slide is wide, and none empty at the ends."""
+    lines = text.strip("\n").splitlines()
+    return [part for line in lines for part in textwrap.wrap(line, CODE_CHARACTERS, **KEEP) or [""]]
 
 
 def parts(lines, most):

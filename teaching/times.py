@@ -1,23 +1,30 @@
 """Minutes of every section of every lesson: docs/times.md.
 
-    python -m teaching.times                   write the table again
+    python -m teaching.times                   write the tables again
     python -m teaching.times --measure 03 08   first measure what these lessons compute (none named: all)
-
-Three numbers a section. Computing: processor seconds of its cells, measured by --measure on one thread, which do
-not depend on what else the machine does. Studying: reading its text and code, predicting, and computing. Lecturing:
-what its slides are planned for (teaching/slides.py).
 """
 
 import argparse
 import csv
 import os
-import sys
 
-import nbformat
-
-from teaching import outline
+from teaching import outline, slides
 
 SECONDS = outline.ROOT / "docs" / "times.csv"
+PAGE = outline.ROOT / "docs" / "times.md"
+WORDS, LINES, PREDICTION = 120, 15, 2  # words of text and lines of code a minute, minutes a prediction
+ABOUT = f"""# Minutes of every section
+
+For lecturers who plan an hour. This page is made by `python -m teaching.times` from the notebooks; edit it there.
+
+- **Computing** is measured: processor seconds of the section's cells in the quick profile, on one thread
+  (`--measure`, which stores them in `times.csv`). On a machine with nothing else to do, the clock shows about as
+  much. A dash means that the lesson has not been measured by section yet; its header says how long it computes.
+- **Studying** is computed, not measured: {WORDS} words of text and {LINES} lines of code a minute, {PREDICTION} minutes
+  for each prediction, and the computing. Folded solutions of exercises do not count, and doing an exercise does not either.
+- **Lecturing** is planned: the sum of what the section's slides ask for, which the speaker's view shows
+  (`make slides`). A live run instead of its figure takes its computing more.
+"""
 
 
 def measured():
@@ -36,15 +43,14 @@ def measure(path):
     seconds = {}
 
     def used():
-        kernel = psutil.Process(client.km.provisioner.process.pid)
-        return sum(kernel.cpu_times()[:2])
+        return sum(psutil.Process(client.km.provisioner.process.pid).cpu_times()[:2])
 
     client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(path.parent)}})
     with client.setup_kernel():
         for section in outline.sections(notebook):
             before = used()
-            for number in section.cells:
-                client.execute_cell(notebook.cells[number], number)
+            for cell in section.cells:
+                client.execute_cell(cell, notebook.cells.index(cell))
             seconds[section.title] = used() - before
     return seconds
 
@@ -60,16 +66,52 @@ def store(lesson, seconds):
             writer.writerow([name, section, f"{value:.1f}"])
 
 
+def minutes(section):
+    """Minutes of reading a section and predicting in it, without its computing."""
+    words = sum(len(block.text.split()) for block in section.blocks if not block.text.startswith("Solution"))
+    lines = sum(len(cell.source.splitlines()) for cell in section.cells)
+    predictions = sum(block.kind == "question" for block in section.blocks)
+    return words / WORDS + lines / LINES + PREDICTION * predictions
+
+
+def table(lesson, notebook, seconds):
+    """The table of a lesson, in markdown; `seconds` as `measured` gives them."""
+    deck = slides.Deck(notebook).slides
+    rows = []
+    for section in outline.sections(notebook):
+        planned = [slides.SECONDS[slide.kind] for slide in deck if slide.section == section.title]
+        computed = seconds.get((lesson, section.title))
+        rows.append(
+            (section.title, computed, minutes(section) + (computed or 0) / 60, len(planned), sum(planned) / 60)
+        )
+    known = None not in [computed for _, computed, *_ in rows]
+    sums = [sum(column) for column in list(zip(*rows, strict=True))[2:]]
+    rows.append(("**all**", sum(computed for _, computed, *_ in rows) if known else None, *sums))
+    lines = [
+        f"| {name} | {'–' if computed is None else f'{computed:.0f}'} | {study:.0f} | {count} | {lecture:.0f} |"
+        for name, computed, study, count, lecture in rows
+    ]
+    head = "| section | computing, s | studying, min | slides | lecturing, min |\n| --- | --- | --- | --- | --- |"
+    return f"## {outline.title(notebook)}\n\n{head}\n" + "\n".join(lines) + "\n"
+
+
+def page():
+    """The text of docs/times.md."""
+    seconds = measured()
+    tables = [table(path.stem[:2], outline.read(path), seconds) for path in outline.lessons()]
+    return "\n".join([ABOUT, *tables])
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--measure", nargs="*", metavar="NN", help="run these lessons first")
     asked = parser.parse_args(arguments).measure
-    if asked is not None:
-        for path in outline.lessons():
-            if not asked or path.stem[:2] in asked:
-                seconds = measure(path)
-                store(path.stem[:2], seconds)
-                print(f"{path.stem}: {sum(seconds.values()):.0f} s of processor time", flush=True)
+    for path in outline.lessons() if asked is not None else []:
+        if not asked or path.stem[:2] in asked:
+            seconds = measure(path)
+            store(path.stem[:2], seconds)
+            print(f"{path.stem}: {sum(seconds.values()):.0f} s of processor time", flush=True)
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
