@@ -1,6 +1,6 @@
 """Which lesson builds on which, from the lessons' headers: docs/lessons.png.
 
-    python -m teaching.graph      draw the figure again, and print its alternative text
+python -m teaching.graph      draw the figure again, and print its alternative text
 """
 
 import textwrap
@@ -43,7 +43,13 @@ def description(needs):
         for start in sorted({begin for begin, _ in arrows})
     ]
     helping = [f"{other} helps with {lesson}" for lesson, need in needs.items() for other in need.helpful]
-    return "Arrows from lessons to those that build on them: " + "; ".join(parts) + ". " + "; ".join(helping) + "."
+    return (
+        "Arrows from lessons to those that build on them: "
+        + "; ".join(parts)
+        + ". "
+        + "; ".join(helping)
+        + "."
+    )
 
 
 def places(needs):

@@ -45,7 +45,14 @@ SECONDS = {"title": 90, "text": 60, "question": 90, "code": 75, "figure": 60, "p
 LINES, CHARACTERS = 14, 78
 CODE_LINES, CODE_CHARACTERS = 21, 88
 KEEP = {"drop_whitespace": False, "replace_whitespace": False, "subsequent_indent": "    "}  # of tables, too
-ASIDES = ("**Before you start", "**Time.", "**Papers", "**Next.", "**Problem set", "**What you will be able to do")
+ASIDES = (
+    "**Before you start",
+    "**Time.",
+    "**Papers",
+    "**Next.",
+    "**Problem set",
+    "**What you will be able to do",
+)
 
 
 @dataclasses.dataclass
@@ -199,19 +206,24 @@ def height(text):
     if text.startswith("$$"):
         return 3
     rows = [line for line in text.splitlines() if not re.fullmatch(r"[|\s:-]+", line)]
-    return 0.4 + sum(math.ceil(max(1, len(row)) / CHARACTERS) for row in rows)
+    return 0.4 + sum(math.ceil(max(1, len(row)) / (CHARACTERS - 18 * row.startswith("|"))) for row in rows)
 
 
 def pieces(text, kind):
-    """A list that is higher than a slide in several, all else as it is."""
-    if kind != "list":
+    """A list or a table that is higher than a slide in several, all else as it is."""
+    if kind == "list":
+        head, rest = [], outline.items(text)
+    elif kind == "table":
+        lines = text.splitlines()
+        head, rest = lines[:2], lines[2:]  # each part has the names of the columns
+    else:
         return [text]
     found = [[]]
-    for item in outline.items(text):
-        if height("\n".join([*found[-1], item])) > LINES:
+    for item in rest:
+        if found[-1] and height("\n".join([*head, *found[-1], item])) > LINES:
             found.append([])
         found[-1].append(item)
-    return ["\n".join(part) for part in found]
+    return ["\n".join([*head, *part]) for part in found]
 
 
 # The rule for code and what it leaves
@@ -229,7 +241,9 @@ def statements(source):
 def chunks(source):
     """Code in parts that fit a slide, cut between statements."""
     lines = source.splitlines()
-    starts = [min([s.lineno, *(d.lineno for d in getattr(s, "decorator_list", []))]) - 1 for s in statements(source)]
+    starts = [
+        min([s.lineno, *(d.lineno for d in getattr(s, "decorator_list", []))]) - 1 for s in statements(source)
+    ]
     cuts = [0, *starts[1:], len(lines)]
     found = [[]]
     for start, end in zip(cuts, cuts[1:], strict=False):
@@ -327,9 +341,13 @@ def write_assets(folder):
     (folder / "mathjax" / "output" / "chtml").mkdir(parents=True, exist_ok=True)
     shutil.copy(mathjax / "tex-chtml.js", folder / "mathjax")
     shutil.copytree(
-        mathjax / "output" / "chtml" / "fonts", folder / "mathjax" / "output" / "chtml" / "fonts", dirs_exist_ok=True
+        mathjax / "output" / "chtml" / "fonts",
+        folder / "mathjax" / "output" / "chtml" / "fonts",
+        dirs_exist_ok=True,
     )
-    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    light, dark = (
+        HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark")
+    )
     (folder / "pygments.css").write_text(f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
 
 

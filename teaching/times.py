@@ -1,7 +1,7 @@
 """Minutes of every section of every lesson: docs/times.md.
 
-    python -m teaching.times                   write the tables again
-    python -m teaching.times --measure 03 08   first measure what these lessons compute (none named: all)
+python -m teaching.times                   write the tables again
+python -m teaching.times --measure 03 08   first measure what these lessons compute (none named: all)
 """
 
 import argparse
@@ -81,8 +81,16 @@ def table(lesson, notebook, seconds):
     for section in outline.sections(notebook):
         planned = [slides.SECONDS[slide.kind] for slide in deck if slide.section == section.title]
         computed = seconds.get((lesson, section.title))
+        if not section.cells and not planned:
+            continue  # a heading over several sections
         rows.append(
-            (section.title, computed, minutes(section) + (computed or 0) / 60, len(planned), sum(planned) / 60)
+            (
+                section.title,
+                computed,
+                minutes(section) + (computed or 0) / 60,
+                len(planned),
+                sum(planned) / 60,
+            )
         )
     known = None not in [computed for _, computed, *_ in rows]
     sums = [sum(column) for column in list(zip(*rows, strict=True))[2:]]
