@@ -3,6 +3,7 @@
 python -m teaching.graph      draw the figure again, and print its alternative text
 """
 
+import re
 import textwrap
 
 from teaching import outline
@@ -13,7 +14,7 @@ FIRST = {"00": 5, "03": 0, "12": 2, "18": 3}  # the first lesson of a part: its 
 
 
 def edges(needed):
-    """The arrows (from, to) that are drawn of {lesson: lessons it needs}: those that no longer path implies."""
+    """The arrows that are drawn, (from, to), of {lesson: those it needs}: no longer path implies them."""
     before = {}  # all that lies behind a lesson; lessons need earlier ones only
     for lesson in sorted(needed):
         before[lesson] = set(needed[lesson]).union(*(before[other] for other in needed[lesson]))
@@ -31,7 +32,8 @@ def course():
     for path in outline.lessons():
         notebook = outline.read(path)
         needs[path.stem[:2]] = outline.needs(notebook)
-        names[path.stem[:2]] = outline.title(notebook).partition(" · ")[2].split(":")[0].split(",")[0]
+        whole = outline.title(notebook).partition(" · ")[2]
+        names[path.stem[:2]] = re.split(":|,| to the ", whole)[0]
     return needs, names
 
 
@@ -43,20 +45,14 @@ def description(needs):
         for start in sorted({begin for begin, _ in arrows})
     ]
     helping = [f"{other} helps with {lesson}" for lesson, need in needs.items() for other in need.helpful]
-    return (
-        "Arrows from lessons to those that build on them: "
-        + "; ".join(parts)
-        + ". "
-        + "; ".join(helping)
-        + "."
-    )
+    return f"Arrows from lessons to those that build on them: {'; '.join(parts)}. {'; '.join(helping)}."
 
 
 def places(needs):
-    """{lesson: (column, row)}: right of all that it needs or that helps, near the middle of those."""
+    """{lesson: (column, row)}: right of all that it needs, near the middle of those."""
     found, taken = {}, set()
     for lesson in sorted(needs):
-        behind = [found[other] for other in (*needs[lesson].needed, *needs[lesson].helpful)]
+        behind = [found[other] for other in needs[lesson].needed]
         column = max((place[0] + 1 for place in behind), default=0)
         wish = sum(row for _, row in behind) / len(behind) if behind else 0
         free = [row for row in range(-5, 6) if (column, row) not in taken]

@@ -2,8 +2,8 @@
 
     python -m teaching.handout      build/handout/ and build/handout.zip
 
-Whoever predicts before a run finds no answer in the outputs. The problem sets are those of exercises/, byte for
-byte, so that they are marked as always; nothing of solutions/ is in it.
+Whoever predicts before a run finds no answer in the outputs. The problem sets are those of exercises/, byte
+for byte, so that they are marked as always; nothing of solutions/ is in it.
 """
 
 import argparse

@@ -3,16 +3,16 @@
     python -m teaching.slides           every lesson
     python -m teaching.slides 03 08     only these
 
-No slide is written: a rule chooses from what the lesson has. Everything that is not shown stands in the speaker's
-notes (key S), with the minutes planned and with what students usually answer.
+No slide is written: a rule chooses from what the lesson has. Everything that is not shown stands in the
+speaker's notes (key S), with the minutes planned and with what students usually answer.
 
   "## ..." begins a slide; everything until the next one is a slide below it, in the order of the lesson
-  text shows the first sentence of a section, those with a **term**, what leads to a formula, a list or a table, and
-      these; of each item of a list the first sentence
-  a question ("Predict before you run") is a slide of its own; its folded answer is in its notes, and its first
-      sentence comes with the next click under the figure or the table that decides it
-  code is shown if it defines a function or a class and draws nothing; a figure, a film and what is printed are
-      slides of their own, without their code
+  text shows the first sentence of a section, those with a **term**, what leads to a formula, a list or a
+      table, and these; of each item of a list the first sentence
+  a question ("Predict before you run") is a slide of its own; its folded answer is in its notes, and its
+      first sentence comes with the next click under the figure or the table that decides it
+  code is shown if it defines a function or a class and draws nothing; a figure, a film and what is printed
+      are slides of their own, without their code
   a check shows its verdicts
   a cell tagged "slide-skip" is left out, and one tagged "slide-code" shows its code although it draws
 """
@@ -39,7 +39,7 @@ from teaching.outline import Block
 
 DECK = Path(__file__).parent / "deck"
 BUILD = outline.ROOT / "build" / "slides"
-# Seconds planned for a slide of each kind. What the speaker says is in the lesson; these are plans, not measured.
+# Seconds planned for a slide of each kind; planned, not measured.
 SECONDS = {"title": 90, "text": 60, "question": 90, "code": 75, "figure": 60, "printed": 45, "check": 20}
 # What fits: lines of text of so many characters, and lines of code.
 LINES, CHARACTERS = 14, 78

@@ -15,13 +15,14 @@ PAGE = outline.ROOT / "docs" / "times.md"
 WORDS, LINES, PREDICTION = 120, 15, 2  # words of text and lines of code a minute, minutes a prediction
 ABOUT = f"""# Minutes of every section
 
-For lecturers who plan an hour. This page is made by `python -m teaching.times` from the notebooks; edit it there.
+For lecturers who plan an hour. This page is made by `python -m teaching.times` from the notebooks.
 
 - **Computing** is measured: processor seconds of the section's cells in the quick profile, on one thread
-  (`--measure`, which stores them in `times.csv`). On a machine with nothing else to do, the clock shows about as
-  much. A dash means that the lesson has not been measured by section yet; its header says how long it computes.
-- **Studying** is computed, not measured: {WORDS} words of text and {LINES} lines of code a minute, {PREDICTION} minutes
-  for each prediction, and the computing. Folded solutions of exercises do not count, and doing an exercise does not either.
+  (`--measure`, which stores them in `times.csv`). On a machine with nothing else to do, the clock shows about
+  as much. A dash means that the lesson has not been measured by section yet; its header says how long it
+  computes.
+- **Studying** is computed, not measured: {WORDS} words of text and {LINES} lines of code a minute,
+  {PREDICTION} minutes for each prediction, and the computing. Doing the exercises does not count.
 - **Lecturing** is planned: the sum of what the section's slides ask for, which the speaker's view shows
   (`make slides`). A live run instead of its figure takes its computing more.
 """
@@ -95,12 +96,12 @@ def table(lesson, notebook, seconds):
     known = None not in [computed for _, computed, *_ in rows]
     sums = [sum(column) for column in list(zip(*rows, strict=True))[2:]]
     rows.append(("**all**", sum(computed for _, computed, *_ in rows) if known else None, *sums))
-    lines = [
-        f"| {name} | {'–' if computed is None else f'{computed:.0f}'} | {study:.0f} | {count} | {lecture:.0f} |"
-        for name, computed, study, count, lecture in rows
-    ]
-    head = "| section | computing, s | studying, min | slides | lecturing, min |\n| --- | --- | --- | --- | --- |"
-    return f"## {outline.title(notebook)}\n\n{head}\n" + "\n".join(lines) + "\n"
+    head = "| section | computing, s | studying, min | slides | lecturing, min |"
+    lines = [head, "| --- | --- | --- | --- | --- |"]
+    for name, computed, study, count, lecture in rows:
+        shown = "–" if computed is None else f"{computed:.0f}"
+        lines.append(f"| {name} | {shown} | {study:.0f} | {count} | {lecture:.0f} |")
+    return f"## {outline.title(notebook)}\n\n" + "\n".join(lines) + "\n"
 
 
 def page():
