@@ -4,6 +4,8 @@
 # make notebooks  build the notebooks from sources/ and run them (only some: make notebooks LESSONS="01 ps03")
 # make sources    put what was edited in notebooks/ or solutions/ into sources/, then build those (LESSONS as above)
 # make book       make the web book of lessons, problem sets and pages: book/_build/html/index.html
+# make slides     make slides of the lessons: build/slides/NN_topic.html (only some: make slides LESSONS="03 08")
+# make handout    make what a class gets: build/handout.zip, lessons without outputs and problem sets
 # make doctor     say what this machine has, and how to fix what is missing
 
 PYTHON     ?= python3
@@ -19,7 +21,7 @@ INSTALL = $(RUN) -m pip install $(PIP_EXTRA) --constraint constraints.txt --edit
 # JupyterLab refuses to run as root, as in a container, unless told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab check test notebooks sources book doctor
+.PHONY: lab check test notebooks sources book slides handout doctor
 
 lab: $(VENV)/lab-installed $(VENV)/lab-settings $(VENV)/lab-trusted
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(LAB_FLAGS)
@@ -54,6 +56,12 @@ sources: $(VENV)/test-installed
 
 book: $(VENV)/book-installed
 	$(RUN) -m sphinx -E -W --keep-going -q -c book -d book/_build/doctrees . book/_build/html
+
+slides: $(VENV)/book-installed
+	$(RUN) -m teaching.slides $(LESSONS)
+
+handout: $(VENV)/lab-installed
+	$(RUN) -m teaching.handout
 
 doctor: $(VENV)/lab-installed
 	$(RUN) -m dil_course doctor

@@ -19,7 +19,7 @@
 # - recognise what a prior invents when it meets an image of another kind, adapt it to the one observation at hand, and say when that is needed;
 # - choose between one sample, a mean of samples, and a classical method.
 #
-# **Before you start.** Lesson 03 (the deep image prior), lesson 04 (the pseudo-inverse $A^+$, back-projection, total variation), lesson 05 (Morozov's rule), lesson 06 (Tweedie's formula), lesson 12 (IDBP, which alternates a denoiser with back-projection; low-rank updates). The tomography is in lesson 04, section 6, and lesson 11, section 5.
+# **Before you start.** Lesson 03 (the deep image prior), lesson 04 (the pseudo-inverse $A^+$, back-projection, total variation), lesson 05 (Morozov's rule), lesson 06 (Tweedie's formula), lesson 12 (IDBP, which alternates a denoiser with back-projection; low-rank updates). For the tomography, section 5 of lesson 11 helps.
 #
 # **Time.** About two minutes of computing on one CPU core, an hour and a half with reading and predicting.
 # On a GPU: not measured.
