@@ -4,7 +4,7 @@ import sys
 
 from dil_course import doctor
 
-USAGE = """usage: python -m dil_course doctor         say what this machine has, and how to fix what is missing
+USAGE = """usage: python -m dil_course doctor         what this machine has, and how to fix what is missing
        python -m dil_course restore PHOTO  restore a photograph; -h after it says how"""
 
 

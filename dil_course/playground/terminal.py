@@ -21,7 +21,9 @@ def options():
     parser.add_argument("photograph", help="a picture's file: JPEG, PNG, WebP, TIFF, ...")
     parser.add_argument("--task", choices=TASKS, default="denoise", help="default: denoise")
     parser.add_argument("--method", help="default: deep image prior")
-    parser.add_argument("--side", type=int, default=256, help="shrink to at most so many pixels a side first (256)")
+    parser.add_argument(
+        "--side", type=int, default=256, help="most pixels a side; larger pictures are shrunk (256)"
+    )
     parser.add_argument("--sigma", type=float, help="noise level in [0,1]; estimated where it is not given")
     parser.add_argument(
         "--to", default="restored.png", help="file to write; never overwritten (restored.png)"
