@@ -8,7 +8,6 @@ python benchmarks/adaptation.py kernel         a super-resolution network on pic
 DIL_PROFILE=quick or full chooses the iterations.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from skimage.restoration import denoise_tv_chambolle
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from denoising import block_matching
-from quality import best_tikhonov, header, say
+from quality import best_tikhonov, header, say, start, subcommands
 
 from dil_course import runtime
 from dil_course.adaptation import (
@@ -30,7 +29,6 @@ from dil_course.adaptation import (
     tune_by_sure,
     tune_on_restored,
 )
-from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import LeastRisk
 from dil_course.from_scratch import zero_shot_sr
@@ -251,10 +249,7 @@ def score(estimate, truth):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     side_by_side = commands.add_parser("denoising")
     side_by_side.add_argument("--sigma", type=int, default=25)
     side_by_side.add_argument("--seeds", type=int, default=3, help="how many")
@@ -267,9 +262,7 @@ def main():
     for part in commands.choices.values():
         part.add_argument("--side", type=int, default=96)
         part.add_argument("--pictures", nargs="+", default=part.get_default("pictures"))
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

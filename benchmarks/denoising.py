@@ -9,7 +9,6 @@ python benchmarks/denoising.py sure      a network that is given y: with the squ
 DIL_PROFILE=quick or full chooses the settings of the methods.
 """
 
-import argparse
 import itertools
 import sys
 import time
@@ -21,10 +20,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import COLOUR, header, say, to_array, to_tensor
+from quality import COLOUR, header, say, start, subcommands, to_array, to_tensor
 
 from dil_course import runtime
-from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.fitting.stopping import HeldOut
 from dil_course.from_scratch import (
@@ -232,10 +230,7 @@ def sure(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     side_by_side = commands.add_parser("table")
     side_by_side.add_argument("--side", type=int, default=256)
     side_by_side.add_argument("--seed", type=int, default=0)
@@ -256,9 +251,7 @@ def main():
     demonstration.add_argument("--seeds", type=int, default=3, help="how many")
     demonstration.add_argument("--pictures", nargs="+", default=COLOUR)
     demonstration.set_defaults(command=sure)
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,21 @@ def header(*cells):
     say(*["---"] * len(cells))
 
 
+def subcommands(description):
+    """A benchmark's parser, and where its commands are added; each sets `command`, a function of options."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    return parser, parser.add_subparsers(required=True)
+
+
+def start(parser):
+    """Run the command that was asked for; the machine stands above its tables."""
+    options = parser.parse_args()
+    print(machine() + "\n", flush=True)
+    options.command(options)
+
+
 def non_local_means(y, sigma):
     """Non-local means with the true sigma: the classical baseline. Clipped, as a picture is."""
     settings = dict(patch_size=5, patch_distance=6, fast_mode=True, channel_axis=-1)
@@ -449,10 +464,7 @@ def bicubic_on_set5(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     denoising = commands.add_parser("denoise")
     denoising.add_argument("--sigma", type=float, default=25, help="of 255")
     denoising.add_argument("--side", type=int, default=128)
@@ -486,9 +498,7 @@ def main():
     told.add_argument("--pictures", nargs="+", default=["chelsea", "astronaut", "rocket"])
     told.set_defaults(command=kernels)
     commands.add_parser("bicubic").set_defaults(command=bicubic_on_set5)
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

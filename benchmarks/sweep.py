@@ -39,6 +39,7 @@ from dil_course.from_scratch import (
     deep_red,
     dip_sure,
     dip_tv,
+    equivariant_imaging,
     neighbor2neighbor,
     noise2fast,
     noise2noise,
@@ -77,6 +78,7 @@ GIVEN = collections.defaultdict(
     lambda: lambda x, seed: (add_gaussian(x, SIGMA, seed=seed),) * 2,
     bp_dip=lambda x, seed: (add_gaussian(BLUR(x), 1 / 255, seed=seed),) * 2,
     bp_tv=lambda x, seed: (add_gaussian(BLUR(x), 1 / 255, seed=seed),) * 2,
+    equivariant_imaging=lambda x, seed: (BLUR(x),) * 2,
     zero_shot_sr=lambda x, seed: (HALF(x), enlarge(HALF(x), HALF)),
 )
 # Of what the method is given, the clean image and a seed: its Steps, or its result.
@@ -92,6 +94,7 @@ METHODS = {
     "sgld_dip": lambda y, x, seed: sgld_dip(y, seed=seed),
     "dip_sure": lambda y, x, seed: dip_sure(y, SIGMA, seed=seed),
     "unsure": lambda y, x, seed: unsure(y, seed=seed),
+    "equivariant_imaging": lambda y, x, seed: equivariant_imaging(y, BLUR, pinv=BLUR.adjoint, seed=seed),
     "noise2noise": lambda y, x, seed: noise2noise(y, add_gaussian(x, SIGMA, seed=seed + 1000), seed=seed),
     "recorrupted2recorrupted": lambda y, x, seed: recorrupted2recorrupted(y, SIGMA, seed=seed),
     "noise2void": lambda y, x, seed: noise2void(y, seed=seed),

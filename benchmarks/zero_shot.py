@@ -13,7 +13,6 @@ Means over seeds 0, 1 and 2, which choose the weights and the windows (`--seeds 
 `Downsample(2)`, 32 channels, PSNR in dB over all channels, 2 pixels shaved.
 """
 
-import argparse
 import itertools
 import statistics
 import sys
@@ -24,10 +23,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say
+from quality import header, say, start, subcommands
 
 from dil_course import runtime
-from dil_course.doctor import machine
 from dil_course.fitting import run
 from dil_course.from_scratch import internal_pairs, zero_shot_sr
 from dil_course.from_scratch.internal_pairs import pair, some_fathers, turn, turn_back, turns_of
@@ -294,10 +292,7 @@ def alone(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
+    parser, commands = subcommands(__doc__)
     for name, command, side, iterations in (
         ("tricks", tricks, 96, 250),
         ("rates", rates, 96, 700),
@@ -314,9 +309,7 @@ def main():
         one.add_argument("--rehearsal", type=int, default=150, help="iterations, for beforehand")
         one.add_argument("--seeds", type=int, default=3, help="how many, for long and beforehand")
         one.set_defaults(command=command)
-    options = parser.parse_args()
-    print(machine() + "\n", flush=True)
-    options.command(options)
+    start(parser)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,13 @@ SLOW = [
     "test_offline.py",
 ]
 SLOW_TESTS = [
+    "test_a_descent_that_is_not_at_its_end_is_refused_with_any_seed",
     "test_a_good_run_is_good_and_none_of_these_is",
     "test_a_good_run_loses_nothing_and_each_of_these_a_decibel",
+    "test_a_later_start_keeps_more_of_it_and_another_image_is_followed",
     "test_a_process_that_is_killed_goes_on",
     "test_a_run_that_died_twice_ends_with_the_same_numbers",
+    "test_a_wider_kernel_is_found_wider",
     "test_another_centre_or_even_angles_are_refused_with_every_seed",
     "test_bfloat16_fits_as_well",
     "test_blind_spot_gains_in_white_noise_alone_and_a_second_picture_in_all",
@@ -48,7 +51,12 @@ SLOW_TESTS = [
     "test_odd_arguments_are_refused_on_purpose_or_give_a_right_result",
     "test_quality_is_the_textbooks",
     "test_real_runs_stop_within_one_decibel_of_their_peak",
+    "test_samples_are_new_seeded_and_like_the_source",
+    "test_shifts_fill_the_holes_that_measurement_consistency_leaves_open",
     "test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error",
+    "test_the_code_gives_the_source_back_and_its_error_sets_the_noise",
+    "test_the_game_finds_a_kernel_that_restores_more_than_bicubic",
+    "test_the_rule_goes_on_too",
     "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
 ]
 # The order of `make test`: what takes long goes first, so that both workers end together. Marking, which

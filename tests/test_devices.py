@@ -186,6 +186,13 @@ CALLS = {
             database_places=signals.places(d(GRAY), 5),
         )
     ),
+    "coherence": lambda d: torch.tensor(signals.coherence(d(GRAY), d(X[:, :1]), 5)),
+    "completeness": lambda d: torch.tensor(signals.completeness(d(GRAY), d(X[:, :1]), 5)),
+    "copied_share": lambda d: torch.tensor(signals.copied_share(d(GRAY), d(X[:, :1]), 5)),
+    "diversity": lambda d: torch.tensor(signals.diversity(d(BATCH), d(BATCH[:1]))),
+    "field_complexity": lambda d: torch.tensor(signals.field_complexity(d(GRAY), d(X[:, :1]), 5)),
+    "neighbour_field": lambda d: signals.neighbour_field(d(GRAY), d(X[:, :1]), 5),
+    "sliced_wasserstein": lambda d: torch.tensor(signals.sliced_wasserstein(d(GRAY), d(X[:, :1]), 5)),
     "corrupt": lambda d: [
         corruptions.corrupt(d(drawn_digits()), name, 3) for name in corruptions.CORRUPTIONS
     ],
@@ -201,6 +208,9 @@ CALLS = {
     "WindowedVariance": stopped(lambda y: stopping.WindowedVariance(2, 1)),
     "Discrepancy": stopped(lambda y: stopping.Discrepancy(y, signals.Identity(), 0.01)),
     "HeldOut": stopped(lambda y: stopping.HeldOut(y, (y[:, :1] > 0.4).float(), 1)),
+    "HeldOut of a blur": stopped(
+        lambda y: stopping.HeldOut(signals.Blur(KERNEL)(y), (y[:, :1] > 0.4).float(), 1, signals.Blur(KERNEL))
+    ),
     "LeastRisk": stopped(lambda y: stopping.LeastRisk(y, 0.1, every=1, patience=1)),
     "probe": lambda d: risks.probe(d(X), runtime.generator(0, "probe", d(X).device)),
     "divergence": lambda d: risks.divergence(soft, d(X), probes=2),
@@ -222,6 +232,8 @@ CALLS = {
     "tv": lambda d: run(from_scratch.tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
     "bp_tv": lambda d: run(from_scratch.bp_tv(d(X), signals.Blur(KERNEL), 0.1, iterations=2)),
     "guided_filter": lambda d: from_scratch.guided_filter(d(X), d(X)),
+    "kernel_recurrence": lambda d: from_scratch.kernel_recurrence(d(X), count=10),
+    "kernel_gan": lambda d: run(from_scratch.kernel_gan(d(X.repeat(1, 1, 2, 2)), width=2, iterations=2)),
     "total_variation": lambda d: from_scratch.total_variation(d(X)),
     "deep_red": prior(from_scratch.deep_red, denoiser=soft, every=1),
     "deep_red with non-local means": prior(
@@ -234,7 +246,17 @@ CALLS = {
     "dip_sure": blind(from_scratch.dip_sure, sigma=0.1, extra_noise=0.01),
     "dip_sure of a blur": blind(from_scratch.dip_sure, sigma=0.1, A=signals.Blur(KERNEL)),
     "unsure": blind(from_scratch.unsure, first_sigma=0.1),
+    "equivariant_imaging": blind(from_scratch.equivariant_imaging, A=signals.Blur(KERNEL)),
+    "rotated": lambda d: signals.rotated(d(X), 30.0),
+    "split_lines": lambda d: signals.split_lines(d(LINES)),
     "non_local_means": lambda d: from_scratch.non_local_means(d(X), 0.1, 3, 2),
+    "gpnn": lambda d: run(from_scratch.gpnn(d(X), patch=3, coarsest=16, iterations=2)),
+    "patch_diffusion": lambda d: run(from_scratch.patch_diffusion(d(X), patch=3, coarsest=16, iterations=2)),
+    "optimal_denoiser": lambda d: from_scratch.optimal_denoiser(d(X), d(X), 0.1, patch=3),
+    "SinGAN": lambda d: from_scratch.SinGAN(d(X), scales=2, coarsest=16, width=3).sample(),
+    "singan": lambda d: run(
+        from_scratch.singan(from_scratch.SinGAN(d(X), scales=2, coarsest=16, width=3), iterations=2)
+    ),
     "zero_shot_sr": lambda d: run(
         from_scratch.zero_shot_sr(
             d(X),
@@ -345,7 +367,7 @@ def test_nothing_happens_that_a_gpu_refuses(name, monkeypatch):
 
 def test_every_public_name_is_tried():
     needless = {"PICTURES", "benchmark", "gaussian_kernel", "line_mask", "load_image", "picture", "to_tensor"}
-    needless |= {"GARMENTS", "garments"}
+    needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "stacked_rank"}
     needless |= {"digits", "uploaded", "consistent", "enlarge"}  # the last two are tried with each operator
     rooms = (signals, from_scratch, self_supervised, adaptation)
     public = {name for room in rooms for name in room.__all__} - needless

@@ -14,7 +14,7 @@ from PIL import Image
 from dil_course import figures
 from dil_course.figures import static
 from dil_course.fitting import Result, Step, run
-from dil_course.fitting.history import LiveCurves, peak, psnr_range, summary_figure
+from dil_course.fitting.history import LiveCurves, drawn, peak, psnr_range, summary_figure
 from dil_course.signals import picture, to_array
 
 GRAY, COLOUR = torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30)
@@ -380,6 +380,20 @@ def test_of_equal_peaks_the_first_is_marked():
 def test_a_run_that_starts_at_nothing_shows_at_most_the_last_decibels():
     low, high = psnr_range(history([-60 + i / 10 for i in range(900)]))
     assert high - low < 18.1 and low < 29.9 < high
+
+
+def test_a_peak_in_the_first_tenth_is_on_the_axis():
+    low, high = psnr_range(history([20, 30, *np.linspace(25, 22, 98)]))
+    assert low < 22.5 and high > 30
+
+
+def test_a_signal_of_one_row_is_drawn_as_a_curve():
+    picture = to_array(torch.rand(1, 1, 8, 9))
+    assert drawn(picture) is picture
+    curve = drawn(to_array(torch.linspace(0, 1, 240).view(1, 1, 1, 240)))
+    height = len(curve)
+    assert height == 40 and (curve == 0).any(0).all()
+    assert curve[-1, 0] == curve[0, -1] == 0 and curve[0, 0] == curve[-1, -1] == 255
 
 
 def test_equal_curves_are_drawn_once():

@@ -429,6 +429,10 @@ def small_denoiser():
     return networks.Denoiser(3, width=4, depth=2)
 
 
+def small_singan():
+    return from_scratch.SinGAN(tensor(), scales=2, coarsest=11, width=3)
+
+
 def norm_denoiser():
     return networks.Denoiser(3, width=4, depth=3)
 
@@ -620,7 +624,23 @@ STREAM = {"network": CLASSIFIER, "batches": batches(), "learning_rate": number(0
 PROBE = made(lambda: None, lambda: tensor(), lambda: tensor(GRAY), lambda: tensor(values="a NaN"))
 RISK = {"f": function(lambda y: 0.9 * y, lambda: torch.sqrt), "y": PICTURE, "sigma": number(0.1), "b": PROBE}
 RISK |= {"epsilon": number(0.001)}
+LIKENESS = {"sample": PICTURE, "source": PICTURE, "size": whole(5)}
+GENERATED = {
+    "x": PICTURE,
+    "shape": value((16, 20), (16,), (0, 5), (5.0, 5), (4, 4), (16, 10**6)),
+    "patch": whole(3),
+    "coarsest": whole(8),
+    "ratio": number(0.75),
+    "iterations": whole(2),
+    "seed": SEED,
+}
 NUMBER_OF = {"output_channels": whole(3), "width": whole(4), "scales": whole(1)}
+COORDINATE_NETWORK = {
+    "output_channels": whole(3),
+    "input_channels": whole(2),
+    "width": whole(4),
+    "depth": whole(2),
+}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
@@ -656,6 +676,19 @@ RECIPES = {
         lambda y, iterations: sound(signals.Radon(16, [0, 60]).pinv(y, iterations)),
         {"y": picture(1, 3, 16, 2), "iterations": whole(3)},
     ),
+    "signals.Radon.fbp": (
+        lambda y: sound(signals.Radon(16, [0, 60]).fbp(y)),
+        {"y": picture(1, 3, 16, 2)},
+    ),
+    "signals.split_lines": (
+        signals.split_lines,
+        {
+            "mask": made(lambda: signals.line_mask(16, 16, 2), lambda: torch.eye(16)[None, None], lambda: 3),
+            "share": number(0.2),
+            "keep": whole(1),
+            "seed": SEED,
+        },
+    ),
     "signals.line_mask": (
         signals.line_mask,
         {
@@ -682,6 +715,16 @@ RECIPES = {
     "signals.patches": (signals.patches, {"x": PICTURE, "size": whole(5)}),
     "signals.places": (signals.places, {"x": PICTURE, "size": whole(5)}),
     "signals.centres": (signals.centres, {"x": PICTURE, "size": whole(5), "scale": number(2.0)}),
+    "signals.coherence": (signals.coherence, LIKENESS),
+    "signals.completeness": (signals.completeness, LIKENESS),
+    "signals.copied_share": (signals.copied_share, LIKENESS),
+    "signals.neighbour_field": (signals.neighbour_field, LIKENESS),
+    "signals.field_complexity": (signals.field_complexity, LIKENESS),
+    "signals.sliced_wasserstein": (
+        signals.sliced_wasserstein,
+        LIKENESS | {"projections": whole(4), "seed": SEED},
+    ),
+    "signals.diversity": (signals.diversity, {"samples": picture(2, 3, 16, 16), "source": PICTURE}),
     "signals.nearest": (
         signals.nearest,
         {
@@ -768,6 +811,22 @@ RECIPES = {
     ),
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
+    "signals.mr_slice": (signals.mr_slice, {}),
+    "signals.ecg": (signals.ecg, {}),
+    "signals.rotated": (
+        lambda x, **a: like(x, signals.rotated(x, **a)),
+        {"x": PICTURE, "degrees": number(30.0)},
+    ),
+    "signals.stacked_rank": (
+        signals.stacked_rank,
+        {
+            "A": made(signals.Identity, *MODELS),
+            "transforms": made(
+                lambda: [lambda x: x.flip(-1)], lambda: [torch.relu, 3], lambda: (), lambda: len
+            ),
+            "side": whole(4),
+        },
+    ),
     "digits.jitter": (
         lambda pictures, generator: like(pictures, DIGITS.jitter(pictures, generator)),
         {"pictures": picture(2, 1, 24, 24), "generator": made(torch.Generator, lambda: None)},
@@ -797,11 +856,25 @@ RECIPES = {
             "upsampling": value("nearest", "bilinear", "bicubic"),
             "padding": value("zeros", "reflect", "circular"),
             "norm_of_joined": flag(True),
+            "one_row": flag(False),
         },
     ),
     "networks.small_skip_network": (
         forwarded(networks.small_skip_network, lambda n: [tensor((1, n.input_channels, 32, 32))]),
         {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.signal_skip_network": (
+        forwarded(networks.signal_skip_network, lambda n: [tensor((1, n.input_channels, 1, 32))]),
+        {"output_channels": whole(3), "input_channels": whole(3), "width": whole(4), "skip": whole(2)},
+    ),
+    "networks.coordinates": (networks.coordinates, {"height": whole(2), "width": whole(3)}),
+    "networks.Siren": (
+        forwarded(networks.Siren, lambda n: [tensor((1, n.input_channels, 4, 4))]),
+        COORDINATE_NETWORK | {"frequency": number(30)},
+    ),
+    "networks.FourierFeatures": (
+        forwarded(networks.FourierFeatures, lambda n: [tensor((1, n.input_channels, 4, 4))]),
+        COORDINATE_NETWORK | {"features": whole(8), "scale": number(10)},
     ),
     "networks.deep_decoder": (
         forwarded(networks.deep_decoder, lambda n: [tensor((1, n.input_channels, 4, 4))]),
@@ -917,7 +990,8 @@ RECIPES = {
     ),
     "stopping.HeldOut": (
         ruled(stopping.HeldOut),
-        {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)},
+        {"y": PICTURE, "held_out": mask(1, 1, 16, 16), "patience": whole(2)}
+        | {"A": operator(signals.Identity)},
     ),
     "stopping.LeastRisk": (
         ruled(stopping.LeastRisk),
@@ -967,9 +1041,39 @@ RECIPES = {
         method(from_scratch.bp_tv),
         PIXEL_FIT | {"A": operator(lambda: signals.Blur(KERNEL), *MODELS), "pinv": INVERSE},
     ),
+    "from_scratch.gpnn": (
+        lambda x, **a: drained(from_scratch.gpnn(x, **a)),
+        GENERATED | {"start": PICTURE, "noise": number(2.0), "alpha": number(0.005)},
+    ),
+    "from_scratch.patch_diffusion": (
+        lambda x, **a: drained(from_scratch.patch_diffusion(x, **a)),
+        GENERATED,
+    ),
+    "from_scratch.optimal_denoiser": (
+        from_scratch.optimal_denoiser,
+        {"z": PICTURE, "source": PICTURE, "sigma": number(0.1), "patch": whole(3)},
+    ),
+    "from_scratch.SinGAN": (
+        lambda x, **a: like(x, from_scratch.SinGAN(x, **a).sample(first=1)),
+        {"x": PICTURE, "scales": whole(2), "coarsest": whole(11), "width": whole(3), "seed": SEED},
+    ),
+    "from_scratch.singan": (
+        lambda **a: drained(from_scratch.singan(**a)),
+        {"model": made(small_singan, small_denoiser), "iterations": whole(2)}
+        | {"learning_rate": number(1e-3), "seed": SEED},
+    ),
     "from_scratch.guided_filter": (
         lambda y, **a: like(y, from_scratch.guided_filter(y, **a)),
         {"y": PICTURE, "guide": PICTURE, "radius": whole(2), "epsilon": number(1e-3)},
+    ),
+    "from_scratch.kernel_recurrence": (
+        lambda **a: sound(from_scratch.kernel_recurrence(**a)),
+        {"y": picture(1, 3, 32, 32), "patch": whole(3), "count": whole(10), "seed": SEED},
+    ),
+    "from_scratch.kernel_gan": (
+        lambda **a: drained(from_scratch.kernel_gan(**a)),
+        {"y": picture(1, 3, 48, 48), "iterations": whole(2), "learning_rate": number(5e-4)}
+        | {"side": whole(40), "width": whole(4), "batch": whole(2), "seed": SEED, "gaussian": flag(False)},
     ),
     "from_scratch.deep_red": (
         method(from_scratch.deep_red),
@@ -1000,6 +1104,12 @@ RECIPES = {
     "from_scratch.unsure": (
         method(from_scratch.unsure),
         BLIND | {"ascent": number(3e-4), "first_sigma": number(0.1)},
+    ),
+    "from_scratch.equivariant_imaging": (
+        method(from_scratch.equivariant_imaging, usual=signals.Identity),
+        BLIND
+        | {"A": operator(signals.Identity), "weight": number(1.0), "pinv": INVERSE}
+        | {"transform": made(lambda: lambda x, generator: x.flip(-1), lambda: lambda x: x, lambda: len)},
     ),
     "from_scratch.Posterior": (ruled(from_scratch.Posterior), {"burn_in": whole(0), "every": whole(1)}),
     "from_scratch.non_local_means": (

@@ -15,6 +15,7 @@ from dil_course.networks import (
     SkipNetwork,
     conv_decoder,
     deep_decoder,
+    signal_skip_network,
     small_skip_network,
 )
 from dil_course.networks.partial import PartialConvolution
@@ -326,3 +327,23 @@ def test_the_partial_unet_by_hand(seed):
     torch.testing.assert_close(
         network(x, known, torch.Generator().manual_seed(7)), expected, atol=1e-5, rtol=1e-5
     )
+
+
+def test_a_signals_network_is_the_small_one_with_the_middle_rows_of_its_kernels():
+    with runtime.seeded(0):
+        for_signals, for_pictures = signal_skip_network(2), small_skip_network(2)
+    middle = {
+        name: weights[:, :, 1:2] if weights.ndim == 4 and weights.shape[2] == 3 else weights
+        for name, weights in for_pictures.state_dict().items()
+    }
+    for_signals.load_state_dict(middle)
+    with runtime.seeded(1):
+        z = torch.randn(1, 16, 1, 50)
+    # The rows above and below a single one are zeros, so the other rows of the kernels meet nothing.
+    torch.testing.assert_close(for_signals(z), for_pictures(z), rtol=1e-4, atol=1e-5)
+    assert parameters(for_signals) == 26_770 and for_signals.one_row and not for_pictures.one_row
+
+
+def test_a_word_is_no_answer_to_whether_there_is_one_row():
+    with pytest.raises(TypeError, match="one_row"):
+        SkipNetwork(1, one_row="no")

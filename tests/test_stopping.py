@@ -9,7 +9,7 @@ import torch
 from dil_course.fitting import Step, run, watch
 from dil_course.fitting.stopping import Discrepancy, HeldOut, LeastRisk, WindowedVariance
 from dil_course.from_scratch import deep_image_prior
-from dil_course.signals import Identity, Mask, add_gaussian, picture, psnr
+from dil_course.signals import Fourier, Identity, Mask, add_gaussian, line_mask, picture, psnr, split_lines
 
 SIGMA = 25 / 255
 
@@ -119,6 +119,23 @@ def test_held_out_rule_stops_a_real_run_near_its_peak():
     A = Mask(1 - held_out)
     result = run(deep_image_prior(A(y), A, iterations=300), truth=x, stop=HeldOut(y, held_out))
     assert psnr(result.estimate, x) > max(result.history["psnr_average"]) - 1
+
+
+def test_held_out_coefficients_are_compared_in_the_fourier_plane(pair):
+    x, _ = pair
+    mask = line_mask(32, 32, 2)
+    _, held_out = split_lines(mask)
+    A = Fourier(mask)
+    measured = A(x)
+    rule = HeldOut(measured, held_out, A=A)
+    shifted = x + 0.1 * torch.cos(torch.arange(32.0))
+    rule.observe(Step(1, 2, 0.0, shifted), shifted)
+    assert rule.least == pytest.approx(float((held_out * (A(shifted) - measured)).square().sum()), rel=1e-5)
+    assert rule.least > 0
+    rule.observe(Step(2, 2, 0.0, x), x)
+    assert rule.iteration == 2 and rule.least == 0
+    with pytest.raises(ValueError, match="the average"):
+        HeldOut(measured, held_out).observe(Step(1, 2, 0.0, x), x)
 
 
 def test_bad_settings_are_refused():

@@ -21,6 +21,8 @@ NAMES = re.compile(r"sigma|noise(?!r)|tau|strongest|weakest")
 WORDS = re.compile(r"^(standard deviation|noise level)")
 OTHERS = {  # what looks like a noise level, and has another unit
     "from_scratch.sgld_dip: weight_noise": "the learning rate",
+    "from_scratch.gpnn: noise": "above 1, so that it hides the image",
+    "from_scratch.optimal_denoiser: sigma": "above 1 where a sampler begins",
     "signals.gaussian_kernel: sigma": "pixels",
 }
 

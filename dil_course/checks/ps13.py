@@ -1,13 +1,11 @@
 """Checks of problem set 13: adapting a classifier to its input."""
 
-import contextlib
-
 import torch
 
 from dil_course import runtime
 from dil_course.adaptation.statistics import MixedNorm, mix_statistics
 from dil_course.adaptation.tent import entropy
-from dil_course.checks.tasks import call, choose, failing, match, parts, task, tensor
+from dil_course.checks.tasks import call, choose, failing, match, no_autograd, parts, task, tensor
 from dil_course.networks.trained import trained
 from dil_course.signals.corruptions import corrupt
 from dil_course.signals.digits import digits
@@ -158,30 +156,9 @@ def entropy_gradient(answer, seed):
     draw = runtime.generator(seed, "logits")
     for shape in ((4, 5), (3, 7)):
         logits = 2 * torch.randn(shape, generator=draw, dtype=torch.float64)
-        with _no_autograd():
+        with no_autograd():
             given = call(answer, logits)
         _look_at_gradient(given, logits)
-
-
-@contextlib.contextmanager
-def _no_autograd():
-    """Refuse backward, grad, and what is made of them: all end in one function of torch.
-
-    Forward mode has another.
-    """
-
-    def refuse(*given, **named):
-        raise RuntimeError("no autograd, please: the task is to derive the gradient by hand")
-
-    places = [(torch.autograd, "_engine_run_backward"), (torch.autograd.forward_ad, "make_dual")]
-    before = [getattr(*place) for place in places]
-    for place in places:
-        setattr(*place, refuse)
-    try:
-        yield
-    finally:
-        for place, function in zip(places, before, strict=True):
-            setattr(*place, function)
 
 
 def _look_at_gradient(given, logits):

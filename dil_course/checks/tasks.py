@@ -224,6 +224,26 @@ def _about_errors(problem):
     return ()
 
 
+@contextlib.contextmanager
+def no_autograd():
+    """While an answer runs, refuse backward, grad, and what is made of them: all end in one function of
+    torch. Forward mode has another.
+    """
+
+    def refuse(*given, **named):
+        raise RuntimeError("no autograd, please: the task is to derive the gradient by hand")
+
+    places = [(torch.autograd, "_engine_run_backward"), (torch.autograd.forward_ad, "make_dual")]
+    before = [getattr(*place) for place in places]
+    for place in places:
+        setattr(*place, refuse)
+    try:
+        yield
+    finally:
+        for place, function in zip(places, before, strict=True):
+            setattr(*place, function)
+
+
 def parts(given, names):
     """The parts of what an answer returned, a list: of a tuple or list, or along the first axis of a tensor.
 

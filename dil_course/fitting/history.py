@@ -30,14 +30,26 @@ def peak(history):
 
 def psnr_range(history):
     """Ends of a PSNR axis on which peak and fall can be seen: most of the rise before them is left out."""
-    points = zip(history["iteration"], history["psnr_average"], strict=True)
+    points = list(zip(history["iteration"], history["psnr_average"], strict=True))
     later = [value for i, value in points if math.isfinite(value) and i > history["iteration"][-1] / 10]
     if not later:
         return 0, 1
-    high = max(later)
+    high = max(value for _, value in points if math.isfinite(value))  # the peak may be in the first tenth
     low = max(np.percentile(later, 5), high - SPAN)
     margin = max(0.3, 0.1 * (high - low))
     return low - margin, high + margin
+
+
+def drawn(array):
+    """An 8-bit picture as it is; a signal of one row, gray, as its curve on white, low values below."""
+    if len(array) > 1 or array.ndim > 2:
+        return array
+    height = max(32, array.shape[1] // 6)
+    level = height - 1 - array[0].astype(int) * (height - 1) // 255
+    before = np.concatenate([level[:1], level[:-1]])
+    rows = np.arange(height)[:, None]
+    line = (rows >= np.minimum(level, before) - 1) & (rows <= np.maximum(level, before) + 1)
+    return np.where(line, 0, 255).astype(np.uint8)
 
 
 def draw_history(axes, history):
@@ -111,7 +123,8 @@ def summary_figure(result, truth, observed):
         if x is not None:
             known = truth is not None and name != "truth" and x.shape == truth.shape
             pictures[f"{name}, {psnr(x.to(truth), truth):.2f} dB" if known else name] = x
-    grid = Grid(arrays_of(pictures), columns=3)
+    arrays = {name: drawn(array) for name, array in arrays_of(pictures).items()}
+    grid = Grid(arrays, columns=3)
     width = max(grid.width, 800 * talk())
     why = wrapped(result.why, points(10), width - 24)
     above = text_height(why, points(10)) + 8

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from PIL import Image
 
-from dil_course.fitting.history import LiveCurves, columns_of, summary_figure
+from dil_course.fitting.history import LiveCurves, columns_of, drawn, summary_figure
 from dil_course.fitting.pace import Pace
 from dil_course.fitting.run import Recorder, interrupted_again, recorded
 from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
@@ -140,7 +140,7 @@ class WidgetView:
 
 def picture_png(array):
     """An 8-bit picture as PNG bytes, enlarged by whole pixels so that the browser need not smooth it."""
-    image = Image.fromarray(array)
+    image = Image.fromarray(drawn(array))
     factor = max(1, WIDTH // max(image.size))
     return quick_png(image.resize((image.width * factor, image.height * factor), Image.NEAREST))
 

@@ -10,7 +10,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from dil_course import runtime
 from dil_course.fitting.risks import probe, sure
-from dil_course.signals.operators import check_mask
+from dil_course.signals.operators import Identity, check_mask
 from dil_course.signals.validation import (
     check_integer,
     check_observation,
@@ -100,24 +100,28 @@ class HeldOut:
     """Stop where measurements that took no part in the fit are predicted best.
 
     Args:
-        y: observation (1,C,H,W), all pixels.
+        y: observation (1,C,H,W), all pixels; with A, whatever A measures.
         held_out: mask (1,1,H,W), 1 where a pixel is kept from the fit: fit the others, A = Mask(1 -
             held_out).
         patience: iterations without a better prediction after which the run ends.
+        A: forward model of all of y, where its values are no pixels of the image, such as `Fourier(mask)`.
     """
 
-    def __init__(self, y, held_out, patience=200):
+    def __init__(self, y, held_out, patience=200, A=None):
         check_observation(y)
+        A = Identity() if A is None else A
+        check_operator(A)
         patience = check_integer(patience, "patience", 1)
         held_out = check_mask(held_out, "held_out", "held out")
         check_same_shape(held_out, y[:, :1], "held_out", "one channel of y")
-        self.y, self.held_out, self.patience = y, held_out, patience
+        self.y, self.held_out, self.patience, self.A = y, held_out, patience, A
         self.least = self.iteration = self.estimate = None
 
     def observe(self, step, average):
         """Take one Step and the run's average (1,C,H,W). True when the run may end."""
-        check_same_shape(average, self.y, "the average", "y")
-        error = (self.held_out * (average - self.y)).square().sum().item()
+        seen = self.A(average)
+        check_same_shape(seen, self.y, "the average", "y")
+        error = (self.held_out * (seen - self.y)).square().sum().item()
         if self.least is None or error < self.least:
             self.least, self.iteration, self.estimate = error, step.iteration, average
         return step.iteration - self.iteration >= self.patience
@@ -126,7 +130,7 @@ class HeldOut:
     def why(self):
         share = self.least / (self.held_out.sum().item() * self.y.shape[1])
         return (
-            f"held-out pixels are predicted best at iteration {self.iteration}, with a mean squared error of "
+            f"held-out values are predicted best at iteration {self.iteration}, with a mean squared error of "
             f"{share:.3g}"
         )
 

@@ -33,7 +33,7 @@ def deep_image_prior(
         network: module that maps z (1,input_channels,h,w) to (1,C,H,W) in [0,1], with attributes
             `input_channels`, `output_channels`, `scales` and `reduction` = H / h = W / w; fitted in place,
             and left in training mode. None makes a small skip network in the quick profile and the paper's in
-            the full one, from the seed.
+            the full one, from the seed; for a signal (1,C,1,N), the small one for signals.
         iterations: None takes 350, which suits the small network, in the quick profile and the paper's 1800
             in the full one.
         learning_rate: of Adam.

@@ -5,7 +5,7 @@ All of it raises TypeError or ValueError before any compute.
 
 from dil_course import runtime
 from dil_course.fitting import Engine
-from dil_course.networks import SkipNetwork, small_skip_network
+from dil_course.networks import SkipNetwork, signal_skip_network, small_skip_network
 from dil_course.signals.validation import (
     check_batch,
     check_function,
@@ -80,15 +80,17 @@ def prepare_prior(y, A, network, iterations, learning_rate, input_noise, seed, z
     check_fit(y, iterations, learning_rate, seed)
     check_sigma(input_noise, "input_noise")
     _, channels, height, width = adjoint_of(y, A).shape
-    network = network_or(
-        network, lambda: runtime.pick(quick=small_skip_network, full=SkipNetwork)(channels), seed
-    )
+    usual = runtime.pick(quick=small_skip_network, full=SkipNetwork)
+    make = signal_skip_network if height == 1 else usual
+    network = network_or(network, lambda: make(channels), seed)
     check_sizes(network, "input_channels", "output_channels", "scales", "reduction")
     if network.output_channels != channels:
         raise ValueError(
             f"the network makes {network.output_channels} channels, but the image to restore has {channels}"
         )
-    check_side((height, width), 2 ** (network.scales + 1), "the image to restore")
+    # Of a signal (1,C,1,N) only the columns are halved, by networks that are made for one row.
+    sides = (width, width) if height == 1 and getattr(network, "one_row", False) else (height, width)
+    check_side(sides, 2 ** (network.scales + 1), "the image to restore")
     reduction = network.reduction
     if height % reduction or width % reduction:
         raise ValueError(

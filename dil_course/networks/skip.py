@@ -7,12 +7,14 @@ from torch.nn import functional as F
 from dil_course.signals.validation import LARGEST_WIDTH, check_choice, check_flag, check_integer
 
 
-def convolution(channels_in, channels_out, size, stride=1, padding="reflect"):
+def convolution(channels_in, channels_out, size, stride=1, padding="reflect", one_row=False):
     """Convolution that keeps the picture's size, then batch norm and LeakyReLU(0.2)."""
+    sizes, strides, around = (size, size), (stride, stride), (size // 2, size // 2)
+    if one_row:
+        sizes, strides, around = (1, size), (1, stride), (0, size // 2)
+    mode = padding if size > 1 else "zeros"
     return nn.Sequential(
-        nn.Conv2d(
-            channels_in, channels_out, size, stride, size // 2, padding_mode=padding if size > 1 else "zeros"
-        ),
+        nn.Conv2d(channels_in, channels_out, sizes, strides, around, padding_mode=mode),
         nn.BatchNorm2d(channels_out),
         nn.LeakyReLU(0.2, inplace=True),
     )
@@ -21,16 +23,17 @@ def convolution(channels_in, channels_out, size, stride=1, padding="reflect"):
 class SkipScale(nn.Module):
     """One scale of the network: halve the sides, apply the coarser scales, enlarge, join the skip branch."""
 
-    def __init__(self, channels_in, width, skip, upsampling, padding, norm_of_joined, coarser):
+    def __init__(self, channels_in, width, skip, upsampling, padding, norm_of_joined, one_row, coarser):
         super().__init__()
+        kind = dict(padding=padding, one_row=one_row)
         self.upsampling = upsampling
         self.skip = convolution(channels_in, skip, 1) if skip else None
         self.down = nn.Sequential(
-            convolution(channels_in, width, 3, 2, padding), convolution(width, width, 3, 1, padding)
+            convolution(channels_in, width, 3, 2, **kind), convolution(width, width, 3, **kind)
         )
         self.coarser = coarser
         self.join = nn.BatchNorm2d(skip + width) if norm_of_joined else nn.Identity()
-        self.up = nn.Sequential(convolution(skip + width, width, 3, 1, padding), convolution(width, width, 1))
+        self.up = nn.Sequential(convolution(skip + width, width, 3, **kind), convolution(width, width, 1))
 
     def forward(self, x):
         deep = self.coarser(self.down(x))
@@ -56,6 +59,7 @@ class SkipNetwork(nn.Module):
         upsampling: "bilinear" or "nearest".
         padding: "reflect" or "zeros", around each convolution.
         norm_of_joined: whether batch norm follows where the skip branch and the coarser scales meet.
+        one_row: whether it is for signals (1,C,1,N): its convolutions run along the row, and halve that only.
 
     Raises:
         TypeError, ValueError: a number is no whole number of at least 1 (skip: 0), or so large that memory
@@ -74,6 +78,7 @@ class SkipNetwork(nn.Module):
         upsampling="bilinear",
         padding="reflect",
         norm_of_joined=True,
+        one_row=False,
     ):
         super().__init__()
         output_channels = check_integer(output_channels, "output_channels", 1, LARGEST_WIDTH)
@@ -84,11 +89,14 @@ class SkipNetwork(nn.Module):
         check_choice(upsampling, ("bilinear", "nearest"), "upsampling")
         check_choice(padding, ("reflect", "zeros"), "padding")
         check_flag(norm_of_joined, "norm_of_joined")
+        check_flag(one_row, "one_row")
         self.input_channels, self.output_channels, self.scales = input_channels, output_channels, scales
+        self.one_row = one_row
         network = nn.Identity()
         for scale in reversed(range(scales)):
             channels_in = input_channels if scale == 0 else width
-            network = SkipScale(channels_in, width, skip, upsampling, padding, norm_of_joined, network)
+            kind = skip, upsampling, padding, norm_of_joined, one_row
+            network = SkipScale(channels_in, width, *kind, network)
         self.body = network
         self.to_picture = nn.Conv2d(width, output_channels, 1)
 
@@ -99,6 +107,9 @@ class SkipNetwork(nn.Module):
             return torch.sigmoid(self.to_picture(features.to(self.to_picture.weight.dtype)))
 
 
+SMALL = dict(scales=4, upsampling="nearest", padding="zeros", norm_of_joined=False)
+
+
 def small_skip_network(output_channels=3, input_channels=16, width=24, skip=8):
     """The skip network at a laptop's size, which fits a picture in a short time: 4 scales of 24 channels.
 
@@ -107,5 +118,9 @@ def small_skip_network(output_channels=3, input_channels=16, width=24, skip=8):
     largest convolution 24 + 8 channels meet, a multiple of eight, because processors compute on eight numbers
     at a time. How it was found: docs/why_it_is_fast.md.
     """
-    small = dict(input_channels=input_channels, width=width, scales=4, skip=skip)
-    return SkipNetwork(output_channels, **small, upsampling="nearest", padding="zeros", norm_of_joined=False)
+    return SkipNetwork(output_channels, input_channels, width, skip=skip, **SMALL)
+
+
+def signal_skip_network(output_channels=1, input_channels=16, width=24, skip=8):
+    """The small skip network for signals (1,C,1,N): 4 scales of 24 channels, about 27,000 parameters."""
+    return SkipNetwork(output_channels, input_channels, width, skip=skip, one_row=True, **SMALL)

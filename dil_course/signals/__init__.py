@@ -13,6 +13,17 @@ from dil_course.signals.images import (
     to_tensor,
     uploaded,
 )
+from dil_course.signals.invariance import rotated, stacked_rank
+from dil_course.signals.likeness import (
+    coherence,
+    completeness,
+    copied_share,
+    diversity,
+    field_complexity,
+    neighbour_field,
+    sliced_wasserstein,
+)
+from dil_course.signals.medical import ecg, mr_slice
 from dil_course.signals.metrics import luma, psnr, ssim
 from dil_course.signals.noise import (
     add_correlated,
@@ -33,12 +44,14 @@ from dil_course.signals.operators import (
     gaussian_kernel,
 )
 from dil_course.signals.recurrence import centres, nearest, patches, places
-from dil_course.signals.scanners import Fourier, Radon, line_mask
+from dil_course.signals.scanners import Fourier, Radon, line_mask, split_lines
 
 __all__ = [
     "Blur", "BlurDownsample", "Downsample", "Fourier", "GARMENTS", "Identity", "Mask", "PICTURES",
     "Radon", "add_correlated", "add_gaussian", "add_poisson", "add_salt_and_pepper", "benchmark",
-    "centres", "compress_jpeg", "consistent", "crop", "digits", "enlarge", "estimate_sigma", "garments",
-    "gaussian_kernel", "line_mask", "load_image", "luma", "nearest", "patches", "picture", "places",
-    "psnr", "save_image", "ssim", "to_array", "to_tensor", "uploaded",
+    "centres", "coherence", "completeness", "compress_jpeg", "consistent", "copied_share", "crop", "digits",
+    "diversity", "ecg", "enlarge", "estimate_sigma", "field_complexity", "garments", "gaussian_kernel",
+    "line_mask", "load_image", "luma", "mr_slice", "nearest", "neighbour_field", "patches", "picture",
+    "places", "psnr", "rotated", "save_image", "sliced_wasserstein", "split_lines", "ssim", "stacked_rank",
+    "to_array", "to_tensor", "uploaded",
 ]  # fmt: skip

@@ -1,15 +1,11 @@
 """Small photographs with labels: garments in ten classes, a part of Fashion-MNIST that lies in `data/`."""
 
-import hashlib
-import io
-from pathlib import Path
-
-import numpy as np
 import torch
 
+from dil_course.signals.bundled import FOLDER, read_bundled
 from dil_course.signals.validation import check_choice
 
-FILE = Path(__file__).with_name("data") / "garments.npz"
+FILE = FOLDER / "garments.npz"
 DIGEST = "b541dc431688b320b7aacad0a333e899888087e3a6c24ebaa0651a6ee4287235"  # SHA-256 of the file
 GARMENTS = (
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -32,9 +28,6 @@ def garments(part):
         OSError: the file is missing, or is not the one that belongs to the library.
     """
     check_choice(part, ("training", "test"), "part")
-    content = FILE.read_bytes()
-    if hashlib.sha256(content).hexdigest() != DIGEST:
-        raise OSError(f"{FILE} is damaged: its SHA-256 is not that of its card; install dil_course again")
-    with np.load(io.BytesIO(content)) as data:
-        pictures, labels = data[f"{part}_pictures"], data[f"{part}_labels"]
+    data = read_bundled(FILE, DIGEST)
+    pictures, labels = data[f"{part}_pictures"], data[f"{part}_labels"]
     return torch.from_numpy(pictures)[:, None].float() / 255, torch.from_numpy(labels).long()

@@ -75,6 +75,23 @@ class Radon:
             )
         return self._multiply(y, self.rays, self.pixels, (self.side, self.side))
 
+    def fbp(self, y):
+        """Filtered back-projection (N,C,side,side): the classical inverse, linear in y and cheap.
+
+        Each column's frequencies are multiplied by their size (the ramp), and smeared back along the rays.
+        For many angles, evenly spaced over 180 degrees, it comes near the image; for few it has streaks.
+        """
+        check_stack(y, "y")
+        # Twice as long, so that a column's end does not wrap round to its beginning. The ramp is the
+        # transform of its samples: |frequency| itself would lose the column's mean.
+        places = torch.fft.fftfreq(2 * self.side, 1 / (2 * self.side), device=y.device).round()
+        kernel = torch.where(places % 2 == 1, -1 / (math.pi * places) ** 2, 0.25 * (places == 0))
+        ramp = torch.fft.rfft(kernel).real[:, None].to(y.dtype)
+        frequencies = torch.fft.rfft(exact(y), 2 * self.side, dim=-2) * ramp
+        filtered = torch.fft.irfft(frequencies, dim=-2)[..., : self.side, :]
+        scale = math.pi * self.side**2 / len(self.angles)
+        return scale * self.adjoint(filtered.to(y.dtype))
+
     def pinv(self, y, iterations=500):
         """The shortest x that comes nearest to A x = y, by conjugate gradients on A^T A x = A^T y."""
         check_integer(iterations, "iterations", 1)
@@ -195,3 +212,37 @@ def line_mask(height, width, acceleration, centre=0.08, seed=0):
     drawn = torch.randperm(len(rest), generator=runtime.generator(seed, "line mask"))[: wanted - inner]
     mask[rest[drawn]] = 1
     return mask.expand(1, 1, height, width).clone()
+
+
+def split_lines(mask, share=0.25, keep=2, seed=0):
+    """Two masks (1,1,height,width) of the measured columns: those to fit, those to hold out for `HeldOut`.
+
+    The image is real, so that a column tells what its mirror image on the other side of the zero frequency
+    holds: where both are measured, both go the same way. Holding out a part of the measurements to see when
+    to stop is what Yaman, Hosseini and Akcakaya do, "Zero-Shot Self-Supervised Learning for MRI
+    Reconstruction" (ICLR 2022), with single coefficients of complex images from several coils.
+
+    Args:
+        mask: (1,1,height,width) of whole columns, as `line_mask` draws it.
+        share: of the measured columns to hold out; a pair may make it one more, and at least one is held out.
+        keep: columns at most so far from the zero frequency are never held out.
+        seed: of the draw.
+
+    Raises:
+        TypeError, ValueError: no mask of whole columns, a number out of range, or nothing left to hold out.
+    """
+    mask = check_mask(mask)
+    if mask.shape[:2] != (1, 1) or not torch.equal(mask, mask[..., :1, :].expand_as(mask)):
+        raise ValueError(f"mask: expected whole columns, as line_mask draws them, got {tuple(mask.shape)}")
+    share, keep = check_share(share, "share"), check_integer(keep, "keep", 0)
+    columns = mask[0, 0, 0].cpu()
+    distance = (torch.arange(len(columns)) - len(columns) // 2).abs()
+    distances = distance[(columns > 0) & (distance > keep)].unique()
+    if not len(distances):
+        raise ValueError("keep: no measured column lies farther out, so that none can be held out")
+    held_out = torch.zeros_like(columns)
+    for index in torch.randperm(len(distances), generator=runtime.generator(seed, "split")).tolist():
+        if held_out.sum() < max(1, round(share * float(columns.sum()))):
+            held_out[(distance == distances[index]) & (columns > 0)] = 1
+    held_out = held_out.to(mask).expand_as(mask).clone()
+    return mask - held_out, held_out
