@@ -1,10 +1,10 @@
 """Two pictures of one scene, divided by a line that a slider moves, enlarged around a point."""
 
-import ipywidgets as widgets
 import torch
 from PIL import Image
 
 from dil_course.front_end import picture_widget, quick_png
+from dil_course.playground.parts import column, menu, row, slider
 from dil_course.signals import to_array
 
 SIDE = 512  # CSS pixels of the comparison
@@ -18,39 +18,38 @@ class Comparison:
         """pictures: {name: (1,C,H,W)}, all of one size."""
         self.pictures = pictures
         names = list(pictures)
-        self.left = widgets.Dropdown(options=names, value=names[0], description="left")
-        self.right = widgets.Dropdown(options=names, value=names[-1], description="right")
-        self.line = slider("line", 50)
-        self.zoom = widgets.Dropdown(options=ZOOMS, value=1, description="zoom")
-        self.down, self.across = slider("down", 50), slider("across", 50)
+        self.left, self.right = menu("left", names, names[0]), menu("right", names, names[-1])
+        self.zoom = menu("zoom", ZOOMS, 1)
+        self.line, self.down, self.across = (
+            slider(name, 50, readout=False) for name in ("line", "down", "across")
+        )
         self.picture = picture_widget(None, "Two of the pictures, divided by a line")
         for each in (self.left, self.right, self.line, self.zoom, self.down, self.across):
             each.observe(self.draw, "value")
-        places = widgets.HBox([self.zoom, self.down, self.across], layout={"flex_flow": "row wrap"})
-        chosen = widgets.HBox([self.left, self.line, self.right], layout={"flex_flow": "row wrap"})
-        self.box = widgets.VBox([chosen, places, self.picture])
+        chosen = row(self.left, self.line, self.right)
+        self.box = column(chosen, row(self.zoom, self.down, self.across), self.picture)
         self.draw()
 
     def draw(self, change=None):
-        first, second = (self.pictures[name.value] for name in (self.left, self.right))
-        shown = divided(first, second, self.line.value / 100)
-        self.picture.value = quick_png(self.window(shown))
+        first, second = (self.pictures[menu.value] for menu in (self.left, self.right))
+        shown = self.window(divided(first, second, self.line.value / 100))
+        self.picture.value = quick_png(enlarged(Image.fromarray(to_array(shown))))
 
     def window(self, x):
-        """The chosen window of a picture, enlarged by whole pixels."""
+        """The part of a picture that the sliders choose."""
         height, width = (max(1, side // self.zoom.value) for side in x.shape[-2:])
         top = round((x.shape[-2] - height) * self.down.value / 100)
         left = round((x.shape[-1] - width) * self.across.value / 100)
-        image = Image.fromarray(to_array(x[..., top : top + height, left : left + width]))
-        times = max(1, SIDE // max(height, width))
-        return image.resize((times * width, times * height), Image.NEAREST)
-
-
-def slider(name, value):
-    return widgets.IntSlider(value, 0, 100, description=name, readout=False)
+        return x[..., top : top + height, left : left + width]
 
 
 def divided(first, second, share):
     """The left `share` of one picture and the rest of another, of the same shape."""
-    column = round(share * first.shape[-1])
-    return torch.cat([first[..., :column], second[..., column:]], dim=-1)
+    place = round(share * first.shape[-1])
+    return torch.cat([first[..., :place], second[..., place:]], dim=-1)
+
+
+def enlarged(image):
+    """By whole pixels, to SIDE or a little less."""
+    times = max(1, SIDE // max(image.size))
+    return image.resize((times * image.width, times * image.height), Image.NEAREST)

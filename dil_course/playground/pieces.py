@@ -1,8 +1,8 @@
 """Small functions that recipes use, so that each stays one line."""
 
+import numpy as np
 import torch
 
-from dil_course.fitting import Step
 from dil_course.signals import Identity
 
 
@@ -17,6 +17,22 @@ def denoised(y, denoiser, sigma):
         return denoiser.to(y.device)(y, sigma)
 
 
+def bm3d(y, sigma):
+    """BM3D of y (1,C,H,W), by its authors' package, whose licence allows non-commercial use only.
+
+    Raises:
+        ImportError, OSError: the package has no library for this machine's processor.
+    """
+    import bm3d as package  # Here: where it cannot be loaded, all other methods still run.
+
+    array = y[0].permute(1, 2, 0).cpu().numpy()
+    if array.shape[2] == 1:
+        made = np.atleast_3d(package.bm3d(array[..., 0], sigma))
+    else:
+        made = package.bm3d_rgb(array, sigma)
+    return torch.from_numpy(made).permute(2, 0, 1)[None].to(y)
+
+
 def tv_weight(A, sigma):
     """A weight for total variation that needs no truth: sigma for denoising, a tenth of it otherwise.
 
@@ -26,17 +42,10 @@ def tv_weight(A, sigma):
 
 
 def stable_pinv(A, sigma):
-    """A.pinv, damped for a blur, which otherwise amplifies noise without bound.
+    """A.pinv, damped for a blur, which otherwise amplifies noise without bound; else None, which is A.pinv.
 
-    The damping is the ratio of the variances of noise and image, the latter taken as 0.2^2.
+    The damping is the ratio of the variances of noise and picture, the latter taken as 0.2^2.
     """
     if not hasattr(A, "spectrum"):
         return None
     return lambda residual: A.pinv(residual, epsilon=max(sigma, 1 / 255) ** 2 / 0.2**2)
-
-
-def steps_of(made):
-    """Steps, whatever a method makes: its own generator, or one Step of an estimate (1,C,H,W)."""
-    if isinstance(made, torch.Tensor):
-        return iter([Step(1, 1, 0.0, made, averaged=True)])
-    return made

@@ -1,191 +1,123 @@
-"""What the playground can do: each damage and each method is the line of Python that it shows and runs.
+"""What the playground offers: each damage and each method is the line of Python that it runs and shows.
 
 So what a reader copies from the playground is what was computed, not a description of it.
 """
 
 import dataclasses
 import importlib
-import re
 
-import torch
+from dil_course.signals.validation import check_choice
 
-from dil_course.signals import estimate_sigma
-from dil_course.signals.validation import (
-    check_choice,
-    check_image,
-    check_integer,
-    check_side,
-    check_sigma,
-)
-
-# Where the names of recipes live, in the order in which a script imports them.
-MODULES = ("adaptation", "fitting", "fitting.stopping", "from_scratch", "networks", "playground", "signals")
-SMALLEST = 32  # pixels a side: below, the networks of some methods have nothing left to look at
+# The names that lines use and where they live, in the order in which a program imports them.
+NAMES = {
+    "torch": None,
+    "dil_course.adaptation": ("idbp", "tune_by_sure"),
+    "dil_course.fitting": ("run",),
+    "dil_course.fitting.stopping": ("WindowedVariance",),
+    "dil_course.from_scratch": (
+        "bp_dip", "deep_image_prior", "neighbor2neighbor", "noise2self", "non_local_means", "self2self",
+        "tv", "unsure", "zero_shot_noise2noise", "zero_shot_sr",
+    ),
+    "dil_course.networks": ("trained",),
+    "dil_course.playground": ("bm3d", "denoised", "denoiser_for", "prepared", "stable_pinv", "tv_weight"),
+    "dil_course.runtime": ("device",),
+    "dil_course.signals": (
+        "Blur", "Downsample", "Identity", "Mask", "add_gaussian", "compress_jpeg", "enlarge",
+        "gaussian_kernel", "load_image", "picture", "save_image",
+    ),
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Damage:
-    """What has happened to the image.
+    """What has happened to the picture.
 
     Attributes:
         kind: of the inverse problem that restoring it is: "denoise", "fill", "sharpen" or "enlarge".
-        operator: the line that makes A, from `shape`, the shape (1,C,H,W) of the clean image.
-        observe: the line that makes y from x, A, sigma and seed; None where the image at hand is y.
+        operator: the line that makes A, from `shape`, the shape (1,C,H,W) of the clean picture.
+        observe: the line that makes y from x, A, sigma and seed; None where the picture at hand is y.
+        noise: standard deviation in [0,1] of the noise that is added unless the reader chooses another one.
+        level: of the error that it leaves, where this is neither noise that was added nor white noise, which
+            could be estimated; None elsewhere.
     """
 
     kind: str
     operator: str
     observe: str | None = "add_gaussian(A(x), sigma, seed)"
+    noise: float = 0.0
+    level: float | None = None
+
+    @property
+    def adds_noise(self):
+        return self.observe is not None and "sigma" in self.observe
 
 
 HOLES = "Mask((torch.rand(1, 1, *shape[-2:], generator=torch.Generator().manual_seed(seed)) < 0.5).float())"
 DAMAGES = {
     "none, it is noisy already": Damage("denoise", "Identity()", None),
     "none, it is too small": Damage("enlarge", "Downsample(2)", None),
-    "noise": Damage("denoise", "Identity()"),
+    "noise": Damage("denoise", "Identity()", noise=25 / 255),
     "half of the pixels missing": Damage("fill", HOLES),
-    "out of focus": Damage("sharpen", "Blur(gaussian_kernel(15, 1.6))"),
+    "out of focus": Damage("sharpen", "Blur(gaussian_kernel(15, 1.6))", noise=2 / 255),
     "half the size": Damage("enlarge", "Downsample(2)"),
-    "JPEG of quality 10": Damage("denoise", "Identity()", "compress_jpeg(x, 10)"),
+    # The error of lesson 04's face at this quality, 26.8 dB.
+    "JPEG of quality 10": Damage("denoise", "Identity()", "compress_jpeg(x, 10)", level=12 / 255),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """How it can be restored.
+    """How the picture can be restored.
 
     Attributes:
         kinds: of problems that it solves.
-        line: makes Steps, or the estimate at once, from y, A, sigma and seed.
-        rule: the stopping rule of its run, or None where it stops by itself.
+        line: makes Steps from y, A, sigma and seed; or the estimate, where it works at once.
+        rule: the line that makes the stopping rule of its run, or None where it stops by itself.
+        at_once: no run, the line gives the estimate.
     """
 
     kinds: tuple
     line: str
     rule: str | None = None
+    at_once: bool = False
 
 
-ALL = ("denoise", "fill", "sharpen", "enlarge")
+DENOISE, LINEAR = ("denoise",), ("fill", "sharpen", "enlarge")
 DENOISER = "trained(denoiser_for(y))"
 STOP = "WindowedVariance()"
 METHODS = {
-    "total variation": Method(ALL, "tv(y, A, tv_weight(A, sigma))"),
-    "non-local means": Method(("denoise",), "non_local_means(y, sigma)"),
-    "bicubic": Method(("enlarge",), "enlarge(y, A)"),
-    "deep image prior": Method(ALL, "deep_image_prior(y, A, seed=seed)", STOP),
+    "total variation": Method(DENOISE + LINEAR, "tv(y, A, tv_weight(A, sigma))"),
+    "bicubic": Method(("enlarge",), "enlarge(y, A)", at_once=True),
+    "non-local means": Method(DENOISE, "non_local_means(y, sigma)", at_once=True),
+    "BM3D": Method(DENOISE, "bm3d(y, sigma)", at_once=True),
+    "deep image prior": Method(DENOISE + LINEAR, "deep_image_prior(y, A, seed=seed)", STOP),
     "deep image prior, back-projection loss": Method(
-        ("fill", "sharpen", "enlarge"), "bp_dip(y, A, stable_pinv(A, sigma), seed=seed)", STOP
+        LINEAR, "bp_dip(y, A, stable_pinv(A, sigma), seed=seed)", STOP
     ),
     "zero-shot super-resolution": Method(("enlarge",), "zero_shot_sr(y, A, noise=sigma, seed=seed)"),
-    "Noise2Self": Method(("denoise",), "noise2self(y, seed=seed)"),
-    "Neighbor2Neighbor": Method(("denoise",), "neighbor2neighbor(y, seed=seed)"),
-    "Zero-Shot Noise2Noise": Method(("denoise",), "zero_shot_noise2noise(y, seed=seed)"),
-    "Self2Self": Method(("denoise",), "self2self(y, seed=seed)"),
-    "trained denoiser": Method(("denoise",), f"denoised(y, {DENOISER}, sigma)"),
-    "trained denoiser, adapted by SURE": Method(
-        ("denoise",), f"tune_by_sure(y, {DENOISER}, sigma, seed=seed)"
-    ),
+    "UNSURE": Method(DENOISE, "unsure(y, seed=seed)"),
+    "Noise2Self": Method(DENOISE, "noise2self(y, seed=seed)"),
+    "Neighbor2Neighbor": Method(DENOISE, "neighbor2neighbor(y, seed=seed)"),
+    "Zero-Shot Noise2Noise": Method(DENOISE, "zero_shot_noise2noise(y, seed=seed)"),
+    "Self2Self": Method(DENOISE, "self2self(y, seed=seed)"),
+    "trained denoiser": Method(DENOISE, f"denoised(y, {DENOISER}, sigma)", at_once=True),
+    "trained denoiser, adapted by SURE": Method(DENOISE, f"tune_by_sure(y, {DENOISER}, sigma, seed=seed)"),
     "IDBP with a trained denoiser": Method(
-        ("fill", "sharpen", "enlarge"),
-        f"idbp(y, A, {DENOISER}, sigma, pinv=stable_pinv(A, sigma), seed=seed)",
+        LINEAR, f"idbp(y, A, {DENOISER}, sigma, pinv=stable_pinv(A, sigma), seed=seed)"
     ),
 }
 
 
 def methods_for(damage):
-    """Names of the methods that can undo this damage, cheap ones first."""
+    """Names of the methods that can undo this damage, classical ones first."""
     check_choice(damage, DAMAGES, "damage")
     return [name for name, method in METHODS.items() if DAMAGES[damage].kind in method.kinds]
 
 
-def room():
-    """{name: object} of all that a recipe's line may use."""
-    found = {"torch": torch}
-    for module in MODULES:
-        made = importlib.import_module(f"dil_course.{module}")
-        found |= {name: getattr(made, name) for name in public(made)}
-    return found
-
-
-def public(module):
-    """The names that a module offers: those it lists, or the classes of `stopping`, which lists none."""
-    return getattr(module, "__all__", [name for name in vars(module) if name[:1].isupper()])
-
-
 def evaluate(line, **values):
-    """What a recipe's line gives."""
-    return eval(line, room() | values)
-
-
-def prepared(x, damage):
-    """x (1,C,H,W) cut to sides that the damage's operator takes: even ones where it halves them.
-
-    Raises:
-        TypeError, ValueError: x is no picture in [0,1], or has fewer than SMALLEST pixels a side.
-    """
-    check_image(x, "the picture")
-    check_side(x.shape, SMALLEST, "the picture")
-    whole = DAMAGES[damage]
-    if whole.kind == "enlarge" and whole.observe is not None:
-        x = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2]
-        check_side(x.shape, 2 * SMALLEST, "a picture to be halved")
-    return x
-
-
-def observed(x, damage, sigma, seed=0):
-    """The observation y and the forward model A of a picture, and its truth, or None where x is y itself.
-
-    Args:
-        x: picture (1,C,H,W) in [0,1], as `prepared` gives it.
-        damage: one of `DAMAGES`.
-        sigma: standard deviation of the noise that is added, in [0,1]; JPEG and an image that is damaged
-            already take none.
-        seed: of the noise and of the missing pixels.
-
-    Raises:
-        TypeError, ValueError: one of them is not of this form.
-    """
-    check_choice(damage, DAMAGES, "damage")
-    check_sigma(sigma)
-    check_integer(seed, "seed")
-    x = prepared(x, damage)
-    chosen = DAMAGES[damage]
-    if chosen.observe is None:
-        return x, evaluate(chosen.operator, shape=x.shape, seed=seed), None
-    A = evaluate(chosen.operator, shape=x.shape, seed=seed)
-    return evaluate(chosen.observe, x=x, A=A, sigma=sigma, seed=seed), A, x
-
-
-def noise_of(y, damage, sigma):
-    """The level that methods are given: the true one where noise was added, else estimated from y."""
-    added = DAMAGES[damage].observe == "add_gaussian(A(x), sigma, seed)"
-    return sigma if added else min(estimate_sigma(y), 1.0)
-
-
-def script(source, damage, methods, sigma, seed=0, max_side=None):
-    """A Python program that does without the playground what it did, and saves the same pictures.
-
-    Args:
-        source: the line that loads the picture, such as `load_image("photo.jpg", max_side=256)`.
-        damage, methods, sigma, seed: as chosen; sigma is the level of `noise_of`.
-    """
-    chosen = DAMAGES[damage]
-    lines = [f"seed, sigma = {seed}, {sigma:.6g}", f"x = prepared({source}, {damage!r})"]
-    lines += ["shape = x.shape", f"A = {chosen.operator}", f"y = {chosen.observe or 'x'}"]
-    for number, name in enumerate(methods, 1):
-        method = METHODS[name]
-        stop = f", stop={method.rule}" if method.rule else ""
-        lines += ["", f"# {name}", f"result = run(steps_of({method.line}){stop})"]
-        lines += [f'save_image(result.estimate, "restored_{number}.png", overwrite=False)']
-    return "\n".join([*imports(lines), "", *lines, ""])
-
-
-def imports(lines):
-    """The lines that import what the lines use."""
-    text = "\n".join(lines)
-    found = ["import torch", ""] if "torch." in text else []
-    for module in MODULES:
-        names = public(importlib.import_module(f"dil_course.{module}"))
-        used = sorted(name for name in names if re.search(rf"(?<![\w.]){name}\(", text))
-        found += [f"from dil_course.{module} import {', '.join(used)}"] if used else []
-    return found
+    """What a line gives, with these values for y, A, x, shape, sigma and seed."""
+    room = {}
+    for module, names in NAMES.items():
+        made = importlib.import_module(module)
+        room |= {"torch": made} if names is None else {name: getattr(made, name) for name in names}
+    return eval(line, room | values)

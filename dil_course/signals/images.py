@@ -361,11 +361,7 @@ def save_image(x, path, overwrite=True):
     array = to_array(x)
     check_scale(x, "x")
     check_flag(overwrite, "overwrite")
-    if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
-        raise ValueError(
-            "path: expected the name of a picture's file that can be written, such as estimate.png, got "
-            f"{describe(path)}"
-        )
+    check_picture_file(path)
     content = io.BytesIO()
     Image.fromarray(array).save(content, _format(path))
     wanted = free = pathlib.Path(path)
@@ -375,6 +371,15 @@ def save_image(x, path, overwrite=True):
         free = wanted.with_stem(f"{wanted.stem}_{number}")
     free.write_bytes(content.getvalue())
     return free
+
+
+def check_picture_file(path):
+    """Refuse what is no name of a picture's file that Pillow can write (ValueError)."""
+    if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
+        raise ValueError(
+            "path: expected the name of a picture's file that can be written, such as estimate.png, got "
+            f"{describe(path)}"
+        )
 
 
 def _format(path):
