@@ -15,10 +15,10 @@ class Comparison:
     """Choose two of several pictures, a line between them, and a window. All of it works by keyboard."""
 
     def __init__(self, pictures):
-        """pictures: {name: (1,C,H,W)}, all of one size."""
+        """pictures: {name: (1,C,H,W)}, two or more, all of one size."""
         self.pictures = pictures
         names = list(pictures)
-        self.left, self.right = menu("left", names, names[0]), menu("right", names, names[-1])
+        self.left, self.right = menu("left", names, names[0]), menu("right", names, names[1])
         self.zoom = menu("zoom", ZOOMS, 1)
         self.line, self.down, self.across = (
             slider(name, 50, readout=False) for name in ("line", "down", "across")
@@ -33,7 +33,8 @@ class Comparison:
     def draw(self, change=None):
         first, second = (self.pictures[menu.value] for menu in (self.left, self.right))
         shown = self.window(divided(first, second, self.line.value / 100))
-        self.picture.value = quick_png(enlarged(Image.fromarray(to_array(shown))))
+        image = enlarged(Image.fromarray(to_array(shown)))
+        self.picture.value, self.picture.layout.width = quick_png(image), f"{image.width}px"
 
     def window(self, x):
         """The part of a picture that the sliders choose."""

@@ -52,7 +52,8 @@ class Lane:
         self.picture.value = picture_png(to_array(self.result.estimate))
         truth = self.recorder.truth
         worth = "" if truth is None else f"{psnr(self.result.estimate, truth):.2f} dB, "
-        self.close(f"{worth}{self.result.why}, {self.result.seconds:.0f} s")
+        why = "" if self.recorder.step.total == 1 else f"{self.result.why}, "
+        self.close(f"{worth}{why}{self.result.seconds:.1f} s")
 
     def close(self, text):
         """Say the last word, and take the button away, which has nothing left to stop."""

@@ -26,16 +26,18 @@ class Playground:
 
     def __init__(self, folder="restored"):
         """folder: where Save makes a folder for each result, numbered."""
-        self.folder, self.saving, self.lanes, self.busy = folder, None, [], False
+        self.folder, self.photograph, self.saving = folder, None, None
+        self.lanes, self.busy = [], False
         self.make_widgets()
         self.offer()
         self.preview()
         self.damage.observe(self.offer, "value")
-        for each in (self.bundled, self.upload, self.side, self.damage, self.noise):
+        self.upload.observe(self.take_upload, "value")
+        for each in (self.picture, self.side, self.damage, self.noise):
             each.observe(self.preview, "value")
 
     def make_widgets(self):
-        self.bundled = menu("picture", list(PICTURES), "chelsea")
+        self.picture = menu("picture", list(PICTURES), "chelsea")
         self.upload = file_chooser("or a photograph of yours")
         self.side = menu("size", [(f"{side} px", side) for side in SIDES], 128)
         self.damage = menu("damage", list(DAMAGES), "noise")
@@ -51,7 +53,7 @@ class Playground:
         self.words, self.seen = note(), picture_widget(WIDTH, "The picture as the methods get it")
         self.place = column()
         self.box = column(
-            row(self.bundled, self.upload, self.side),
+            row(self.picture, self.upload, self.side),
             row(self.damage, self.noise),
             row(*self.methods),
             row(self.start, self.stop, self.save),
@@ -81,23 +83,30 @@ class Playground:
         self.noise.disabled = not chosen.adds_noise
         self.noise.value = round(255 * chosen.noise)
 
-    def source(self):
-        """The chosen picture (1,C,H,W), and the line that loads it."""
-        side, chosen = self.side.value, uploaded(self.upload)
-        if chosen:
-            name, content = chosen
-            return load_image(content, max_side=side), f"load_image({name!r}, max_side={side})"
-        return picture(self.bundled.value, side), f"picture({self.bundled.value!r}, {side})"
+    def take_upload(self, change=None):
+        """A photograph that has arrived stands first in the menu of pictures, and is chosen."""
+        self.photograph = uploaded(self.upload)
+        name, _ = self.photograph
+        self.picture.options = [name, *PICTURES]
+        self.picture.value = name
+        self.preview()  # another file of the same name changes no value
 
-    def problem(self):
-        """The Problem of what is chosen, and the line that loads the picture."""
-        x, line = self.source()
-        return pose(x.to(runtime.device()), self.damage.value, self.noise.value / 255), line
+    def source(self):
+        """The chosen picture (1,C,H,W), the line that loads it, and (name, bytes) of an upload or None."""
+        chosen, side = self.picture.value, self.side.value
+        if chosen in PICTURES:
+            return picture(chosen, side), f"picture({chosen!r}, {side})", None
+        _, content = self.photograph
+        return load_image(content, max_side=side), f"load_image({chosen!r}, max_side={side})", self.photograph
+
+    def pose(self, x):
+        """The Problem of restoring x from the chosen damage."""
+        return pose(x.to(runtime.device()), self.damage.value, self.noise.value / 255)
 
     def preview(self, change=None):
         """Show the damaged picture, or say what is wrong with the choice."""
         try:
-            problem, _ = self.problem()
+            problem = self.pose(self.source()[0])
         except REFUSED as fault:
             self.start.disabled = True
             return say(self.words, f"This does not work: {fault}")
@@ -124,8 +133,8 @@ class Playground:
             return say(self.words, "Choose a method first.")
         self.working(True)
         try:
-            problem, line = self.problem()
-            photograph = uploaded(self.upload)
+            x, line, photograph = self.source()
+            problem = self.pose(x)
             self.lanes = [
                 Lane(name, problem.steps(name), problem.truth, problem.rule(name)) for name in names
             ]

@@ -1,0 +1,194 @@
+"""The playground in a real browser: a photograph from upload to saved files, and every damage; dark; narrow.
+
+Screenshots are kept in artifacts/, which git ignores.
+"""
+
+import contextlib
+import io
+import itertools
+import json
+
+import build
+import nbformat
+import numpy as np
+import pytest
+import skimage.data
+from browser import (
+    ARTIFACTS,
+    LOADED,
+    TOKEN,
+    chromium,
+    jupyter,
+    open_notebook,
+    page_of,
+    run_by_hand,
+    tracebacks,
+    wait_until,
+)
+from PIL import Image
+
+from dil_course.playground import DAMAGES, methods_for
+
+__all__ = ["chromium"]  # a fixture
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab's address, and the folder of the playground's notebook."""
+    folder = tmp_path_factory.mktemp("playground")
+    nbformat.write(build.convert(build.SOURCES / "playground.py"), folder / "playground.ipynb")
+    with jupyter(folder) as address:
+        yield address, folder
+
+
+@contextlib.contextmanager
+def opened(chromium, address, name, theme="light", **options):
+    """The playground's page after its cell has run."""
+    with page_of(chromium, name, **options) as page:
+        done = page.request.put(
+            f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
+            headers={"Authorization": f"token {TOKEN}"},
+            data={"raw": json.dumps({"theme": f"JupyterLab {theme.title()}"})},
+        )
+        assert done.ok, done.text()
+        open_notebook(page, address, "playground.ipynb")
+        run_by_hand(page.locator(".jp-CodeCell").first)
+        page.get_by_label("damage").wait_for(timeout=120_000)
+        yield page
+        assert not tracebacks(page).count(), tracebacks(page).all_inner_texts()
+
+
+def words(page):
+    """What the page says of the choice: its first line of text."""
+    return page.locator(".widget-html-content").first.text_content()
+
+
+def choose(page, **options):
+    for name, option in options.items():
+        page.get_by_label(name.replace("_", " "), exact=True).select_option(option)
+
+
+def button(page, text):
+    """A button of the page above the runs."""
+    return page.locator(".widget-button, .widget-upload", has_text=text).first
+
+
+def press(page, text):
+    """By keyboard, once it is enabled."""
+    wait_until(button(page, text).is_enabled, f"the button {text}")
+    button(page, text).press("Space")
+
+
+def upload(page, name, image, **options):
+    file = io.BytesIO()
+    image.save(file, **options)
+    with page.expect_file_chooser() as chooser:
+        button(page, "or a photograph of yours").click()
+    chooser.value.set_files({"name": name, "mimeType": "image/*", "buffer": file.getvalue()})
+
+
+def photograph():
+    """As a telephone makes it, with the options to save it: 12 megapixels, held upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return Image.fromarray(skimage.data.rocket()).resize((4032, 3024)), dict(format="JPEG", exif=exif)
+
+
+def test_a_photograph_goes_from_upload_to_saved_files(chromium, lab):
+    address, folder = lab
+    with opened(chromium, address, "playground", width=1280, height=1400) as page:
+        wait_until(lambda: "128 x 128 pixels" in words(page), "the preview of the bundled picture")
+        page.screenshot(path=ARTIFACTS / "playground.png")
+        image, options = photograph()
+        upload(page, "photo.jpg", image, **options)
+        wait_until(lambda: "96 x 128 pixels" in words(page), "the preview of the photograph, upright")
+        choose(page, method_1="trained denoiser", method_3="non-local means")
+        press(page, "Restore")
+        stop = page.locator("button[title^='deep image prior: end this run']")
+        page.get_by_text("iteration 2").first.wait_for(timeout=120_000)
+        page.screenshot(path=ARTIFACTS / "playground_running.png")
+        stop.press("Space")
+        page.get_by_text("stopped by you at iteration").first.wait_for(timeout=60_000)
+        page.get_by_label("zoom").wait_for(timeout=60_000)
+        compared = page.locator("img[title^='Two of the pictures']")
+        before = compared.evaluate("image => image.src")
+        page.locator(".widget-slider", has_text="line").locator(".noUi-handle").press("Home")
+        wait_until(lambda: compared.evaluate("image => image.src") != before, "the line to move")
+        press(page, "Save")
+        wait_until(lambda: "Saved in restored/1" in words(page), "the files to be saved")
+        compared.scroll_into_view_if_needed()
+        page.screenshot(path=ARTIFACTS / "playground_compared.png")
+    saved = folder / "restored" / "1"
+    names = {"deep_image_prior.png", "non-local_means.png", "trained_denoiser.png"}
+    assert {path.name for path in saved.iterdir()} == names | {"photo.jpg", "program.py", "settings.json"}
+    assert all(Image.open(saved / name).size == (96, 128) for name in names)
+    assert json.loads((saved / "settings.json").read_text())["damage"] == "noise"
+
+
+COLOUR, GRAY = skimage.data.chelsea()[100:191, 150:283], skimage.data.camera()[:77, :135]
+IMAGES = {  # of odd sizes and several modes, each with its format
+    "gray.png": (Image.fromarray(GRAY), "PNG"),
+    "deep.png": (Image.fromarray(GRAY.astype(np.uint16) * 257), "PNG"),
+    "palette.gif": (Image.fromarray(COLOUR).quantize(32), "GIF"),
+    "print.jpg": (Image.fromarray(COLOUR).convert("CMYK"), "JPEG"),
+    "opacity.webp": (Image.fromarray(COLOUR).convert("RGBA"), "WEBP"),
+}
+
+
+def groups(names, size=3):
+    return [names[first : first + size] for first in range(0, len(names), size)]
+
+
+def test_every_method_of_every_damage_runs_and_stops(chromium, lab):
+    """On five images in turn; each run until all its methods have made an estimate."""
+    turns = itertools.cycle(IMAGES.items())
+    emerging = "img[title$='the estimate as it emerges']"
+    with opened(chromium, lab[0], "playground_all", width=1280, height=1400) as page:
+        choose(page, size="96 px")
+        for damage in DAMAGES:
+            choose(page, damage=damage)
+            for names in groups(methods_for(damage)):
+                name, (image, kind) = next(turns)
+                upload(page, name, image, format=kind)
+                page.get_by_label("picture").locator(f"option[value='{name}']").wait_for(state="attached")
+                for number, method in enumerate([*names, "(none)", "(none)"][:3], 1):
+                    choose(page, **{f"method_{number}": method})
+                before = (
+                    page.locator(emerging).first.element_handle() if page.locator(emerging).count() else None
+                )
+                press(page, "Restore")
+                if before:
+                    wait_until(
+                        lambda before=before: not before.evaluate("it => it.isConnected"), "new columns"
+                    )
+                wait_until(
+                    lambda names=names: (
+                        page.locator(emerging).evaluate_all(f"all => all.filter({LOADED}).length")
+                        == len(names)
+                    ),
+                    f"the first estimates of {names} after {damage}",
+                )
+                if button(page, "Stop all").is_enabled():
+                    press(page, "Stop all")
+                wait_until(button(page, "Restore").is_enabled, f"the end of {names} after {damage}")
+                assert not page.get_by_text("cannot do this").count(), page.locator(
+                    ".jp-OutputArea"
+                ).inner_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_a_narrow_page(chromium, lab, theme):
+    address = lab[0]
+    with opened(chromium, address, f"playground_{theme}", theme=theme, width=700, height=1400) as page:
+        choose(page, method_1="non-local means", method_2="(none)")
+        press(page, "Restore")
+        page.get_by_label("zoom").wait_for(timeout=60_000)
+        page.locator(".jp-Accordion, .widget-accordion").locator(
+            "button, .jupyter-widget-Collapse-header"
+        ).first.click()
+        page.screenshot(path=ARTIFACTS / f"playground_{theme}.png")
+        wide = page.locator(".jp-OutputArea-output").evaluate_all(
+            "all => all.map(it => it.scrollWidth - it.clientWidth)"
+        )
+        assert max(wide) <= 1, wide
