@@ -184,9 +184,8 @@ def test_it_fits_a_narrow_page(chromium, lab, theme):
         choose(page, method_1="non-local means", method_2="(none)")
         press(page, "Restore")
         page.get_by_label("zoom").wait_for(timeout=60_000)
-        page.locator(".jp-Accordion, .widget-accordion").locator(
-            "button, .jupyter-widget-Collapse-header"
-        ).first.click()
+        page.get_by_text("The same in Python").click()
+        page.get_by_text("from dil_course.from_scratch import").wait_for()
         page.screenshot(path=ARTIFACTS / f"playground_{theme}.png")
         wide = page.locator(".jp-OutputArea-output").evaluate_all(
             "all => all.map(it => it.scrollWidth - it.clientWidth)"
