@@ -28,11 +28,14 @@ Playground().show()
 #
 # With the keyboard, press *Escape*, then *Tab* until the first menu has the focus; arrow keys choose and move sliders, and *Space* presses a button.
 #
-# At 128 pixels most methods take about a minute each on a laptop, and twice the side takes about four times as long. A large photograph is shrunk first, which averages most of its noise away; noise that you want to see removed should be added here, or cut a small part out of the photograph with another program.
-# A file of more than 10 MB does not arrive in the notebook. A terminal takes files of any size:
+# Begin with 128 pixels: each column shows how much time its run has left, and twice the side takes about four times as long. A large photograph is shrunk first, which averages most of its noise away. To see the noise of your camera removed, cut a small part out of the photograph with another program and upload that part.
+# A file of more than 10 MB does not arrive in the notebook. In a terminal, the following command takes larger ones, and shrinks them to the number of pixels that you give as `--side`:
 #
 # ```
 # python -m dil_course restore photo.jpg --task denoise --method "deep image prior" --to restored.png
 # ```
 #
-# **Where the methods come from.** Total variation: lesson 01. Non-local means and BM3D: 02. Deep image prior: 03, its back-projection loss 04, and the rule that stops its runs 05. UNSURE: 06. Noise2Self, Neighbor2Neighbor, Zero-Shot Noise2Noise and Self2Self: 07. Zero-shot super-resolution: 08. The trained denoisers and IDBP: 12.
+# **Which methods?** Total variation is the subject of lesson 01, and non-local means and BM3D are those of lesson 02. Lesson 03 builds the deep image prior, lesson 04 its back-projection loss, and lesson 05 the rule that stops its runs here, which looks at the variance of its outputs and needs no clean image.
+# UNSURE comes from lesson 06, and Noise2Self, Neighbor2Neighbor, Zero-Shot Noise2Noise and Self2Self come from lesson 07, which also says what breaks each of them. Zero-shot super-resolution is the subject of lesson 08, and lesson 12 adapts the trained denoisers and builds IDBP.
+#
+# Every method runs with the settings that the library takes by default, and nothing is tuned to your image. The PSNR is shown where the clean image is known, and it chooses nothing.
