@@ -280,7 +280,7 @@ def test_what_is_saved_makes_itself_again(page, folder, tmp_path, monkeypatch):
     saved = tmp_path / "restored" / "1"
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
     assert set(before) == {
-        "trained_denoiser.png", "non-local_means.png", "settings.json", "program.py", "opacity.webp"
+        "trained_denoiser.png", "non-local_means.png", "settings.json", "program.py", "input_opacity.webp"
     }  # fmt: skip
     settings = json.loads(before["settings.json"])
     assert settings["damage"] == "noise" and set(settings["methods"]) == {

@@ -121,7 +121,11 @@ def test_a_photograph_goes_from_upload_to_saved_files(chromium, lab):
         page.screenshot(path=ARTIFACTS / "playground_compared.png")
     saved = folder / "restored" / "1"
     names = {"deep_image_prior.png", "non-local_means.png", "trained_denoiser.png"}
-    assert {path.name for path in saved.iterdir()} == names | {"photo.jpg", "program.py", "settings.json"}
+    assert {path.name for path in saved.iterdir()} == names | {
+        "input_photo.jpg",
+        "program.py",
+        "settings.json",
+    }
     assert all(Image.open(saved / name).size == (96, 128) for name in names)
     assert json.loads((saved / "settings.json").read_text())["damage"] == "noise"
 

@@ -96,7 +96,7 @@ def pose(x, damage, noise=None, sigma=None, seed=0):
         noise = 0.0
     if sigma is not None:
         check_sigma(sigma, low=LEAST_NOISE)
-    A = evaluate(chosen.operator, shape=x.shape, seed=seed)
+    A = evaluate(chosen.operator, x=x, seed=seed)
     if chosen.observe is None:
         y, truth = x, None
     else:

@@ -16,7 +16,7 @@ def program(source, problem, files):
     chosen = DAMAGES[problem.damage]
     level = problem.noise if chosen.adds_noise else problem.sigma
     lines = [f"seed, sigma = {problem.seed}, {level!r}"]
-    lines += [f"x = prepared({source}, {problem.damage!r}).to(device())", "shape = x.shape"]
+    lines += [f'x = prepared({source}, "{problem.damage}").to(device())']
     lines += [f"A = {chosen.operator}", f"y = {chosen.observe or 'x'}"]
     if level != problem.sigma:
         lines += [f"sigma = {problem.sigma!r}"]
@@ -24,7 +24,7 @@ def program(source, problem, files):
         method = METHODS[name]
         stop = f", stop={method.rule}" if method.rule else ""
         made = method.line if method.at_once else f"run({method.line}{stop}).estimate"
-        lines += ["", f"# {name}", f"estimate = {made}", f"save_image(estimate, {path!r}, overwrite=False)"]
+        lines += ["", f"# {name}", f"estimate = {made}", f'save_image(estimate, "{path}", overwrite=False)']
     return "\n".join([*imports("\n".join(lines)), "", *lines, ""])
 
 

@@ -34,7 +34,7 @@ class Damage:
 
     Attributes:
         kind: of the inverse problem that restoring it is: "denoise", "fill", "sharpen" or "enlarge".
-        operator: the line that makes A, from `shape`, the shape (1,C,H,W) of the clean picture.
+        operator: the line that makes A, from the clean picture x (1,C,H,W) and seed.
         observe: the line that makes y from x, A, sigma and seed; None where the picture at hand is y.
         noise: standard deviation in [0,1] of the noise that is added unless the reader chooses another one.
         level: of the error that it leaves, where this is neither noise that was added nor white noise, which
@@ -52,7 +52,7 @@ class Damage:
         return self.observe is not None and "sigma" in self.observe
 
 
-HOLES = "Mask((torch.rand(1, 1, *shape[-2:], generator=torch.Generator().manual_seed(seed)) < 0.5).float())"
+HOLES = "Mask((torch.rand(1, 1, *x.shape[-2:], generator=torch.Generator().manual_seed(seed)) < 0.5).float())"
 DAMAGES = {
     "none, it is noisy already": Damage("denoise", "Identity()", None),
     "none, it is too small": Damage("enlarge", "Downsample(2)", None),
@@ -115,7 +115,7 @@ def methods_for(damage):
 
 
 def evaluate(line, **values):
-    """What a line gives, with these values for y, A, x, shape, sigma and seed."""
+    """What a line gives, with these values for x, A, y, sigma and seed."""
     room = {}
     for module, names in NAMES.items():
         made = importlib.import_module(module)

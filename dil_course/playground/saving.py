@@ -21,7 +21,7 @@ class Saving:
         Args:
             problem: of `pose`.
             source: the line that loads the picture.
-            photograph: (name, bytes) of the reader's file, or None for a bundled picture.
+            photograph: (name, bytes) of the file that this line loads, or None for a bundled picture.
             results: {method: Result}.
         """
         self.photograph = photograph
@@ -56,5 +56,5 @@ class Saving:
         (folder / "program.py").write_text(self.program, encoding="utf-8")
         if self.photograph:
             name, content = self.photograph
-            (folder / pathlib.Path(name).name).write_bytes(content)
+            (folder / name).write_bytes(content)
         return folder

@@ -1,5 +1,7 @@
 """Several runs at once, side by side: one iteration each in turn, every run with a Stop of its own."""
 
+import time
+
 from dil_course.fitting.live import PICTURE_SHARE, ending, picture_png, progress, turns
 from dil_course.fitting.pace import Pace
 from dil_course.fitting.run import Recorder, recorded
@@ -15,12 +17,14 @@ class Lane:
 
     Attributes:
         box: the column, a widget.
+        seconds: that its own iterations took, without those of the others.
         running: whether it may still be advanced.
-        result: of the run, once it has ended; None where it ended by an error before its first estimate.
+        result: of the run, once it has ended; None where the method failed.
     """
 
     def __init__(self, name, steps, truth=None, stop=None):
-        self.name, self.running, self.result, self.pressed = name, True, None, False
+        self.name, self.result, self.seconds = name, None, 0.0
+        self.running, self.pressed = True, False
         self.recorder, self.pace = Recorder(truth, stop=stop), Pace(PICTURE_SHARE)
         self.steps = recorded(steps, self.recorder)
         self.picture = picture_widget(WIDTH, f"{name}: the estimate as it emerges")
@@ -38,7 +42,10 @@ class Lane:
             return self.end(f"stopped by you at iteration {self.recorder.step.iteration}")
         if self.pressed:
             return self.close("stopped by you before its first iteration")
-        if next(self.steps, None) is None:
+        started = time.perf_counter()
+        step = next(self.steps, None)
+        self.seconds += time.perf_counter() - started
+        if step is None:
             return self.end()
         self.pace.do(self.draw)
 
@@ -53,7 +60,7 @@ class Lane:
         truth = self.recorder.truth
         worth = "" if truth is None else f"{psnr(self.result.estimate, truth):.2f} dB, "
         why = "" if self.recorder.step.total == 1 else f"{self.result.why}, "
-        self.close(f"{worth}{why}{self.result.seconds:.1f} s")
+        self.close(f"{worth}{why}{self.seconds:.1f} s of computing")
 
     def close(self, text):
         """Say the last word, and take the button away, which has nothing left to stop."""
@@ -67,13 +74,8 @@ async def race(lanes):
     A method that fails ends with the words of its error; the others go on.
     """
     while active := [lane for lane in lanes if lane.running]:
-
-        def fail(active=active):
-            for lane in active:
-                lane.close("interrupted")
-
         for lane in active:
-            with ending(lane.recorder, fail) as end:
+            with ending(lane.recorder, lambda: give_up(lanes)) as end:
                 try:
                     lane.advance()
                 except Exception as problem:  # whatever it is: a page without a cell shows no traceback
@@ -82,3 +84,10 @@ async def race(lanes):
             if end.why:
                 for each in active:
                     each.stop()
+
+
+def give_up(lanes):
+    """After a second interrupt, or one before the first estimate."""
+    for lane in lanes:
+        if lane.running:
+            lane.close("interrupted")

@@ -1,15 +1,17 @@
 """The playground's page: a picture, a damage, up to three methods side by side, and what becomes of it."""
 
 import asyncio
+import json
 
 from dil_course import runtime
+from dil_course.fitting.live import picture_png
 from dil_course.front_end import as_page, has_front_end, picture_widget
 from dil_course.playground.compare import Comparison
 from dil_course.playground.parts import button, column, file_chooser, folded, menu, note, row, say, slider
 from dil_course.playground.problem import pose
 from dil_course.playground.recipes import DAMAGES, methods_for
 from dil_course.playground.saving import Saving
-from dil_course.playground.side_by_side import WIDTH, Lane, picture_png, race
+from dil_course.playground.side_by_side import WIDTH, Lane, race
 from dil_course.signals import PICTURES, enlarge, load_image, picture, psnr, to_array, uploaded
 
 SIDES = (96, 128, 192, 256, 384)  # pixels; up to 192 most methods end within minutes on a laptop
@@ -41,8 +43,8 @@ class Playground:
         self.upload = file_chooser("or a photograph of yours")
         self.side = menu("size", [(f"{side} px", side) for side in SIDES], 128)
         self.damage = menu("damage", list(DAMAGES), "noise")
-        words = "standard deviation, of 255"
-        self.noise = slider("noise", 25, high=75, continuous_update=False, tooltip=words)
+        words = "standard deviation of the noise that is added"
+        self.noise = slider("noise / 255", 25, high=75, continuous_update=False, tooltip=words)
         self.methods = [menu(f"method {number}", [NOTHING], NOTHING) for number in (1, 2, 3)]
         self.start = button("Restore", "play", self.press_start, "Run the chosen methods side by side")
         self.stop = button("Stop all", "stop", self.press_stop, "End all runs and keep their estimates")
@@ -92,12 +94,14 @@ class Playground:
         self.preview()  # another file of the same name changes no value
 
     def source(self):
-        """The chosen picture (1,C,H,W), the line that loads it, and (name, bytes) of an upload or None."""
+        """The chosen picture (1,C,H,W), the line that loads it, and (name, bytes) of its file or None."""
         chosen, side = self.picture.value, self.side.value
         if chosen in PICTURES:
-            return picture(chosen, side), f"picture({chosen!r}, {side})", None
-        _, content = self.photograph
-        return load_image(content, max_side=side), f"load_image({chosen!r}, max_side={side})", self.photograph
+            return picture(chosen, side), f'picture("{chosen}", {side})', None
+        name, content = self.photograph
+        kept_as = f"input_{name}"  # which is no method's file
+        line = f"load_image({json.dumps(kept_as, ensure_ascii=False)}, max_side={side})"
+        return load_image(content, max_side=side), line, (kept_as, content)
 
     def pose(self, x):
         """The Problem of restoring x from the chosen damage."""
@@ -114,7 +118,8 @@ class Playground:
         y, truth, level = problem.y, problem.truth, f"{255 * problem.sigma:.1f} / 255"
         self.seen.value = picture_png(to_array(y))
         worth = f", PSNR {psnr(y, truth):.1f} dB" if truth is not None and y.shape == truth.shape else ""
-        how = "added" if DAMAGES[self.damage.value].adds_noise else "estimated"
+        chosen = DAMAGES[self.damage.value]
+        how = "added" if chosen.adds_noise else "typical" if chosen.level else "estimated"
         say(self.words, f"{y.shape[-1]} x {y.shape[-2]} pixels{worth}. Noise level, {how}: {level}.")
 
     # What is done
@@ -144,6 +149,9 @@ class Playground:
             self.saving = Saving(problem, line, photograph, results) if results else None
             if results:
                 self.compare(problem)
+        except Exception as fault:  # in a task of its own, whose error would be seen by nobody
+            say(self.words, f"This went wrong: {type(fault).__name__}: {fault}")
+            raise
         finally:
             self.working(False)
 
