@@ -83,8 +83,15 @@ def test_what_the_program_says_is_what_the_menu_runs(number, damage, method, fol
 
     saved, room = str(tmp_path / "estimate.png"), {}
     text = program(f"load_image({name!r})", problem, {method: saved})
-    monkeypatch.setattr(fitting, "run", lambda steps, **options: run(itertools.islice(steps, 2), **options))
+    rules = [None] if METHODS[method].at_once else []
+
+    def run_shortly(steps, stop=None):
+        rules.append(stop)
+        return run(itertools.islice(steps, 2), stop=stop)
+
+    monkeypatch.setattr(fitting, "run", run_shortly)
     exec(text, room)
+    assert [type(rule) for rule in rules] == [type(problem.rule(method))]
     assert torch.equal(room["estimate"], result.estimate), text
     assert (to_array(load_image(saved)) == to_array(result.estimate)).all()
 
