@@ -11,7 +11,6 @@ errors of gaps are root mean squares over the missing samples, on [0,1].
 """
 
 import argparse
-import statistics
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say
+from quality import header, say, spread
 
 from dil_course import runtime
 from dil_course.doctor import machine
@@ -39,10 +38,6 @@ SIDE = 96
 
 def score(estimate, x):
     return psnr(estimate.clamp(0, 1), x)
-
-
-def spread(values, digits=2):
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def grays():

@@ -23,12 +23,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say, start, subcommands
+from quality import header, say, spread, start, subcommands
 
 from dil_course.fitting import run
 from dil_course.from_scratch import kernel_gan, kernel_recurrence, zero_shot_sr
 from dil_course.from_scratch.zero_shot_sr import back_projected
 from dil_course.signals import BlurDownsample, Downsample, crop, enlarge, gaussian_kernel, picture, psnr
+from dil_course.signals.operators import conjugate_gradients
 
 SIZE = 14  # pixels a side of all kernels
 SPOT = BlurDownsample(gaussian_kernel(SIZE, 1.2), 2)  # the middle of the recurrence's grid
@@ -77,15 +78,7 @@ def solved(y, A, weight=1e-3, iterations=30):
         return A.adjoint(A(x)) + weight * minus_laplacian(x)
 
     x = enlarge(y, A)
-    residual = A.adjoint(y) - normal(x)
-    direction, power = residual, residual.square().sum()
-    for _ in range(iterations):
-        mapped = normal(direction)
-        length = power / (direction * mapped).sum()
-        x, residual = x + length * direction, residual - length * mapped
-        power, before = residual.square().sum(), power
-        direction = residual + power / before * direction
-    return x
+    return conjugate_gradients(normal, x, A.adjoint(y) - normal(x), iterations)
 
 
 def minus_laplacian(x):
@@ -123,10 +116,6 @@ ESTIMATES = {
     "game, Gaussian": lambda y, seed: by_game(y, seed, gaussian=True),
     "recurrence": lambda y, seed: kernel_recurrence(y, seed=seed),
 }
-
-
-def spread(values):
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def restored(x, kernel, options):

@@ -20,7 +20,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from quality import header, say, start, subcommands
+from quality import header, say, spread, start, subcommands
 
 from dil_course import runtime
 from dil_course.fitting import run
@@ -127,10 +127,6 @@ WITHOUT_CRITIC = {
 }
 
 
-def spread(values):
-    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
-
-
 def methods(options):
     contest(options, METHODS)
 
@@ -156,7 +152,7 @@ def contest(options, contestants):
     print()
     header("method, all images", *MEASURES, "diversity", "seconds")
     for method, found in every.items():
-        say(method, *map(spread, found.values()))
+        say(method, *(spread(values, 3) for values in found.values()))
 
 
 def coarsest(options):
@@ -168,7 +164,7 @@ def coarsest(options):
             [copied_share(run(gpnn(x, coarsest=size, noise=noise, seed=seed)).estimate, x) for seed in SEEDS]
             for size in sizes
         ]
-        say(name, noise, *map(spread, shares))
+        say(name, noise, *(spread(values, 3) for values in shares))
 
 
 def alpha(options):
@@ -178,7 +174,7 @@ def alpha(options):
         x, cells = scene(name, options.side), []
         for value in alphas:
             samples = [run(gpnn(x, alpha=value, coarsest=16, seed=seed)).estimate for seed in SEEDS]
-            cells.append(spread([completeness(sample, x) for sample in samples]))
+            cells.append(spread([completeness(sample, x) for sample in samples], 3))
         say(name, *cells)
 
 
@@ -192,7 +188,7 @@ def seconds(options):
                 started = time.process_time()
                 METHODS[method](x, seed)
                 values.append(time.process_time() - started)
-            spent.append(f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})")
+            spent.append(spread(values, 1))
         say(name, *spent)
 
 

@@ -66,6 +66,11 @@ def header(*cells):
     say(*["---"] * len(cells))
 
 
+def spread(values, digits=2):
+    """Median, least and most, for a cell of a table."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
 def subcommands(description):
     """A benchmark's parser, and where its commands are added; each sets `command`, a function of options."""
     parser = argparse.ArgumentParser(

@@ -30,8 +30,8 @@ PARTS = {
     "Start": ["notebooks/00_*.ipynb", "notebooks/playground.ipynb"],
     "Foundations": ["notebooks/0[12]_*.ipynb"],
     "Learn from one input": ["notebooks/0[3-9]_*.ipynb", "notebooks/1[01]_*.ipynb"],
-    "Adapt a trained network": ["notebooks/1[2-6]_*.ipynb"],
-    "End": ["notebooks/17_*.ipynb"],
+    "Adapt a trained network": ["notebooks/1[2-7]_*.ipynb"],
+    "End": ["notebooks/18_*.ipynb"],
     "Problem sets": ["exercises/*/*.ipynb"],
     "Around the course": ["docs/*.md", "benchmarks/RESULTS.md"],
 }

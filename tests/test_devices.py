@@ -14,7 +14,18 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.utils import backend_registration
 
-from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course import (
+    adaptation,
+    checks,
+    diffusion,
+    figures,
+    fitting,
+    from_scratch,
+    networks,
+    runtime,
+    signals,
+)
+from dil_course.adaptation.meta_learning import STARTS, meta_gradient
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.networks.trained import trained
@@ -44,9 +55,28 @@ def made(make, *args, **settings):
         return make(*args, **settings)
 
 
+def unet():
+    return made(networks.DenoisingUNet, 3, (8, 8))
+
+
+def guided(method, **settings):
+    return lambda d: run(method(d(X), signals.Blur(KERNEL), d(unet()), iterations=2, **settings))
+
+
 def run(steps, **settings):
     result = fitting.run(steps, **settings)
     return [result.estimate, torch.tensor(result.history["loss"])]
+
+
+def line_error(weights, data):
+    x, y = data
+    return (weights["w"] * x - y).square().mean()
+
+
+def meta_tasks(d):
+    """Support and query of two tasks, three points each."""
+    values = d(torch.arange(24.0).reshape(4, 2, 3) / 24)
+    return (values[0], values[1]), (values[2], values[3])
 
 
 def answers(generator):
@@ -85,6 +115,15 @@ def tuned(method, **settings):
     def call(d):
         denoiser = made(networks.Denoiser, 3, width=4, depth=3)
         return run(method(d(X), denoiser, 0.1, iterations=ITERATIONS, **settings))
+
+    return call
+
+
+def searched(method, **settings):
+    def call(d):
+        y = d(signals.Gaussian(9, (32, 32))(GRAY))
+        generator = made(networks.Generator, 3, 2, 1, 32)
+        return run(method(y, signals.Gaussian(9, (32, 32)), d(generator), starts=2, **settings))
 
     return call
 
@@ -162,6 +201,7 @@ CALLS = {
     "Fourier": operator(lambda d: signals.Fourier(d(LINES))),
     "Radon": operator(lambda d: signals.Radon(32, range(0, 180, 30)), GRAY),
     "Radon of a tensor": lambda d: signals.Radon(32, d(torch.tensor([0.0, 30.0])))(d(GRAY)),
+    "Gaussian": operator(lambda d: signals.Gaussian(9, (32, 32))),
     "add_gaussian": lambda d: signals.add_gaussian(d(BATCH), 0.1),
     "add_correlated": lambda d: signals.add_correlated(d(BATCH), 0.1, d(KERNEL)),
     "add_poisson": lambda d: signals.add_poisson(d(BATCH), 30),
@@ -306,11 +346,37 @@ CALLS = {
             d(X), signals.Blur(KERNEL), d(made(networks.Denoiser, 3, 4, 3)), 0.1, adapt="all", iterations=2
         )
     ),
+    "csgm": searched(adaptation.csgm, iterations=ITERATIONS),
+    "pulse": searched(adaptation.pulse, iterations=ITERATIONS),
+    "iagan": searched(
+        adaptation.iagan, search=ITERATIONS, iterations=ITERATIONS, locality=0.1, back_project=True
+    ),
+    # diffusion
+    "sample": lambda d: run(diffusion.sample(d(unet()), d(X), fresh=0.5, iterations=2)),
+    "ddnm": guided(diffusion.ddnm),
+    "dps": guided(diffusion.dps),
+    "ddpg": guided(diffusion.ddpg, sigma=0.1),
+    "scd": guided(diffusion.scd, updates=1),
+    "tune_on_neighbours": lambda d: run(diffusion.tune_on_neighbours(d(unet()), [d(X)], iterations=2)),
+    # adaptation
     "adapt_super_resolution": lambda d: run(
         adaptation.adapt_super_resolution(
             d(X), signals.Downsample(2), d(made(networks.ResidualNetwork, 3, 4, 2)), iterations=2
         )
     ),
+    "mzsr": lambda d: run(
+        adaptation.mzsr(
+            d(X),
+            signals.Downsample(2),
+            d(made(networks.ResidualNetwork, 3, 4, 2, 2)),
+            updates=2,
+            noise=0.1,
+        )
+    ),
+    "meta_gradient": lambda d: [
+        meta_gradient(method, line_error, {"w": d(torch.ones(1))}, meta_tasks(d), 0.1, 2)[0]["w"]
+        for method in STARTS
+    ],
     "correction_filter": lambda d: adaptation.correction_filter(
         d(X), signals.BlurDownsample(signals.gaussian_kernel(5, 1.0), 2)
     ),
@@ -367,9 +433,10 @@ def test_nothing_happens_that_a_gpu_refuses(name, monkeypatch):
 
 def test_every_public_name_is_tried():
     needless = {"PICTURES", "benchmark", "gaussian_kernel", "line_mask", "load_image", "picture", "to_tensor"}
+    needless |= {"noise_levels", "random_ellipses"}
     needless |= {"GARMENTS", "garments", "mr_slice", "ecg", "stacked_rank"}
     needless |= {"digits", "uploaded", "consistent", "enlarge"}  # the last two are tried with each operator
-    rooms = (signals, from_scratch, self_supervised, adaptation)
+    rooms = (signals, from_scratch, self_supervised, adaptation, diffusion)
     public = {name for room in rooms for name in room.__all__} - needless
     assert public <= set(CALLS)
 

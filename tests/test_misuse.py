@@ -39,7 +39,17 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import dil_course
-from dil_course import adaptation, checks, figures, fitting, from_scratch, networks, runtime, signals
+from dil_course import (
+    adaptation,
+    checks,
+    diffusion,
+    figures,
+    fitting,
+    from_scratch,
+    networks,
+    runtime,
+    signals,
+)
 from dil_course.fitting import risks, stopping
 from dil_course.from_scratch import self_supervised
 from dil_course.signals import corruptions
@@ -437,6 +447,10 @@ def norm_denoiser():
     return networks.Denoiser(3, width=4, depth=3)
 
 
+def small_generator():
+    return networks.Generator(3, 2, 3, 16)
+
+
 def small_classifier():
     return networks.Classifier(1, classes=3, width=4, turns=True).eval()
 
@@ -472,6 +486,12 @@ RESIDUAL = network(
     norm_denoiser,
     *CHANGED,
 )
+GENERATOR = network(
+    small_generator, lambda: networks.Generator(3, 2, 1, 16), lambda: networks.Generator(3, 2, 3, 8),
+    changed(small_generator, lambda n: setattr(n, "latent", 0)),
+    changed(small_generator, lambda n: setattr(n, "latent", 4)),
+    changed(small_generator, lambda n: setattr(n, "latent", "3")),
+)  # fmt: skip
 CLASSIFIER = network(
     small_classifier, lambda: networks.Classifier(1, 3, 4), lambda: networks.Classifier(3, 3, 4, turns=True),
     norm_denoiser, lambda: nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3)),
@@ -641,9 +661,23 @@ COORDINATE_NETWORK = {
     "width": whole(4),
     "depth": whole(2),
 }
+SEARCH = {
+    "y": PICTURE,
+    "A": operator(signals.Identity, *MODELS),
+    "generator": GENERATOR,
+    "starts": whole(2),
+    "iterations": whole(2),
+    "learning_rate": number(0.1),
+    "seed": SEED,
+}
 SMALLER = operator(lambda: signals.Downsample(2), lambda: None)
 SAME = operator(lambda: signals.Blur(KERNEL), lambda: None, *MODELS)
 INVERSE = function(lambda r: r, lambda: None)
+
+
+LEVELS = {"fresh": number(0.5), "iterations": whole(2), "strongest": number(0.2), "weakest": number(0.1)}
+LEVELS |= {"seed": SEED}
+GUIDED = LEVELS | {"y": PICTURE, "A": operator(lambda: signals.Blur(KERNEL)), "prior": DENOISER}
 
 
 RECIPES = {
@@ -665,6 +699,15 @@ RECIPES = {
             "x": PICTURE,
             "side": value(16, 1, 2, 15, 10**6),
             "angles": value([0, 60], range(2), [400], [math.nan], ["a"], [None], 30),
+        },
+    ),
+    "signals.Gaussian": (
+        used(signals.Gaussian),
+        {
+            "x": PICTURE,
+            "measurements": whole(5),
+            "sides": value((16, 16), (16,), (0, 16), (16.0, 16), (8, 8), (16, 10**6), [16, 16]),
+            "seed": SEED,
         },
     ),
     "signals.Fourier": (used(signals.Fourier), {"x": PICTURE, "mask": mask(1, 1, 16, 16)}),
@@ -705,6 +748,7 @@ RECIPES = {
             "size": whole(3),
             "sigma": value(1.0, (1.0, 2.0), [1.0, 0.0], (1, 2, 3), 0, 1e-9, 1e7),
             "angle": number(30.0),
+            "shift": value((0.5, -0.5), (0, 0), [1.0, math.nan], (1, 2, 3), (1e9, 0), 0.5, "00"),
         },
     ),
     "signals.consistent": (
@@ -812,6 +856,10 @@ RECIPES = {
     "signals.digits": (signals.digits, {"part": value("test", "Test", "all")}),
     "signals.garments": (signals.garments, {"part": value("test", "Test", "all")}),
     "signals.mr_slice": (signals.mr_slice, {}),
+    "signals.random_ellipses": (
+        lambda **a: sound(signals.random_ellipses(**a)),
+        {"count": whole(2), "side": whole(16), "seed": SEED},
+    ),
     "signals.ecg": (signals.ecg, {}),
     "signals.rotated": (
         lambda x, **a: like(x, signals.rotated(x, **a)),
@@ -888,9 +936,13 @@ RECIPES = {
         forwarded(networks.Denoiser, lambda n: [tensor((1, n.channels, 8, 8)), 0.1]),
         {"channels": whole(3), "width": whole(4), "depth": whole(2)},
     ),
+    "networks.DenoisingUNet": (
+        forwarded(networks.DenoisingUNet, lambda n: [tensor((1, n.channels, 8, 8)), 0.1]),
+        {"channels": whole(3), "widths": value((8, 16), (8,), (), 8, (12,), (8, 2.5), (0,), "88", [8])},
+    ),
     "networks.ResidualNetwork": (
         forwarded(networks.ResidualNetwork, lambda n: [tensor((1, n.channels, 40, 40))]),
-        {"channels": whole(3), "width": whole(4), "depth": whole(2)},
+        {"channels": whole(3), "width": whole(4), "depth": whole(2), "cells": whole(2)},
     ),
     "networks.PartialUNet": (
         forwarded(
@@ -919,6 +971,10 @@ RECIPES = {
             torch.zeros(2, 4), networks.Classifier(1, 3, 4, turns).turn_logits(tensor((2, 1, 24, 24)))
         ),
         {"turns": flag(True)},
+    ),
+    "networks.Generator": (
+        lambda latent, **a: sound(networks.Generator(latent, **a)(torch.zeros(2, latent))),
+        {"latent": whole(3), "width": value(2, 0, 3, 4.0, 2048), "channels": whole(1), "side": whole(8)},
     ),
     "networks.trained": (networks.trained, {"name": value("digits", "digit", "Digits", "../digits")}),
     # fitting
@@ -1185,6 +1241,63 @@ RECIPES = {
             "seed": SEED,
         },
     ),
+    "adaptation.csgm": (method(adaptation.csgm), SEARCH | {"weight": number(0.1)}),
+    "adaptation.pulse": (method(adaptation.pulse), SEARCH),
+    "adaptation.iagan": (
+        method(adaptation.iagan),
+        SEARCH
+        | {
+            "weight": number(0.1),
+            "search": value(2, None, 0, -1, 1.0),
+            "latent_rate": number(0.001),
+            "locality": number(0.0),
+            "back_project": flag(False),
+        },
+    ),
+    # diffusion
+    "diffusion.noise_levels": (
+        diffusion.noise_levels,
+        {name: LEVELS[name] for name in ("iterations", "strongest", "weakest")},
+    ),
+    "diffusion.sample": (
+        lambda start, **a: like(start, drained(diffusion.sample(start=start, **a))),
+        LEVELS | {"prior": DENOISER, "start": PICTURE},
+    ),
+    "diffusion.ddnm": (method(diffusion.ddnm), GUIDED | {"pinv": INVERSE}),
+    "diffusion.dps": (method(diffusion.dps), GUIDED | {"step": number(0.5)}),
+    "diffusion.ddpg": (
+        method(diffusion.ddpg),
+        GUIDED
+        | {
+            "sigma": number(0.1),
+            "gamma": number(8.0),
+            "regularisation": number(1.0),
+            "dial": value(None, 0, 0.5, 1.0, 1.5, -1),
+            "inject": flag(True),
+        },
+    ),
+    "diffusion.scd": (
+        method(diffusion.scd),
+        GUIDED
+        | {
+            "updates": whole(1),
+            "tv": number(0.01),
+            "gamma": number(1.0),
+            "learning_rate": number(0.001),
+        },
+    ),
+    "diffusion.tune_on_neighbours": (
+        lambda **a: drained(diffusion.tune_on_neighbours(**a)),
+        {
+            "prior": DENOISER,
+            "neighbours": made(lambda: [tensor()], list, lambda: tensor(), lambda: [tensor(GRAY)]),
+            "what": TUNE["what"],
+            "iterations": whole(2),
+            "learning_rate": number(0.001),
+            "seed": SEED,
+        },
+    ),
+    # adaptation
     "adaptation.adapt_super_resolution": (
         method(adaptation.adapt_super_resolution, usual=lambda: signals.Downsample(2)),
         {
@@ -1193,6 +1306,18 @@ RECIPES = {
             "network": RESIDUAL,
             "what": value("all", "gain", "norm", "low-rank"),
             "iterations": whole(2),
+            "learning_rate": number(0.001),
+            "noise": number(0.0),
+            "seed": SEED,
+        },
+    ),
+    "adaptation.mzsr": (
+        method(adaptation.mzsr),
+        {
+            "y": picture(1, 3, 18, 18),
+            "A": operator(lambda: signals.Downsample(2)),
+            "network": RESIDUAL,
+            "updates": whole(2),
             "learning_rate": number(0.001),
             "noise": number(0.0),
             "seed": SEED,
@@ -1424,7 +1549,7 @@ def bright_kernel():
 # The tests.
 
 ROOMS = [signals, networks, fitting, stopping, risks, from_scratch, self_supervised, corruptions]
-ROOMS += [DIGITS, adaptation, figures, checks, runtime]
+ROOMS += [DIGITS, adaptation, diffusion, figures, checks, runtime]
 MODULES = {module.__name__.rpartition(".")[2]: module for module in ROOMS}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 # matplotlib takes its time

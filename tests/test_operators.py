@@ -20,6 +20,7 @@ from dil_course.signals import (
     BlurDownsample,
     Downsample,
     Fourier,
+    Gaussian,
     Identity,
     Mask,
     Radon,
@@ -152,6 +153,7 @@ BATCHED = {
     "Fourier, one for all": (Fourier(line_mask(5, 6, 2)), (3, 2, 5, 6)),
     "Fourier, one for each": (Fourier(holes(3, 1, 5, 6)), (3, 2, 5, 6)),
     "Radon": (Radon(8, [0, 33, -71]), (3, 2, 8, 8)),
+    "Gaussian": (Gaussian(7, (5, 6)), (3, 2, 5, 6)),
 }
 each_batched = pytest.mark.parametrize("A, shape", BATCHED.values(), ids=BATCHED)
 
@@ -299,6 +301,11 @@ def test_gaussian_kernel():
     torch.testing.assert_close(tall, wide.T)
     slanted = gaussian_kernel(15, (3, 1), angle=45)
     assert slanted[3, 11] > slanted[11, 11], "angles turn counter-clockwise"
+    torch.testing.assert_close(
+        gaussian_kernel(15, 1.0, shift=(1, -2)), gaussian_kernel(15, 1.0).roll((1, -2), (0, 1))
+    )
+    with pytest.raises(TypeError, match="down, right"):
+        gaussian_kernel(15, 1.0, shift=1.0)
 
 
 @pytest.mark.parametrize("weak, kept", [(0.9e-3, False), (1.1e-3, True), (0.1, True), (1e-5, False)])
@@ -488,3 +495,42 @@ def test_bicubic_on_set5_gives_the_fields_numbers(scale, decibels):
         y = (255 * Downsample(scale)(x)).round().clamp(0, 255) / 255
         scores.append(psnr((255 * enlarge(y, Downsample(scale))).round() / 255, x, shave=scale))
     assert statistics.mean(scores) == pytest.approx(decibels, abs=0.03)
+
+
+@pytest.mark.parametrize("measurements", [1, 7, 29, 30])
+def test_the_pseudo_inverse_of_gaussian_measurements_is_exact(measurements):
+    A, x = Gaussian(measurements, (5, 6)), rand(1, 2, 5, 6, dtype=torch.float64)
+    y = A(rand(1, 2, 5, 6, seed=1, dtype=torch.float64))
+    # The definition: of all pictures that explain y, the one without any part that A does not see.
+    assert relative(A(A.pinv(y)), y) < 1e-9
+    seen = A.pinv(A(x))
+    assert relative(A.pinv(A(seen)), seen) < 1e-9
+    assert abs(inner(x - seen, seen)) < 1e-9 * x.norm() ** 2
+    wanted = np.linalg.lstsq(A.matrix.numpy(), y.flatten(2)[0].T.numpy(), rcond=None)[0].T
+    torch.testing.assert_close(A.pinv(y)[0].flatten(1), torch.from_numpy(wanted))
+
+
+def test_gaussian_measurements_keep_the_sum_of_squares_on_average_and_obey_their_seed():
+    x = rand(1, 1, 12, 12)
+    sizes = torch.tensor([Gaussian(20, (12, 12), seed)(x).square().sum() for seed in range(100)])
+    assert abs(sizes.mean() / x.square().sum() - 1) < 0.1
+    assert Gaussian(9, (12, 12))(x.half()).dtype == torch.float16
+    assert torch.equal(Gaussian(9, (12, 12), 3)(x), Gaussian(9, (12, 12), 3)(x))
+    assert not torch.equal(Gaussian(9, (12, 12), 3)(x), Gaussian(9, (12, 12), 4)(x))
+
+
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: Gaussian(65, (8, 8)), ValueError),
+        (lambda: Gaussian(0, (8, 8)), ValueError),
+        (lambda: Gaussian(2.0, (8, 8)), TypeError),
+        (lambda: Gaussian(9, 8), TypeError),
+        (lambda: Gaussian(9, (8, 8))(rand(1, 1, 8, 9)), ValueError),
+        (lambda: Gaussian(9, (8, 8)).pinv(rand(1, 1, 1, 8)), ValueError),
+        (lambda: Gaussian(9, (8, 8)).adjoint(rand(1, 9)), ValueError),
+    ],
+)
+def test_gaussian_measurements_refuse_what_does_not_fit(call, error):
+    with pytest.raises(error, match="expected"):
+        call()

@@ -52,7 +52,8 @@ for room in sys.argv[1:]:
 @pytest.mark.skipif(os.cpu_count() < 2, reason="one core cannot be left free")
 def test_whatever_a_lesson_imports_limits_the_threads():
     """Some lessons write their own loop: no engine is made, and no device asked for."""
-    rooms = ["runtime", "signals", "networks", "fitting", "from_scratch", "adaptation", "checks", "figures"]
+    rooms = ["runtime", "signals", "networks", "fitting", "from_scratch", "adaptation", "diffusion", "checks"]
+    rooms.append("figures")
     own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run(
         [sys.executable, "-c", ROOMS, *rooms], env=own, capture_output=True, text=True, check=True

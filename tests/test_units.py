@@ -16,7 +16,7 @@ from dil_course.from_scratch import blind, deep_image_prior, deep_red
 from dil_course.networks import small_skip_network
 from dil_course.signals import picture
 
-ROOMS = ("signals", "from_scratch", "risks", "stopping", "adaptation")
+ROOMS = ("signals", "from_scratch", "risks", "stopping", "adaptation", "diffusion")
 NAMES = re.compile(r"sigma|noise(?!r)|tau|strongest|weakest")
 WORDS = re.compile(r"^(standard deviation|noise level)")
 OTHERS = {  # what looks like a noise level, and has another unit
@@ -90,7 +90,11 @@ def test_what_is_no_noise_level_is_refused(name, parameter, value):
 @each
 @pytest.mark.parametrize("value", [0.1, 1])
 def test_a_noise_level_on_the_scale_0_to_1_is_taken(name, parameter, value):
-    if name == "adaptation.idbp" and value == 1:  # its levels limit one another, whatever their scale
+    if name.startswith("diffusion") and (parameter, value) in {("strongest", 0.1), ("weakest", 1)}:
+        with pytest.raises(ValueError, match="weakest: expected less than the strongest") as refused:
+            called(name, parameter, value)
+        assert "255" not in str(refused.value)
+    elif name == "adaptation.idbp" and value == 1:  # its levels limit one another, whatever their scale
         with pytest.raises(ValueError, match="strongest and sigma together|weakest: .* in ") as refused:
             called(name, parameter, value)
         assert "255" not in str(refused.value)

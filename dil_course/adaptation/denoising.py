@@ -7,7 +7,7 @@ from dil_course.adaptation.fallback import first_where_it_fails
 from dil_course.adaptation.freedom import free
 from dil_course.fitting import Engine, Step
 from dil_course.fitting.risks import probe, sure
-from dil_course.from_scratch.internal_pairs import turn
+from dil_course.from_scratch.internal_pairs import random_window
 from dil_course.from_scratch.self_supervised.blind_spot import WIDTH, grid, masked_mean, neighbour_mean
 from dil_course.signals.validation import (
     check_integer,
@@ -128,14 +128,7 @@ def sizes(x):
 
 def patch(sources, generator):
     """A random window (1,C,side,side) of one of the pictures, turned and mirrored; all are of one size."""
-    side = min(SIDE, *(min(x.shape[-2:]) for x in sources))
-
-    def draw(end):
-        return int(torch.randint(end, (), generator=generator, device=generator.device))
-
-    x = sources[draw(len(sources))]
-    top, left = (draw(size - side + 1) for size in x.shape[-2:])
-    return turn(x[..., top : top + side, left : left + side], draw(4) + 4 * draw(2))
+    return random_window(sources, min(SIDE, *(min(x.shape[-2:]) for x in sources)), generator)
 
 
 def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):

@@ -29,6 +29,7 @@ from dil_course import runtime
 from dil_course.checks import compare, is_plain
 from dil_course.signals.validation import describe
 
+NO_AUTOGRAD = "no autograd, please: the task is to derive the gradient by hand"
 STEPS = ("a nudge", "a pointer", "nearly there")
 _asked = Counter()  # how often each task has refused an answer for the same reason: the next hint says more
 _worth = {}  # {module: {task: its points}}
@@ -155,6 +156,7 @@ def _refuse(name, wrong, earned, points):
 def call(answer, *inputs):
     """Call a student's function on copies of the inputs, its own printing and warnings left out.
 
+    Lists and tuples are copied with what they hold, but for parameters.
     What a generator yields, and the values of a dictionary, come as a list.
     Gradients and torch's default dtype are afterwards as before.
 
@@ -166,7 +168,7 @@ def call(answer, *inputs):
             f"expected a function, got {type(answer).__name__}",
             "hand over the function itself, without calling it: no parentheses",
         )
-    copies = [value.clone() if isinstance(value, torch.Tensor) else value for value in inputs]
+    copies = _copied(inputs)
     dtype = torch.get_default_dtype()
     with (
         contextlib.redirect_stdout(io.StringIO()),
@@ -189,11 +191,28 @@ def call(answer, *inputs):
             torch.set_default_dtype(dtype)
 
 
+def _copied(inputs):
+    """The inputs as copies that an answer may change: tensors, and lists and tuples with what they hold.
+
+    A parameter in a list is handed over itself, since an optimizer may hold it.
+    """
+
+    def copied(part):
+        if type(part) in (list, tuple):
+            return type(part)(
+                one if isinstance(one, torch.Tensor) and one.requires_grad else copied(one) for one in part
+            )
+        return part.clone() if isinstance(part, torch.Tensor) else part
+
+    return [copied(value) for value in inputs]
+
+
 def _stopped(what, problem):
+    says = f"{what} stops with {type(problem).__name__}: {str(problem)[:200]}{_line_of(problem)}"
+    if str(problem) == NO_AUTOGRAD:  # in a cell of its own it would not stop
+        return Wrong(says, "derive it on paper, and write down the formula: a wrong one gets its own hints")
     return Wrong(
-        f"{what} stops with {type(problem).__name__}: {str(problem)[:200]}{_line_of(problem)}",
-        "call it yourself in a new cell, on a small input, to see where",
-        *_about_errors(problem),
+        says, "call it yourself in a new cell, on a small input, to see where", *_about_errors(problem)
     )
 
 
@@ -231,7 +250,7 @@ def no_autograd():
     """
 
     def refuse(*given, **named):
-        raise RuntimeError("no autograd, please: the task is to derive the gradient by hand")
+        raise RuntimeError(NO_AUTOGRAD)
 
     places = [(torch.autograd, "_engine_run_backward"), (torch.autograd.forward_ad, "make_dual")]
     before = [getattr(*place) for place in places]

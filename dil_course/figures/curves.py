@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogFormatter, LogLocator
 
 from dil_course.figures.images import PAGE, Grid, arrays_of, check_crop, text_width, wrapped
 from dil_course.figures.static import (
@@ -131,6 +131,8 @@ def set_axis(axis, log, ends, name):
         low, high = axis.get_view_interval()
         if high > 30 * low > 0:  # two between powers of ten are enough, and drawn in a third of the time
             axis.set_minor_locator(LogLocator(subs=(2, 5)))
+        elif low >= 1:  # numbers between the powers of ten have labels here: 3 in place of 3 x 10^0
+            axis.set(major_formatter="{x:g}", minor_formatter=LogFormatter())
     if log and name == "x":
         axes.margins(x=0)  # begins with the first iteration, not before it
     if ends is not None:

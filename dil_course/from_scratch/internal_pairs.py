@@ -28,6 +28,17 @@ def turn(x, number):
     return turned.flip(-1) if number > 3 else turned
 
 
+def random_window(images, side, generator):
+    """A random window (1,C,side,side) of one of the images, turned and mirrored."""
+
+    def draw(end):
+        return int(torch.randint(end, (), generator=generator, device=generator.device))
+
+    x = images[draw(len(images))]
+    top, left = (draw(length - side + 1) for length in x.shape[-2:])
+    return turn(x[..., top : top + side, left : left + side], draw(4) + 4 * draw(2))
+
+
 def turn_back(x, number):
     """Undo `turn`."""
     return (x.flip(-1) if number > 3 else x).rot90(-(number % 4), (-2, -1))

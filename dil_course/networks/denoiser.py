@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_sigma
+from dil_course.signals.validation import LARGEST_WIDTH, check_integer, check_levels
 
 
 class Denoiser(nn.Module):
@@ -56,9 +56,7 @@ class Denoiser(nn.Module):
         Raises:
             TypeError, ValueError: sigma is neither, or not in [0,1].
         """
-        limits = [value.item() for value in sigma.aminmax()] if isinstance(sigma, torch.Tensor) else [sigma]
-        for value in limits:
-            check_sigma(value)
+        check_levels(sigma)
         height, width = y.shape[-2:]
         even = F.pad(y, (0, width % 2, 0, height % 2), mode="replicate")
         cells = F.pixel_unshuffle(even, 2)

@@ -7,6 +7,8 @@ from safetensors import safe_open
 
 from dil_course.networks.classifier import Classifier
 from dil_course.networks.denoiser import Denoiser
+from dil_course.networks.denoising_unet import DenoisingUNet
+from dil_course.networks.generator import Generator
 from dil_course.networks.residual import ResidualNetwork
 from dil_course.signals.validation import check_choice
 
@@ -14,11 +16,18 @@ WEIGHTS = Path(__file__).with_name("weights")
 TRAINED = {
     "denoiser_gray": Denoiser,
     "denoiser_colour": Denoiser,
+    "prior_photographs": DenoisingUNet,
+    "prior_ellipses": DenoisingUNet,
     "super_resolution": ResidualNetwork,
+    "meta_bicubic": ResidualNetwork,
+    "meta_joint": ResidualNetwork,
+    "meta_kernels": ResidualNetwork,
+    "meta_pictures": ResidualNetwork,
     "digits": Classifier,
     "digits_rotation": Classifier,
     "garments": Classifier,
     "garments_rotation": Classifier,
+    "generator": Generator,
 }
 
 

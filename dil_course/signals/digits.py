@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from dil_course import runtime
-from dil_course.signals.validation import check_choice, check_stack, describe
+from dil_course.signals.validation import check_choice, check_generator, check_stack, describe
 
 SIDE = 24  # pixels: three times the 8 of the data set, so that blur and JPEG have something to destroy
 TRAINING = 1000  # of the 1797 digits; the others are for tests
@@ -45,11 +45,7 @@ def jitter(pictures, generator):
         TypeError, ValueError: no finite float tensor (N,C,H,W), or no generator of random numbers.
     """
     check_stack(pictures)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(
-            'generator: expected a torch.Generator, such as runtime.generator(0, "jitter"), '
-            f"got {describe(generator)}"
-        )
+    check_generator(generator)
     angle, scale, right, down = (2 * torch.rand(4, len(pictures), generator=generator) - 1).to(pictures)
     angle, scale = math.radians(15) * angle, 1 + 0.1 * scale
     cosine, sine = angle.cos() * scale, angle.sin() * scale

@@ -118,7 +118,7 @@ def check_weights(kernel):
         warnings.warn(f"{text}: write kernel / kernel.sum() for a blur that keeps it", stacklevel=3)
 
 
-def gaussian_kernel(size, sigma, angle=0.0):
+def gaussian_kernel(size, sigma, angle=0.0, shift=(0.0, 0.0)):
     """Gaussian blur kernel (size,size) that sums to one, centred also for even sizes.
 
     Args:
@@ -126,18 +126,23 @@ def gaussian_kernel(size, sigma, angle=0.0):
         sigma: standard deviation in pixels; a pair makes it anisotropic, (along, across) the direction of
             `angle`.
         angle: direction in degrees, counter-clockwise from the horizontal.
+        shift: of its centre, (down, right), in pixels.
 
     Raises:
-        TypeError, ValueError: size is no whole number from 1 to 1001, a sigma is not above 0, or the angle is
-            in radians.
+        TypeError, ValueError: size is no whole number from 1 to 1001, a sigma is not above 0, the angle is
+            in radians, or shift is no pair of numbers that leaves the centre inside.
     """
     size = check_integer(size, "size", 1, 1001)
+    if not isinstance(shift, tuple | list) or len(shift) != 2:
+        raise TypeError(f"shift: expected a pair (down, right) in pixels, got {describe(shift)}")
+    for value in shift:
+        check_number(value, "shift", low=-size / 2, high=size / 2)
     along, across = sigma if isinstance(sigma, tuple | list) and len(sigma) == 2 else (sigma, sigma)
     for value in (along, across):
         check_number(value, "sigma", low=1e-2, high=1e6)
     check_angles([angle], "angle")
     steps = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    up, right = -steps[:, None], steps[None, :]
+    up, right = shift[0] - steps[:, None], steps[None, :] - shift[1]
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     distance = ((right * cosine + up * sine) / along) ** 2 + ((up * cosine - right * sine) / across) ** 2
     # The softmax is the exponential divided by its sum, and safe where the exponential alone would underflow.
@@ -165,6 +170,28 @@ def invert_spectrum(power, relative_floor=1e-6):
     """1 / power where that stands out of the rounding errors, else 0: the pseudo-inverse of a diagonal."""
     keep = power > relative_floor * power.max()
     return torch.where(keep, 1 / power.where(keep, torch.ones_like(power)), torch.zeros_like(power))
+
+
+def conjugate_gradients(multiply, x, residual, iterations):
+    """Solve M x = b for a symmetric positive definite M, by the method of Hestenes and Stiefel (1952).
+
+    Args:
+        multiply: function that multiplies by M.
+        x: where to begin.
+        residual: b - M x there.
+        iterations: at most; fewer where the residual has fallen to a millionth.
+    """
+    direction, size = residual, residual.square().sum()
+    enough = 1e-12 * size
+    for _ in range(iterations):
+        if size <= enough:
+            break
+        made = multiply(direction)
+        step = size / (direction * made).sum()
+        x, residual = x + step * direction, residual - step * made
+        size, before = residual.square().sum(), size
+        direction = residual + size / before * direction
+    return x
 
 
 def exact(x):

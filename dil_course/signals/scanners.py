@@ -103,9 +103,10 @@ class Radon:
         for _ in range(iterations):
             if size <= 1e-12 * first:
                 break
-            step = size / self(direction).square().sum()
+            seen = self(direction)
+            step = size / seen.square().sum()
             x = x + step * direction
-            residual = residual - step * self.adjoint(self(direction))
+            residual = residual - step * self.adjoint(seen)
             size, before = residual.square().sum(), size
             direction = residual + size / before * direction
         return x

@@ -214,6 +214,21 @@ def check_sigma(value, name="sigma", low=0.0):
     return value
 
 
+def check_generator(generator):
+    """Refuse what is no generator of random numbers (TypeError)."""
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            'generator: expected a torch.Generator, such as runtime.generator(0, "jitter"), '
+            f"got {describe(generator)}"
+        )
+
+
+def check_levels(sigma):
+    """Standard deviations of noise, one number or a tensor of them, each as `check_sigma` wants it."""
+    for value in [limit.item() for limit in sigma.aminmax()] if isinstance(sigma, torch.Tensor) else [sigma]:
+        check_sigma(value)
+
+
 def check_share(value, name):
     """The share or probability as Python's own number.
 

@@ -85,7 +85,7 @@ def block_matching(y, sigma=sigma):
 # `trained("denoiser_gray")` is a small network of ours: eight convolutions, batch normalization after each of the middle six, and 64 channels in between. They work at half of the size, with the four pixels of each cell as channels (an idea of FFDNet). It has seen five photographs and an image of coins, with noise of every level up to $60/255$.
 # It is called with the noisy image *and* the noise level. Its card, `dil_course/networks/weights/denoiser_gray.md`, lists its training images and the command that trains it again; no image of this lesson was among them.
 #
-# **Predict before you run.** Four images: a photograph, printed text, a brick wall, and the *phantom* of tomography, a drawing of a head.
+# **Predict before you run.** Four images: a photograph, handwriting, a brick wall, and the *phantom* of tomography, a drawing of a head.
 # On which of them will the network beat BM3D, which has learned nothing?
 
 # %%
