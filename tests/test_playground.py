@@ -282,7 +282,7 @@ def test_what_is_saved_makes_itself_again(page, folder, tmp_path, monkeypatch):
     assert page.save.disabled and page.stop.disabled
     asyncio.run(page.restore())
     assert not page.save.disabled and page.stop.disabled and not page.start.disabled
-    assert len(page.place.children) == 3, "runs, comparison, program"
+    assert len(page.below.children) == 3, "runs, comparison, program"
     page.save.click()
     saved = tmp_path / "restored" / "1"
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
@@ -299,6 +299,45 @@ def test_what_is_saved_makes_itself_again(page, folder, tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     page.save.click()
     assert (tmp_path / "restored" / "2" / "program.py").is_file()
+
+
+def telephone(noise=20, sides=(400, 300), **options):
+    """The bytes of a photograph as telephones make them, with noise, lying on its side."""
+    image = Image.fromarray(skimage.data.chelsea()).resize(sides)
+    drawn = np.random.default_rng(0).normal(image, noise).clip(0, 255).astype(np.uint8)
+    exif, content = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(drawn).save(content, exif=exif, **options)
+    return content.getvalue()
+
+
+def test_a_part_of_a_photograph_keeps_the_noise_that_shrinking_takes_away(page, tmp_path, monkeypatch):
+    assert page.take.disabled and page.down.disabled, "a bundled picture is a part already"
+    page.upload.value = with_file("photo.jpg", telephone(format="JPEG", quality=95))
+    page.damage.value = "none, it is noisy already"
+    assert not page.take.disabled and page.down.disabled and page.whole.layout.display == "none"
+    shrunk = page.pose(page.source()[0])
+    page.take.value, page.side.value = "a part at full size", 96
+    page.down.value, page.across.value = 25, 75
+    part = page.pose(page.source()[0])
+    assert part.y.shape[-2:] == (96, 96) and part.sigma > 15 / 255 > 2 * shrunk.sigma
+    assert "96 x 96 pixels" in page.words.value and page.whole.layout.display == "block"
+    marked = np.asarray(Image.open(io.BytesIO(page.whole.value)))
+    rows, columns = np.nonzero((marked == 255).all(axis=2))
+    # 300 x 400 pixels, shown as 180 x 240: the part begins at a quarter and three quarters of what is left.
+    wanted = [0.25 * (400 - 96) * 0.6, (0.25 * (400 - 96) + 96) * 0.6]
+    assert [rows.min(), rows.max()] == pytest.approx(wanted, abs=3)
+    wanted = [0.75 * (300 - 96) * 0.6, (0.75 * (300 - 96) + 96) * 0.6]
+    assert [columns.min(), columns.max()] == pytest.approx(wanted, abs=3)
+
+    chosen(page, "non-local means")
+    asyncio.run(page.restore())
+    page.save.click()
+    monkeypatch.chdir(tmp_path / "restored" / "1")
+    assert 'load_image("input_photo.jpg", window=96, place=(0.25, 0.75))' in page.saving.program
+    wanted = load_image("non-local_means.png")
+    exec(page.saving.program, {})
+    assert torch.equal(load_image("non-local_means.png"), wanted)
 
 
 def test_a_change_of_the_menus_during_a_run_changes_nothing_of_it(page, tmp_path):
@@ -353,6 +392,11 @@ def test_the_terminal_restores_and_overwrites_nothing(folder, tmp_path, capsys):
     assert wanted.read_bytes() == (tmp_path / "same.png").read_bytes()
     assert restore(folder / "gray.png", "--task", "enlarge", "--method", "bicubic", "--to", wanted) == 0
     assert load_image(tmp_path / "out_2.png").shape == (1, 1, 134, 130)
+    part = ["--part", "0", "1", "--side", "40"]
+    assert restore(folder / "print.jpg", "--method", "non-local means", *part, "--to", wanted) == 0
+    problem = pose(x[..., :40, 25:], "none, it is noisy already")
+    save_image(run(problem.steps("non-local means")).estimate, tmp_path / "same.png")
+    assert (tmp_path / "out_3.png").read_bytes() == (tmp_path / "same.png").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -364,6 +408,8 @@ def test_the_terminal_restores_and_overwrites_nothing(folder, tmp_path, capsys):
         (["print.jpg", "--sigma", "25"], "25 / 255"),
         (["print.jpg", "--side", "0"], "max_side"),
         (["print.jpg", "--side", "20"], "the picture"),
+        (["print.jpg", "--part", "50", "50"], "50 / 100"),
+        (["print.jpg", "--part", "0.5"], "--part"),
         (["print.jpg", "--to", "out.xyz"], "estimate.png"),
         (["print.jpg", "--to", "no/such/folder/out.png"], "there is no folder"),
     ],
@@ -391,13 +437,25 @@ sys.exit(code)
 """
 
 
+@pytest.mark.parametrize("options", [[], ["--part", "0.5", "0.5"]], ids=["whole", "part"])
 @pytest.mark.parametrize("kind", ["jpg", "png"])
-def test_twelve_megapixels_take_less_than_700_megabytes(kind, tmp_path):
+def test_twelve_megapixels_take_less_than_700_megabytes(kind, options, tmp_path):
     if not sys.platform.startswith("linux"):
         pytest.skip("the peak of one process alone is known on Linux only")
     photograph, wanted = tmp_path / f"photo.{kind}", tmp_path / "out.png"
     Image.fromarray(skimage.data.chelsea()).resize((4000, 3000)).save(photograph)
-    command = [sys.executable, "-c", PEAK, photograph, "--method", "non-local means", "--to", wanted]
+    command = [
+        sys.executable,
+        "-c",
+        PEAK,
+        photograph,
+        "--method",
+        "non-local means",
+        "--to",
+        wanted,
+        *options,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert load_image(wanted).shape == (1, 3, 192, 256) and float(done.stdout.split()[-1]) < 700
+    assert load_image(wanted).shape == (1, 3, 256 if options else 192, 256)
+    assert float(done.stdout.split()[-1]) < 700

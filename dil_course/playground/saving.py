@@ -21,7 +21,7 @@ class Saving:
         Args:
             problem: of `pose`.
             source: the line that loads the picture.
-            photograph: (name, bytes) of the file that this line loads, or None for a bundled picture.
+            photograph: the Photograph that this line loads, or None for a bundled picture.
             results: {method: Result}.
         """
         self.photograph = photograph
@@ -55,6 +55,5 @@ class Saving:
         (folder / "settings.json").write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
         (folder / "program.py").write_text(self.program, encoding="utf-8")
         if self.photograph:
-            name, content = self.photograph
-            (folder / name).write_bytes(content)
+            (folder / self.photograph.kept_as).write_bytes(self.photograph.content)
         return folder

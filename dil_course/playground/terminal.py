@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from dil_course import runtime
 from dil_course.fitting import run
+from dil_course.playground.photograph import PART, WHOLE, taking
 from dil_course.playground.problem import pose
 from dil_course.playground.recipes import methods_for
 from dil_course.signals import load_image, save_image
@@ -26,6 +27,13 @@ def options():
     parser.add_argument("--task", choices=TASKS, default="denoise", help="default: denoise")
     parser.add_argument("--method", default="deep image prior", help="default: deep image prior")
     parser.add_argument("--side", type=int, default=256, help="shrink to so many pixels a side (256)")
+    parser.add_argument(
+        "--part",
+        type=float,
+        nargs=2,
+        metavar=("DOWN", "ACROSS"),
+        help="cut so many pixels a side out instead, at full size: 0.5 0.5 is the middle, 0 0 the upper left",
+    )
     parser.add_argument("--sigma", type=float, help="noise level in [0,1]; estimated where it is not given")
     parser.add_argument(
         "--to", default="restored.png", help="file to write, never overwritten (restored.png)"
@@ -44,7 +52,8 @@ def main(arguments):
         parser.error(f"--to: there is no folder {folder}")
     try:
         check_picture_file(asked.to)
-        x = load_image(asked.photograph, max_side=asked.side).to(runtime.device())
+        taken = taking(PART if asked.part else WHOLE, asked.side, asked.part)
+        x = load_image(asked.photograph, **taken).to(runtime.device())
         problem = pose(x, damage, sigma=asked.sigma)
     except (OSError, TypeError, ValueError) as fault:
         parser.error(str(fault))

@@ -1,18 +1,18 @@
 """The playground's page: a picture, a damage, up to three methods side by side, and what becomes of it."""
 
 import asyncio
-import json
 
 from dil_course import runtime
 from dil_course.fitting.live import picture_png
-from dil_course.front_end import as_page, has_front_end, picture_widget
+from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
 from dil_course.playground.compare import Comparison
 from dil_course.playground.parts import button, column, file_chooser, folded, menu, note, row, say, slider
+from dil_course.playground.photograph import TAKES, WHOLE, Photograph, taking
 from dil_course.playground.problem import pose
 from dil_course.playground.recipes import DAMAGES, methods_for
 from dil_course.playground.saving import Saving
 from dil_course.playground.side_by_side import WIDTH, Lane, race
-from dil_course.signals import PICTURES, enlarge, load_image, picture, psnr, to_array, uploaded
+from dil_course.signals import PICTURES, enlarge, picture, psnr, to_array, uploaded
 
 SIDES = (96, 128, 192, 256, 384)  # pixels; up to 192 most methods end within minutes on a laptop
 NOTHING = "(none)"
@@ -35,13 +35,18 @@ class Playground:
         self.preview()
         self.damage.observe(self.offer, "value")
         self.upload.observe(self.take_upload, "value")
-        for each in (self.picture, self.side, self.damage, self.noise):
+        chosen = (self.picture, self.side, self.take, self.down, self.across, self.damage, self.noise)
+        for each in chosen:
             each.observe(self.preview, "value")
 
     def make_widgets(self):
         self.picture = menu("picture", list(PICTURES), "chelsea")
         self.upload = file_chooser("or a photograph of yours")
         self.side = menu("size", [(f"{side} px", side) for side in SIDES], 128)
+        self.take = menu("take", TAKES, WHOLE)
+        self.down, self.across = (
+            slider(f"part {way} / %", 50, continuous_update=False) for way in ("down", "across")
+        )
         self.damage = menu("damage", list(DAMAGES), "noise")
         words = "standard deviation of the noise that is added"
         self.noise = slider("noise / 255", 25, high=75, continuous_update=False, tooltip=words)
@@ -53,15 +58,17 @@ class Playground:
         )
         self.stop.disabled = self.save.disabled = True
         self.words, self.seen = note(), picture_widget(WIDTH, "The picture as the methods get it")
-        self.place = column()
+        self.whole = picture_widget(WIDTH, "The whole photograph; a rectangle marks the part that is taken")
+        self.below = column()
         self.box = column(
             row(self.picture, self.upload, self.side),
+            row(self.take, self.down, self.across),
             row(self.damage, self.noise),
             row(*self.methods),
             row(self.start, self.stop, self.save),
             self.words,
-            self.seen,
-            self.place,
+            row(self.seen, self.whole),
+            self.below,
         )
 
     def show(self):
@@ -87,21 +94,22 @@ class Playground:
 
     def take_upload(self, change=None):
         """A photograph that has arrived stands first in the menu of pictures, and is chosen."""
-        self.photograph = uploaded(self.upload)
-        name, _ = self.photograph
-        self.picture.options = [name, *PICTURES]
-        self.picture.value = name
+        self.photograph = Photograph(*uploaded(self.upload))
+        self.picture.options = [self.photograph.name, *PICTURES]
+        self.picture.value = self.photograph.name
         self.preview()  # another file of the same name changes no value
 
     def source(self):
-        """The chosen picture (1,C,H,W), the line that loads it, and (name, bytes) of its file or None."""
+        """The chosen picture (1,C,H,W), the line that loads it, and its Photograph or None."""
         chosen, side = self.picture.value, self.side.value
         if chosen in PICTURES:
             return picture(chosen, side), f'picture("{chosen}", {side})', None
-        name, content = self.photograph
-        kept_as = f"input_{name}"  # which is no method's file
-        line = f"load_image({json.dumps(kept_as, ensure_ascii=False)}, max_side={side})"
-        return load_image(content, max_side=side), line, (kept_as, content)
+        taken = taking(self.take.value, side, self.place())
+        return self.photograph.load(**taken), self.photograph.line(**taken), self.photograph
+
+    def place(self):
+        """Of the part, down and across."""
+        return self.down.value / 100, self.across.value / 100
 
     def pose(self, x):
         """The Problem of restoring x from the chosen damage."""
@@ -109,6 +117,8 @@ class Playground:
 
     def preview(self, change=None):
         """Show the damaged picture, or say what is wrong with the choice."""
+        self.take.disabled = self.picture.value in PICTURES  # of which parts are cut anyway
+        self.down.disabled = self.across.disabled = self.take.disabled or self.take.value == WHOLE
         try:
             problem = self.pose(self.source()[0])
         except REFUSED as fault:
@@ -117,6 +127,9 @@ class Playground:
         self.start.disabled = self.busy
         y, truth, level = problem.y, problem.truth, f"{255 * problem.sigma:.1f} / 255"
         self.seen.value = picture_png(to_array(y))
+        self.whole.layout.display = "none" if self.down.disabled else "block"
+        if not self.down.disabled:
+            self.whole.value = quick_png(self.photograph.overview(self.side.value, self.place()))
         worth = f", PSNR {psnr(y, truth):.1f} dB" if truth is not None and y.shape == truth.shape else ""
         chosen = DAMAGES[self.damage.value]
         how = "added" if chosen.adds_noise else "typical" if chosen.level else "estimated"
@@ -143,7 +156,7 @@ class Playground:
             self.lanes = [
                 Lane(name, problem.steps(name), problem.truth, problem.rule(name)) for name in names
             ]
-            self.place.children = [row(*(lane.box for lane in self.lanes))]
+            self.below.children = [row(*(lane.box for lane in self.lanes))]
             await race(self.lanes)
             results = {lane.name: lane.result for lane in self.lanes if lane.result}
             self.saving = Saving(problem, line, photograph, results) if results else None
@@ -165,7 +178,7 @@ class Playground:
         shown = {"what the methods got": enlarge(problem.y, problem.A) if enlarges else problem.y}
         shown |= self.saving.estimates | ({} if problem.truth is None else {"truth": problem.truth})
         listing = folded("The same in Python", self.saving.program)
-        self.place.children = [*self.place.children, Comparison(shown).box, listing]
+        self.below.children = [*self.below.children, Comparison(shown).box, listing]
 
     def press_save(self):
         try:
