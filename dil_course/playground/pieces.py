@@ -20,16 +20,20 @@ def denoised(y, denoiser, sigma):
 def bm3d(y, sigma):
     """BM3D of y (1,C,H,W), by its authors' package, whose licence allows non-commercial use only.
 
+    On one thread: several add up in another order each time, and a saved picture would differ here and there.
+
     Raises:
         ImportError, OSError: the package has no library for this machine's processor.
     """
     import bm3d as package  # Here: where it cannot be loaded, all other methods still run.
 
+    profile = package.BM3DProfile()
+    profile.num_threads = 1
     array = y[0].permute(1, 2, 0).cpu().numpy()
     if array.shape[2] == 1:
-        made = np.atleast_3d(package.bm3d(array[..., 0], sigma))
+        made = np.atleast_3d(package.bm3d(array[..., 0], sigma, profile))
     else:
-        made = package.bm3d_rgb(array, sigma)
+        made = package.bm3d_rgb(array, sigma, profile)
     return torch.from_numpy(made).permute(2, 0, 1)[None].to(y)
 
 
