@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
 def test_every_name_that_lines_may_use_is_used():
     lines = [method.line + (method.rule or "") for method in METHODS.values()]
     lines += [damage.operator + (damage.observe or "") for damage in DAMAGES.values()]
-    by_programs = {"run", "prepared", "device", "load_image", "picture", "save_image"}
+    by_programs = {"islice", "run", "prepared", "device", "load_image", "picture", "save_image"}
     for module, names in NAMES.items():
         for name in set(names or ()) - by_programs:
             assert any(f"{name}(" in line for line in lines), f"{module}.{name} is used by no line"
@@ -312,16 +312,16 @@ def telephone(noise=20, sides=(400, 300), **options):
 
 
 def test_a_part_of_a_photograph_keeps_the_noise_that_shrinking_takes_away(page, tmp_path, monkeypatch):
-    assert page.take.disabled and page.down.disabled, "a bundled picture is a part already"
+    assert page.take.layout.display == "none", "a bundled picture is a part already"
     page.upload.value = with_file("photo.jpg", telephone(format="JPEG", quality=95))
     page.damage.value = "none, it is noisy already"
-    assert not page.take.disabled and page.down.disabled and page.whole.layout.display == "none"
+    assert page.take.layout.display is None and page.down.layout.display == "none"
     shrunk = page.pose(page.source()[0])
     page.take.value, page.side.value = "a part at full size", 96
     page.down.value, page.across.value = 25, 75
     part = page.pose(page.source()[0])
     assert part.y.shape[-2:] == (96, 96) and part.sigma > 12 / 255 > 2 * shrunk.sigma
-    assert "96 x 96 pixels" in page.words.value and page.whole.layout.display == "block"
+    assert "96 x 96 pixels" in page.words.value and page.whole.layout.display is None
     marked = np.asarray(Image.open(io.BytesIO(page.whole.value)))
     rows, columns = np.nonzero((marked == 255).all(axis=2))
     # 300 x 400 pixels, shown as 180 x 240: the part begins at a quarter and three quarters of what is left.
@@ -338,6 +338,28 @@ def test_a_part_of_a_photograph_keeps_the_noise_that_shrinking_takes_away(page, 
     wanted = load_image("non-local_means.png")
     exec(page.saving.program, {})
     assert torch.equal(load_image("non-local_means.png"), wanted)
+
+
+def test_the_program_of_a_run_that_was_stopped_stops_it_too(page, tmp_path, monkeypatch):
+    page.side.value = 96
+    chosen(page, "deep image prior", "total variation", "trained denoiser")
+
+    async def stopping():
+        running = asyncio.ensure_future(page.restore())
+        while not (page.lanes and page.lanes[0].recorder.step and page.lanes[0].recorder.step.iteration >= 3):
+            await asyncio.sleep(0)
+        page.lanes[0].button.click()
+        await asyncio.sleep(0)
+        page.stop.click()
+        await running
+
+    asyncio.run(stopping())
+    page.save.click()
+    assert "islice(deep_image_prior(" in page.saving.program and "islice(denoised(" not in page.saving.program
+    monkeypatch.chdir(tmp_path / "restored" / "1")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("restored/1/*")}
+    exec(page.saving.program, {})
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("restored/1/*")} == before
 
 
 def test_a_change_of_the_menus_during_a_run_changes_nothing_of_it(page, tmp_path):

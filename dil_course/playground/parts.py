@@ -60,6 +60,12 @@ def folded(title, text):
     return widgets.Accordion([listing], titles=(title,), selected_index=None)
 
 
+def show(now, *parts):
+    """Let parts of the page be seen and reached by keyboard, or not."""
+    for part in parts:
+        part.layout.display = None if now else "none"
+
+
 def row(*children):
     """Beside one another, and below where the page is narrow."""
     import ipywidgets as widgets

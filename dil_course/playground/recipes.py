@@ -11,6 +11,7 @@ from dil_course.signals.validation import check_choice
 # The names that lines use and where they live, in the order in which a program imports them.
 NAMES = {
     "torch": None,
+    "itertools": ("islice",),
     "dil_course.adaptation": ("idbp", "tune_by_sure"),
     "dil_course.fitting": ("run",),
     "dil_course.fitting.stopping": ("WindowedVariance",),

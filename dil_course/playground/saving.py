@@ -16,18 +16,20 @@ class Saving:
         program: its text, which names the files that it saves.
     """
 
-    def __init__(self, problem, source, photograph, results):
+    def __init__(self, problem, source, photograph, lanes):
         """
         Args:
             problem: of `pose`.
             source: the line that loads the picture.
             photograph: the Photograph that this line loads, or None for a bundled picture.
-            results: {method: Result}.
+            lanes: of the runs, those that have a result.
         """
+        results = {lane.name: lane.result for lane in lanes}
         self.photograph = photograph
         self.estimates = {name: result.estimate for name, result in results.items()}
         self.files = {name: f"{name.replace(', ', '_').replace(' ', '_')}.png" for name in results}
-        self.program = program(source, problem, self.files)
+        stopped = {lane.name: lane.stopped for lane in lanes if lane.stopped}
+        self.program = program(source, problem, self.files, stopped)
         self.settings = {
             "picture": source,
             "damage": problem.damage,

@@ -20,11 +20,12 @@ class Lane:
         seconds: that its own iterations took, without those of the others.
         running: whether it may still be advanced.
         result: of the run, once it has ended; None where the method failed.
+        stopped: the iteration after which its reader stopped it, or None.
     """
 
     def __init__(self, name, steps, truth=None, stop=None):
         self.name, self.result, self.seconds = name, None, 0.0
-        self.running, self.pressed = True, False
+        self.running, self.pressed, self.stopped = True, False, None
         self.recorder, self.pace = Recorder(truth, stop=stop), Pace(PICTURE_SHARE)
         self.steps = recorded(steps, self.recorder)
         self.picture = picture_widget(WIDTH, f"{name}: the estimate as it emerges")
@@ -39,7 +40,8 @@ class Lane:
     def advance(self):
         """One iteration, unless the run has come to its end, or somebody has pressed Stop."""
         if self.pressed and self.recorder.step is not None:
-            return self.end(f"stopped by you at iteration {self.recorder.step.iteration}")
+            self.stopped = self.recorder.step.iteration
+            return self.end(f"stopped by you at iteration {self.stopped}")
         if self.pressed:
             return self.close("stopped by you before its first iteration")
         started = time.perf_counter()

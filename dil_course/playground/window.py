@@ -6,8 +6,8 @@ from dil_course import runtime
 from dil_course.fitting.live import picture_png
 from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
 from dil_course.playground.compare import Comparison
-from dil_course.playground.parts import button, column, file_chooser, folded, menu, note, row, say, slider
-from dil_course.playground.photograph import TAKES, WHOLE, Photograph, taking
+from dil_course.playground.parts import button, column, file_chooser, folded, menu, note, row, say, show, slider
+from dil_course.playground.photograph import PART, TAKES, WHOLE, Photograph, taking
 from dil_course.playground.problem import pose
 from dil_course.playground.recipes import DAMAGES, methods_for
 from dil_course.playground.saving import Saving
@@ -16,6 +16,12 @@ from dil_course.signals import PICTURES, enlarge, picture, psnr, to_array, uploa
 
 SIDES = (96, 128, 192, 256, 384)  # pixels; up to 192 most methods end within minutes on a laptop
 NOTHING = "(none)"
+# JupyterLab takes keys that are pressed in menus for its own: arrows would go to the next cell, and the letters
+# that choose a line of a menu would insert, cut or delete cells.
+OWN_KEYS = (
+    "<script>document.currentScript?.closest('.jp-OutputArea')"
+    "?.setAttribute('data-lm-suppress-shortcuts', 'true')</script>"
+)
 REFUSED = (TypeError, ValueError, OSError)  # what checks of a choice raise
 
 
@@ -45,7 +51,7 @@ class Playground:
         self.side = menu("size", [(f"{side} px", side) for side in SIDES], 128)
         self.take = menu("take", TAKES, WHOLE)
         self.down, self.across = (
-            slider(f"part {way} / %", 50, continuous_update=False) for way in ("down", "across")
+            slider(f"{way} / %", 50, continuous_update=False) for way in ("down", "across")
         )
         self.damage = menu("damage", list(DAMAGES), "noise")
         words = "standard deviation of the noise that is added"
@@ -76,8 +82,9 @@ class Playground:
         if not has_front_end():
             print("The playground is a page of a notebook. In a terminal: python -m dil_course restore -h")
             return
-        from IPython.display import display
+        from IPython.display import HTML, display
 
+        display(HTML(OWN_KEYS))
         display(as_page(self.box, "The playground, which needs its kernel: run this cell."), raw=True)
 
     # What is chosen
@@ -117,8 +124,10 @@ class Playground:
 
     def preview(self, change=None):
         """Show the damaged picture, or say what is wrong with the choice."""
-        self.take.disabled = self.picture.value in PICTURES  # of which parts are cut anyway
-        self.down.disabled = self.across.disabled = self.take.disabled or self.take.value == WHOLE
+        uploaded = self.picture.value not in PICTURES  # of those, parts are cut anyway
+        part = uploaded and self.take.value == PART
+        show(uploaded, self.take)
+        show(part, self.down, self.across, self.whole)
         try:
             problem = self.pose(self.source()[0])
         except REFUSED as fault:
@@ -127,8 +136,7 @@ class Playground:
         self.start.disabled = self.busy
         y, truth, level = problem.y, problem.truth, f"{255 * problem.sigma:.1f} / 255"
         self.seen.value = picture_png(to_array(y))
-        self.whole.layout.display = "none" if self.down.disabled else "block"
-        if not self.down.disabled:
+        if part:
             self.whole.value = quick_png(self.photograph.overview(self.side.value, self.place()))
         worth = f", PSNR {psnr(y, truth):.1f} dB" if truth is not None and y.shape == truth.shape else ""
         chosen = DAMAGES[self.damage.value]
@@ -158,9 +166,9 @@ class Playground:
             ]
             self.below.children = [row(*(lane.box for lane in self.lanes))]
             await race(self.lanes)
-            results = {lane.name: lane.result for lane in self.lanes if lane.result}
-            self.saving = Saving(problem, line, photograph, results) if results else None
-            if results:
+            ended = [lane for lane in self.lanes if lane.result]
+            self.saving = Saving(problem, line, photograph, ended) if ended else None
+            if ended:
                 self.compare(problem)
         except Exception as fault:  # in a task of its own, whose error would be seen by nobody
             say(self.words, f"This went wrong: {type(fault).__name__}: {fault}")
