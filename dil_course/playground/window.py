@@ -4,7 +4,7 @@ import asyncio
 
 from dil_course import runtime
 from dil_course.fitting.live import picture_png
-from dil_course.front_end import as_page, has_front_end, picture_widget, quick_png
+from dil_course.front_end import as_page, has_front_end, keep_keys, picture_widget, quick_png
 from dil_course.playground.compare import Comparison
 from dil_course.playground.parts import button, column, file_chooser, folded, menu, note, row, say, show, slider
 from dil_course.playground.photograph import PART, TAKES, WHOLE, Photograph, taking
@@ -16,12 +16,6 @@ from dil_course.signals import PICTURES, enlarge, picture, psnr, to_array, uploa
 
 SIDES = (96, 128, 192, 256, 384)  # pixels; up to 192 most methods end within minutes on a laptop
 NOTHING = "(none)"
-# JupyterLab takes keys that are pressed in menus for its own: arrows would go to the next cell, and the letters
-# that choose a line of a menu would insert, cut or delete cells.
-OWN_KEYS = (
-    "<script>document.currentScript?.closest('.jp-OutputArea')"
-    "?.setAttribute('data-lm-suppress-shortcuts', 'true')</script>"
-)
 REFUSED = (TypeError, ValueError, OSError)  # what checks of a choice raise
 
 
@@ -82,9 +76,9 @@ class Playground:
         if not has_front_end():
             print("The playground is a page of a notebook. In a terminal: python -m dil_course restore -h")
             return
-        from IPython.display import HTML, display
+        from IPython.display import display
 
-        display(HTML(OWN_KEYS))
+        keep_keys()
         display(as_page(self.box, "The playground, which needs its kernel: run this cell."), raw=True)
 
     # What is chosen
