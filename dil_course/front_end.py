@@ -28,11 +28,12 @@ def keep_keys():
     JupyterLab takes them for its own as well: in a menu, arrows went to the next cell, and the letters that
     choose a line inserted or cut cells. It leaves alone what has the focus and this attribute.
     """
-    from IPython.display import HTML, display
+    from IPython.display import display
 
     mark = "event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true')"
     area = "document.currentScript?.closest('.jp-OutputArea')"
-    display(HTML(f"<script>{area}?.addEventListener('focusin', {mark})</script>"))
+    script = f"<script>{area}?.addEventListener('focusin', {mark})</script>"
+    display({"text/html": script, "text/plain": ""}, raw=True)
 
 
 def picture_widget(width, words):

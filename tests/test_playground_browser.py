@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import os
+import shutil
 
 import build
 import nbformat
@@ -37,9 +38,12 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """JupyterLab's address, and the folder of the playground's notebook."""
-    folder = tmp_path_factory.mktemp("playground")
+    course = tmp_path_factory.mktemp("playground")
+    folder = course / "notebooks"
+    folder.mkdir()
+    shutil.copytree(build.ROOT / "docs", course / "docs")
     nbformat.write(build.convert(build.SOURCES / "playground.py"), folder / "playground.ipynb")
-    with jupyter(folder) as address:
+    with jupyter(course) as address:
         yield address, folder
 
 
@@ -53,7 +57,7 @@ def opened(chromium, address, name, theme="light", **options):
             data={"raw": json.dumps({"theme": f"JupyterLab {theme.title()}"})},
         )
         assert done.ok, done.text()
-        open_notebook(page, address, "playground.ipynb")
+        open_notebook(page, address, "notebooks/playground.ipynb")
         run_by_hand(page.locator(".jp-CodeCell").first)
         page.get_by_label("damage").wait_for(timeout=120_000)
         yield page
@@ -129,6 +133,65 @@ def test_a_photograph_goes_from_upload_to_saved_files(chromium, lab):
     }
     assert all(Image.open(saved / name).size == (96, 128) for name in names)
     assert json.loads((saved / "settings.json").read_text())["damage"] == "noise"
+
+
+FOCUSED = """() => {
+    const it = document.activeElement, around = it.closest(".widget-inline-hbox");
+    return it.matches(".widget-readout") ? "" : (around || it).innerText.split("\\n")[0].trim();
+}"""
+
+
+def test_all_of_it_works_by_keyboard(chromium, lab):
+    address, folder = lab
+    already = len(list(folder.glob("restored/*")))
+    with opened(chromium, address, "playground_keyboard", width=1280, height=1400) as page:
+        keys, cells = page.keyboard, page.locator(".jp-Cell").count()
+        keys.press("ArrowUp")  # Shift + Enter has gone to the next cell
+
+        def go_to(name, key="Tab"):
+            for _ in range(30):
+                if page.evaluate(FOCUSED) == name:
+                    return
+                keys.press(key)
+            raise AssertionError(f"{key} does not reach {name}, but {page.evaluate(FOCUSED)}")
+
+        def value(name):
+            return page.get_by_label(name, exact=True).input_value()
+
+        go_to("size")
+        keys.press("ArrowUp")
+        assert value("size") == "96 px"
+        go_to("damage")
+        keys.press("ArrowDown")
+        assert value("damage") == "half of the pixels missing"
+        keys.press("ArrowUp")
+        go_to("noise / 255")
+        keys.press("ArrowRight")
+        wait_until(lambda: "26.0 / 255" in words(page), "more noise")
+        go_to("method 1")
+        keys.type("non")  # of which JupyterLab takes no letter as a command
+        assert value("method 1") == "non-local means"
+        go_to("Restore")
+        keys.press("Space")
+        page.get_by_text("iteration 2").first.wait_for(timeout=120_000)
+        go_to("Stop all")
+        keys.press("Space")
+        compared = page.locator("img[title^='Two of the pictures']")
+        compared.wait_for(timeout=60_000)
+        for name, key in (
+            ("left", "ArrowDown"),
+            ("line", "ArrowLeft"),
+            ("zoom", "ArrowDown"),
+            ("down", "ArrowRight"),
+        ):
+            before = compared.evaluate("image => image.src")
+            go_to(name)
+            keys.press(key)
+            wait_until(lambda: compared.evaluate("image => image.src") != before, f"an answer of {name}")  # noqa: B023
+        go_to("Save", "Shift+Tab")
+        keys.press("Space")
+        wait_until(lambda: f"Saved in restored/{already + 1}" in words(page), "the files to be saved")
+        assert page.locator(".jp-Cell").count() == cells
 
 
 COLOUR, GRAY = skimage.data.chelsea()[100:167, 150:241], skimage.data.camera()[:89, :71]

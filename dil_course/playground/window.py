@@ -6,7 +6,18 @@ from dil_course import runtime
 from dil_course.fitting.live import picture_png
 from dil_course.front_end import as_page, has_front_end, keep_keys, picture_widget, quick_png
 from dil_course.playground.compare import Comparison
-from dil_course.playground.parts import button, column, file_chooser, folded, menu, note, row, say, show, slider
+from dil_course.playground.parts import (
+    button,
+    column,
+    file_chooser,
+    folded,
+    menu,
+    note,
+    row,
+    say,
+    show,
+    slider,
+)
 from dil_course.playground.photograph import PART, TAKES, WHOLE, Photograph, taking
 from dil_course.playground.problem import pose
 from dil_course.playground.recipes import DAMAGES, methods_for
