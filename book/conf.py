@@ -27,7 +27,7 @@ release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
 root_doc = "README"
 PARTS = {
-    "Start": ["notebooks/00_*.ipynb"],
+    "Start": ["notebooks/00_*.ipynb", "notebooks/playground.ipynb"],
     "Foundations": ["notebooks/0[12]_*.ipynb"],
     "Learn from one input": ["notebooks/0[3-9]_*.ipynb", "notebooks/1[01]_*.ipynb"],
     "Adapt a trained network": ["notebooks/1[2-7]_*.ipynb"],

@@ -22,6 +22,20 @@ def as_page(box, words="A live view, which needs its kernel."):
     return {"application/vnd.jupyter.widget-view+json": view, "text/plain": words}
 
 
+def keep_keys():
+    """Let keys that are pressed in this cell's widgets be theirs alone.
+
+    JupyterLab takes them for its own as well: in a menu, arrows went to the next cell, and the letters that
+    choose a line inserted or cut cells. It leaves alone what has the focus and this attribute.
+    """
+    from IPython.display import display
+
+    mark = "event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true')"
+    area = "document.currentScript?.closest('.jp-OutputArea')"
+    script = f"<script>{area}?.addEventListener('focusin', {mark})</script>"
+    display({"text/html": script, "text/plain": ""}, raw=True)
+
+
 def picture_widget(width, words):
     """A widget for a PNG, `width` CSS pixels wide (None: set later), with words for those who cannot see it.
 

@@ -22,6 +22,7 @@ SLOW = [
     "test_containers.py",
     "test_browser.py",
     "test_toolbox_browser.py",
+    "test_playground_browser.py",
     "test_make.py",
     "test_live_view.py",
     "test_eyes_and_hands.py",

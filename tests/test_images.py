@@ -155,6 +155,29 @@ def test_photographs_are_turned_as_pillow_turns_them(format, orientation):
     torch.testing.assert_close(load_image(content), expected(np.asarray(upright)), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_window_is_a_part_of_the_upright_picture(format, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(Image.fromarray(to_array(picture("coffee")[..., :90, :121])), format, exif=exif)
+    whole = load_image(content)
+    height, width = whole.shape[-2:]
+    for down, across in ((0, 0), (0, 1), (1, 0), (0.3, 0.8)):
+        top, left = round(down * (height - 32)), round(across * (width - 32))
+        part = load_image(content, window=32, place=(down, across))
+        assert torch.equal(part, whole[..., top : top + 32, left : left + 32]), (down, across)
+    assert torch.equal(load_image(content, window=500), whole), "a small picture stays whole"
+    assert load_image(content, window=100).shape[-2:] == (min(height, 100), min(width, 100))
+
+
+def test_a_window_may_be_dark_and_is_that_of_an_array_too():
+    night = np.zeros((40, 40), np.uint8)
+    night[0, 0], night[30, 30] = 255, 1
+    assert load_image(night, window=20, place=(1, 1)).max() == 1 / 255
+    assert load_image(night[::-1].astype(np.uint16) * 257, window=5, place=(1, 0)).max() == 1
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("turned", [1, 3, 6])
 @pytest.mark.parametrize("name, side", [("astronaut", 48), ("coffee", 70), ("retina", 96), ("camera", 90)])
@@ -366,6 +389,9 @@ def test_a_damaged_file_gives_a_value_error_or_a_picture(data, format):
         lambda: picture("lena"),
         lambda: picture("camera", 513),
         lambda: load_image(COLOURS, max_side=0),
+        lambda: load_image(COLOURS, window=0),
+        lambda: load_image(COLOURS, max_side=8, window=8),
+        lambda: load_image(COLOURS, window=8, place=(50, 50)),
         lambda: crop(torch.rand(1, 1, 4, 4), 5),
         lambda: to_array(torch.rand(1, 2, 4, 4)),
         lambda: save_image(torch.rand(1, 1, 4, 4), "x.nonsense"),

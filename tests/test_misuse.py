@@ -823,7 +823,12 @@ RECIPES = {
     ),
     "signals.load_image": (
         signals.load_image,
-        {"source": SOURCE, "max_side": value(4, None, 0, 1, 2.0, 10**9)},
+        {
+            "source": SOURCE,
+            "max_side": value(None, 4, 0, 1, 2.0, 10**9),
+            "window": value(None, 4, 0, 1, 2.0, 10**9),
+            "place": value((0.5, 0.5), (0, 1), (50, 50), (0.5,), 0.5, None, ("a", "b"), (math.nan, 0)),
+        },
     ),
     "signals.uploaded": (
         lambda upload: signals.uploaded(upload),

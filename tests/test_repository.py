@@ -25,11 +25,13 @@ SOURCES = sorted(build.SOURCES.glob("*.py"))
 SETS = sorted(build.PROBLEM_SETS.glob("ps*.py"))
 TESTS = build.ROOT / "tests"
 NOTEBOOKS = sorted(build.NOTEBOOKS.glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]  # the playground is none
 CHECK = "nbval-check-output"
 WORKERS = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
 def read(path):
@@ -198,7 +200,7 @@ MEASURED = re.compile(
 )
 
 
-@each_notebook
+@each_lesson
 def test_header_says_what_for_what_before_and_how_long(path):
     first = read(path).cells[0]
     assert first.cell_type == "markdown" and first.source.startswith(f"# {path.stem[:2]} · "), (
@@ -217,7 +219,7 @@ def test_header_says_what_for_what_before_and_how_long(path):
     )
 
 
-@each_notebook
+@each_lesson
 def test_code_cells_are_short_and_have_text_between(path):
     notebook = read(path)
     lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(notebook))
@@ -235,7 +237,7 @@ def test_code_cells_are_short_and_have_text_between(path):
     )
 
 
-@each_notebook
+@each_lesson
 def test_there_are_three_check_cells_or_more(path):
     checks = len(check_cells(read(path)))
     assert checks >= 3, (
@@ -244,7 +246,7 @@ def test_there_are_three_check_cells_or_more(path):
     )
 
 
-@each_notebook
+@each_lesson
 def test_end_has_summary_papers_and_problem_set(path):
     last = read(path).cells[-1]
     assert last.cell_type == "markdown", f"{path.stem}: end with a cell of text"
@@ -267,8 +269,8 @@ def test_end_has_summary_papers_and_problem_set(path):
 
 def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
     readme = (build.ROOT / "README.md").read_text(encoding="utf-8")
-    lessons = {path.stem for path in NOTEBOOKS}
-    sets = {f"ps{stem}" for stem in lessons if not stem.startswith("00")}
+    notebooks = {path.stem for path in NOTEBOOKS}
+    sets = {f"ps{path.stem}" for path in LESSONS if not path.stem.startswith("00")}
     for kind, due, found in [
         (
             "problem set in sources/problem_sets",
@@ -282,7 +284,7 @@ def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
         ),
         (
             "link in the README's table of lessons",
-            lessons,
+            notebooks,
             set(re.findall(r"\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme)),
         ),
         (

@@ -17,6 +17,7 @@ from dil_course.signals.validation import (
     check_image,
     check_integer,
     check_scale,
+    check_share,
     check_stack,
     describe,
 )
@@ -208,7 +209,7 @@ def quarters(y):
     return [y[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
 
 
-def load_image(source, max_side=None):
+def load_image(source, max_side=None, window=None, place=(0.5, 0.5)):
     """Any picture as float32 (1,C,H,W) in [0,1], C = 1 for gray and 3 for colour.
 
     Reads what Pillow reads: gray, colour, palette, CMYK, 16 bits, opacity (laid on white), photographs that
@@ -219,14 +220,24 @@ def load_image(source, max_side=None):
         max_side: shrink to at most that many pixels a side, antialiased, proportions kept. Large files are
             reduced while they are read: a JPEG of 108 megapixels takes no more memory than one of 12. Of
             other formats all pixels are unpacked first, 4 bytes for each.
+        window: instead of that, cut out at most that many pixels a side, as they are: shrinking takes the
+            noise of a photograph away. All pixels are unpacked first, 4 bytes for each.
+        place: of the window in the upright picture, (down, across): (0, 0) is the upper left corner, and
+            (1, 1) the lower right one.
 
     Raises:
         FileNotFoundError: no such file.
-        TypeError: source is none of these.
-        ValueError: empty or damaged file, no picture, or values outside [0,1].
+        TypeError: source is none of these, or place no pair of numbers.
+        ValueError: empty or damaged file, no picture, values outside [0,1], a place outside the picture, or
+            max_side and window at once.
     """
     if max_side is not None:
         max_side = check_integer(max_side, "max_side", 1)
+    place = _checked_place(place)
+    if window is not None:
+        window = check_integer(window, "window", 1)
+        if max_side is not None:
+            raise ValueError("max_side, window: a picture is either shrunk or cut, give one of them")
     if isinstance(source, np.ndarray):
         array, sides, turn = source, source.shape[:2], None
     elif isinstance(source, str | os.PathLike):
@@ -238,11 +249,32 @@ def load_image(source, max_side=None):
         array, sides, turn = _decode(bytes(source), "the upload", max_side)
     else:
         raise TypeError(f"expected a path, the bytes of a file or an array, got {describe(source)}")
-    if max_side is None or array.ndim not in (2, 3) or max(sides) <= max_side:
+    if window is not None and array.ndim in (2, 3):
+        x = scaled(_part(array, window, place, turn))
+    elif max_side is None or array.ndim not in (2, 3) or max(sides) <= max_side:
         x = to_tensor(array)
     else:
         x = _shrunk(array, sides, max_side)
     return turn(x).contiguous() if turn else x
+
+
+def _checked_place(place):
+    """A pair of shares in [0,1]."""
+    if not isinstance(place, tuple | list) or len(place) != 2:
+        raise TypeError(f"place: expected a pair (down, across) in [0,1], got {describe(place)}")
+    return [check_share(share, "place") for share in place]
+
+
+def _part(array, side, place, turn):
+    """At most `side` pixels a side of an array; `place` is that in the picture after its turn."""
+    if turn:  # A place lies between the corners, which turn with the picture.
+        corners = torch.tensor([[[0, 0], [1, 1]], [[0, 1], [0, 1]]], dtype=torch.float64)
+        down, across = (torch.tensor([1 - share, share], dtype=torch.float64) for share in place)
+        place = (turn(corners) * torch.outer(down, across)).sum((1, 2)).tolist()
+    top, left = (
+        round(share * max(0, length - side)) for share, length in zip(place, array.shape, strict=False)
+    )
+    return array[top : top + side, left : left + side]
 
 
 def _shrunk(array, sides, max_side):
@@ -361,11 +393,7 @@ def save_image(x, path, overwrite=True):
     array = to_array(x)
     check_scale(x, "x")
     check_flag(overwrite, "overwrite")
-    if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
-        raise ValueError(
-            "path: expected the name of a picture's file that can be written, such as estimate.png, got "
-            f"{describe(path)}"
-        )
+    check_picture_file(path)
     content = io.BytesIO()
     Image.fromarray(array).save(content, _format(path))
     wanted = free = pathlib.Path(path)
@@ -375,6 +403,15 @@ def save_image(x, path, overwrite=True):
         free = wanted.with_stem(f"{wanted.stem}_{number}")
     free.write_bytes(content.getvalue())
     return free
+
+
+def check_picture_file(path):
+    """Refuse what is no name of a picture's file that Pillow can write (ValueError)."""
+    if not isinstance(path, str | os.PathLike) or _format(path) not in Image.SAVE:
+        raise ValueError(
+            "path: expected the name of a picture's file that can be written, such as estimate.png, got "
+            f"{describe(path)}"
+        )
 
 
 def _format(path):

@@ -11,4 +11,7 @@ c = get_config()  # noqa: F821
 c.NotebookNotary.db_file = str(pathlib.Path(sys.prefix, "trusted.db"))
 c.NotebookNotary.secret_file = str(pathlib.Path(sys.prefix, "trusted.key"))
 c.LabApp.custom_css = True
-c.ServerApp.tornado_settings = {"static_custom_path": [str(pathlib.Path(__file__).parent / "custom")]}
+c.ServerApp.tornado_settings = {
+    "static_custom_path": [str(pathlib.Path(__file__).parent / "custom")],
+    "websocket_max_message_size": 100 * 2**20,  # bytes: photographs are uploaded in one message
+}

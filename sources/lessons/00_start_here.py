@@ -22,6 +22,8 @@
 #
 # **Time.** About a minute and a half of computing on 2 CPU cores. On a GPU: not measured.
 #
+# **Only curious?** In the [playground](playground.ipynb) you choose a photograph, its damage and up to three methods, and watch them restore it side by side, without a line of code.
+#
 # **How to go through a lesson.** Click the first code cell below and press Shift + Enter. Each press runs one cell and moves on to the next one, so that you read, predict and watch in this order.
 # The menu also offers *Run* > *Run All Cells*, which runs everything at once and jumps to the end of the page; on a first visit you would miss the live run.
 
@@ -421,6 +423,7 @@ print(
 # ## Where to go from here
 #
 # - **A student of a course** takes the lessons in order: 01 states the problem, 02 shows what a single image knows about itself, and 03 explains what you have just seen.
+# - **To try more methods on photographs of yours**, open the [playground](playground.ipynb).
 # - **In a hurry**, read lesson 03 alone; it names the few things that it needs from lesson 01.
 # - **A lecturer** finds in the README how to start a class.
 #
