@@ -181,7 +181,7 @@ def text(lesson):
     return (EXAM / f"{lesson}.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lesson, solution", zip(LESSONS, SOLUTIONS, strict=True), ids=LESSONS)
+@pytest.mark.parametrize("lesson, solution", [*zip(LESSONS, SOLUTIONS, strict=True)], ids=LESSONS)
 def test_numbers_of_the_solutions(lesson, solution):
     printed = text(lesson).partition("### Solution")[2].replace("{,}", "")
     numbers = set(re.findall(r"-?\d+(?:\.\d+)?", printed))
