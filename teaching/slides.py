@@ -104,7 +104,7 @@ class Deck:
             self.opening = True
             if block.text.startswith("## "):
                 self.section, self.begins = self.heading, True
-            if block.text.startswith("# "):
+            if not self.slides:
                 self.new("title")
         elif block.kind == "question":
             self.question = self.new("question", block.text)

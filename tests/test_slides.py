@@ -40,7 +40,7 @@ MEASURE = """async () => {
             if (!image.complete || !image.naturalWidth) faults.push(`${name}: a figure is missing`);
         if (slide.querySelector("mjx-merror")) faults.push(`${name}: a formula is wrong`);
     }
-    return {faults, slides: Reveal.getTotalSlides(),
+    return {faults, ground: getComputedStyle(document.body).backgroundColor, slides: Reveal.getTotalSlides(),
             text: Math.min(...sizes.text), code: Math.min(...sizes.code)};
 }"""
 
@@ -65,6 +65,7 @@ def test_from_the_last_row_every_slide_is_whole_and_readable(chromium, folder, n
         page.wait_for_function("Reveal.isReady()", timeout=120_000)
         found = page.evaluate(MEASURE)
     assert found["slides"] > 20 and not found["faults"], "\n".join(found["faults"])
+    assert found["ground"] == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 17, 17)"}[scheme]
     assert found["text"] >= 24 and found["code"] >= 21, found
 
 
