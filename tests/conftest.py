@@ -59,6 +59,7 @@ SLOW_TESTS = [
     "test_the_game_finds_a_kernel_that_restores_more_than_bicubic",
     "test_the_rule_goes_on_too",
     "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
+    "test_twelve_megapixels_take_less_than_700_megabytes",
 ]
 # The order of `make test`: what takes long goes first, so that both workers end together. Marking, which
 # starts two processes of its own, runs beside the notebooks and not beside tests of how soon a page answers.

@@ -115,6 +115,7 @@ def test_the_level_is_that_of_the_noise_that_was_added_or_an_estimate():
     noisy = pose(x, "noise", noise=0.2).y
     assert pose(noisy.clamp(0, 1), "none, it is noisy already").sigma == pytest.approx(0.2, rel=0.15)
     assert pose(x, "noise", sigma=0.3).sigma == 0.3
+    assert pose(x, "JPEG of quality 10").sigma == 12 / 255, "its error is no white noise"
     flat = torch.full((1, 1, 40, 40), 0.5)
     assert pose(flat, "none, it is noisy already").sigma == 1 / 255, "methods need a level above zero"
 
@@ -299,6 +300,23 @@ def test_what_is_saved_makes_itself_again(page, folder, tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     page.save.click()
     assert (tmp_path / "restored" / "2" / "program.py").is_file()
+
+
+def test_the_noise_slider_sets_the_noise_and_the_level(page):
+    page.noise.value = 50
+    assert "added: 50.0 / 255" in page.words.value and "PSNR 14" in page.words.value
+    problem = page.pose(page.source()[0])
+    assert (problem.y - problem.truth).std() == pytest.approx(50 / 255, rel=0.02)
+
+
+def test_the_input_the_estimates_and_the_truth_are_compared(page):
+    chosen(page, "non-local means")
+    asyncio.run(page.restore())
+    problem = page.pose(page.source()[0])
+    shown = {"what the methods got": problem.y, **page.saving.estimates, "truth": problem.truth}
+    left, line, right = page.below.children[1].children[0].children
+    assert left.options == right.options == tuple(shown)
+    assert page.below.children[1].children[-1].value == Comparison(shown).picture.value
 
 
 def telephone(noise=20, sides=(400, 300), **options):
