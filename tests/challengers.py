@@ -84,7 +84,7 @@ BROKEN = {
     "nameless": ("def restores(y): pass", "no function restore", 0.0),
     "syntax": ("def restore(y, A, sigma, seconds) return y", "no Python", 0.0),
     "empty": ("", "empty", 0.0),
-    "garbage": ("\udcff\udc00\udcfe", "no Python", 0.0),
+    "garbage": ("\udcff\udc80\udcfe", "no Python", 0.0),
     "at_import": ("raise SystemExit", "exit()", 0.0),
     "endless": (call("while True: pass"), "was ended", 0.0),
     "sleeps": (call("time.sleep(1000)"), "was ended", 0.0),

@@ -67,10 +67,10 @@ def test_the_baseline_is_no_straw_man_and_says_what_it_was_not_told():
         posed = pose(rung, picture("coffee", 48), 3)
         seen = posed.y if rung != "scan" else posed.A.adjoint(posed.y)
         assert psnr(posed.baseline, posed.truth) > psnr(seen, posed.truth) + least, rung
-    posed = pose("kernel", picture("coffee", 96), 3)
+    posed = pose("kernel", picture("coffee", 64), 3)
     steps = torch.arange(15) - 7
     true = (posed.forward.kernel.sum(0) * steps**2).sum().item() ** 0.5
-    assert abs(gaussian_width(posed.y, posed.sigma) - true) < 0.6
+    assert abs(gaussian_width(posed.y, posed.sigma) - true) < 0.7
     posed = pose("nobody", X, 3)
     mean = posed.y.sum() / posed.A.mask.sum()
     assert psnr(posed.baseline, X) > psnr(torch.full_like(X, mean.item()), X) - 0.5

@@ -16,7 +16,6 @@ from dil_course.signals.validation import (
 )
 
 SPREAD = 0.25  # standard deviation of the pixels of an image, about
-HELD_OUT = 0.1  # share of the measurements that is kept from the method
 
 
 def capacity(y, A, sigma):
@@ -57,8 +56,8 @@ def check_kind(A):
 def expected_psnr(method, y, A, sigma, optimism=0.0, estimate=None, seed=0):
     """PSNR in dB that a method can expect on y, from a second run of it.
 
-    - `Mask`, `Fourier`: a tenth of the pixels or lines is kept from the method, which has to predict them
-      (lessons 05 and 07); their error stands for that of all that was not measured.
+    - `Mask`, `Fourier`: a tenth of the pixels, or a quarter of the lines, is kept from the method, which has
+      to predict them (lessons 05 and 07); their error stands for that of all that was not measured.
     - `Identity`, `Blur`: the estimate is measured anew, with new noise, restored again, and compared with
       itself. Such a simulation is too easy, because the estimate is smoother than the truth: `optimism` is
       subtracted. SURE (lesson 06) needs no such correction, but a sigma that is known: an estimated one that
@@ -92,17 +91,26 @@ def expected_psnr(method, y, A, sigma, optimism=0.0, estimate=None, seed=0):
 
 
 def held_out_error(method, y, A, sigma, seed):
-    """Mean squared error over the image, from how well a tenth of the measurements is predicted."""
-    share = A.mask.mean().item()
+    """Mean squared error over the image, from how well a part of the measurements is predicted.
+
+    What is held out stands for all that was not measured. Errors of a scan fall with the distance k of a line
+    from the zero frequency, about as 1 / k^2, so that they are compared in units of that.
+    """
+    mask, pixels = A.mask, A.mask.numel()
     if isinstance(A, Mask):
-        drawn = torch.rand(A.mask.shape, generator=runtime.generator(seed, "held out"))
-        held = A.mask * (drawn < HELD_OUT)
-        part = Mask(A.mask - held)
+        drawn = torch.rand(mask.shape, generator=runtime.generator(seed, "held out"))
+        held, weight = mask * (drawn < 0.1), torch.ones_like(mask)
+        part, unknown = Mask(mask - held), 1 - mask
     else:
-        kept, held = split_lines(A.mask, HELD_OUT, keep=A.mask.shape[-1] // 24, seed=seed)
-        part = Fourier(kept)
+        width = mask.shape[-1]
+        kept, held = split_lines(mask, 0.25, keep=width // 24, seed=seed)
+        distance = (torch.arange(width) - width // 2).abs().clamp(min=1)
+        weight = (1 / distance**2).expand_as(mask)
+        known = mask[..., (width - torch.arange(width)) % width].maximum(mask)  # of opposite frequencies
+        part, unknown = Fourier(kept), 1 - known
     predicted = A(method(part.mask * y, part, sigma))
-    numbers = held.sum().item() * y.shape[1]
-    missed = (held * (predicted - y)).square().sum().item() / numbers - sigma**2
-    # The two parts of a coefficient add up; where the image was measured, about half of the noise is left.
-    return (1 - share) * max(missed, 0) * y.shape[1] + share * y.shape[1] * sigma**2 / 2
+    parts = y.shape[1]  # of a number: real and imaginary
+    missed = (held * (predicted - y)).square().sum() - parts * sigma**2 * held.sum()
+    missed = missed.clamp(min=0) / (held * weight).sum() * (unknown * weight).sum()
+    # Where the image was measured, about half of the noise is left.
+    return ((missed + sigma**2 / 2 * (1 - unknown).sum()) / pixels).item()
