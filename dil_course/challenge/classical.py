@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_integer,
     check_observation,
     check_sigma,
+    check_target,
 )
 
 FEW = 0.02  # share of known pixels below which there is nothing to draw edges from
@@ -37,7 +38,7 @@ def classical(y, A=None, sigma=None):
       which predicts each known pixel best from the others.
 
     Args:
-        y: observation (1,C,h,w).
+        y: observation (1,C,h,w), float32.
         A: `Identity`, `Mask`, `Blur` or `Fourier`; None is an unknown Gaussian blur.
         sigma: standard deviation of the noise on [0,1]; None is unknown, for denoising only.
 
@@ -47,12 +48,14 @@ def classical(y, A=None, sigma=None):
     Raises:
         TypeError, ValueError: y, A or sigma is not of this form, or sigma is None and A is no `Identity`.
     """
-    check_observation(y)
+    check_target(y)
     check_choice(type(A).__name__, ("Identity", "Mask", "Blur", "Fourier", "NoneType"), "A")
     if sigma is not None:
         check_sigma(sigma, low=1e-6)
     elif not isinstance(A, Identity):
         raise ValueError("sigma: None, an unknown noise level, is for denoising only, where A is Identity()")
+    if A is not None:
+        A.adjoint(y)  # refuses a mask or a kernel that does not fit y
     if isinstance(A, Identity):
         estimate = denoised(y, estimate_sigma(y) if sigma is None else sigma)
     elif isinstance(A, Mask) and A.mask.mean() < FEW:

@@ -12,7 +12,9 @@ from dil_course.signals.validation import (
     check_integer,
     check_number,
     check_observation,
+    check_returned,
     check_sigma,
+    check_target,
 )
 
 SPREAD = 0.25  # standard deviation of the pixels of an image, about
@@ -36,7 +38,7 @@ def capacity(y, A, sigma):
     check_kind(A)
     check_sigma(sigma, low=1e-6)
     if isinstance(A, Blur):
-        gains = torch.fft.fft2(A(dot(y))).abs() ** 2
+        gains = torch.fft.fft2(A(dot(y)).float()).abs() ** 2
     else:
         gains = torch.ones(y.numel() if isinstance(A, Identity) else int(A.mask.sum()))
     bits = 0.5 * torch.log2(1 + gains * (SPREAD / sigma) ** 2).sum().item()
@@ -76,14 +78,17 @@ def expected_psnr(method, y, A, sigma, optimism=0.0, estimate=None, seed=0):
         TypeError, ValueError: an argument is not of this form.
     """
     check_function(method, "method")
-    check_observation(y)
+    check_target(y)
     check_kind(A)
+    seen = A.adjoint(y)  # refuses a mask or a kernel that does not fit y
     check_sigma(sigma, low=1e-6)
     check_number(optimism, "optimism", low=-20, high=20)
     seed = check_integer(seed, "seed")
     if isinstance(A, Identity | Blur):
         estimate = method(y, A, sigma) if estimate is None else estimate
+        check_returned(estimate, seen, "the estimate", "what A sees")
         again = method(add_gaussian(A(estimate), sigma, seed + 1), A, sigma)
+        check_returned(again, estimate, "the result of method", "the estimate")
         error = (again - estimate).square().mean().item() * 10 ** (optimism / 10)
     else:
         error = held_out_error(method, y, A, sigma, seed)
@@ -96,7 +101,9 @@ def held_out_error(method, y, A, sigma, seed):
     What is held out stands for all that was not measured. Errors of a scan fall with the distance k of a line
     from the zero frequency, about as 1 / k^2, so that they are compared in units of that.
     """
-    mask, pixels = A.mask, A.mask.numel()
+    mask, pixels = A.mask, A.mask[0, 0].numel()
+    if not (mask == 0).any():
+        raise ValueError("A: everything is measured, so that nothing is to be predicted: take Identity()")
     if isinstance(A, Mask):
         drawn = torch.rand(mask.shape, generator=runtime.generator(seed, "held out"))
         held, weight = mask * (drawn < 0.1), torch.ones_like(mask)
@@ -108,7 +115,9 @@ def held_out_error(method, y, A, sigma, seed):
         weight = (1 / distance**2).expand_as(mask)
         known = mask[..., (width - torch.arange(width)) % width].maximum(mask)  # of opposite frequencies
         part, unknown = Fourier(kept), 1 - known
-    predicted = A(method(part.mask * y, part, sigma))
+    estimate = method(part.mask * y, part, sigma)
+    check_returned(estimate, A.adjoint(y), "the result of method", "what A sees")
+    predicted = A(estimate)
     parts = y.shape[1]  # of a number: real and imaginary
     missed = (held * (predicted - y)).square().sum() - parts * sigma**2 * held.sum()
     missed = missed.clamp(min=0) / (held * weight).sum() * (unknown * weight).sum()
