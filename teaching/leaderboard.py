@@ -54,8 +54,8 @@ class Entry:
     label: str = ""
 
 
-def entries_of(lines, cases, folder):
-    """The entries by place, from the lines of results.jsonl and the posed cases."""
+def entries_of(lines, cases, inputs, folder):
+    """The entries by place, from the lines of results.jsonl, the posed cases and the SHA-256 of their files."""
     baselines = {}
     for name in cases:
         baselines[name] = torch.from_numpy(np.load(folder / "baselines" / f"{name}.npy"))
@@ -63,14 +63,16 @@ def entries_of(lines, cases, folder):
     entered, results = {}, {}
     for line in lines:
         if "case" in line:
-            results[line["submission"], line["sha256"], line["case"]] = line
+            results[line["submission"], line["sha256"], line["input"]] = line
         else:
             entered.setdefault(line["submission"], []).append(line["sha256"])
     entries = []
     for name, digests in sorted(entered.items()):
         answers = {}
         for case, posed in cases.items():
-            line = results.get((name, digests[-1], case), {"status": "failed", "message": "was not run"})
+            line = results.get(
+                (name, digests[-1], inputs[case]), {"status": "failed", "message": "was not run"}
+            )
             answers[case] = answer(line, posed, scale[case], folder)
         entry = Entry(name, digests[-1], answers, [])
         if len(set(digests)) > 1:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from browser import ARTIFACTS, chromium, page_of
+from browser import ARTIFACTS, chromium, page_of, wait_until
 from bs4 import BeautifulSoup
 from PIL import Image
 
@@ -174,6 +175,29 @@ def test_rerun_computes_nothing_and_scores_the_same_and_a_changed_entry_is_notic
     }
     page = (folder / "c" / "leaderboard.html").read_text()
     assert "good_03" not in page and f"entry {after['good_03']['sha256'][:8]}" in page
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_ends_at_once_with_its_calls_and_records_none_of_them(course, tmp_path):
+    shutil.copytree(course["folder"] / "c", tmp_path / "c", ignore=shutil.ignore_patterns("results.jsonl"))
+    (tmp_path / "submissions").mkdir()
+    text = challengers.call(
+        "__import__('ctypes').CDLL(None).prctl(15, b'stopped35', 0, 0, 0)\ntime.sleep(1000)"
+    )
+    (tmp_path / "submissions" / "sleeps.py").write_text(text)
+    command = [sys.executable, str(ROOT / "teaching" / "challenge.py"), "run"]
+    # A process in the background may be deaf to an interrupt, and hands that on.
+    quiet = {"stderr": subprocess.DEVNULL, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    run = subprocess.Popen([*command, tmp_path / "c", tmp_path / "submissions"], **quiet)
+
+    def sleeping():
+        return [process for process in psutil.process_iter(["name"]) if process.info["name"] == "stopped35"]
+
+    wait_until(sleeping, "the submission to run")
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30)
+    wait_until(lambda: not sleeping(), "the submission to end", 10)
+    assert '"case"' not in (tmp_path / "c" / "results.jsonl").read_text()
 
 
 @pytest.mark.slow
