@@ -55,7 +55,7 @@ class Entry:
 
 
 def entries_of(lines, cases, inputs, folder):
-    """The entries by place, from the lines of results.jsonl, the posed cases and the SHA-256 of their files."""
+    """The entries by place, from the lines of results.jsonl, the posed cases and their SHA-256."""
     baselines = {}
     for name in cases:
         baselines[name] = torch.from_numpy(np.load(folder / "baselines" / f"{name}.npy"))
