@@ -109,6 +109,13 @@ def make(options):
     print(f"seed {seed}: keep it secret with the pictures; `rank` needs both")
 
 
+def read_challenge(folder):
+    path = folder / "challenge.json"
+    if not path.is_file():
+        raise SystemExit(f"no {path}: `make` writes it")
+    return json.loads(path.read_text())
+
+
 class Place:
     """A process that runs submissions; a new one where it was lost."""
 
@@ -171,7 +178,7 @@ def read_results(folder):
 
 
 def run(options):
-    told = json.loads((options.folder / "challenge.json").read_text())
+    told = read_challenge(options.folder)
     cases = {name: (options.folder / "cases" / f"{name}.npz").read_bytes() for name in told["cases"]}
     if {name: sha256(content) for name, content in cases.items()} != told["cases"]:
         raise SystemExit(f"{options.folder / 'cases'} is not what challenge.json says: make it again")
@@ -259,7 +266,7 @@ def judged(place, source, case, cases, options):
 
 
 def rank(options):
-    told = json.loads((options.folder / "challenge.json").read_text())
+    told = read_challenge(options.folder)
     cases = draw(options.seed, options.pictures, told["side"], told["count"])
     if commitments(options.seed, cases) != told["commitments"]:
         raise SystemExit("the seed or the pictures are not those that challenge.json commits to")
