@@ -1,0 +1,54 @@
+"""What is handed over, in a file: y, A and sigma, and nothing else."""
+
+import io
+
+import numpy as np
+import torch
+
+from dil_course.signals import Blur, Fourier, Identity, Mask
+from dil_course.signals.validation import check_choice
+
+KINDS = {
+    "Identity": (Identity, None),
+    "Mask": (Mask, "mask"),
+    "Blur": (Blur, "kernel"),
+    "Fourier": (Fourier, "mask"),
+}
+
+
+def write_case(y, A=None, sigma=None):
+    """The bytes of an npz file that holds y (1,C,h,w), A and sigma, where the last two may be None.
+
+    Raises:
+        ValueError: A is none of `Identity`, `Mask`, `Blur`, `Fourier`.
+    """
+    arrays = {"y": y.detach().cpu().numpy()}
+    if A is not None:
+        arrays["kind"] = np.array(check_kind(A))
+        name = KINDS[type(A).__name__][1]
+        if name:
+            arrays[name] = getattr(A, name).numpy()
+    if sigma is not None:
+        arrays["sigma"] = np.float64(sigma)
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def check_kind(A):
+    check_choice(type(A).__name__, KINDS, "A")
+    return type(A).__name__
+
+
+def read_case(content):
+    """(y, A, sigma) of the bytes that `write_case` made.
+
+    Raises:
+        ValueError: the bytes are no such file.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        y, A = torch.from_numpy(arrays["y"]), None
+        if "kind" in arrays:
+            make, name = KINDS[str(arrays["kind"])]
+            A = make(torch.from_numpy(arrays[name])) if name else make()
+        return y, A, float(arrays["sigma"]) if "sigma" in arrays else None
