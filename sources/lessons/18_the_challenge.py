@@ -1,0 +1,680 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 18 · The challenge: choose, and defend your choice
+#
+# Each lesson so far had the truth in a drawer: the methods never saw it, but our curves did. A microscope, a scanner or an old photograph comes without a drawer.
+# In this last lesson somebody hands you a damaged image. You choose the method, you say how good its result is, and only then the truth is opened.
+#
+# **What you will be able to do**
+# - go from what is known about a measurement to the methods worth trying, and to the classical opponent of each;
+# - examine a measurement before you restore it: the noise, the forward model, the null space;
+# - choose among methods without the truth, and state the error of your choice with an error bar;
+# - recognise the situations in which such a statement is far too optimistic, and those in which the only right answer is to refuse;
+# - enter the challenge with one file.
+#
+# **Before you start.** Lessons 04 (missing pixels), 05 (stopping rules), 06 (SURE), 12 (adapting a denoiser, IDBP) and 16 (the photograph prior). The tree in section 1 refers to all the others.
+#
+# **Time.** About a minute and a half of computing on one CPU core, two hours with reading and predicting, and as long as you like for the challenge.
+# On a GPU: not measured.
+
+# %%
+import hashlib
+import inspect
+import math
+import runpy
+from pathlib import Path
+
+import bm3d
+import torch
+from matplotlib.figure import Figure
+from skimage.restoration import inpaint_biharmonic
+
+from dil_course import runtime
+from dil_course.adaptation import idbp, tune_on_restored
+from dil_course.challenge import RUNGS, Answer, points, pose, rung_score, sanity_image
+from dil_course.figures import Diagram, Film, show_curves, show_figure, show_images
+from dil_course.fitting import run, watch
+from dil_course.fitting.stopping import HeldOut
+from dil_course.from_scratch import deep_image_prior, tv
+from dil_course.networks import trained
+from dil_course.signals import Blur, Mask, add_correlated, add_gaussian, gaussian_kernel
+from dil_course.signals import luma, picture, psnr, random_ellipses, to_array
+
+sigma = 10 / 255
+
+# %% [markdown]
+# ## 1. An image without a truth
+#
+# The next cell draws one of ten photographs and a window of 64 pixels in it, by a seed that is the number of this lesson. It keeps a third of the pixels, adds noise of standard deviation $10/255$, and puts the truth away.
+# None of the ten was used to train the networks below. Before we go on it prints a **commitment**, the SHA-256 digest of the truth and of a secret word, the *nonce*. The digest reveals nothing that we could compute the image from, but nobody can exchange the image any more: at the end, truth and nonce must give the same digest.
+# (Without the nonce, anybody could compute the digests of all windows of ten known photographs and look the right one up. In a real challenge the lecturer keeps it; here it stands in the cell.)
+
+# %%
+NAMES = "astronaut camera chelsea coffee text brick moon retina page grass".split()
+
+
+def drawer(seed=18, side=64):
+    generator = runtime.generator(seed, "sealed")
+
+    def below(end):
+        return int(torch.randint(end, (), generator=generator))
+
+    x = luma(picture(NAMES[below(len(NAMES))]))
+    top, left = (below(length - side + 1) for length in x.shape[-2:])
+    return x[..., top : top + side, left : left + side]
+
+
+def seal(x, nonce):
+    return hashlib.sha256(nonce + to_array(x).tobytes()).hexdigest()
+
+
+commitment = seal(drawer(), b"a word that nobody guesses")
+print("sealed:", commitment)
+
+# %%
+kept = torch.rand(1, 1, 64, 64, generator=runtime.generator(18, "kept")) < 1 / 3
+kept = kept.float()
+y = Mask(kept)(add_gaussian(drawer(), sigma, seed=18))
+show_images({"y": y}, "A square of scattered gray pixels on black.", zoom=5)
+
+# %% [markdown]
+# This is all that we have: 64 × 64 places, a third of them filled. What is it? And which of the methods of this course would you use?
+#
+# ### A decision tree
+#
+# Five questions, in the order in which a wrong answer does the most harm. Each leaf names methods with their lessons, and the opponent that any network has to beat before it is worth its time.
+
+# %%
+tree = Diagram(10.1, 6.1)
+rows = [
+    ("Does y determine\nenough of x?", "no", "Refuse, and say why: lessons 01, 06, 15"),
+    (
+        "Is A known?",
+        "no",
+        "Estimate A first: recurrence of patches, KernelGAN (09)\nopponent: a fixed round blob",
+    ),
+    (
+        "Is the noise white,\nits level known?",
+        "no",
+        "Estimate level and correlation (05, 06, 07)\nopponent: BM3D with the noise spectrum",
+    ),
+    (
+        "A trained network that\nfits held-out data?",
+        "yes",
+        "IDBP, adapted (12, 16), IAGAN (15), unrolled (17)\nopponent: BM3D, TV, a linear estimate",
+    ),
+    (
+        "Minutes of time\nfor one image?",
+        "yes",
+        "Deep image prior with a rule (03, 04, 05), ZSSR (08)\nopponent: BM3D, TV, back-projection",
+    ),
+]
+above = None
+for row, (question, answer, leaf) in enumerate(rows):
+    height = 5.2 - 1.1 * row
+    asked = tree.box(0.1, height, 2.7, 0.75, question, 5)
+    end = tree.box(3.7, height, 6.3, 0.75, leaf, 2 if answer == "yes" else 1)
+    tree.arrow(asked.right, end.left, answer)
+    if above:
+        tree.arrow(above.bottom, asked.top)
+    above = asked
+last = tree.box(0.1, 0.05, 9.9, 0.45, "The opponents themselves: seconds, no network", 0)
+tree.arrow(above.bottom, (1.45, 0.5))
+tree.show(
+    "A chain of five questions: enough data, A, noise, a trained network, time. Each "
+    "has a leaf with methods, lessons and opponents; at the end stand the opponents."
+)
+
+# %% [markdown]
+# The same as a table, with what this course measured (`benchmarks/RESULTS.md` has the runs behind each row):
+#
+# | you have | try first | a network that may pass it | measured here |
+# | --- | --- | --- | --- |
+# | white noise, a known level | BM3D | adapted denoiser, [12](12_adapting_a_denoiser.ipynb) | BM3D ahead of every one-image network in nine rows of nine, [07](07_self_supervised_denoising.ipynb); of the adapted one on six of seven unfamiliar images |
+# | an unknown level | estimate it | rules and losses without $\sigma$, [05](05_when_to_stop.ipynb), [06](06_sure.ipynb) | a level half as large again costs the discrepancy principle 7 to 15 dB |
+# | missing pixels, or strong noise and a blur | biharmonic and a denoiser; TV | deep image prior, [04](04_dip_for_inverse_problems.ipynb) | within 0.2 dB of the best classical method on six of ten problems |
+# | nearly clean data, tomography, MRI | TV, run to its end | an untrained decoder, [11](11_beyond_images.ipynb) | TV ahead in eight scans of nine; ahead of the diffusion priors too, [16](16_diffusion_priors.ipynb) |
+# | few pixels, a known kernel | back-projection | ZSSR, [08](08_zero_shot_super_resolution.ipynb); one learned update, [14](14_learning_to_adapt.ipynb) | back-projection ahead by 0.2 to 0.4 dB, and by 1.2 dB |
+# | an unknown kernel | recurrence of patches | KernelGAN, [09](09_blind_super_resolution.ipynb) | recurrence gains 2.3 dB over bicubic, the game 1.3, a fixed spot 1.0 |
+# | very few measurements, a network of that kind | a linear estimate from the same images | CSGM, then IAGAN, [15](15_a_generator_meets_your_image.ipynb) | CSGM 2 dB ahead of it at 3 to 6 %, IAGAN 6 dB above CSGM at a quarter |
+# | a network for reconstruction, another scanner | $A^+ y$ and TV | adapted by held-out lines, [17](17_reconstruction_networks.ipynb) | compare with $A^+ y$, not with the unadapted network |
+#
+# The table has a moral that no single lesson states. The classical method is seldom far behind and often ahead, so that it belongs into every comparison; what decides is the image and the data, so that *no row can decide for you*. You need a judge for the image at hand.
+#
+# ## 2. Look before you restore
+#
+# Our sheet says "a third of the pixels, white noise of $10/255$". Sheets are wrong, and each later step leans on this one, so we test what can be tested.
+#
+# **The noise.** Lesson 06 estimated $\sigma$ from cells of 2 × 2 pixels, of which hardly one is complete here. But two measured pixels at a distance $h$ differ by $x_i - x_j + n_i - n_j$. Where the image is flat, only the noise remains, with variance $2\sigma^2$.
+# We take the median size of these differences, which large ones at edges hardly change, and scale it as if it came from Gaussian noise. Geostatistics calls the mean square of these differences, as a function of $h$, a **variogram** (Matheron), and its limit at short distances the *nugget*, because a nugget of gold says nothing about the place beside it. For white noise the nugget is $\sigma^2$.
+#
+# **Predict before you run.** For comparison we draw the same curve for a cup of coffee, with white noise of $10/255$ and with noise of the same strength that neighbours share. What will the curves do as the distance shrinks?
+
+
+# %%
+def differences(y, kept, distance):
+    both = (kept * kept.roll(distance, -1))[..., distance:] > 0
+    d = (y - y.roll(distance, -1))[..., distance:][both]
+    return float(d.abs().median()) / 0.6745 / 2**0.5
+
+
+cup = luma(picture("coffee", 64))
+shared = add_correlated(cup, sigma, gaussian_kernel(9, 1.0), seed=1)
+tested = {"y": y, "cup, white noise": add_gaussian(cup, sigma, seed=1)}
+tested["cup, shared noise"] = shared
+distances = range(1, 9)
+spreads = {
+    name: [255 * differences(image, kept, h) for h in distances]
+    for name, image in tested.items()
+}
+curves = {name: (list(distances), values) for name, values in spreads.items()}
+curves["10"] = ([1, 8], [10, 10])
+alt = "Three curves over the distance of two pixels. With shared noise the curve falls "
+alt += "well below 10 at distance 1; with white noise it does not."
+show_curves(curves, "distance, pixels", "spread of differences x 255", alt)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# With white noise the curve of the cup meets about 10 at the shortest distance and grows with the distance, because the image changes. With shared noise it starts at about half of that: neighbours carry nearly the same noise, which cancels in the difference. A curve that dips *below* the level on the sheet therefore says that the noise is not white (or the sheet is wrong), and no image can imitate this.
+#
+# People often read the curve the other way, too, and conclude from a high start that the noise is stronger. It may be the image: fine texture raises the curve at every distance. Our $y$ starts above 10 and rises steeply, and we learn something about it before any restoration: the noise on the sheet is possible, and the image has structure at the scale of a pixel or two.
+#
+# </details>
+#
+# **The forward model.** For a mask, a wrong $A$ would show at once. For a blur it does not. The test is Morozov's (lesson 05): restore with the assumed $A$, weakly regularised, and look whether the misfit comes down to the level of the noise.
+#
+# **Predict before you run.** The cup is blurred with a Gaussian of width 1.5 and gets noise of $2/255$. We assume widths from 0.7 to 2.3. For which of them is the misfit far above $\sigma^2$?
+
+# %%
+blurred = Blur(gaussian_kernel(15, 1.5))(picture("camera", 64).mean(1, keepdim=True))
+blurred = add_gaussian(blurred, 2 / 255, seed=1)
+ratio = {}
+for width in (0.7, 1.1, 1.5, 1.9, 2.3):
+    A = Blur(gaussian_kernel(15, width))
+    z = run(tv(blurred, A, 1e-4, 300)).estimate
+    ratio[width] = float((A(z) - blurred).square().mean()) / (2 / 255) ** 2
+    print(f"assumed width {width}: misfit {ratio[width]:.2f} sigma^2")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Only for the widths above the true one. An image that is blurred too much by the model cannot be as sharp as $y$, so that the misfit stays high. A kernel that is too narrow explains $y$ perfectly well, with an estimate that is itself a little blurred.
+# So a large misfit proves a model wrong, whereas a small one proves nothing, as lesson 08 found for its kernels. This is why lesson 09 judges a kernel by the recurrence of patches, and why the challenge's baseline reads the width from the decay of the spectrum.
+#
+# </details>
+#
+# **The null space.** For a mask it can be counted: every pixel that was not measured is a dimension about which $y$ says nothing.
+
+# %%
+measured = int(kept.sum())
+print(f"{measured} of {kept.numel()} numbers are measured, each with noise;")
+print(f"{kept.numel() - measured} dimensions of the image are up to the prior")
+
+# %% tags=["nbval-check-output"]
+print(
+    "white noise: at distance one the cup's spread is near the level:",
+    9 < spreads["cup, white noise"][0] < 12,
+)
+print(
+    "noise that neighbours share betrays itself by a low start:",
+    spreads["cup, shared noise"][0] < 7.5,
+)
+print("y may have the noise on its sheet:", spreads["y"][0] > 9)
+print(
+    "a kernel too wide cannot explain the data, one too narrow can:",
+    ratio[2.3] > 1.4 and ratio[0.7] < 1.1,
+)
+
+# %% [markdown]
+# ## 3. Five candidates and one judge
+#
+# Whether a *prior* fits is the hardest question, because a prior speaks about exactly those dimensions that were not measured. There is one honest way to ask (lessons 05, 11, 12, 16 and 17): **hold out** some of the measurements, let the methods predict them, and compare.
+# For a held-out pixel $j$ the noise $n_j$ is independent of everything that the method has seen, so that
+#
+# $$\mathbb E \, (\hat x_j - y_j)^2 = \mathbb E \, (\hat x_j - x_j)^2 + \sigma^2 .$$
+#
+# The mean over the held-out pixels, minus $\sigma^2$, is an unbiased estimate of the error at pixels that were not measured, provided that *the held-out pixels are like the missing ones*. Here they are, because both were drawn at random.
+# So of the measured pixels three quarters are fitted. A twentieth is for choices *within* a method (a weight, an iteration), and a fifth judges *between* the methods. A method that has used the judge for its own choices could not be judged by it any more.
+
+
+# %%
+def shares(kept, seed):
+    chance = torch.rand(kept.shape, generator=runtime.generator(seed, "shares"))
+    fit = kept * (chance < 0.75)
+    judge = kept * (chance >= 0.8)
+    return fit, kept - fit - judge, judge
+
+
+def mean_square(z, y, pixels):
+    return float((z - y)[pixels > 0].square().mean())
+
+
+def smooth(y, fit):  # biharmonic inpainting, lesson 04
+    known = inpaint_biharmonic((fit * y)[0, 0].numpy(), (fit[0, 0] == 0).numpy())
+    return torch.from_numpy(known)[None, None].float()
+
+
+# %% [markdown]
+# The candidates, each with the lesson that built it. Two are classical. Two use networks that were trained on other photographs. One has seen nothing but $y$.
+
+
+# %%
+def matched(y, fit, stop=None):  # lesson 02
+    filled = bm3d.bm3d(smooth(y, fit)[0, 0].numpy(), sigma)
+    return torch.from_numpy(filled)[None, None].float()
+
+
+def flat(y, fit, stop):  # lesson 01
+    steps = [tv(fit * y, Mask(fit), weight) for weight in (0.005, 0.01, 0.02, 0.04)]
+    found = [run(of_one).estimate for of_one in steps]
+    return min(found, key=lambda z: mean_square(z, y, stop))
+
+
+def untrained(y, fit):  # lesson 03
+    return deep_image_prior(fit * y, Mask(fit), iterations=300)
+
+
+def rule(y, fit, stop):  # lesson 05
+    return HeldOut((fit + stop) * y, stop, patience=100)
+
+
+def prior(y, fit, stop):  # lesson 16
+    network = trained("prior_photographs")
+    levels = dict(iterations=60, strongest=0.5, weakest=0.01)
+    return run(idbp(fit * y, Mask(fit), network, sigma, **levels)).estimate
+
+
+def adapted(y, fit, stop):  # lesson 12
+    network = trained("denoiser_gray")
+    return run(tune_on_restored(smooth(y, fit), network, sigma, iterations=40)).estimate
+
+
+# %% [markdown]
+# The deep image prior runs live, without a truth: look at the estimate, and see whether you can read more of it as it goes on. Its rule ends the run.
+
+# %%
+fit, stop, judge = shares(kept, 18)
+film = Film()
+steps = film.record("deep image prior", untrained(y, fit))
+result = await watch(steps, stop=rule(y, fit, stop), observed=fit * y)
+film.show("A smooth gray, then dark rows, then grain.", at=(10, 30, 60, 100, 130))
+
+# %%
+others = {
+    "biharmonic, BM3D": matched,
+    "total variation": flat,
+    "prior, IDBP": prior,
+    "adapted denoiser": adapted,
+}
+found = {"deep image prior": result.estimate}
+found |= {name: method(y, fit, stop) for name, method in others.items()}
+found = {name: z.clamp(0, 1) for name, z in found.items()}
+alt = "Five restorations of rows of dark marks: blurred, blocky, streaked, and one that "
+alt += "is sharper than the others."
+show_images(found, alt, columns=5, zoom=3)
+
+# %% [markdown]
+# Can you read it? Choose by eye first, and write your choice down.
+#
+# **Predict before you run.** The judge scores all five. Its verdict is a mean over fewer than three hundred squared numbers: how far can it be off? Will the misfit on the *fitted* pixels, printed beside it, put the methods in the same order?
+
+
+# %%
+def decibels(error):
+    return -10 * math.log10(max(error, 1e-6))
+
+
+def judged(z, y, judge):
+    squares = (z - y)[judge > 0].square()
+    error = float(squares.mean()) - sigma**2
+    return error, float(squares.std()) / len(squares) ** 0.5
+
+
+verdict = {name: judged(z, y, judge) for name, z in found.items()}
+misfit = {name: mean_square(z, y, fit) / sigma**2 for name, z in found.items()}
+for name, (error, bar) in verdict.items():
+    print(f"{name:17} expected {decibels(error):5.2f} dB,", end=" ")
+    print(f"with one error bar less {decibels(error + bar):5.2f} dB;", end=" ")
+    print(f"misfit where fitted {misfit[name]:.2f} sigma^2")
+choice = min(verdict, key=lambda name: verdict[name][0])
+promise = decibels(verdict[choice][0])
+print(f"\nmy choice: {choice}; I expect {promise:.2f} dB where nothing was measured")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The error bar is the standard deviation of the squares, divided by the root of their number; it amounts to about half a decibel here. The leads between the methods are hardly larger. But the methods are judged on *the same* pixels with the same noise, so that a part of the uncertainty cancels in their comparison: who is ahead is better known than by how much each is off.
+#
+# The misfit on the fitted pixels orders them differently. A small one says that a method followed the data, noise included; a large one that it smoothed. Neither says what it put between the data.
+#
+# </details>
+#
+# ## 4. Open the seal
+#
+# The choice and its expected quality stand above, before the truth. Now the drawer is opened.
+#
+# **Predict before you run.** Was it the best of the five? Is the expectation too high or too low?
+
+# %%
+x = drawer()
+same_image = seal(x, b"a word that nobody guesses") == commitment
+unseen = 1 - fit - stop
+true = {name: decibels(mean_square(z, x, unseen)) for name, z in found.items()}
+for name in found:
+    mark = "<- my choice" if name == choice else ""
+    print(f"{name:17} expected {decibels(verdict[name][0]):5.2f} dB,", end=" ")
+    print(f"true {true[name]:5.2f} dB {mark}")
+lost = max(true.values()) - true[choice]
+titles = {f"{name}: {true[name]:.1f} dB": z for name, z in found.items()}
+alt = "The sealed window shows four lines of printed words; none of the five "
+alt += "restorations can be read with certainty."
+show_images(titles | {"the truth": x}, alt, columns=3, zoom=3)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# It is a page of print. The judge chose well on this image, and its expectation was off by no more than one or two error bars. Its verdict concerns PSNR: the words cannot be read with certainty in any of the five. In the third row you may have read "as" in one of them, and been right; in the first row you may have read something else, and been wrong. A reader fills in letters as a prior fills in pixels.
+#
+# The winners of the Helsinki Deblur Challenge of 2021, which was about images of text out of focus, let a network of their own learn from synthetic text that was blurred by an estimated forward model. The organisers had foreseen that a network might draw text whatever it sees, and asked for a *sanity check* on other images. Our challenge does the same.
+#
+# </details>
+
+# %% tags=["nbval-check-output"]
+print("the drawer holds the image that was sealed:", same_image)
+print("the choice loses at most a third of a decibel to the best:", lost < 1 / 3)
+print("the expectation is within a decibel and a half:", abs(promise - true[choice]) < 1.5)
+by_misfit = min(misfit, key=misfit.get)
+print(
+    "the smallest misfit where fitted would have chosen a worse one:",
+    true[by_misfit] < true[choice] - 0.2,
+)
+
+# %% [markdown]
+# ## 5. Once is no result
+#
+# A choice that was right once may be luck. Five more images, each with a mask, a split and noise of its own; the same five methods, the same judge.
+#
+# **Predict before you run.** How often will the judge choose the best method, or one within 0.3 dB of it? And the five expectations for the chosen methods: will they scatter evenly around the truth?
+
+
+# %%
+def tried(name, seed):
+    x = luma(picture(name, 64))
+    kept = torch.rand(x.shape, generator=runtime.generator(seed, "kept")) < 1 / 3
+    y, (fit, stop, judge) = add_gaussian(x, sigma, seed), shares(kept.float(), seed)
+    steps, ends = untrained(y, fit), rule(y, fit, stop)
+    found = {"deep image prior": run(steps, stop=ends).estimate}
+    found |= {name: method(y, fit, stop) for name, method in others.items()}
+    found = {name: z.clamp(0, 1) for name, z in found.items()}
+    unseen = 1 - fit - stop
+    expected = {name: judged(z, y, judge) for name, z in found.items()}
+    return expected, {n: decibels(mean_square(z, x, unseen)) for n, z in found.items()}
+
+
+table = {}
+for seed, name in enumerate(("astronaut", "camera", "coffee", "brick", "moon")):
+    expected, reached = table[name] = tried(name, seed)
+    best = min(expected, key=lambda k: expected[k][0])
+    print(f"{name:10} {best:17} expected {decibels(expected[best][0]):5.2f},", end=" ")
+    print(f"true {reached[best]:5.2f}, the best {max(reached.values()):5.2f} dB")
+
+# %%
+figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+axes = figure.subplots()
+for colour, (name, (expected, reached)) in enumerate(table.items()):
+    best = min(expected, key=lambda k: expected[k][0])
+    for method, (error, bar) in expected.items():
+        stated, low = decibels(error), decibels(error + bar)
+        chosen = method == best
+        size = dict(markersize=11, markeredgecolor="black") if chosen else {}
+        label = name if chosen else None
+        axes.plot(reached[method], stated, f"C{colour}" + "osD^v"[colour], label=label, **size)
+        if chosen:
+            axes.plot([reached[method]] * 2, [low, stated], color="black", linewidth=1)
+axes.plot([21, 36], [21, 36], color="gray", linestyle="--")
+axes.text(21.5, 32, "over-confident")
+axes.text(31.5, 24, "modest")
+axes.set_xlabel("true PSNR where nothing was measured, dB")
+axes.set_ylabel("expected PSNR, dB")
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+alt = "Expected against true PSNR with the diagonal: five clusters; the chosen methods, "
+alt += "outlined, lie at the upper edge of their clusters, some far above the diagonal."
+show_figure(figure, alt)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The points of one image lie in a cluster along a line of slope one: the judge orders the methods well, because all are judged on the same pixels, but the whole cluster is shifted up or down by the luck of these pixels. Large points with black rims are the chosen methods, and each has a line down to its expectation with one error bar taken off.
+# On smooth images the shift is large. There the error is much smaller than $\sigma^2$, and we obtain it as the difference of two large numbers, one of which has an error bar.
+#
+# And the chosen ones lie *at the top* of their clusters. They must: the choice takes the highest expectation, be it high for quality or for luck. Auctions know this as the **winner's curse**, and Cawley and Talbot (2010) describe it for model selection. Unbiased expectations do not remain unbiased when you choose by them.
+#
+# </details>
+#
+# Five images are still few. `python benchmarks/choosing.py` runs eight images with three seeds each:
+#
+# @@TABLE@@
+#
+# There are two remedies for the winner's curse. *Choose by one half of the held-out pixels and state the error on the other*: this is unbiased again, at the cost of a wider error bar. Or state the expectation *with one error bar taken off*. The challenge counts over-confidence twice, so that modesty pays.
+
+# %% tags=["nbval-check-output"]
+lost, gaps, low = [], [], []
+for expected, reached in table.values():
+    best = min(expected, key=lambda k: expected[k][0])
+    lost.append(max(reached.values()) - reached[best])
+    error, bar = expected[best]
+    gaps.append(decibels(error) - reached[best])
+    low.append(decibels(error + bar) - reached[best])
+print("on four images of five or more the choice is within:", sum(v < 0.5 for v in lost) >= 4)
+print("expectations of chosen methods are too high on average:", sum(gaps) > 0)
+print("an error bar less brings their mean nearer to the truth:", abs(sum(low)) < sum(gaps))
+
+# %% [markdown]
+# ## 6. Where it fails
+#
+# ### Four expectations that are far too high
+#
+# The judge rests on three assumptions: the noise of a held-out pixel is independent of the fitted ones, its level is known, and held-out pixels are like missing ones. We break one at a time, on the cup, with biharmonic inpainting and BM3D.
+#
+# **Predict before you run.** Order the three breaks by the harm that they do to the *expectation*.
+
+
+# %%
+def honest(y, x, fit, judge, hidden, level=sigma):
+    z = matched(y, fit).clamp(0, 1)
+    expected = decibels(mean_square(z, y, judge) - level**2)
+    return z, expected, decibels(mean_square(z, x, hidden))
+
+
+fit, stop, judge = shares(kept, 1)
+fit = fit + stop
+block = torch.zeros_like(kept)
+block[..., 24:44, 24:44] = 1
+scattered = (1 - block) * judge
+noisy = add_gaussian(cup, sigma, seed=1)
+tests = {
+    "as assumed": honest(noisy, cup, fit, judge, 1 - fit),
+    "shared noise": honest(shared, cup, fit, judge, 1 - fit),
+    "level 1.2 times": honest(noisy, cup, fit, judge, 1 - fit, 1.2 * sigma),
+    "a block is missing": honest(noisy, cup, 1 - block - scattered, scattered, block),
+}
+for name, (_, expected, reached) in tests.items():
+    print(f"{name:18} expected {expected:5.2f} dB, true {reached:5.2f} dB,", end=" ")
+    print(f"too high by {expected - reached:+.2f}")
+
+# %%
+shown = {name: z for name, (z, *_) in tests.items() if name != "level 1.2 times"}
+alt = "The cup restored from white noise, with blotches from shared noise, and with a "
+alt += "missing block that is filled with a smooth gray; and the truth."
+show_images(shown | {"truth": cup}, alt, columns=4, zoom=3)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The block does the most harm. The held-out pixels are scattered, each between measured neighbours, and say how well *scattered* pixels are predicted. About a hole of 20 pixels they say nothing at all. The rule is as simple as it is often broken: hold out what is missing in the same way as the rest is missing, a block for a block, lines for lines.
+#
+# A level that is too high by a fifth makes the subtraction too large; on a smooth image, what remains is a small part of the true error. Shared noise makes neighbours agree in their noise, and agreement looks like a good prediction. SURE fails in the same three ways, plus one of its own: lesson 12 used it as a loss, and it promised improvements that did not exist. That is the winner's curse again, among all weights of a network instead of five methods.
+#
+# </details>
+#
+# ### A hallucination explains y
+#
+# The last rung of the challenge measures half a percent of the pixels, under strong noise. For a linear $A$ with the pseudo-inverse $A^+$, *any* image $w$ can be changed into one that explains the noiseless data of $x$ exactly:
+#
+# $$ x' = w + A^+ (A x - A w) , \qquad A x' = A w + A A^+ A (x - w) = A x .$$
+#
+# **Predict before you run.** We take the man with a camera for $x$ and the eye of a cat for $w$. How different are $x$ and $x'$, and what does a residual say?
+
+# %%
+nobody = pose("nobody", picture("camera", 96), seed=0)
+A, w = nobody.forward, luma(picture("chelsea", 96))
+twin = w + A.pinv(A(nobody.truth) - A(w))
+apart = float((A(twin) - A(nobody.truth)).abs().max())
+print(f"{int(A.mask.sum())} pixels are measured; the two data differ by {apart:.1e},")
+print(f"the two images have a PSNR of {psnr(twin, nobody.truth):.1f} dB to each other")
+shown = {"x": nobody.truth, "x', the same data": twin, "y": nobody.y}
+shown["the baseline"] = nobody.baseline
+alt = "A man with a camera, the eye of a cat with a few dots, the handful of measured "
+alt += "pixels, and a blur of gray, which is the baseline."
+show_images(shown, alt, columns=4)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# They are two different photographs with the same data. The residual is zero for both, and so is any loss made of it. Only a prior can prefer one to the other, and no held-out pixel can test this prior, because a dozen of them under such noise tell nothing.
+#
+# A network that was trained on cats would draw the cat, sharply, and its result would explain every measurement. People call such a result wrong; it would be more exact to say that it is *not a result about this scene*. The honest answers are a blur with a low expectation, or none. A refusal with a reason is a finding, too: it says that the measurement has to be repeated.
+#
+# </details>
+
+# %% tags=["nbval-check-output"]
+too_high = {name: expected - reached for name, (_, expected, reached) in tests.items()}
+print("as assumed, the expectation is within two decibels:", abs(too_high["as assumed"]) < 2)
+print(
+    "a level stated too high, or shared noise, makes it worse by a decibel:",
+    min(too_high["level 1.2 times"], too_high["shared noise"]) > too_high["as assumed"] + 1,
+)
+print("scattered judges for a missing block are far off:", too_high["a block is missing"] > 5)
+print("two different photographs have the same data:", apart < 1e-6 and twin.std() > 0.05)
+
+# %% [markdown]
+# ## 7. Your turn: the challenge
+#
+# The ladder has five rungs, and each hands over less of what you would like to know. Images are gray, of 96 pixels; here is one $y$ for each rung.
+
+# %%
+for rung, what in RUNGS.items():
+    print(f"{rung:7} {what}")
+subjects = {"scan": random_ellipses(1, side=96, seed=3)}
+cases = {r: pose(r, subjects.get(r, picture("coffee", 96)), seed=4) for r in RUNGS}
+seen = {r: case.forward.adjoint(case.y).clamp(0, 1) for r, case in cases.items()}
+alt = "Five data: scattered pixels, a noisy cup, a blurred cup, an aliased scan of "
+alt += "ellipses, and a handful of dots."
+show_images(seen, alt, columns=5, zoom=2)
+
+# %% [markdown]
+# You hand in one file with one function, `restore(y, A, sigma, seconds)`. It returns `(estimate, expected_psnr)`, or `None` to refuse. What is unknown comes as `None`: `sigma` on the rung *noise*, `A` on the rung *kernel*. `seconds` is the time limit of a rung.
+#
+# - **Points of an image** are the gain in dB over the classical baseline, from −1 to 3, plus *honesty*: one point where the expectation is right. It falls to nothing at 3 dB of modesty, or at 1.5 dB of over-confidence. A rung takes the median of the gains and the mean of the honesty.
+# - **A sanity image**, a test card that is neither photograph nor scan, must not end more than 6 dB below the baseline; otherwise the rung gives nothing.
+# - **On the last rung** a refusal gives two points, and an answer costs half a point for each decibel of over-confidence.
+#
+# Here is a complete entry. It judges itself where it can, by held-out pixels and by SURE, hands in the baseline where it knows nothing better, and refuses where a dozen pixels are all there is.
+
+
+# %%
+def restore(y, A, sigma, seconds):
+    import math
+
+    import torch
+
+    from dil_course.adaptation import idbp
+    from dil_course.challenge import classical
+    from dil_course.fitting import run
+    from dil_course.fitting.risks import sure
+    from dil_course.networks import trained
+    from dil_course.signals import Identity, Mask, estimate_sigma
+
+    if isinstance(A, Mask) and A.mask.mean() < 0.02:
+        return None  # any image explains so few pixels
+    if isinstance(A, Mask):
+        chance = torch.rand(y.shape, generator=torch.Generator().manual_seed(0))
+        judge = A.mask * (chance < 0.1)
+        fit, network = A.mask - judge, trained("prior_photographs")
+        levels = dict(iterations=60, strongest=0.5, weakest=0.01)
+        estimate = run(idbp(fit * y, Mask(fit), network, sigma, **levels)).estimate
+        squares = (estimate - y)[judge > 0].square()
+        error = squares.mean() - sigma**2 + squares.std() / len(squares) ** 0.5
+    elif isinstance(A, Identity):
+        sigma, network = estimate_sigma(y), trained("denoiser_gray")
+        with torch.no_grad():
+            estimate = network(y, sigma)
+            error = sure(lambda y: network(y, sigma), y, sigma, output=estimate)
+    else:
+        return classical(y, A, sigma), 25.0  # a guess
+    return estimate, -10 * math.log10(max(float(error), 1e-4))
+
+
+# %% [markdown]
+# The next cell writes it to `mine/entry.py` in the folder of this notebook, unless there is a file of yours already, and reads it back from there. From now on you edit that file, and run this cell and the next one again.
+
+# %%
+entry = Path("mine/entry.py")
+if not entry.exists():
+    entry.parent.mkdir(exist_ok=True)
+    entry.write_text(inspect.getsource(restore), encoding="utf-8")
+mine = runpy.run_path(str(entry))["restore"]
+
+
+def answer(restore, case):
+    made = restore(case.y, case.A, case.sigma, seconds=180)
+    if made is None:
+        return Answer("refused")
+    estimate, expected = made
+    reached, base = (psnr(z.clamp(0, 1), case.truth) for z in (estimate, case.baseline))
+    return Answer("estimate", reached, base, float(expected))
+
+
+# %% [markdown]
+# **Predict before you run.** On which rung does this entry gain the most, and on which does it lose points for honesty? (One image of 64 pixels a rung, and the sanity image. The real run takes several of 96.)
+
+# %%
+scores, answers = {}, {}
+for rung in RUNGS:
+    image = random_ellipses(1, side=64, seed=3) if rung == "scan" else picture("coffee", 64)
+    answers[rung] = made = answer(mine, pose(rung, image, seed=4))
+    sanity = None
+    if rung != "nobody":
+        sanity = answer(mine, pose(rung, sanity_image(64, seed=4), seed=4))
+    scores[rung] = rung_score(rung, [made], sanity)
+    said = made.status
+    if said == "estimate":
+        said = f"gain {made.gain:+.2f} dB, expected {made.expected:.1f}, true {made.psnr:.1f}"
+    print(f"{rung:7} {said:45} {scores[rung]:+.2f} points")
+print(f"total {sum(scores.values()):.2f} of 18")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# @@ENTRY@@
+#
+# </details>
+#
+# @@HOWTO@@
+
+# %% tags=["nbval-check-output"]
+print("refusing on the last rung gives two points:", points("nobody", Answer("refused")) == 2)
+print("half a decibel of over-confidence costs more than of modesty:",
+      points("known", Answer("estimate", 25.0, 25.0, 25.5))
+      < points("known", Answer("estimate", 25.0, 25.0, 24.5)))  # fmt: skip
+reader = entry.read_text(encoding="utf-8") != inspect.getsource(restore)
+print("the entry above gains on masks and refuses where nobody can, or is yours:",
+      reader or answers["known"].gain > 0 and answers["nobody"].status == "refused")  # fmt: skip
