@@ -38,7 +38,8 @@ from skimage.restoration import inpaint_biharmonic
 
 from dil_course import runtime
 from dil_course.adaptation import idbp, tune_on_restored
-from dil_course.challenge import RUNGS, Answer, points, pose, rung_score, sanity_image
+from dil_course.challenge import RUNGS, Answer, points, pose, rung_score
+from dil_course.challenge import sanity_image
 from dil_course.figures import Diagram, Film, show_curves, show_figure, show_images
 from dil_course.fitting import run, watch
 from dil_course.fitting.stopping import HeldOut
@@ -57,7 +58,8 @@ sigma = 10 / 255
 # (Without the nonce, anybody could compute the digests of all windows of ten known photographs and look the right one up. In a real challenge the lecturer keeps it; here it stands in the cell.)
 
 # %%
-NAMES = "astronaut camera chelsea coffee text brick moon retina page grass".split()
+NAMES = ["astronaut", "camera", "chelsea", "coffee", "text", "brick", "moon"]
+NAMES += ["retina", "page", "grass"]
 
 
 def drawer(seed=18, side=64):
@@ -95,37 +97,36 @@ show_images({"y": y}, "A square of scattered gray pixels on black.", zoom=5)
 tree = Diagram(10.1, 6.1)
 rows = [
     ("Does y determine\nenough of x?", "no", "Refuse, and say why: lessons 01, 06, 15"),
-    (
-        "Is A known?",
-        "no",
-        "Estimate A first: recurrence of patches, KernelGAN (09)\nopponent: a fixed round blob",
-    ),
+    ("Is A known?", "no", "Estimate A first: recurrence, KernelGAN (09)\na round blob"),
     (
         "Is the noise white,\nits level known?",
         "no",
-        "Estimate level and correlation (05, 06, 07)\nopponent: BM3D with the noise spectrum",
+        "Estimate level and correlation (05, 06, 07)\nBM3D with the spectrum of the noise",
     ),
     (
         "A trained network that\nfits held-out data?",
         "yes",
-        "IDBP, adapted (12, 16), IAGAN (15), unrolled (17)\nopponent: BM3D, TV, a linear estimate",
+        "IDBP, adapted (12, 16), IAGAN (15), unrolled (17)\nBM3D, TV, linear estimate",
     ),
     (
         "Minutes of time\nfor one image?",
         "yes",
-        "Deep image prior with a rule (03, 04, 05), ZSSR (08)\nopponent: BM3D, TV, back-projection",
+        "Deep image prior with a rule (03 to 05), ZSSR (08)\nBM3D, TV, back-projection",
     ),
 ]
 above = None
 for row, (question, answer, leaf) in enumerate(rows):
     height = 5.2 - 1.1 * row
+    leaf = leaf.replace("\n", "\nopponent: ")
     asked = tree.box(0.1, height, 2.7, 0.75, question, 5)
     end = tree.box(3.7, height, 6.3, 0.75, leaf, 2 if answer == "yes" else 1)
     tree.arrow(asked.right, end.left, answer)
     if above:
         tree.arrow(above.bottom, asked.top)
     above = asked
-last = tree.box(0.1, 0.05, 9.9, 0.45, "The opponents themselves: seconds, no network", 0)
+last = tree.box(
+    0.1, 0.05, 9.9, 0.45, "The opponents themselves: seconds, no network", 0
+)
 tree.arrow(above.bottom, (1.45, 0.5))
 tree.show(
     "A chain of five questions: enough data, A, noise, a trained network, time. Each "
@@ -185,28 +186,28 @@ show_curves(curves, "distance, pixels", "spread of differences x 255", alt)
 #
 # With white noise the curve of the cup meets about 10 at the shortest distance and grows with the distance, because the image changes. With shared noise it starts at about half of that: neighbours carry nearly the same noise, which cancels in the difference. A curve that dips *below* the level on the sheet therefore says that the noise is not white (or the sheet is wrong), and no image can imitate this.
 #
-# People often read the curve the other way, too, and conclude from a high start that the noise is stronger. It may be the image: fine texture raises the curve at every distance. Our $y$ starts above 10 and rises steeply, and we learn something about it before any restoration: the noise on the sheet is possible, and the image has structure at the scale of a pixel or two.
+# People often read the curve the other way, too, and conclude from a high start that the noise is stronger. It may be the image: fine texture raises the curve at every distance. Our $y$ lies at about twice the level of the sheet, at every distance. Either the sheet is wrong, or the image has structure as fine as a pixel nearly everywhere; the differences cannot tell which. We take the sheet's word for it, remember that we did so, and learn something about the image before any restoration: it is not smooth.
 #
 # </details>
 #
 # **The forward model.** For a mask, a wrong $A$ would show at once. For a blur it does not. The test is Morozov's (lesson 05): restore with the assumed $A$, weakly regularised, and look whether the misfit comes down to the level of the noise.
 #
-# **Predict before you run.** The cup is blurred with a Gaussian of width 1.5 and gets noise of $2/255$. We assume widths from 0.7 to 2.3. For which of them is the misfit far above $\sigma^2$?
+# **Predict before you run.** The man with the camera of lesson 02 is blurred by a Gaussian of width 1.5 and gets noise of $2/255$. We assume widths from 0.7 to 2.7. For which of them is the misfit far above $\sigma^2$?
 
 # %%
 blurred = Blur(gaussian_kernel(15, 1.5))(picture("camera", 64).mean(1, keepdim=True))
 blurred = add_gaussian(blurred, 2 / 255, seed=1)
 ratio = {}
-for width in (0.7, 1.1, 1.5, 1.9, 2.3):
+for width in (0.7, 1.1, 1.5, 1.9, 2.3, 2.7):
     A = Blur(gaussian_kernel(15, width))
-    z = run(tv(blurred, A, 1e-4, 300)).estimate
+    z = run(tv(blurred, A, 1e-4, 200)).estimate
     ratio[width] = float((A(z) - blurred).square().mean()) / (2 / 255) ** 2
     print(f"assumed width {width}: misfit {ratio[width]:.2f} sigma^2")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only for the widths above the true one. An image that is blurred too much by the model cannot be as sharp as $y$, so that the misfit stays high. A kernel that is too narrow explains $y$ perfectly well, with an estimate that is itself a little blurred.
+# Only for the largest widths, and clearly only for the last. An image that is blurred too much by the model cannot be as sharp as $y$, so that the misfit stays high. A kernel that is too narrow explains $y$ all the better, with an estimate that is itself a little blurred. (At the true width the misfit is below $\sigma^2$, because so weak a regularisation lets a part of the noise into the estimate.)
 # So a large misfit proves a model wrong, whereas a small one proves nothing, as lesson 08 found for its kernels. This is why lesson 09 judges a kernel by the recurrence of patches, and why the challenge's baseline reads the width from the decay of the spectrum.
 #
 # </details>
@@ -229,8 +230,8 @@ print(
 )
 print("y may have the noise on its sheet:", spreads["y"][0] > 9)
 print(
-    "a kernel too wide cannot explain the data, one too narrow can:",
-    ratio[2.3] > 1.4 and ratio[0.7] < 1.1,
+    "a kernel far too wide cannot explain the data, one too narrow can:",
+    ratio[2.7] > 2 and ratio[0.7] < 1,
 )
 
 # %% [markdown]
@@ -317,7 +318,9 @@ others = {
 found = {"deep image prior": result.estimate}
 found |= {name: method(y, fit, stop) for name, method in others.items()}
 found = {name: z.clamp(0, 1) for name, z in found.items()}
-alt = "Five restorations of rows of dark marks: blurred, blocky, streaked, and one that "
+alt = (
+    "Five restorations of rows of dark marks: blurred, blocky, streaked, and one that "
+)
 alt += "is sharper than the others."
 show_images(found, alt, columns=5, zoom=3)
 
@@ -351,9 +354,9 @@ print(f"\nmy choice: {choice}; I expect {promise:.2f} dB where nothing was measu
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The error bar is the standard deviation of the squares, divided by the root of their number; it amounts to about half a decibel here. The leads between the methods are hardly larger. But the methods are judged on *the same* pixels with the same noise, so that a part of the uncertainty cancels in their comparison: who is ahead is better known than by how much each is off.
+# The error bar is the standard deviation of the squares, divided by the root of their number; it amounts to about half a decibel here. The leads between the methods are no larger. But the methods are judged on *the same* pixels with the same noise, so that a part of the uncertainty cancels in their comparison: who is ahead is better known than by how much each is off.
 #
-# The misfit on the fitted pixels orders them differently. A small one says that a method followed the data, noise included; a large one that it smoothed. Neither says what it put between the data.
+# The misfit on the fitted pixels is another matter. A small one says that a method followed the data, noise included, and a large one that it smoothed; neither says what the method put between the data. Here two methods with nearly the same misfit may be far apart in the judge's eyes.
 #
 # </details>
 #
@@ -381,7 +384,9 @@ show_images(titles | {"the truth": x}, alt, columns=3, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It is a page of print. The judge chose well on this image, and its expectation was off by no more than one or two error bars. Its verdict concerns PSNR: the words cannot be read with certainty in any of the five. In the third row you may have read "as" in one of them, and been right; in the first row you may have read something else, and been wrong. A reader fills in letters as a prior fills in pixels.
+# It is a page of print, and the sheet was right about the noise: what raised the differences in section 2 was ink and paper. The judge chose the best of the five, or one that is level with it. All five expectations are wrong in the same direction and by similar amounts, because they share the held-out pixels and their luck; the error bar said as much.
+#
+# The verdict concerns PSNR. The words cannot be read with certainty in any of the five: you may have read "as" in the third row, and been right, and something else in the first, and been wrong. A reader fills in letters as a prior fills in pixels.
 #
 # The winners of the Helsinki Deblur Challenge of 2021, which was about images of text out of focus, let a network of their own learn from synthetic text that was blurred by an estimated forward model. The organisers had foreseen that a network might draw text whatever it sees, and asked for a *sanity check* on other images. Our challenge does the same.
 #
@@ -390,11 +395,12 @@ show_images(titles | {"the truth": x}, alt, columns=3, zoom=3)
 # %% tags=["nbval-check-output"]
 print("the drawer holds the image that was sealed:", same_image)
 print("the choice loses at most a third of a decibel to the best:", lost < 1 / 3)
-print("the expectation is within a decibel and a half:", abs(promise - true[choice]) < 1.5)
-by_misfit = min(misfit, key=misfit.get)
 print(
-    "the smallest misfit where fitted would have chosen a worse one:",
-    true[by_misfit] < true[choice] - 0.2,
+    "the expectation is within a decibel and a half:", abs(promise - true[choice]) < 1.5
+)
+worst = max(verdict, key=lambda name: verdict[name][0])
+print(
+    "judge and truth agree on the worst of the five:", true[worst] == min(true.values())
 )
 
 # %% [markdown]
@@ -416,12 +422,14 @@ def tried(name, seed):
     found = {name: z.clamp(0, 1) for name, z in found.items()}
     unseen = 1 - fit - stop
     expected = {name: judged(z, y, judge) for name, z in found.items()}
-    return expected, {n: decibels(mean_square(z, x, unseen)) for n, z in found.items()}
+    misfit = {name: mean_square(z, y, fit) for name, z in found.items()}
+    true = {name: decibels(mean_square(z, x, unseen)) for name, z in found.items()}
+    return expected, true, misfit
 
 
 table = {}
 for seed, name in enumerate(("astronaut", "camera", "coffee", "brick", "moon")):
-    expected, reached = table[name] = tried(name, seed)
+    expected, reached, _ = table[name] = tried(name, seed)
     best = min(expected, key=lambda k: expected[k][0])
     print(f"{name:10} {best:17} expected {decibels(expected[best][0]):5.2f},", end=" ")
     print(f"true {reached[best]:5.2f}, the best {max(reached.values()):5.2f} dB")
@@ -429,14 +437,16 @@ for seed, name in enumerate(("astronaut", "camera", "coffee", "brick", "moon")):
 # %%
 figure = Figure(figsize=(6.4, 5.2), layout="constrained")
 axes = figure.subplots()
-for colour, (name, (expected, reached)) in enumerate(table.items()):
+for colour, (name, (expected, reached, _)) in enumerate(table.items()):
     best = min(expected, key=lambda k: expected[k][0])
     for method, (error, bar) in expected.items():
         stated, low = decibels(error), decibels(error + bar)
         chosen = method == best
         size = dict(markersize=11, markeredgecolor="black") if chosen else {}
         label = name if chosen else None
-        axes.plot(reached[method], stated, f"C{colour}" + "osD^v"[colour], label=label, **size)
+        axes.plot(
+            reached[method], stated, f"C{colour}" + "osD^v"[colour], label=label, **size
+        )
         if chosen:
             axes.plot([reached[method]] * 2, [low, stated], color="black", linewidth=1)
 axes.plot([21, 36], [21, 36], color="gray", linestyle="--")
@@ -445,17 +455,19 @@ axes.text(31.5, 24, "modest")
 axes.set_xlabel("true PSNR where nothing was measured, dB")
 axes.set_ylabel("expected PSNR, dB")
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-alt = "Expected against true PSNR with the diagonal: five clusters; the chosen methods, "
+alt = (
+    "Expected against true PSNR with the diagonal: five clusters; the chosen methods, "
+)
 alt += "outlined, lie at the upper edge of their clusters, some far above the diagonal."
 show_figure(figure, alt)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The points of one image lie in a cluster along a line of slope one: the judge orders the methods well, because all are judged on the same pixels, but the whole cluster is shifted up or down by the luck of these pixels. Large points with black rims are the chosen methods, and each has a line down to its expectation with one error bar taken off.
-# On smooth images the shift is large. There the error is much smaller than $\sigma^2$, and we obtain it as the difference of two large numbers, one of which has an error bar.
+# The points of one image lie in a cluster: the judge orders the methods fairly well, because all are judged on the same pixels, but the whole cluster is shifted up or down by the luck of these pixels, astronaut down and moon up. Large points with black rims are the chosen methods, and each has a line down to its expectation with one error bar taken off.
+# On a smooth image, such as the moon, the shift is large. Its error is much smaller than $\sigma^2$, and we obtain it as the difference of two large numbers, one of which has an error bar.
 #
-# And the chosen ones lie *at the top* of their clusters. They must: the choice takes the highest expectation, be it high for quality or for luck. Auctions know this as the **winner's curse**, and Cawley and Talbot (2010) describe it for model selection. Unbiased expectations do not remain unbiased when you choose by them.
+# And the chosen ones lie *at the top* of their clusters. They must: the choice takes the highest expectation, be it high for quality or for luck. Bidders at auctions know this as the **winner's curse**, since the highest bid comes from whoever overestimates most, and Cawley and Talbot (2010) describe it for model selection. Unbiased expectations do not remain unbiased when you choose by them.
 #
 # </details>
 #
@@ -466,16 +478,16 @@ show_figure(figure, alt)
 # There are two remedies for the winner's curse. *Choose by one half of the held-out pixels and state the error on the other*: this is unbiased again, at the cost of a wider error bar. Or state the expectation *with one error bar taken off*. The challenge counts over-confidence twice, so that modesty pays.
 
 # %% tags=["nbval-check-output"]
-lost, gaps, low = [], [], []
-for expected, reached in table.values():
+lost, by_misfit, luck = [], [], []
+for expected, reached, misfit in table.values():
     best = min(expected, key=lambda k: expected[k][0])
+    gaps = {k: decibels(error) - reached[k] for k, (error, _) in expected.items()}
     lost.append(max(reached.values()) - reached[best])
-    error, bar = expected[best]
-    gaps.append(decibels(error) - reached[best])
-    low.append(decibels(error + bar) - reached[best])
-print("on four images of five or more the choice is within:", sum(v < 0.5 for v in lost) >= 4)
-print("expectations of chosen methods are too high on average:", sum(gaps) > 0)
-print("an error bar less brings their mean nearer to the truth:", abs(sum(low)) < sum(gaps))
+    by_misfit.append(max(reached.values()) - reached[min(misfit, key=misfit.get)])
+    luck.append(gaps[best] - sum(gaps.values()) / len(gaps))
+print("the judge's choices lose less than half a decibel on average:", sum(lost) < 2.5)
+print("the smallest misfit would lose more:", sum(by_misfit) > sum(lost) + 0.5)
+print("the chosen are overrated more than the rest of their image:", sum(luck) > 0)
 
 # %% [markdown]
 # ## 6. Where it fails
@@ -519,9 +531,11 @@ show_images(shown | {"truth": cup}, alt, columns=4, zoom=3)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The block does the most harm. The held-out pixels are scattered, each between measured neighbours, and say how well *scattered* pixels are predicted. About a hole of 20 pixels they say nothing at all. The rule is as simple as it is often broken: hold out what is missing in the same way as the rest is missing, a block for a block, lines for lines.
+# The block and the shared noise do the most harm, tens of decibels in this run, a level that is a fifth too high "only" a few. (An expectation of 60 dB stands for an estimated error that is not even positive.)
 #
-# A level that is too high by a fifth makes the subtraction too large; on a smooth image, what remains is a small part of the true error. Shared noise makes neighbours agree in their noise, and agreement looks like a good prediction. SURE fails in the same three ways, plus one of its own: lesson 12 used it as a loss, and it promised improvements that did not exist. That is the winner's curse again, among all weights of a network instead of five methods.
+# For the block the held-out pixels are scattered, each between measured neighbours, and say how well *scattered* pixels are predicted. About a hole of 20 pixels a side they say nothing at all. The rule is as simple as it is often broken: hold out what is missing in the same way as the rest is missing, a block for a block, lines for lines.
+#
+# A level that is too high by a fifth makes the subtraction too large; on a smooth image, what remains is a small part of the true error. Shared noise makes neighbours agree in their noise, and agreement looks like a good prediction, so good that the subtraction of $\sigma^2$ leaves nothing. SURE fails in the same three ways, plus one of its own: lesson 12 used it as a loss, and it promised improvements that did not exist. That is the winner's curse again, among all weights of a network instead of five methods.
 #
 # </details>
 #
@@ -557,13 +571,23 @@ show_images(shown, alt, columns=4)
 
 # %% tags=["nbval-check-output"]
 too_high = {name: expected - reached for name, (_, expected, reached) in tests.items()}
-print("as assumed, the expectation is within two decibels:", abs(too_high["as assumed"]) < 2)
+print(
+    "as assumed, the expectation is within two decibels:",
+    abs(too_high["as assumed"]) < 2,
+)
 print(
     "a level stated too high, or shared noise, makes it worse by a decibel:",
-    min(too_high["level 1.2 times"], too_high["shared noise"]) > too_high["as assumed"] + 1,
+    min(too_high["level 1.2 times"], too_high["shared noise"])
+    > too_high["as assumed"] + 1,
 )
-print("scattered judges for a missing block are far off:", too_high["a block is missing"] > 5)
-print("two different photographs have the same data:", apart < 1e-6 and twin.std() > 0.05)
+print(
+    "scattered judges for a missing block are far off:",
+    too_high["a block is missing"] > 5,
+)
+print(
+    "two different photographs have the same data:",
+    apart < 1e-6 and float(twin.std()) > 0.05,
+)
 
 # %% [markdown]
 # ## 7. Your turn: the challenge
@@ -592,35 +616,25 @@ show_images(seen, alt, columns=5, zoom=2)
 
 # %%
 def restore(y, A, sigma, seconds):
-    import math
-
-    import torch
-
     from dil_course.adaptation import idbp
-    from dil_course.challenge import classical
+    from dil_course.challenge import capacity, classical, expected_psnr, gaussian_width
     from dil_course.fitting import run
-    from dil_course.fitting.risks import sure
     from dil_course.networks import trained
-    from dil_course.signals import Identity, Mask, estimate_sigma
+    from dil_course.signals import Blur, Identity, Mask, estimate_sigma, gaussian_kernel
 
-    if isinstance(A, Mask) and A.mask.mean() < 0.02:
-        return None  # any image explains so few pixels
-    if isinstance(A, Mask):
-        chance = torch.rand(y.shape, generator=torch.Generator().manual_seed(0))
-        judge = A.mask * (chance < 0.1)
-        fit, network = A.mask - judge, trained("prior_photographs")
-        levels = dict(iterations=60, strongest=0.5, weakest=0.01)
-        estimate = run(idbp(fit * y, Mask(fit), network, sigma, **levels)).estimate
-        squares = (estimate - y)[judge > 0].square()
-        error = squares.mean() - sigma**2 + squares.std() / len(squares) ** 0.5
-    elif isinstance(A, Identity):
-        sigma, network = estimate_sigma(y), trained("denoiser_gray")
-        with torch.no_grad():
-            estimate = network(y, sigma)
-            error = sure(lambda y: network(y, sigma), y, sigma, output=estimate)
-    else:
-        return classical(y, A, sigma), 25.0  # a guess
-    return estimate, -10 * math.log10(max(float(error), 1e-4))
+    def method(y, A, sigma):
+        if isinstance(A, Mask):
+            network, levels = trained("prior_photographs"), dict(strongest=0.5)
+            return run(idbp(y, A, network, sigma, iterations=60, **levels)).estimate
+        if isinstance(A, Identity):
+            return trained("denoiser_gray")(y, sigma).detach().clamp(0, 1)
+        return classical(y, A, sigma)
+
+    sigma = estimate_sigma(y) if sigma is None else sigma
+    A = Blur(gaussian_kernel(15, gaussian_width(y, sigma))) if A is None else A
+    if capacity(y, A, sigma) < 0.1:  # bits a pixel
+        return None
+    return method(y, A, sigma), expected_psnr(method, y, A, sigma, optimism=2.0)
 
 
 # %% [markdown]
@@ -649,7 +663,9 @@ def answer(restore, case):
 # %%
 scores, answers = {}, {}
 for rung in RUNGS:
-    image = random_ellipses(1, side=64, seed=3) if rung == "scan" else picture("coffee", 64)
+    image = (
+        random_ellipses(1, side=64, seed=3) if rung == "scan" else picture("coffee", 64)
+    )
     answers[rung] = made = answer(mine, pose(rung, image, seed=4))
     sanity = None
     if rung != "nobody":
@@ -657,7 +673,8 @@ for rung in RUNGS:
     scores[rung] = rung_score(rung, [made], sanity)
     said = made.status
     if said == "estimate":
-        said = f"gain {made.gain:+.2f} dB, expected {made.expected:.1f}, true {made.psnr:.1f}"
+        said = f"gain {made.gain:+.2f} dB, expected {made.expected:.1f}, "
+        said += f"true {made.psnr:.1f}"
     print(f"{rung:7} {said:45} {scores[rung]:+.2f} points")
 print(f"total {sum(scores.values()):.2f} of 18")
 
@@ -667,14 +684,83 @@ print(f"total {sum(scores.values()):.2f} of 18")
 # @@ENTRY@@
 #
 # </details>
-#
-# @@HOWTO@@
 
 # %% tags=["nbval-check-output"]
-print("refusing on the last rung gives two points:", points("nobody", Answer("refused")) == 2)
-print("half a decibel of over-confidence costs more than of modesty:",
-      points("known", Answer("estimate", 25.0, 25.0, 25.5))
-      < points("known", Answer("estimate", 25.0, 25.0, 24.5)))  # fmt: skip
+print(
+    "refusing on the last rung gives two points:",
+    points("nobody", Answer("refused")) == 2,
+)
+print(
+    "half a decibel of over-confidence costs more than of modesty:",
+    points("known", Answer("estimate", 25.0, 25.0, 25.5))
+    < points("known", Answer("estimate", 25.0, 25.0, 24.5)),
+)
 reader = entry.read_text(encoding="utf-8") != inspect.getsource(restore)
-print("the entry above gains on masks and refuses where nobody can, or is yours:",
-      reader or answers["known"].gain > 0 and answers["nobody"].status == "refused")  # fmt: skip
+print(
+    "the entry above gains on masks and refuses where nobody can, or is yours:",
+    reader or answers["known"].gain > 0 and answers["nobody"].status == "refused",
+)
+
+# %% [markdown]
+# ### How to go on
+#
+# - **Practise** with the images that you have: the two cells above on other pictures, seeds and sizes. Do not tune on one image until its score is high; that is the winner's curse once more, and the hidden images will show it.
+# - **The whole run** is `python teaching/challenge.py make DIR`, `run DIR ENTRIES` and `rank DIR`, as your lecturer will call it, with images and a seed of the lecturer's own. It writes a leaderboard page with your images, your expectations and the truths.
+# - **Commit.** Before the deadline you hand in the file, and its SHA-256 is published; the lecturer publishes the SHA-256 of each truth and of the seed. Afterwards nobody can change anything unnoticed. `hashlib.sha256(entry.read_bytes()).hexdigest()` is yours.
+# - **Refused** are entries that read files other than their own and the library's, exceed the time or the memory, or return something else when they are called a second time with the same input. So seed what you draw, and count iterations instead of seconds.
+#
+# ## Exercises
+#
+# 1. **A judge of another size.** Change the shares in `shares` to 0.9 for the fit and 0.05 for the judge, then to 0.4 and 0.55, and run sections 3 and 4 again. Predict what happens to the quality, to the error bars, and to the choice.
+# 2. **All the data at the end.** After the choice is made, the held-out pixels may be fitted as well. Run the chosen method on all measured pixels (`fit = kept`). Is the truth above the expectation now? May you raise the expectation?
+# 3. **A block for a block.** In section 6 the scattered judges said nothing about the missing block. Hold out a *block* of the same size elsewhere on the cup instead, and compare the expectation with the truth. What does it still assume?
+#
+# <details><summary>Solution 1</summary>
+#
+# With a twentieth the methods see more and become a little better, but the judge has about seventy pixels, the error bars double, and the choice is close to a draw among the best. With more than half in the judge's hands, the error bars shrink, and every method becomes worse, by decibels on print. A fifth is a compromise, not a law. Cross-validation, which lets the parts change roles, has both at five times the computing time.
+#
+# </details>
+#
+# <details><summary>Solution 2</summary>
+#
+# ```python
+# z = prior(y, kept, stop).clamp(0, 1)
+# print(decibels(mean_square(z, x, 1 - kept)), promise)
+# ```
+#
+# (With the method that was chosen in your run in place of `prior`.) A quarter more pixels help, here by about half a decibel to one. The expectation was made for fewer pixels, and becomes modest. How much to add cannot be measured with these data any more, since nothing is left to judge by; on other images, whose truth you have, it can.
+#
+# </details>
+#
+# <details><summary>Solution 3</summary>
+#
+# ```python
+# elsewhere = torch.zeros_like(kept)
+# elsewhere[..., 2:22, 2:22] = 1
+# _, expected, _ = honest(noisy, cup, 1 - block - elsewhere, elsewhere, block)
+# print(expected, honest(noisy, cup, 1 - block, scattered, block)[2])
+# ```
+#
+# The expectation falls by many decibels, toward the truth. It assumes that the image is as hard to fill there as here, which no data can confirm: four blocks at four places show how far such expectations lie apart.
+#
+# </details>
+#
+# ## Summary
+#
+# 1. Five questions lead to a method: does $y$ determine enough, is $A$ known, is the noise white and its level known, is there a trained network that fits, and how much time is there. Each leaf has a classical opponent, and the opponent often wins.
+# 2. Examine the measurement first. Differences of neighbouring pixels show noise that is not white; a misfit that stays large proves $A$ wrong, whereas a small one proves nothing.
+# 3. Held-out measurements judge any method, and state its error without bias, if they took no part in any choice and are missing as the others are missing. Their number sets the error bar.
+# 4. An expectation by which a method was chosen is too high: the winner's curse. State another half's expectation, or take an error bar off.
+# 5. Where almost nothing was measured, every image explains the data. To refuse, with the reason, is then the result.
+# 6. **What breaks it:** a level of the noise that is stated too high, noise that neighbours share, held-out pixels that are easier than the missing ones, and a residual that is taken for evidence.
+#
+# **Papers.**
+# M. Juvonen and others, [*Helsinki Deblur Challenge 2021: Description of Photographic Data*](https://doi.org/10.3934/ipi.2022073), Inverse Problems and Imaging 2022: a ladder of rising difficulty whose last steps were "pretty much impossible" by its rules, with a sanity check on images that are no text.
+# T. Trippe and others, [*Let's Enhance: A Deep Learning Approach to Extreme Deblurring of Text Images*](https://arxiv.org/abs/2211.10103), Inverse Problems and Imaging 2023: the winners, who estimated the forward model first.
+# G. C. Cawley, N. L. C. Talbot, [*On Over-fitting in Model Selection and Subsequent Selection Bias in Performance Evaluation*](http://jmlr.org/papers/v11/cawley10a.html), Journal of Machine Learning Research 2010: choosing by an estimate spoils the estimate.
+# A. Blum, M. Hardt, [*The Ladder: A Reliable Leaderboard for Machine Learning Competitions*](https://arxiv.org/abs/1502.04585), ICML 2015: how participants overfit a leaderboard, and a leaderboard that resists.
+# T. Tirer, R. Giryes, S. Y. Chun, Y. C. Eldar, [*Deep Internal Learning*](https://arxiv.org/abs/2312.07425), IEEE Signal Processing Magazine 2024: the survey that this course followed.
+#
+# **Where to go from here.** [DeepInverse](https://deepinv.github.io) is a PyTorch library with many operators, priors, and trained networks far larger than ours, in which you can run what you have built here at full size. The survey names what this course left out. And your own data are the best teacher: you know what was measured, and nobody has the truth.
+#
+# **The challenge** is this lesson's problem set.
