@@ -101,7 +101,7 @@ rows = [
     (
         "Is the noise white,\nits level known?",
         "no",
-        "Estimate level and correlation (05, 06, 07)\nBM3D with the spectrum of the noise",
+        "Estimate level and correlation (05, 06, 07)\nBM3D with the noise spectrum",
     ),
     (
         "A trained network that\nfits held-out data?",
