@@ -3,7 +3,7 @@
 python benchmarks/choosing.py [seeds]   a third of the pixels, noise 10/255: five methods on eight images
 
 A fifth of the measured pixels judges. A twentieth chooses the weight of TV and the iteration of the deep
-image prior; the other methods leave it out. No setting is chosen by the truth of these images. PSNR is that
+image prior; the other methods leave it out. No weight or iteration is chosen by the truth. PSNR is that
 of the pixels that no method saw.
 """
 
