@@ -38,8 +38,8 @@ GRACE = 1.5  # seconds beyond the limit, for the way there and back
 LARGEST_ANSWER = 2**24  # bytes
 LIBRARIES = [
     sys.prefix, sys.base_prefix, Path(challenge.__file__).parents[1], "/usr", "/lib", "/lib64", "/bin",
-    "/etc", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/sys/devices/system", "/sys/fs/cgroup",
-    "/dev/urandom", "/dev/random", "/dev/null", "/dev/zero",
+    "/etc", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/sys/devices/system",
+    "/sys/fs/cgroup", "/dev/urandom", "/dev/random", "/dev/null", "/dev/zero",
 ]  # fmt: skip
 
 # Landlock, see `man 7 landlock`: numbers of its system calls and flags.

@@ -262,6 +262,7 @@ def details(entry):
     return (
         f"<details><summary>{entry.place}. {html.escape(entry.label)}: {entry.total:.2f}</summary>"
         f"<p>SHA-256 <code>{entry.sha256}</code></p><ul>{remarks}</ul><table><thead><tr><th>case</th>"
-        "<th></th><th>PSNR</th><th>gain</th><th>expected</th><th>error</th><th>seconds</th><th class=text>message</th>"
+        "<th></th><th>PSNR</th><th>gain</th><th>expected</th><th>error</th><th>seconds</th>"
+        "<th class=text>message</th>"
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table></details>"
     )

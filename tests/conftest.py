@@ -17,6 +17,7 @@ torch.set_num_threads(1)
 # modules that start other programs, and tests that compute for 5 seconds or more.
 SLOW = [
     "test_marking.py",
+    "test_challenge.py",
     "test_browser_lessons.py",
     "test_book.py",
     "test_containers.py",

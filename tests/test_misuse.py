@@ -41,6 +41,7 @@ from torch import nn
 import dil_course
 from dil_course import (
     adaptation,
+    challenge,
     checks,
     diffusion,
     figures,
@@ -677,6 +678,16 @@ INVERSE = function(lambda r: r, lambda: None)
 
 LEVELS = {"fresh": number(0.5), "iterations": whole(2), "strongest": number(0.2), "weakest": number(0.1)}
 LEVELS |= {"seed": SEED}
+FEW = operator(
+    lambda: signals.Mask(torch.arange(32 * 32).reshape(1, 1, 32, 32) % 3 == 0),
+    lambda: signals.Mask(torch.arange(32 * 32).reshape(1, 1, 32, 32) == 0),
+    lambda: None,
+)
+ANSWER = made(
+    lambda: challenge.Answer("estimate", 21.0, 20.0, 20.5),
+    lambda: challenge.Answer("refused"),
+    lambda: challenge.Answer("failed"),
+)
 GUIDED = LEVELS | {"y": PICTURE, "A": operator(lambda: signals.Blur(KERNEL)), "prior": DENOISER}
 
 
@@ -1451,6 +1462,51 @@ RECIPES = {
             "zoom": whole(2),
         },
     ),
+    # challenge
+    "challenge.pose": (
+        lambda **a: sound(challenge.pose(**a).y),
+        {"rung": value("known", *challenge.RUNGS, "one"), "x": picture(1, 1, 32, 32), "seed": SEED},
+    ),
+    "challenge.sanity_image": (challenge.sanity_image, {"side": whole(32), "seed": SEED}),
+    "challenge.classical": (
+        challenge.classical,
+        {"y": picture(1, 1, 32, 32), "A": FEW, "sigma": number(0.1)},
+    ),
+    "challenge.gaussian_width": (
+        challenge.gaussian_width,
+        {"y": picture(1, 1, 32, 32), "sigma": number(0.1)},
+    ),
+    "challenge.capacity": (
+        challenge.capacity,
+        {"y": picture(1, 1, 32, 32), "A": FEW, "sigma": number(0.1)},
+    ),
+    "challenge.expected_psnr": (
+        challenge.expected_psnr,
+        {
+            "method": function(lambda y, A, sigma: A.adjoint(y)),
+            "y": picture(1, 1, 32, 32),
+            "A": FEW,
+            "sigma": number(0.1),
+            "optimism": number(0.0),
+            "estimate": made(lambda: None, lambda: tensor(GRAY), lambda: tensor((1, 1, 32, 32))),
+            "seed": SEED,
+        },
+    ),
+    "challenge.write_case": (
+        lambda **a: len(challenge.write_case(**a)),
+        {"y": picture(1, 1, 32, 32), "A": FEW, "sigma": number(0.1)},
+    ),
+    "challenge.read_case": (
+        lambda content: sound(challenge.read_case(content)[0]),
+        {"content": value(challenge.write_case(torch.zeros(1, 1, 8, 8)), b"PK\x03\x04", b"")},
+    ),
+    "challenge.honesty": (challenge.honesty, {"expected": number(30.0), "true": number(30.0)}),
+    "challenge.points": (challenge.points, {"rung": value("known", "nobody", "one"), "answer": ANSWER}),
+    "challenge.passes": (challenge.passes, {"sanity": ANSWER}),
+    "challenge.rung_score": (
+        lambda answers, **a: challenge.rung_score(answers=[answers], **a),
+        {"rung": value("known", "nobody", "one"), "answers": ANSWER, "sanity": ANSWER},
+    ),
     # checks
     "checks.compare": (
         checks.compare,
@@ -1474,7 +1530,13 @@ RECIPES = {
         },
     ),
 }
-RECORDS = {"fitting.Step", "fitting.Result", "fitting.Choice", "signals.PICTURES"}  # hold what they are given
+RECORDS = {"challenge.Answer", "challenge.Posed", "challenge.RUNGS"}
+RECORDS |= {
+    "fitting.Step",
+    "fitting.Result",
+    "fitting.Choice",
+    "signals.PICTURES",
+}  # hold what they are given
 
 
 # The judge.
@@ -1549,7 +1611,7 @@ def bright_kernel():
 # The tests.
 
 ROOMS = [signals, networks, fitting, stopping, risks, from_scratch, self_supervised, corruptions]
-ROOMS += [DIGITS, adaptation, diffusion, figures, checks, runtime]
+ROOMS += [DIGITS, adaptation, diffusion, challenge, figures, checks, runtime]
 MODULES = {module.__name__.rpartition(".")[2]: module for module in ROOMS}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 # matplotlib takes its time
@@ -1561,6 +1623,7 @@ FEWER |= {
     "figures.curves_figure": 60,
     "figures.figure_with": 60,
     "figures.explore": 60,
+    "challenge.classical": 30,
 }
 counted = collections.Counter()  # cases of each recipe
 

@@ -11,6 +11,6 @@ from dil_course.challenge.ladder import RUNGS, Posed, pose, sanity_image
 from dil_course.challenge.score import Answer, honesty, passes, points, rung_score
 
 __all__ = [
-    "Answer", "Posed", "RUNGS", "capacity", "classical", "expected_psnr", "gaussian_width", "honesty", "passes", "points", "pose",
-    "read_case", "rung_score", "sanity_image", "write_case",
+    "Answer", "Posed", "RUNGS", "capacity", "classical", "expected_psnr", "gaussian_width", "honesty",
+    "passes", "points", "pose", "read_case", "rung_score", "sanity_image", "write_case",
 ]  # fmt: skip

@@ -1,12 +1,13 @@
 """What is handed over, in a file: y, A and sigma, and nothing else."""
 
 import io
+import zipfile
 
 import numpy as np
 import torch
 
 from dil_course.signals import Blur, Fourier, Identity, Mask
-from dil_course.signals.validation import check_choice
+from dil_course.signals.validation import check_choice, check_observation, check_sigma, describe
 
 KINDS = {
     "Identity": (Identity, None),
@@ -20,8 +21,11 @@ def write_case(y, A=None, sigma=None):
     """The bytes of an npz file that holds y (1,C,h,w), A and sigma, where the last two may be None.
 
     Raises:
-        ValueError: A is none of `Identity`, `Mask`, `Blur`, `Fourier`.
+        TypeError, ValueError: y or sigma is not of this form, or A is none of `Identity`, `Mask`, `Blur`, `Fourier`.
     """
+    check_observation(y)
+    if sigma is not None:
+        check_sigma(sigma)
     arrays = {"y": y.detach().cpu().numpy()}
     if A is not None:
         arrays["kind"] = np.array(check_kind(A))
@@ -44,11 +48,17 @@ def read_case(content):
     """(y, A, sigma) of the bytes that `write_case` made.
 
     Raises:
-        ValueError: the bytes are no such file.
+        TypeError, ValueError: the bytes are no such file.
     """
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    if not isinstance(content, bytes):
+        raise TypeError(f"content: expected the bytes that write_case made, got {describe(content)}")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = dict(file)
         y, A = torch.from_numpy(arrays["y"]), None
         if "kind" in arrays:
             make, name = KINDS[str(arrays["kind"])]
             A = make(torch.from_numpy(arrays[name])) if name else make()
         return y, A, float(arrays["sigma"]) if "sigma" in arrays else None
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as problem:
+        raise ValueError(f"content: expected the bytes that write_case made: {problem}") from problem

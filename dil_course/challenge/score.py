@@ -24,7 +24,8 @@ import dataclasses
 import math
 import statistics
 
-from dil_course.signals.validation import check_choice
+from dil_course.challenge.ladder import RUNGS
+from dil_course.signals.validation import check_choice, check_number, describe
 
 WORST, BEST = -1.0, 3.0  # dB of gain on one image
 MODEST, CONFIDENT = 3.0, 1.5  # dB of error at which nothing is left of the point for honesty
@@ -77,22 +78,25 @@ def honesty(expected, true):
         TypeError, ValueError: a value is no finite number.
     """
     for value, name in ((expected, "expected"), (true, "true")):
-        if isinstance(value, bool) or not isinstance(value, float | int):
-            raise TypeError(f"{name}: expected a number in dB, got {type(value).__name__}")
-        if not math.isfinite(value):
-            raise ValueError(f"{name}: expected a finite number in dB, got {value}")
+        check_number(value, name, low=-1e18)
     error = expected - true
     return max(0.0, 1 - abs(error) / (MODEST if error <= 0 else CONFIDENT))
+
+
+def check_answer(answer, name="answer"):
+    """Refuse what is no `Answer` (TypeError)."""
+    if not isinstance(answer, Answer):
+        raise TypeError(f"{name}: expected an Answer, got {type(answer).__name__}")
 
 
 def points(rung, answer):
     """Points of one `Answer` on a rung; see the top of this file.
 
     Raises:
-        TypeError: no `Answer`.
+        TypeError, ValueError: another rung, or no `Answer`.
     """
-    if not isinstance(answer, Answer):
-        raise TypeError(f"answer: expected an Answer, got {type(answer).__name__}")
+    check_choice(rung, RUNGS, "rung")
+    check_answer(answer)
     if rung == "nobody" and answer.status == "estimate":
         return -clip(answer.expected - answer.psnr, 0, LIMIT) / 2
     if answer.status != "estimate":
@@ -101,7 +105,12 @@ def points(rung, answer):
 
 
 def passes(sanity):
-    """Is the sanity image restored, at most 6 dB below the baseline? Not where it is refused or failed."""
+    """Is the sanity image restored, at most 6 dB below the baseline? Not where it is refused or failed.
+
+    Raises:
+        TypeError: no `Answer`.
+    """
+    check_answer(sanity, "sanity")
     return sanity.status == "estimate" and sanity.psnr >= sanity.baseline - BAR
 
 
@@ -119,9 +128,9 @@ def rung_score(rung, answers, sanity=None):
     Raises:
         TypeError, ValueError: no answers, or the sanity image is missing.
     """
+    if not isinstance(answers, list | tuple) or not answers:
+        raise ValueError(f"answers: expected a list of at least one Answer, got {describe(answers)}")
     each = [points(rung, answer) for answer in answers]
-    if not each:
-        raise ValueError("answers: at least one is needed")
     if rung == "nobody":
         return statistics.fmean(each)
     if sanity is None:
