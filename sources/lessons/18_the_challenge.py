@@ -651,7 +651,7 @@ def restore(y, A, sigma, seconds):
     A = Blur(gaussian_kernel(15, gaussian_width(y, sigma))) if A is None else A
     if capacity(y, A, sigma) < 0.1:  # bits a pixel
         return None
-    off = {Identity: 1.5, Blur: 4.0}.get(type(A), 0.0)  # dB, from practising
+    off = {Identity: 1.5, Blur: 7.0}.get(type(A), 0.0)  # dB, from practising
     estimate = method(y, A, sigma)
     return estimate, expected_psnr(method, y, A, sigma, off, estimate)
 
