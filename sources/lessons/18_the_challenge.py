@@ -574,7 +574,7 @@ show_images(shown | {"truth": cup}, alt, columns=4, zoom=3)
 #
 # The block and the shared noise do the most harm, tens of decibels in this run, a level that is a fifth too high "only" a few. (An expectation of 60 dB stands for an estimated error that is not even positive.)
 #
-# For the block the held-out pixels are scattered, each between measured neighbours, and say how well *scattered* pixels are predicted. About a hole of 20 pixels a side they say nothing at all. The rule is as simple as it is often broken: hold out what is missing in the same way as the rest is missing, a block for a block, lines for lines.
+# For the block the held-out pixels are scattered, each between measured neighbours, and say how well *scattered* pixels are predicted. About a hole of 20 pixels a side they say nothing at all. (The image outside the hole is the cleanest of the three, because nearly all of it was measured.) The rule is as simple as it is often broken: hold out what is missing in the same way as the rest is missing, a block for a block, lines for lines.
 #
 # A level that is too high by a fifth makes the subtraction too large; on a smooth image, what remains is a small part of the true error. Shared noise makes neighbours agree in their noise, and agreement looks like a good prediction, so good that the subtraction of $\sigma^2$ leaves nothing. SURE fails in the same two ways, says nothing at all about what was not measured, and has a failure of its own: lesson 12 used it as a loss, and it promised improvements that did not exist. That is the winner's curse again, among all weights of a network instead of five methods.
 #
