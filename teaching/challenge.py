@@ -109,6 +109,13 @@ def make(options):
     print(f"seed {seed}: keep it secret with the pictures; `rank` needs both")
 
 
+def read_challenge(folder):
+    path = folder / "challenge.json"
+    if not path.is_file():
+        raise SystemExit(f"no {path}: `make` writes it")
+    return json.loads(path.read_text())
+
+
 class Place:
     """A process that runs submissions; a new one where it was lost."""
 
@@ -134,8 +141,7 @@ class Place:
 
     def close(self):
         if self.process is not None:
-            self.connection.send(None)
-            self.process.join(10)
+            self.process.kill()
 
 
 def content_of(path):
@@ -172,7 +178,7 @@ def read_results(folder):
 
 
 def run(options):
-    told = json.loads((options.folder / "challenge.json").read_text())
+    told = read_challenge(options.folder)
     cases = {name: (options.folder / "cases" / f"{name}.npz").read_bytes() for name in told["cases"]}
     if {name: sha256(content) for name, content in cases.items()} != told["cases"]:
         raise SystemExit(f"{options.folder / 'cases'} is not what challenge.json says: make it again")
@@ -183,7 +189,7 @@ def run(options):
         print("this system has no Landlock: submissions can read and write what you can (docs/challenge.md)")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # for the processes that are started from here
     lines = read_results(options.folder)
-    done = {(line["submission"], line["sha256"], line["case"]) for line in lines if "case" in line}
+    done = {(line["submission"], line["sha256"], line["input"]) for line in lines if "case" in line}
     before = {line["submission"]: line["sha256"] for line in lines}
     file, lock = (options.folder / "results.jsonl").open("a"), threading.Lock()
     if lines:
@@ -202,7 +208,7 @@ def run(options):
             print(f"{name} was changed: {before[name][:12]} was run before, {digest[:12]} is run now")
         write({"submission": name, "sha256": digest, "entered": time.strftime("%Y-%m-%d %H:%M:%S")})
         for case in cases:
-            if (name, digest, case) not in done and case.split("-")[0] in options.rungs:
+            if (name, digest, told["cases"][case]) not in done and case.split("-")[0] in options.rungs:
                 jobs.append((name, source, digest, case))
     print(f"{len(paths)} submissions, {len(jobs)} results to compute, {len(done)} known", flush=True)
     places = [Place() for _ in range(options.jobs)]
@@ -217,20 +223,28 @@ def run(options):
         finally:
             with lock:
                 free.append(place)
+        if stopped.is_set():  # by the lecturer: this answer is none of the submission's
+            return
         estimate = answer.pop("estimate")
         if estimate is not None:
             stored = options.folder / "estimates" / digest[:16] / f"{case}.npy"
             stored.parent.mkdir(parents=True, exist_ok=True)
             np.save(stored, estimate)
-        write({"submission": name, "sha256": digest, "case": case} | answer)
+        line = {"submission": name, "sha256": digest, "case": case, "input": told["cases"][case]}
+        write(line | answer)
         print(f"{name:24} {case:15} {answer['status']:9} {answer['seconds']:6.1f} s  {answer['message']}")
 
-    with ThreadPoolExecutor(options.jobs) as pool:
+    pool, stopped = ThreadPoolExecutor(options.jobs), threading.Event()
+    try:
         # The one place where work is handed out: each job is on its own, and may run in any order.
         list(pool.map(work, jobs))
-    for place in places:
-        place.close()
-    file.close()
+    finally:
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for place in places:
+            place.close()
+        pool.shutdown()
+        file.close()
 
 
 def judged(place, source, case, cases, options):
@@ -252,14 +266,14 @@ def judged(place, source, case, cases, options):
 
 
 def rank(options):
-    told = json.loads((options.folder / "challenge.json").read_text())
+    told = read_challenge(options.folder)
     cases = draw(options.seed, options.pictures, told["side"], told["count"])
     if commitments(options.seed, cases) != told["commitments"]:
         raise SystemExit("the seed or the pictures are not those that challenge.json commits to")
     lines = read_results(options.folder)
     if not lines:
         raise SystemExit(f"{options.folder} has no results: run the submissions first")
-    entries = leaderboard.entries_of(lines, cases, options.folder)
+    entries = leaderboard.entries_of(lines, cases, told["cases"], options.folder)
     leaderboard.write(entries, cases, options.folder, options.anonymous)
     for entry in entries:
         print(f"{entry.place:3}  {entry.name:24} {entry.total:6.2f}  {'; '.join(entry.remarks)}")

@@ -46,7 +46,7 @@ LIBRARIES = [
 CREATE, ADD, RESTRICT = 444, 445, 446
 RIGHTS = [(1, 13), (2, 14), (3, 15), (5, 16)]  # from this version on, so many rights of files are known
 READ_ALL, FILE = 0b1101, 0b1100000000000111  # execute, read a file, list a folder; what a file can be given
-NO_NEW_PRIVILEGES, SUBREAPER = 38, 36  # of prctl
+DEATH_SIGNAL, SUBREAPER, NO_NEW_PRIVILEGES = 1, 36, 38  # of prctl
 
 
 def landlock_version():
@@ -82,8 +82,9 @@ def serve(connection):
     """Answer each (source, case, seconds, memory) that comes with what `call` makes of it, until None."""
     if sys.platform == "linux":  # what a submission leaves behind becomes a child of this process
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    while (job := connection.recv()) is not None:
-        connection.send(call(*job))
+    with contextlib.suppress(EOFError, KeyboardInterrupt):  # the runner was stopped
+        while (job := connection.recv()) is not None:
+            connection.send(call(*job))
 
 
 def call(source, case, seconds, memory):
@@ -122,6 +123,7 @@ def call(source, case, seconds, memory):
             answer = failed(f"took more than {seconds:g} s and was ended")
         return answer | {"seconds": round(used, 2), "MiB": round(usage.ru_maxrss / 1024)}
     finally:
+        end_descendants()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -158,6 +160,8 @@ def child(source, case, seconds, memory, folder):
 
 def confine(seconds, memory, folder):
     os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)  # with the process that forked it
     os.chdir(folder)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):

@@ -24,7 +24,7 @@ STYLE = """
   :root { --ink: #e6e6e6; --ground: #181818; --line: #555; --soft: #262626; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
-  max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 1260px; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:nth-child(2), td:nth-child(2), td.text, th.text { text-align: left; }
@@ -33,9 +33,10 @@ thead { background: var(--soft); }
 .strip { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
 figure { margin: 0; } figcaption { font-size: .85rem; max-width: 12rem; overflow-wrap: anywhere; }
 img { image-rendering: pixelated; display: block; width: 192px; height: 192px; }
+svg { max-width: 100%; height: auto; }
 svg text { fill: var(--ink); font-size: 12px; } svg .line { stroke: var(--ink); fill: none; }
 svg .dot { fill: var(--ink); fill-opacity: .35; }
-code { overflow-wrap: anywhere; }
+a { color: inherit; } code { overflow-wrap: anywhere; }
 """
 
 
@@ -53,8 +54,8 @@ class Entry:
     label: str = ""
 
 
-def entries_of(lines, cases, folder):
-    """The entries by place, from the lines of results.jsonl and the posed cases."""
+def entries_of(lines, cases, inputs, folder):
+    """The entries by place, from the lines of results.jsonl, the posed cases and their SHA-256."""
     baselines = {}
     for name in cases:
         baselines[name] = torch.from_numpy(np.load(folder / "baselines" / f"{name}.npy"))
@@ -62,14 +63,16 @@ def entries_of(lines, cases, folder):
     entered, results = {}, {}
     for line in lines:
         if "case" in line:
-            results[line["submission"], line["sha256"], line["case"]] = line
+            results[line["submission"], line["sha256"], line["input"]] = line
         else:
             entered.setdefault(line["submission"], []).append(line["sha256"])
     entries = []
     for name, digests in sorted(entered.items()):
         answers = {}
         for case, posed in cases.items():
-            line = results.get((name, digests[-1], case), {"status": "failed", "message": "was not run"})
+            line = results.get(
+                (name, digests[-1], inputs[case]), {"status": "failed", "message": "was not run"}
+            )
             answers[case] = answer(line, posed, scale[case], folder)
         entry = Entry(name, digests[-1], answers, [])
         if len(set(digests)) > 1:
@@ -127,13 +130,13 @@ def write(entries, cases, folder, anonymous=False):
         writer = csv.writer(file)
         writer.writerow(["place", "name", "label", *RUNGS, "total", "seconds", "sha256", "remarks"])
         for entry in entries:
-            scores = [f"{entry.rungs[rung]:.3f}" for rung in RUNGS]
+            scores = [f"{entry.rungs[rung]:z.3f}" for rung in RUNGS]
             row = [
                 entry.place,
                 entry.name,
                 entry.label,
                 *scores,
-                f"{entry.total:.3f}",
+                f"{entry.total:z.3f}",
                 f"{seconds(entry):.1f}",
             ]
             writer.writerow([*row, entry.sha256, "; ".join(entry.remarks)])
@@ -170,7 +173,7 @@ def table(entries):
     head = "".join(f"<th><a href=#{rung}>{rung}</a></th>" for rung in RUNGS)
     rows = []
     for entry in entries:
-        scores = "".join(f"<td>{entry.rungs[rung]:.2f}</td>" for rung in RUNGS)
+        scores = "".join(f"<td>{entry.rungs[rung]:z.2f}</td>" for rung in RUNGS)
         rows.append(
             f"<tr><td>{entry.place}</td><td>{html.escape(entry.label)}</td>{scores}"
             f"<td><b>{entry.total:.2f}</b></td><td>{seconds(entry):.0f}</td></tr>"
@@ -236,12 +239,13 @@ def expectations(rung, entries, best):
         f"<text x={edge + size + 34} y={24 + 20 * i}>{html.escape(entry.label[:40])}</text>"
         for i, entry in enumerate(best)
     )
+    width, height = size + edge + 330, size + 40
     return (
-        f"<svg width={size + edge + 330} height={size + 40} role=img "
+        f"<svg width={width} height={height} viewBox='0 0 {width} {height}' role=img "
         f"aria-label='Expected against true PSNR of {count} estimates on the rung {rung}'>"
         f"<path class=line d='M{edge} 0 V{size} H{edge + size} M{edge} {size} L{edge + size} 0' />"
         f"{ticks}<text x={edge + size / 2} y={size + 34} text-anchor=middle>true PSNR in dB</text>"
-        f"<text x={edge + 8} y=14>expected PSNR in dB; above the line: over-confident</text>"
+        f"<text x={edge + 8} y=14>expected PSNR in dB</text>"
         f"{''.join(dots)}{legend}</svg>"
     )
 

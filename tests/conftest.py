@@ -17,7 +17,7 @@ torch.set_num_threads(1)
 # modules that start other programs, and tests that compute for 5 seconds or more.
 SLOW = [
     "test_marking.py",
-    "test_challenge.py",
+    "test_challenge_runner.py",
     "test_browser_lessons.py",
     "test_book.py",
     "test_containers.py",
@@ -55,6 +55,7 @@ SLOW_TESTS = [
     "test_samples_are_new_seeded_and_like_the_source",
     "test_shifts_fill_the_holes_that_measurement_consistency_leaves_open",
     "test_test_time_training_that_carries_on_takes_away_a_quarter_of_the_error",
+    "test_the_baseline_is_no_straw_man_and_says_what_it_was_not_told",
     "test_the_code_gives_the_source_back_and_its_error_sets_the_noise",
     "test_the_game_finds_a_kernel_that_restores_more_than_bicubic",
     "test_the_rule_goes_on_too",

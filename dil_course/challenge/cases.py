@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from dil_course.signals import Blur, Fourier, Identity, Mask
-from dil_course.signals.validation import check_choice, check_observation, check_sigma, describe
+from dil_course.signals.validation import check_sigma, check_target, describe
 
 KINDS = {
     "Identity": (Identity, None),
@@ -21,14 +21,15 @@ def write_case(y, A=None, sigma=None):
     """The bytes of an npz file that holds y (1,C,h,w), A and sigma, where the last two may be None.
 
     Raises:
-        TypeError, ValueError: y or sigma is not of this form, or A is none of `Identity`, `Mask`, `Blur`, `Fourier`.
+        TypeError, ValueError: y or sigma is not of this form, or A is none of the four.
     """
-    check_observation(y)
+    check_target(y)
     if sigma is not None:
         check_sigma(sigma)
     arrays = {"y": y.detach().cpu().numpy()}
     if A is not None:
-        arrays["kind"] = np.array(check_kind(A))
+        check_forward(A)
+        arrays["kind"] = np.array(type(A).__name__)
         name = KINDS[type(A).__name__][1]
         if name:
             arrays[name] = getattr(A, name).numpy()
@@ -39,9 +40,10 @@ def write_case(y, A=None, sigma=None):
     return file.getvalue()
 
 
-def check_kind(A):
-    check_choice(type(A).__name__, KINDS, "A")
-    return type(A).__name__
+def check_forward(A):
+    """Refuse what is none of the challenge's forward models (TypeError)."""
+    if not isinstance(A, Identity | Mask | Blur | Fourier):
+        raise TypeError(f"A: expected an Identity, Mask, Blur or Fourier, got {describe(A)}")
 
 
 def read_case(content):

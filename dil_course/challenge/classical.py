@@ -5,13 +5,13 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.challenge.cases import check_forward
 from dil_course.fitting import run
 from dil_course.fitting.risks import probe, sure
 from dil_course.from_scratch.non_local_means import non_local_means
 from dil_course.from_scratch.variational import tv
 from dil_course.signals import Blur, Fourier, Identity, Mask, estimate_sigma, gaussian_kernel
 from dil_course.signals.validation import (
-    check_choice,
     check_integer,
     check_observation,
     check_sigma,
@@ -49,12 +49,12 @@ def classical(y, A=None, sigma=None):
         TypeError, ValueError: y, A or sigma is not of this form, or sigma is None and A is no `Identity`.
     """
     check_target(y)
-    check_choice(type(A).__name__, ("Identity", "Mask", "Blur", "Fourier", "NoneType"), "A")
     if sigma is not None:
         check_sigma(sigma, low=1e-6)
     elif not isinstance(A, Identity):
         raise ValueError("sigma: None, an unknown noise level, is for denoising only, where A is Identity()")
     if A is not None:
+        check_forward(A)
         A.adjoint(y)  # refuses a mask or a kernel that does not fit y
     if isinstance(A, Identity):
         estimate = denoised(y, estimate_sigma(y) if sigma is None else sigma)

@@ -5,9 +5,9 @@ import math
 import torch
 
 from dil_course import runtime
+from dil_course.challenge.cases import check_forward
 from dil_course.signals import Blur, Fourier, Identity, Mask, add_gaussian, split_lines
 from dil_course.signals.validation import (
-    check_choice,
     check_function,
     check_integer,
     check_number,
@@ -35,7 +35,7 @@ def capacity(y, A, sigma):
         TypeError, ValueError: y, A or sigma is not of this form.
     """
     check_observation(y)
-    check_kind(A)
+    check_forward(A)
     check_sigma(sigma, low=1e-6)
     if isinstance(A, Blur):
         gains = torch.fft.fft2(A(dot(y)).float()).abs() ** 2
@@ -49,10 +49,6 @@ def dot(y):
     x = torch.zeros_like(y)
     x[..., 0, 0] = 1
     return x
-
-
-def check_kind(A):
-    check_choice(type(A).__name__, ("Identity", "Mask", "Blur", "Fourier"), "A")
 
 
 def expected_psnr(method, y, A, sigma, optimism=0.0, estimate=None, seed=0):
@@ -79,7 +75,7 @@ def expected_psnr(method, y, A, sigma, optimism=0.0, estimate=None, seed=0):
     """
     check_function(method, "method")
     check_target(y)
-    check_kind(A)
+    check_forward(A)
     seen = A.adjoint(y)  # refuses a mask or a kernel that does not fit y
     check_sigma(sigma, low=1e-6)
     check_number(optimism, "optimism", low=-20, high=20)

@@ -106,7 +106,8 @@ def sanity_image(side=96, seed=0):
         top, left = torch.randint(0, side - side // 8, (2,), generator=generator).tolist()
         height, width = torch.randint(side // 8, side // 2, (2,), generator=generator).tolist()
         x[top : top + height, left : left + width] = torch.rand((), generator=generator)
-    period, row = torch.randint(6, 12, (2,), generator=generator).tolist()
-    columns = torch.arange(side)
-    x[row : row + side // 4] = (columns % period < period // 2).float()
+    period, column = torch.randint(6, 12, (2,), generator=generator).tolist()
+    # Its stripes lie across the columns of Fourier coefficients that a scan reads, so that they are measured.
+    stripes = (torch.arange(side) % period < period // 2).float()
+    x[:, column : column + side // 4] = stripes[:, None]
     return x[None, None]

@@ -15,7 +15,7 @@ def restore(y, A, sigma, seconds):
     known = Blur(gaussian_kernel(15, gaussian_width(y, sigma))) if A is None else A
     if capacity(y, known, sigma) < 0.1:
         return None
-    iterations = int(min(600, max(10, 8 * seconds)))  # counted, not timed: the same result again
+    iterations = int(min(300, max(10, 8 * seconds)))  # counted, not timed: the same result again
 
     def method(y, A, sigma):
         share = A.mask.mean().item() if hasattr(A, "mask") else 1
