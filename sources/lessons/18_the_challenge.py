@@ -332,9 +332,7 @@ alt += "is sharper than the others."
 show_images(found, alt, columns=5, zoom=3)
 
 # %% [markdown]
-# Can you read it? Choose by eye first, and write your choice down.
-#
-# **Predict before you run.** The judge scores all five. Its verdict is a mean over fewer than three hundred squared numbers: how far can it be off? Will the misfit on the *fitted* pixels, printed beside it, put the methods in the same order?
+# Can you read it? Choose by eye first, and write your choice down. The judge is a function of six lines, which also returns the error bar: the standard deviation of the squares, divided by the root of their number.
 
 
 # %%
@@ -348,6 +346,11 @@ def judged(z, y, judge):
     return error, float(squares.std()) / len(squares) ** 0.5
 
 
+# %% [markdown]
+# **Predict before you run.** The judge scores all five. Its verdict is a mean over fewer than three hundred squared numbers: how far can it be off? Will the misfit on the *fitted* pixels, printed beside it, put the methods in the same order?
+
+
+# %%
 verdict = {name: judged(z, y, judge) for name, z in found.items()}
 misfit = {name: mean_square(z, y, fit) / sigma**2 for name, z in found.items()}
 for name, (error, bar) in verdict.items():
@@ -369,7 +372,7 @@ print(f"error bar of its own error {1e4 * verdict[choice][1]:.1f}e-4")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The error bar is the standard deviation of the squares, divided by the root of their number; it amounts to about half a decibel here. But the methods are judged on *the same* pixels with the same noise, so that a part of the uncertainty cancels in their comparison: the error bar of the lead, from the differences of the squares, is smaller than that of either error.
+# The error bar amounts to about half a decibel here. But the methods are judged on *the same* pixels with the same noise, so that a part of the uncertainty cancels in their comparison: the error bar of the lead, from the differences of the squares, is smaller than that of either error.
 # In our run the deep image prior leads the photograph prior by half of that error bar, so that the choice between these two is little better than a toss, whereas the other three are behind by several times as much. A toss between two methods that are level costs little.
 #
 # The misfit on the fitted pixels is another matter. A small one says that a method followed the data, noise included, and a large one that it smoothed; neither says what the method put between the data. In our run the deep image prior and BM3D have nearly the same misfit, and the judge sets them most of a decibel apart.
@@ -421,8 +424,6 @@ print(
 # ## 5. Once is no result
 #
 # A choice that was right once may be luck. Five more images, each with a mask, a split and noise of its own; the same five methods, the same judge.
-#
-# **Predict before you run.** How often will the judge choose the best method, or one within 0.3 dB of it? And the five expectations for the chosen methods: will they scatter evenly around the truth?
 
 
 # %%
@@ -441,6 +442,11 @@ def tried(name, seed):
     return expected, true, misfit
 
 
+# %% [markdown]
+# **Predict before you run.** How often will the judge choose the best method, or one within 0.3 dB of it? And the five expectations for the chosen methods: will they scatter evenly around the truth?
+
+
+# %%
 table = {}
 for seed, name in enumerate(("astronaut", "camera", "coffee", "brick", "moon")):
     expected, reached, _ = table[name] = tried(name, seed)
