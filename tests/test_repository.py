@@ -27,6 +27,7 @@ TESTS = build.ROOT / "tests"
 NOTEBOOKS = sorted(build.NOTEBOOKS.glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]  # the playground is none
 CHECK = "nbval-check-output"
+WITHOUT_SET = ("00", "18")  # lessons; the last is marked by its challenge
 WORKERS = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -260,7 +261,7 @@ def test_end_has_summary_papers_and_problem_set(path):
     assert re.search(r"\*[^*]+\*.*\b(19|20)\d\d\b", papers), (
         f"{path.stem}: name the papers after '**Papers.**', titles in *italics*, with years"
     )
-    if not path.stem.startswith("00"):
+    if not path.stem.startswith(WITHOUT_SET):
         problem_set = f"ps{path.stem}"
         assert f"(../exercises/{problem_set}/{problem_set}.ipynb)" in papers, (
             f"{path.stem}: link ../exercises/{problem_set} after '**Problem set.**'"
@@ -270,7 +271,7 @@ def test_end_has_summary_papers_and_problem_set(path):
 def test_lessons_problem_sets_and_the_tables_of_the_readme_agree():
     readme = (build.ROOT / "README.md").read_text(encoding="utf-8")
     notebooks = {path.stem for path in NOTEBOOKS}
-    sets = {f"ps{path.stem}" for path in LESSONS if not path.stem.startswith("00")}
+    sets = {f"ps{path.stem}" for path in LESSONS if not path.stem.startswith(WITHOUT_SET)}
     for kind, due, found in [
         (
             "problem set in sources/problem_sets",
