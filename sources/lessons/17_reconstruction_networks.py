@@ -19,7 +19,7 @@
 # - use a network that was trained for one forward model with another one;
 # - adapt a denoiser at the fixed point of plug-and-play, with a gradient that needs no Jacobian.
 #
-# **Before you start.** Lesson 04 (the pseudo-inverse $A^+$ and the null space), lesson 11 (MRI, zero-filling, held-out lines), lesson 12 (adapting a denoiser) and lesson 13 (test-time training).
+# **Before you start.** Lesson 04 (the pseudo-inverse $A^+$ and the null space), lesson 11 (MRI, zero-filling, held-out lines) and lesson 12 (adapting a denoiser). The idea of lesson 13, test-time training, returns here.
 #
 # **Time.** About two minutes of computing on one CPU core, an hour and a half with reading and predicting.
 # On a GPU: not measured.
@@ -189,7 +189,7 @@ print(
 #
 # $$\ell(\theta) = \frac{\| A f_\theta(y) - y \|_1}{\| y \|_1} ,$$
 #
-# and call this **test-time training**. The name of lesson 13 fits: a question whose answer we know is asked at test time. Here the question is what the scanner would have measured of the reconstruction.
+# and call this **test-time training**. The name of lesson 13 fits: a question whose answer we know is asked at test time. Here the question is what the scanner would have measured of the reconstruction. (Below, `averaged=True` keeps `watch` from averaging the estimates.)
 
 
 # %%
@@ -289,7 +289,7 @@ for label, (name, network) in pairs.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both change. The seen part falls nearly to that of zero-filling, which is the noise. (The adapted images are clipped, which adds a little.) The hidden part moves towards that of zero-filling as well. From the network of phantoms it becomes smaller on the abdomen, because a rim that was wrong disappears. In the two other runs it becomes larger, because what disappears there was right. The last column names the mechanism. On the abdomen, both networks have nearly switched off what $R$ writes into the unmeasured lines; on the phantom, most of it is left, which is why the phantom is still far from zero-filling.
+# Both change. The seen part falls nearly to that of zero-filling, which is the noise. (The adapted images are clipped, which adds a little.) The hidden part moves towards that of zero-filling as well. From the network of phantoms it becomes smaller on the abdomen, because a rim that was wrong disappears. In the two other runs it becomes larger, because most of what disappears there was right. The last column names the mechanism. On the abdomen, both networks have nearly switched off what $R$ writes into the unmeasured lines; on the phantom, most of it is left, which is why the phantom is still far from zero-filling.
 # People say that the null space is untouched, since the loss does not see it. The *loss* does not see it, but the weights are shared: the same $R$ writes into measured and unmeasured lines, and when it learns to leave the first in peace, it leaves the second in peace as well.
 #
 # </details>
@@ -375,7 +375,7 @@ show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 #
 # </details>
 #
-# What did the authors find? For the U-Net and a change of the anatomy, they report a structural similarity (SSIM) of 0.856 before and 0.922 after adapting, where a network trained on the new anatomy itself has 0.919. Without joint training, the same adaptation gave 0.847, so that it did harm. (For a change of the modality it helped without joint training, too: 0.871 before, and 0.921 after.)
+# What did the authors find? For the U-Net and a change of the anatomy, they report a structural similarity (SSIM) of 0.856 before and 0.922 after adapting, where a network trained on the new anatomy itself has 0.919. Without joint training, the same adaptation gave 0.847, so that it did harm. (For a change of the modality it reached 0.921 without joint training as well, and 0.932 with it, from 0.871.)
 # Half of this we see: the supervised network of photographs loses by adapting, and joint training alone costs some quality. The other half, a joint network that gains where the supervised one loses, we do not see. Ours is a small experiment, and three things may explain it. We do not know their shares.
 #
 # - An unrolled network has the forward model inside, and reaches zero-filling by switching off one module. A U-Net with 31 million weights, adapted at the rate of $10^{-5}$ of their code, has no such switch, and its architecture, a prior in the sense of lesson 03, decides which minimum it approaches.
@@ -448,12 +448,12 @@ show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without the leak the held-out error rises almost at once, from about a tenth of the lines' energy towards one, which is the error of zero-filling: it predicts zero for every line that it was not given. This judge stops the run at its beginning, where it is best. (It ends below the zero-filling of section 1, since it is given three quarters of the lines.) With the leak the error is small from the start and falls on, because zero-filling of *all* lines reproduces the held-out ones exactly. That judge lets the run go on to its end, and loses several decibels.
+# Without the leak the held-out error rises almost at once, from about a tenth of the lines' energy towards one, which is the error of zero-filling: it predicts zero for every line that it was not given. This judge stops the run at its beginning, where it is best. (Without a stop, this run ends below the zero-filling of section 1, since its network is given three quarters of the lines.) With the leak the error is small from the start and falls on, because zero-filling of *all* lines reproduces the held-out ones exactly. That judge lets the run go on to its end, and loses several decibels.
 # People look for leaks where numbers are compared. This one sits in the data flow.
 #
 # </details>
 #
-# Note one more thing: the network with the leak has the higher quality at the start, because it is given more lines. A judge costs a quarter of the data. Over nine scans and both joint networks (`benchmarks/RESULTS.md`), the honest judge stops within 0.3 dB of the best of its run in 17 of 18, and in seven of the eight that it stops in their middle. With the leak the judge goes on to the last iteration in all 18, which costs about a decibel where the network was ahead of zero-filling, and nothing where the run was on its way up.
+# Note one more thing: the network with the leak has the higher quality at the start, because it is given more lines. A judge costs a quarter of the data. Over nine scans and both joint networks (`benchmarks/RESULTS.md`), the honest judge stops within 0.3 dB of the best of its run in 17 of 18, and in seven of the eight runs that it stops on their way. With the leak the judge goes on to the last iteration in all 18, which costs about a decibel where the network was ahead of zero-filling, and nothing where the run was on its way up.
 #
 # ### Before any training
 #
@@ -582,7 +582,7 @@ for name, result in taught.items():
 # <details><summary>Answer</summary>
 #
 # The loss of $R = 0$ is one, exactly: where the network is given nothing, zero-filling predicts nothing, and misses all of it. What was the way out in section 2 is now the mark to beat.
-# The joint network on the abdomen gains about five decibels and passes zero-filling by nearly one, where the misfit took it as far as zero-filling (section 3). Its supervised partner gains four and stops just short of zero-filling, hardly better than by the misfit. One scan is one run: with other masks (give `scan` the seeds 0 and 2) both pass it, and the joint one is half a decibel ahead. At home, on the phantom, it loses a few tenths, where the misfit cost more than a decibel. The network of photographs, which begins half a decibel behind total variation, keeps its quality for fifteen iterations and then loses more than a decibel by the new question, too. A likely reason is that it practises with 60 per cent of the lines, and is then used with all of them. The untrained network comes within a decibel of zero-filling, and falls again on its uneven way.
+# The joint network on the abdomen gains about five decibels and passes zero-filling by nearly one, where the misfit took it as far as zero-filling (section 3). Its supervised partner gains four and stops just short of zero-filling, hardly better than by the misfit. One scan is one run: with other masks (give `scan` the seeds 0 and 2) both pass it, and the joint one is half a decibel ahead. At home, on the phantom, the joint network loses a few tenths, where the misfit cost more than a decibel. The network of photographs, which begins half a decibel behind total variation, keeps its quality for fifteen iterations and then loses more than a decibel by the new question, too. A likely reason is that it practises with 60 per cent of the lines, and is then used with all of them. The untrained network comes within a decibel of zero-filling, and falls again on its uneven way.
 # People expect that a better question makes a better network. It opens a way past zero-filling, which not every network finds. In `benchmarks/RESULTS.md`, at three times the rate and stopped by a judge, 28 of the 29 runs that start below zero-filling rise, but only ten of them pass it, and 15 end ahead of what the misfit makes of the same network.
 #
 # </details>
