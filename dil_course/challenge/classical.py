@@ -3,13 +3,13 @@
 import math
 
 import torch
+from skimage.restoration import inpaint_biharmonic
 
 from dil_course import runtime
 from dil_course.challenge.cases import check_forward
 from dil_course.fitting import run
-from dil_course.fitting.risks import probe, sure
-from dil_course.from_scratch.non_local_means import non_local_means
 from dil_course.from_scratch.variational import tv
+from dil_course.playground.pieces import bm3d
 from dil_course.signals import Blur, Fourier, Identity, Mask, estimate_sigma, gaussian_kernel
 from dil_course.signals.validation import (
     check_integer,
@@ -19,10 +19,8 @@ from dil_course.signals.validation import (
 )
 
 FEW = 0.02  # share of known pixels below which there is nothing to draw edges from
-STRENGTHS = (0.6, 0.8, 1.0)  # of non-local means
-WEIGHTS = (0.5, 0.8)  # of total variation for denoising, in units of sigma
-# The same where A is given: best on average over windows of coins, rocket, brick, moon and coffee, with the
-# truth; on these as good as Morozov's discrepancy principle, or better by up to 0.4 dB.
+# Of total variation, in units of sigma: best on average over windows of coins, rocket, brick, moon and
+# coffee, with the truth; on these as good as Morozov's discrepancy principle, or better by up to 0.4 dB.
 WEIGHT = {Mask: 0.4, Blur: 0.1, Fourier: 0.3}
 ITERATIONS = 200  # of total variation
 
@@ -30,10 +28,11 @@ ITERATIONS = 200  # of total variation
 def classical(y, A=None, sigma=None):
     """The classical estimate from what a rung hands over.
 
-    - Denoising (A is `Identity`): total variation or non-local means, whichever of five settings has the
-      least SURE; where sigma is None, it is estimated from y.
+    - Denoising (A is `Identity`): BM3D; where sigma is None, it is estimated from y.
     - A is None: a Gaussian blur, whose width `gaussian_width` reads from the spectrum; then total variation.
-    - A is a `Blur`, `Mask` or `Fourier`: total variation, with a weight that was chosen on other images.
+    - A is a `Blur` or `Fourier`: total variation, with a weight that was chosen on other images.
+    - A `Mask`: total variation, or biharmonic interpolation followed by BM3D, whichever predicts a fifth of
+      the known pixels better from the others.
     - A `Mask` that knows less than 2 % of the pixels: a weighted mean of the known ones, whose width is that
       which predicts each known pixel best from the others.
 
@@ -57,9 +56,11 @@ def classical(y, A=None, sigma=None):
         check_forward(A)
         A.adjoint(y)  # refuses a mask or a kernel that does not fit y
     if isinstance(A, Identity):
-        estimate = denoised(y, estimate_sigma(y) if sigma is None else sigma)
+        estimate = bm3d(y, max(estimate_sigma(y) if sigma is None else sigma, 1e-3))
     elif isinstance(A, Mask) and A.mask.mean() < FEW:
         estimate = smooth(y, A.mask)
+    elif isinstance(A, Mask):
+        estimate = inpainted(y, A, sigma)
     else:
         A = Blur(gaussian_kernel(15, gaussian_width(y, sigma))) if A is None else A
         estimate = total_variation(y, A, WEIGHT[type(A)] * sigma)
@@ -70,17 +71,20 @@ def total_variation(y, A, weight):
     return run(tv(y, A, weight, ITERATIONS)).estimate
 
 
-def denoised(y, sigma):
-    """Total variation or non-local means, whichever setting has the least estimated risk."""
-    sigma = max(sigma, 1e-3)
-    candidates = [lambda y, s=strength: non_local_means(y, sigma, strength=s) for strength in STRENGTHS]
-    candidates += [lambda y, w=weight: total_variation(y, Identity(), w * sigma) for weight in WEIGHTS]
-    b = probe(y, runtime.generator(0, "probe"))
-    results = [candidate(y) for candidate in candidates]
-    risks = [
-        sure(f, y, sigma, b, epsilon=1e-2, output=x).item() for f, x in zip(candidates, results, strict=True)
-    ]
-    return results[risks.index(min(risks))]
+def inpainted(y, A, sigma):
+    """Total variation, or biharmonic interpolation and BM3D: whichever predicts held-out pixels better."""
+    drawn = torch.rand(A.mask.shape, generator=runtime.generator(0, "held out"))
+    part = Mask(A.mask * (drawn >= 0.2))
+    held = A.mask - part.mask
+
+    def interpolated(y, A):
+        missing = (A.mask[0, 0] == 0).numpy()
+        filled = inpaint_biharmonic(y[0].double().numpy(), missing, channel_axis=0)
+        return bm3d(torch.from_numpy(filled)[None], sigma).to(y)
+
+    candidates = [lambda y, A: total_variation(y, A, WEIGHT[Mask] * sigma), interpolated]
+    errors = [((f(part.mask * y, part) - y) * held).square().sum().item() for f in candidates]
+    return candidates[errors.index(min(errors))](y, A)
 
 
 def smooth(y, mask):
