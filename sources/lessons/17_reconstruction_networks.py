@@ -247,8 +247,8 @@ film.show(alt, at=(1, 5, 15, 30, 60))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With the network of phantoms the abdomen rises by four decibels. With the network of photographs it *falls*, by more than one. The phantom gains half a decibel within the first iterations, in which its small misfit is repaired, and then it falls, too. Most people predict the first curve and neither of the others: one expects that a network learns something about the scan, or has nothing to learn and stays where it is.
-# Look at the dashed line of the abdomen. Two networks come to it, one from below and one from above: *for both, the way ends near zero-filling.* The phantom is far above its own dashed line after sixty iterations, and comes nearer to it with steps ten times as large (section 4). What looks like learning about abdomens is a long way to a result that `A.pinv` has at once; what looks like damage is a piece of the same way, walked from above.
+# With the network of phantoms the abdomen rises by four decibels. With the network of photographs it *falls*, by more than one. The phantom gains half a decibel within the first iterations, and then it falls, too. Most people predict the first curve only: one expects that a network learns something about the scan, or stays where it is.
+# Look at the dashed line of the abdomen. Two networks come to it, one from below and one from above: *after sixty iterations both are within half a decibel of it.* The phantom is far above its own dashed line after sixty iterations, and comes nearer to it with steps ten times as large (section 4). What looks like learning about abdomens is a long way to a result that `A.pinv` has at once; what looks like damage is a piece of the same way, walked from above.
 #
 # </details>
 #
@@ -289,7 +289,7 @@ for label, (name, network) in pairs.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both change. The seen part falls nearly to that of zero-filling, which is the noise. (The adapted images are clipped, which adds a little.) The hidden part moves towards that of zero-filling as well. From the network of phantoms it becomes smaller on the abdomen, because a rim that was wrong disappears. In the two other runs it becomes larger, because most of what disappears there was right. The last column names the mechanism. On the abdomen, both networks have nearly switched off what $R$ writes into the unmeasured lines; on the phantom, most of it is left, which is why the phantom is still far from zero-filling.
+# Both change. The seen part falls nearly to that of zero-filling, which is the noise. The hidden part moves towards that of zero-filling as well. From the network of phantoms it becomes smaller on the abdomen, because a rim that was wrong disappears. In the two other runs it becomes larger, because most of what disappears there was right. The last column names the mechanism. On the abdomen, most of what $R$ wrote into the unmeasured lines has gone, with the network of phantoms nearly all; on the phantom, most of it is left, which is why the phantom is still far from zero-filling.
 # People say that the null space is untouched, since the loss does not see it. The *loss* does not see it, but the weights are shared: the same $R$ writes into measured and unmeasured lines, and when it learns to leave the first in peace, it leaves the second in peace as well.
 #
 # </details>
@@ -376,9 +376,9 @@ show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 # </details>
 #
 # What did the authors find? For the U-Net and a change of the anatomy, they report a structural similarity (SSIM) of 0.856 before and 0.922 after adapting, where a network trained on the new anatomy itself has 0.919. Without joint training, the same adaptation gave 0.847, so that it did harm. (For a change of the modality it reached 0.921 without joint training as well, and 0.932 with it, from 0.871.)
-# Half of this we see: the supervised network of photographs loses by adapting, and joint training alone costs some quality. The other half, a joint network that gains where the supervised one loses, we do not see. Ours is a small experiment, and three things may explain it. We do not know their shares.
+# Half of this we see: the supervised network of photographs loses by adapting. The other half, a joint network that gains there, we do not see. Ours is a small experiment, and three things may explain it. We do not know their shares.
 #
-# - An unrolled network has the forward model inside, and reaches zero-filling by switching off one module. A U-Net with 31 million weights, adapted at the rate of $10^{-5}$ of their code, has no such switch, and its architecture, a prior in the sense of lesson 03, decides which minimum it approaches.
+# - Our network reaches zero-filling by switching off one module. A U-Net has no such switch, and its architecture, a prior in the sense of lesson 03, may decide which minimum it approaches. But the authors' code says the same of an unrolled network with 29 million weights, so that this cannot be the whole reason.
 # - Where a network starts decides what adapting does to it, and the figures that we quote do not say where zero-filling stands in their experiment.
 # - Our joint training is short. From random weights and with 1800 iterations, as in the paper but for the scale, the network of phantoms comes out like ours. The network of photographs *stays at zero-filling*, at two learning rates (`training/reconstruction.py --fresh`).
 #
@@ -453,7 +453,7 @@ show_curves(curves, "iteration", "PSNR, dB", alt, looks=looks)
 #
 # </details>
 #
-# Note one more thing: the network with the leak has the higher quality at the start, because it is given more lines. A judge costs a quarter of the data. Over nine scans and both joint networks (`benchmarks/RESULTS.md`), the honest judge stops within 0.3 dB of the best of its run in 17 of 18, and in seven of the eight runs that it stops on their way. With the leak the judge goes on to the last iteration in all 18, which costs about a decibel where the network was ahead of zero-filling, and nothing where the run was on its way up.
+# The network with the leak has the higher quality at the start, because it is given more lines: an honest judge costs a quarter of the data. Over nine scans and both joint networks (`benchmarks/RESULTS.md`), it stops within 0.3 dB of the best of its run in 17 of 18, and in seven of the eight runs that it stops on their way. With the leak the judge goes on to the last iteration in all 18. This costs about a decibel where the network was ahead of zero-filling, 0.2 to 0.6 dB where the run passed zero-filling and turned back (*camera*), and nothing elsewhere.
 #
 # ### Before any training
 #
@@ -477,7 +477,7 @@ for seen, network in {"phantoms": elsewhere, "photographs": photographs}.items()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For the phantom by the network of phantoms, and for the abdomen by that of photographs: exactly the pairs that are ahead of zero-filling. That is no accident. The error of zero-filling is the energy of the lines that it leaves empty, and the network's share of such energy is what the judge measures, so that $-10 \log_{10}$ of it is a guess of the gain in decibels. It is right in its sign, and within three decibels. Of the 36 pairs in `benchmarks/RESULTS.md`, where the error is a share of absolute values and not of the energy, the mark is right about 34. In the other two the error is 0.96 and 0.97 and the network less than a decibel behind: near one, the mark says little.
+# For the phantom by the network of phantoms, and for the abdomen by that of photographs: exactly the pairs that are ahead of zero-filling. The error of zero-filling is the energy of the lines that it leaves empty. The judge measures which share of such energy the network misses, so that $-10 \log_{10}$ of this share is a guess of the gain in decibels. It is right in its sign, and within three decibels. Of the 36 pairs in `benchmarks/RESULTS.md`, where the error is a share of absolute values and not of the energy, the mark is right about 34. In the other two the error is 0.96 and 0.97 and the network less than a decibel behind: near one, the mark says little.
 # People adapt first and ask afterwards whether it helped. Here the question comes first, and costs one evaluation: well above one, the network is worse than no network, and the misfit will repair it about as far as zero-filling; well below one, the misfit will do harm.
 #
 # </details>
@@ -582,12 +582,12 @@ for name, result in taught.items():
 # <details><summary>Answer</summary>
 #
 # The loss of $R = 0$ is one, exactly: where the network is given nothing, zero-filling predicts nothing, and misses all of it. What was the way out in section 2 is now the mark to beat.
-# The joint network on the abdomen gains about five decibels and passes zero-filling by nearly one, where the misfit took it as far as zero-filling (section 3). Its supervised partner gains four and stops just short of zero-filling, hardly better than by the misfit. One scan is one run: with other masks (give `scan` the seeds 0 and 2) both pass it, and the joint one is half a decibel ahead. At home, on the phantom, the joint network loses a few tenths, where the misfit cost more than a decibel. The network of photographs, which begins half a decibel behind total variation, keeps its quality for fifteen iterations and then loses more than a decibel by the new question, too. A likely reason is that it practises with 60 per cent of the lines, and is then used with all of them. The untrained network comes within a decibel of zero-filling, and falls again on its uneven way.
+# The joint network on the abdomen gains about five decibels and passes zero-filling by nearly one, where the misfit took it as far as zero-filling (section 3). Its supervised partner gains four and stops just short of zero-filling, hardly better than by the misfit. One scan is one run: with other masks (give `scan` the seeds 0 and 2) both pass it, and the joint one is half a decibel ahead. At home, on the phantom, the joint network loses a few tenths, where the misfit cost more than a decibel. The network of photographs, which begins half a decibel behind total variation, keeps its quality for fifteen iterations and then loses more than a decibel by the new question, too. That it practises with 60 per cent of the lines only may play a part, but so do the networks that gain. The untrained network comes within a decibel of zero-filling, and falls again on its uneven way.
 # People expect that a better question makes a better network. It opens a way past zero-filling, which not every network finds. In `benchmarks/RESULTS.md`, at three times the rate and stopped by a judge, 28 of the 29 runs that start below zero-filling rise, but only ten of them pass it, and 15 end ahead of what the misfit makes of the same network.
 #
 # </details>
 #
-# And total variation? It stays ahead of all of them on the abdomen. On each of the nine scans in `benchmarks/RESULTS.md` it is ahead of the best adapted network, by 0.15 to 3.5 dB. The splitting loss repairs most of the damage that an unsuitable network does here; a network from ellipses does not become a good prior for abdomens by a minute of practice, and a network that was suitable does not become better.
+# And total variation? With the best weight by the truth, it stays ahead of all of them on the abdomen. On each of the nine scans in `benchmarks/RESULTS.md` it is ahead of the best adapted network, by 0.15 to 3.5 dB. The splitting loss repairs most of the damage that an unsuitable network does here, but a network from ellipses does not become a good prior for abdomens by a minute of practice.
 #
 # ### P → Q, after, Q → Q
 #
@@ -658,7 +658,7 @@ print(
 # %% [markdown]
 # ## 6. The forward model changed
 #
-# So far the images changed. Now the images stay phantoms, and the *scanner* changes: it measures one line in two, one in six, or it is no MRI scanner at all but a camera with a blur. Gilton, Ongie and Willett (2021) ask what a network that was trained for $A_0$ is still worth for another $A$, and propose two procedures that need no ground truth. We try three candidates, a control and two versions of our own of their idea.
+# So far the images changed. Now the images stay phantoms, and the *scanner* changes: it measures one line in two, one in six, or it is no MRI scanner at all but a camera with a blur. Gilton, Ongie and Willett (2021) ask what a network that was trained for $A_0$ is still worth for another $A$, and propose two procedures that need no ground truth. We try a control (1) and our own versions of the two (2 and 3).
 #
 # 1. **Put the new $A$ into the data steps** of the unrolled network, and change nothing else. This is free.
 # 2. **Retrain with an anchor.** Minimise the misfit to $y$ as in section 2, but stay near the trained weights: $\; \ell(\theta) + \mu \, \|\theta - \theta_0\|^2$.
@@ -820,11 +820,11 @@ show_curves(curves, "rounds", "PSNR, dB", alt)
 # <details><summary>Answer</summary>
 #
 # The denoiser is ahead of the network of phantoms by more than six decibels, although it was trained for no scanner at all, and ahead of the network of photographs by half a decibel only. So most of the distance goes with the images of the training. After ninety rounds the curves still rise a little, so that the fixed point is approached and not reached. Adapting adds about a tenth of a decibel, of which the table below leaves nothing once both results are consistent with $y$; over nine scans (`benchmarks/RESULTS.md`, twenty updates) it adds 0.17 dB in the median, and something on eight of them.
-# People expect that a network trained *for* the task beats a part that was not. What counts here is which images it was trained on.
+# People expect that a network trained *for* the task beats a part that was not. Here the images of the training count for more. On the six scans of photographs in `benchmarks/RESULTS.md`, the home of both, the denoiser still leads by 1.6 to 4.4 dB.
 #
 # </details>
 #
-# Here the pull towards zero-filling is weak, since the denoiser would have to become the identity, and the rate is small. It is the same loss nevertheless. Chandler and others say that their adaptation needs "a sufficient number of measurements", and the null space is the reason: the fewer the lines, the more of the image is left to what the loss does not see.
+# Here the pull towards zero-filling is weak, since the denoiser would have to become the identity, and the rate is small. Chandler and others say that their adaptation needs "a sufficient number of measurements". The null space is a likely reason: the fewer the lines, the more of the image the loss does not see.
 #
 # Now all results for the abdomen in one table. The second column makes each result consistent with $y$ (lesson 04), which puts the measured lines back.
 
@@ -850,7 +850,7 @@ for name, value in final_scores.items():
     print(f"{name:26} {value:.2f} dB, consistent with y {exact[name]:.2f} dB")
 
 # %% [markdown]
-# Total variation and plug-and-play are level, and the network of photographs is close behind them *as long as nobody adapts it*. Everything that came from the ellipses stays below these three. The second column shows something else. Consistency removes exactly that part of the error which the misfit sees, and to the *unadapted* network that is worth next to nothing, because the lines see only a small part of its error. So the four decibels of section 2 came from the null space, of which that loss knows nothing: they were a side effect of switching $R$ off, as the last column of section 2 shows.
+# In the first column total variation and plug-and-play are level (with two other masks total variation leads by 0.4 dB), and the network of photographs is close behind *as long as nobody adapts it*. Everything that came from the ellipses stays below these three. In the second column, consistency leaves of the error that the misfit sees only the noise of $y$. To the *unadapted* network that is worth next to nothing, because the lines see only a small part of its error. So the four decibels of section 2 came from the null space, of which that loss knows nothing: they were a side effect of switching $R$ off, as the last column of section 2 shows.
 
 # %% tags=["nbval-check-output"]
 print("my plug-and-play and the library's agree:", same_plug)
@@ -894,7 +894,7 @@ for label, y in {"still": still, "moved": moved}.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The misfit is the same, and the image is worse. Any set of lines is explained by some image, and zero-filling finds one; the loss has no opinion on whether that image is a body. A network that is adapted to the moved scan by the misfit would fit the motion with the same zeal as the anatomy.
+# The misfit is the same, and the image is worse. Lines like these are always explained by some image, and zero-filling finds one; the loss has no opinion on whether that image is a body. A network that is adapted to the moved scan by the misfit would fit the motion with the same zeal as the anatomy.
 # People regard a small misfit as evidence that the forward model is right. With a null space as large as ours it is evidence of correct arithmetic, and of nothing else.
 #
 # </details>
@@ -958,7 +958,7 @@ print("held-out lines do, too:", errors["moved"] > 1.05 * errors["still"])
 #
 # 1. An unrolled network is a few gradient steps on the data with a learned correction between them. It carries its forward model with it, and nothing makes its result explain $y$.
 # 2. Zero-filling is a minimum of the misfit to $y$, whatever $y$ is. The misfit pulls our networks there: this helps those that are worse than $A^+ y$ and harms those that are clearly better, after joint training as well. Compare every gain with $A^+ y$ and with total variation, not with the unadapted network.
-# 3. Held-out lines are an honest judge only if they are kept out of the network's input as well; with the leak, the judge praises zero-filling. Their error before any training says on which side of zero-filling a network stands, unless it is near one. As a teacher they ask a question that zero-filling cannot answer. That took one network of phantoms past zero-filling and its partner only up to it, and on the abdomen it harmed the network that stood above.
+# 3. Held-out lines are an honest judge only if they are kept out of the network's input as well; with the leak, the judge praises zero-filling. Their error before any training says on which side of zero-filling a network stands, unless it is near one. As a teacher they ask a question that zero-filling cannot answer. On the abdomen that took the joint network of phantoms past zero-filling, its partner with two masks of three, and it harmed the network that stood above.
 # 4. For another forward model, the new $A$ in the data steps is free and was hard to beat; used as a denoiser, the network was level with that for few lines, if it was stopped in time. A denoiser of photographs at its fixed point was on the abdomen level with total variation and half a decibel ahead of a network of photographs, and adapting it added little.
 # 5. **What breaks it:** a loss that a trivial answer satisfies, a judge who has seen the answers, training images that are too far away, too few lines, a scan that is wrong but consistent.
 #
