@@ -127,7 +127,8 @@ def test_scans_of_the_benchmark_have_noise_where_they_are_measured():
     noise = y - A(x)
     assert torch.equal(A.mask, line_mask(16, 48, 2, seed=1)) and not (noise * (1 - A.mask)).any()
     assert noise[(A.mask > 0).expand_as(noise)].std().item() == pytest.approx(0.01, rel=0.1)
-    assert not torch.equal(y, BENCHMARK.measured(x, 2, acceleration=2)[0])
+    other, B = BENCHMARK.measured(x, 2, acceleration=2)
+    assert not torch.equal(noise[..., 24], (other - B(x))[..., 24])  # the middle line is always measured
 
 
 @pytest.mark.parametrize("method", [adapt_reconstruction, adapt_by_splitting])
@@ -144,7 +145,12 @@ def test_a_run_that_is_watched_never_sees_its_held_out_lines_and_its_result_has_
         torch.testing.assert_close(results[0], network(y, A))
     assert errors[0] == pytest.approx((missed.abs().sum() / (held_out * y).abs().sum()).item(), rel=1e-4)
     assert best == max(psnr(result.clamp(0, 1), x) for result in results)
-    assert not torch.equal(results[0], results[-1])
+    first = 0.9 * results[0].clamp(0, 1) + 0.05
+    *_, best = BENCHMARK.watched(method, y, A, network, first, options)
+    assert best == pytest.approx(psnr(results[0].clamp(0, 1), first))
+    steps = method(y * fit, Fourier(fit), network, iterations=3, learning_rate=BENCHMARK.RATES[method])
+    for step, result in zip(steps, results, strict=True):
+        torch.testing.assert_close(step.network(y, A), result)
 
 
 @pytest.mark.parametrize("leak", [False, True])
@@ -166,3 +172,27 @@ def test_the_judge_s_lines_are_in_the_input_with_the_leak_alone_and_never_in_the
         optimizer.zero_grad()
         ((fit * (A(estimate) - y)).abs().sum() / (fit * y).abs().sum()).backward()
         optimizer.step()
+
+
+TINY = types.SimpleNamespace(masks=1, iterations=1)
+
+
+def test_the_benchmark_stops_at_the_least_error_and_not_at_the_best_image(monkeypatch, capsys):
+    x = phantoms(1, 16, 48)
+    monkeypatch.setattr(BENCHMARK, "images", lambda: {"one": x})
+    monkeypatch.setattr(BENCHMARK, "trained", lambda name: seen(1, 4, 2))
+    monkeypatch.setattr(BENCHMARK, "judged", lambda *given: ([0.9, 0.2, 0.5], [5.0, 6.0, 9.0]))
+    BENCHMARK.stopping(TINY)
+    shown = capsys.readouterr().out
+    assert shown.count("| 0.90 | 2 | 6.00 | 9.00 |") == 4
+    assert "leak True: within 0.3 dB of the best in 0 of 2, largest 3.00" in shown
+    ends = [0.9 * x, 0.5 * x, x]
+    monkeypatch.setattr(BENCHMARK, "watched", lambda *given: ([0.9, 0.2, 0.5], ends, 99.0))
+    BENCHMARK.table({"one": x}, TINY)
+    shown = capsys.readouterr().out
+    assert shown.count(f"| {BENCHMARK.both(ends[1], x)} (2) | 99.00") == 8
+    assert "stopped within 0.3 dB of the best of the run: 0 of 8" in shown
+    with torch.no_grad():
+        gain = psnr(ends[1], x) - BENCHMARK.score(seen(1, 4, 2)(*BENCHMARK.measured(x, 0)), x)
+    [line] = [line for line in shown.splitlines() if line.startswith("phantoms_joint, splitting")]
+    assert f"{gain:.2f}" in line and ("in 1 of 1" if gain > 0 else "in 0 of 1") in line
