@@ -69,9 +69,9 @@ def run(steps, **settings):
 
 
 def scan(d):
-    """A scan of few lines, its forward model, and a network that reconstructs, which stays on the CPU."""
+    """A scan of few lines, its forward model, and a network that reconstructs."""
     A = signals.Fourier(d(LINES))
-    return A(d(GRAY)), A, made(networks.UnrolledNetwork, 2, 4, 3)
+    return A(d(GRAY)), A, d(made(networks.UnrolledNetwork, 2, 4, 3))
 
 
 def line_error(weights, data):
@@ -375,11 +375,11 @@ CALLS = {
     ),
     "adapt_by_splitting": lambda d: run(adaptation.adapt_by_splitting(*scan(d), iterations=2)),
     "reuse_and_regularize": lambda d: run(
-        adaptation.reuse_and_regularize(*scan(d)[:2], d(scan(d)[2]), signals.Blur(KERNEL), iterations=2)
+        adaptation.reuse_and_regularize(*scan(d), signals.Blur(KERNEL), iterations=2)
     ),
     "plug_and_play": lambda d: run(
         adaptation.plug_and_play(
-            *scan(d)[:2], made(networks.Denoiser, 1, 4, 3), adapt="all", iterations=2, inner=2
+            *scan(d)[:2], d(made(networks.Denoiser, 1, 4, 3)), adapt="all", iterations=2, inner=2
         )
     ),
     "mzsr": lambda d: run(

@@ -419,6 +419,29 @@ def test_a_denoiser_changes_only_in_what_is_free():
     assert not torch.equal(step.network.convolution.weight, denoiser.convolution.weight)
     with pytest.raises(ValueError, match="length"):
         plug_and_play(y, Identity(), denoiser, length=2.5)
+    with pytest.raises(ValueError, match="write 25 / 255"):
+        plug_and_play(y, Identity(), denoiser, sigma=25)
+
+
+class Moved(Shrink):
+    """Notes the devices to which it is moved. It takes a forward model in the place of a noise level, too."""
+
+    places = []
+
+    def to(self, device):
+        self.places.append(device)
+        return super().to(device)
+
+    def forward(self, y, sigma):
+        return self.convolution(y[:, :1])
+
+
+def test_a_network_is_moved_to_where_the_scan_is():
+    y, A = scan(acceleration=2)
+    for method in (adapt_reconstruction, adapt_by_splitting, plug_and_play):
+        Moved.places.clear()
+        next(method(y, A, Moved(0.8)))
+        assert Moved.places == [y.device]
 
 
 def test_a_denoiser_of_the_course_settles():
