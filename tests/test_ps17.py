@@ -53,6 +53,27 @@ def by_inner_products(x, y, A, length, R, upstream):
     return forward(x, length), u - length * A.adjoint(A(u)), by_length[None]
 
 
+@right("unrolled_step")
+def in_place(x, y, A, length, R, upstream):
+    pull = A.adjoint(A(x).sub_(y))
+    x -= length * pull
+    x += R(x)
+    upstream += R.adjoint(upstream)
+    by_length = torch.tensordot(upstream, pull, 4).neg_()
+    return {"after": x, "by_x": upstream.sub_(length * A.adjoint(A(upstream))), "slope": by_length}.values()
+
+
+@right("unrolled_step")
+def by_matrices(x, y, A, length, R, upstream):
+    units = torch.eye(x[0].numel(), dtype=x.dtype)
+    a, r = (operator(units.reshape(-1, *x.shape[1:])).flatten(1).T for operator in (A, R))
+    S, D = units + r, units - length * a.T @ a
+    X, Y, V = (images.flatten(1).T for images in (x, y, upstream))
+    yield (S @ (D @ X + length * a.T @ Y)).T.reshape(x.shape)
+    yield (D.T @ S.T @ V).T.reshape(x.shape).tolist()
+    yield ((S @ a.T @ (Y - a @ X)) * V).sum().reshape(1, 1)
+
+
 def stepped(**change):
     """A wrong answer: `step` with changes, functions of the inputs by name."""
 
@@ -157,6 +178,21 @@ def by_comparisons(x, y, A):
     return [torch.linalg.vector_norm(r, 1) / torch.linalg.vector_norm(y, 1), A.adjoint(signs / y.abs().sum())]
 
 
+@right("k_space_loss")
+def number_by_number(x, y, A):
+    size = sum(map(abs, y.flatten().tolist()))
+    y -= A(x)
+    slope = [-number / abs(number) / size if number else 0.0 for number in y.flatten().tolist()]
+    return y.abs_().sum().float() / size, A.adjoint(x.new_tensor(slope).reshape(y.shape)).tolist()
+
+
+@right("k_space_loss")
+def by_functional(x, y, A):
+    size = torch.nn.functional.l1_loss(y, torch.zeros_like(y), reduction="sum")
+    r = A(x) - y
+    return (r / size).norm(p=1), A.adjoint((r / r.abs()).nan_to_num() / size)
+
+
 def of_loss(change):
     return lambda x, y, A: (change(A(x) - y, x, y, A), loss_and_slope(x, y, A)[1])
 
@@ -181,6 +217,20 @@ WRONG["k_space_loss"] = {
     "slope: the sign is taken of the image": of_slope(lambda r, size, A: A.adjoint(r).sign() / size),
     "slope: this climbs": of_slope(lambda r, size, A: -A.adjoint(r.sign()) / size),
     "slope: the absolute value is there": of_slope(lambda r, size, A: A.adjoint(r.abs()) / size),
+    "loss: you take the modulus": of_loss(lambda r, x, y, A: r.norm(dim=1).sum() / y.norm(dim=1).sum()),
+    "slope: you divide each pair of channels by its modulus": of_slope(
+        lambda r, size, A: A.adjoint((r / r.norm(dim=1, keepdim=True)).nan_to_num()) / size
+    ),
+    "slope: you divide by the size of A x": lambda x, y, A: (
+        loss_and_slope(x, y, A)[0],
+        A.adjoint((A(x) - y).sign()) / A(x).abs().sum(),
+    ),
+    "slope: where a misfit is exactly zero, yours is 1": of_slope(
+        lambda r, size, A: A.adjoint(torch.where(r < 0, -1 / size, 1 / size))
+    ),
+    "slope: where a misfit is exactly zero, yours is -1": of_slope(
+        lambda r, size, A: A.adjoint(torch.where(r > 0, 1 / size, -1 / size))
+    ),
     "expected 2 things, (loss, slope)": lambda x, y, A: loss_and_slope(x, y, A)[0],
     "no autograd, please": lambda x, y, A: (
         0.0,
@@ -232,6 +282,42 @@ def in_the_corner(estimate, truth, mask):
     return [1 - (known * power).sum() / power.sum()]
 
 
+@right("unseen_share")
+def by_least_squares(estimate, truth, mask):
+    error, (height, width) = (estimate - truth).numpy().ravel(), mask.shape[-2:]
+    patterns = []
+    for row, column in np.argwhere(mask[0, 0].numpy() > 0):
+        down = (row - height // 2) * np.arange(height)[:, None] / height
+        angle = 2 * np.pi * (down + (column - width // 2) * np.arange(width) / width)
+        patterns += [np.cos(angle).ravel(), np.sin(angle).ravel()]
+    seen = np.stack(patterns, 1) @ np.linalg.lstsq(np.stack(patterns, 1), error, rcond=None)[0]
+    return ((error - seen) ** 2).sum() / (error**2).sum()
+
+
+@right("unseen_share")
+def of_half_the_plane(estimate, truth, mask):
+    height, width = mask.shape[-2:]
+    mask = torch.fft.ifftshift(mask, dim=(-2, -1)) > 0
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)
+    mask |= mask[..., -rows % height, -columns % width]
+    estimate -= truth
+    weight = torch.full((width // 2 + 1,), 2.0)
+    weight[0] = weight[width // 2 if width % 2 == 0 else 0] = 1
+    energy = weight * torch.fft.rfft2(estimate).abs() ** 2
+    return energy[~mask[..., : width // 2 + 1]].sum() / energy.sum()
+
+
+@right("unseen_share")
+def by_a_complex_projection(estimate, truth, mask):
+    error = torch.fft.fftn(estimate - truth)
+    known = {(int(row), int(column)) for row, column in np.argwhere(np.fft.ifftshift(mask[0, 0].numpy()))}
+    known |= {(-row % mask.shape[-2], -column % mask.shape[-1]) for row, column in known}
+    for row, column in known:
+        error[..., row, column] = 0
+    unseen = torch.fft.ifftn(error)
+    return (unseen * unseen.conj()).sum() / torch.dist(estimate, truth) ** 2
+
+
 def with_known(change):
     return lambda estimate, truth, mask: share(estimate, truth, mask, known=change(mask))
 
@@ -239,7 +325,15 @@ def with_known(change):
 WRONG["unseen_share"] = {
     "opposite frequencies are not counted as known": with_known(lambda mask: mask),
     "only where the opposite one is measured, too": with_known(lambda mask: mask * opposite(mask)),
-    "your mirror image is off by one": with_known(lambda mask: mask.maximum(mask.flip((-2, -1)))),
+    "off by one, where a side is even": with_known(lambda mask: mask.maximum(mask.flip((-2, -1)))),
+    "off by one, where a side is odd": with_known(
+        lambda mask: mask.maximum(mask.flip((-2, -1)).roll((1, 1), (-2, -1)))
+    ),
+    "off by two": with_known(
+        lambda mask: mask.maximum(
+            mask.flip((-2, -1)).roll([side % 2 - 1 for side in mask.shape[-2:]], (-2, -1))
+        )
+    ),
     "turns the columns only": with_known(lambda mask: mask.maximum(opposite(mask, (-1,)))),
     "turns the rows only": with_known(lambda mask: mask.maximum(opposite(mask, (-2,)))),
     "have their zero frequency at different places": lambda *given: share(*given, transform=torch.fft.fft2),
@@ -253,6 +347,10 @@ WRONG["unseen_share"] = {
     "this is the root of the share": lambda *given: share(*given).sqrt(),
     "these are sums of absolute values": lambda *given: share(*given, size=torch.abs),
     "you split the estimate": lambda estimate, truth, mask: share(estimate, torch.zeros_like(truth), mask),
+    "you divide the unseen by the seen energy": lambda *given: share(*given) / (1 - share(*given)),
+    "you divide by the energy of the truth": lambda estimate, truth, mask: (
+        share(estimate, truth, mask) * ((estimate - truth).norm() / truth.norm()) ** 2
+    ),
     "this counts frequencies": lambda e, t, mask: 1 - mask.maximum(opposite(mask)).mean(),
     "the share: expected one number": lambda estimate, truth, mask: (estimate - truth).square(),
     "your function returns None": lambda *given: None,
@@ -262,9 +360,9 @@ WRONG["unseen_share"] = {
 # Task 4: a split that does not leak
 
 
-def judged(network, y, mask, held_out, given=None, model=None, lines=None, size=None):
+def judged(network, y, mask, held_out, given=None, model=None, lines=None, size=None, data=None):
     given = mask * (1 - held_out) * (1 - opposite(held_out, (-1,))) if given is None else given
-    x = network(y * given, Fourier(given) if model is None else model)
+    x = network(y * (given if data is None else data), Fourier(given) if model is None else model)
     lines = held_out if lines is None else lines
     missed = lines * (Fourier(torch.ones_like(mask))(x) - y)
     error = missed.abs().sum() / (lines * y).abs().sum() if size is None else size(missed, lines * y, y)
@@ -280,7 +378,7 @@ def column_by_column(network, y, mask, held_out):
     for column in held_out[0, 0, 0].nonzero()[:, 0].tolist():
         given[..., column] = 0
         given[..., (2 * (width // 2) - column) % width] = 0
-    predicted = Fourier(held_out)(network(y, Fourier(given)))
+    predicted = Fourier(held_out)(network(y * given, Fourier(given)))
     wanted = y[held_out.expand_as(y) > 0]
     return [
         given.bool(),
@@ -294,6 +392,32 @@ def by_flip_and_roll(network, y, mask, held_out):
     given = torch.where(away, 0.0, mask)
     missed = Fourier(held_out)(network(given * y, Fourier(given))) - held_out * y
     return given.numpy(), missed.abs().sum().numpy() / (held_out * y).abs().sum().numpy()
+
+
+@right("held_out_error")
+def in_place_by_frequencies(network, y, mask, held_out):
+    width = mask.shape[-1]
+    k = np.fft.fftshift(np.fft.fftfreq(width, 1 / width)).round().astype(int) % width
+    lines = held_out[0, 0, 0].numpy() > 0
+    wanted = y[..., lines].clone()
+    mask[..., np.isin(k, [*k[lines], *(-k[lines] % width)])] = 0
+    y *= mask
+    with torch.no_grad():
+        coefficients = torch.fft.fftshift(
+            torch.fft.fft2(network(y, Fourier(mask))[:, 0], norm="ortho"), (1, 2)
+        )
+    missed = torch.view_as_real(coefficients).movedim(-1, 1)[..., lines] - wanted
+    return mask.int().tolist(), (missed.abs().mean() / wanted.abs().mean())[None]
+
+
+@right("held_out_error")
+def in_double_precision(network, y, mask, held_out):
+    m, h, width = mask.double(), held_out.double(), mask.shape[-1]
+    mirrored = h[..., [(2 * (width // 2) - column) % width for column in range(width)]]
+    given = m - m * h - m * mirrored + m * h * mirrored
+    x = network(y.double() * given, Fourier(given))
+    everywhere = Fourier(torch.ones_like(m))
+    return given, torch.linalg.vector_norm(h * (everywhere(x) - y), 1) / torch.linalg.vector_norm(h * y, 1)
 
 
 def giving(lines):
@@ -327,7 +451,18 @@ WRONG["held_out_error"] = {
         mask - held_out.maximum(opposite(held_out, (-1,))),
         0.0,
     ),
-    "your mirror image is off by one": giving(lambda m, h, o: m * (1 - h) * (1 - h.flip(-1))),
+    "off by one, where a side is even": giving(lambda m, h, o: m * (1 - h) * (1 - h.flip(-1))),
+    "off by one, where a side is odd": giving(lambda m, h, o: m * (1 - h) * (1 - h.flip(-1).roll(1, -1))),
+    "off by two": giving(lambda m, h, o: m * (1 - h) * (1 - h.flip(-1).roll(h.shape[-1] % 2 - 1, -1))),
+    "error: the network's data still hold the held-out lines": misjudged(data=lambda g, m, h: m),
+    "error: the network's data still hold the mirror images": misjudged(data=lambda g, m, h: m - h),
+    "told that the mirror images are measured as zero": misjudged(model=lambda g, m, h: Fourier(m - h)),
+    "error: these are sums of moduli": lambda *given: judged(
+        *given, size=lambda r, held, y: r.norm(dim=1).sum() / held.norm(dim=1).sum()
+    ),
+    "error: this is divided by the size of what the network predicts": lambda *given: judged(
+        *given, size=lambda r, held, y: r.abs().sum() / (r + held).abs().sum()
+    ),
     "error: the network is told that all lines are measured": misjudged(model=lambda g, m, h: Fourier(m)),
     "error: the network was given all lines": misjudged(given=lambda g, m, h: m),
     "error: the network was given the mirror images": misjudged(given=lambda g, m, h: m - h),
@@ -357,6 +492,7 @@ def at_the_fixed_point(parts, gains, A, y, length, x=None, exact=None, free=None
     names = {"W": W, "M": M, "E": unity, "A": A, "y": y, "s": length, "x": point}
     names |= {"z": point - length * A.T @ (A @ point - y), "p": A.T @ (A @ point - y)}
     names["v"] = torch.linalg.solve((unity - W @ M).T, names["p"])
+    names["g"] = gains
     names["G"] = lambda v, z=names["z"]: torch.stack([v @ part @ z for part in parts])
 
     def value(change, default):
@@ -405,6 +541,44 @@ def by_the_inverse(parts, gains, A, y, length):
     )
 
 
+@right("fixed_point_gradients")
+def by_the_change_of_the_point(parts, gains, A, y, length):
+    parts, gains, A, y = (given.numpy() for given in (parts, gains, A, y))
+    W = sum(gain * part for gain, part in zip(gains, parts, strict=True))
+    system = np.eye(len(W)) - W @ (np.eye(len(W)) - length * A.T @ A)
+    x = np.linalg.solve(system, length * W @ A.T @ y)
+    misfit = A @ x - y
+    changes = [part @ (x - length * A.T @ misfit) for part in parts]
+    exact = [misfit @ A @ np.linalg.solve(system, change) for change in changes]
+    return {"x": x, "exact": exact, "free": [misfit @ A @ change for change in changes]}.values()
+
+
+@right("fixed_point_gradients")
+def by_complex_eigenvectors(parts, gains, A, y, length):
+    W = torch.tensordot(gains, parts, 1)
+    values, vectors = torch.linalg.eig(W - length * W @ A.T @ A)
+    inverse = vectors @ torch.diag(1 / (1 - values)) @ torch.linalg.inv(vectors)
+    x = inverse @ (length * W @ A.T @ y).to(inverse)
+    y -= A @ x.real
+    z, pull = x.real + length * A.T @ y, -A.T @ y
+    columns = torch.stack([part @ z for part in parts], 1)
+    return x, (inverse @ columns.to(inverse)).T @ pull.to(inverse), columns.T @ pull
+
+
+@right("fixed_point_gradients")
+def by_differences(parts, gains, A, y, length):
+    def point(gains):
+        return at_the_fixed_point(parts, gains, A, y, length)[0]
+
+    def loss(x):
+        return (A @ x - y).square().sum() / 2
+
+    x, steps = point(gains), 1e-5 * torch.eye(len(gains), dtype=gains.dtype)
+    z = x - length * A.T @ (A @ x - y)
+    maps = (point, lambda gains: torch.tensordot(gains, parts, 1) @ z)
+    return x, *([(loss(to(gains + step)) - loss(to(gains - step))) / 2e-5 for step in steps] for to in maps)
+
+
 def fixed(**change):
     return lambda *given: at_the_fixed_point(*given, **change)
 
@@ -445,6 +619,12 @@ WRONG["fixed_point_gradients"] = {
     "exact: this is only two applications deep": fixed(exact=lambda G, W, M, p: G(p + (W @ M).T @ p)),
     "exact: a factor 2": fixed(exact=lambda G, v: 2 * G(v)),
     "exact: the opposite sign": fixed(exact=lambda G, v: -G(v)),
+    "exact: the parts are transposed": fixed(exact=lambda G, v, z: G(z, v)),
+    "exact: the gain itself is a factor too many": fixed(exact=lambda G, v, g: g * G(v)),
+    "exact: the length is a factor too many": fixed(exact=lambda G, v, s: s * G(v)),
+    "Jacobian-free: the parts are transposed": fixed(free=lambda G, p, z: G(z, p)),
+    "Jacobian-free: the gain itself is a factor too many": fixed(free=lambda G, p, g: g * G(p)),
+    "Jacobian-free: the length is a factor too many": fixed(free=lambda G, p, s: s * G(p)),
     "Jacobian-free: this is the exact one again": fixed(free=lambda G, v: G(v)),
     "Jacobian-free: W is applied to z": fixed(free=lambda G, p, x: G(p, x)),
     "Jacobian-free: a factor 2": fixed(free=lambda G, p: 2 * G(p)),
@@ -549,11 +729,76 @@ def whole_columns_only(estimate, truth, mask):
     return share(estimate, truth, mask, known=known)
 
 
+def by_rote(task, answer):
+    """An answer that knows the numbers of the visible check, and gives them whatever it is asked."""
+    known = []
+
+    def learn(*given):
+        known.append(answer(*given))
+        return known[-1]
+
+    assert getattr(ps17, task)(learn) > 0
+
+    def recite(*given):
+        recite.count += 1
+        return known[recite.count % len(known)]
+
+    recite.count = -1
+    return recite
+
+
+RIGHT_ONE = {
+    "unrolled_step": step,
+    "k_space_loss": loss_and_slope,
+    "unseen_share": share,
+    "held_out_error": judged,
+    "fixed_point_gradients": by_solving,
+}
+
+
+@pytest.mark.parametrize("task", RIGHT_ONE)
+def test_numbers_learned_by_rote_pass_the_visible_check_alone(task):
+    answer = by_rote(task, RIGHT_ONE[task])
+    assert getattr(ps17, task)(answer) > 0 and getattr(ps17, task)(answer, seed=2357) == 0
+
+
 ALSO_WRONG = {
     "one length": ("unrolled_step", only_of_this_length),
     "the first image": ("unrolled_step", one_image_only),
     "a clipped slope": ("k_space_loss", of_slope(lambda r, size, A: (A.adjoint(r.sign()) / size).clamp(0))),
     "whole columns": ("unseen_share", whole_columns_only),
+    "the real part": (
+        "unseen_share",
+        lambda *given: share(*given, size=lambda s: s.real**2),
+    ),
+    "half the plane, unweighted": (
+        "unseen_share",
+        lambda *given: share(*given, size=lambda s: s.abs() ** 2 * (torch.arange(s.shape[-1]) < 5)),
+    ),
+    "in the image": (
+        "unseen_share",
+        lambda e, t, mask: ((1 - mask) * (e - t) ** 2).sum() / ((e - t) ** 2).sum(),
+    ),
+    "the adjoint for the pseudo-inverse": (
+        "unseen_share",
+        lambda e, t, mask: (
+            ((e - t - Fourier(mask).adjoint(Fourier(mask)(e - t))).norm() / (e - t).norm()) ** 2
+        ),
+    ),
+    "a tenth too much": ("unrolled_step", lambda *given: (*step(*given)[:2], 1.001 * step(*given)[2])),
+    "rounded signs": ("k_space_loss", of_slope(lambda r, size, A: A.adjoint(torch.tanh(9 * r)) / size)),
+    "line by line": (
+        "held_out_error",
+        measured(lambda r, held, y: (r.abs().sum((1, 2)) / held.abs().sum((1, 2))).nanmean()),
+    ),
+    "a few applications": (
+        "fixed_point_gradients",
+        fixed(
+            x=lambda W, M, A, y, s: (
+                s * sum(torch.linalg.matrix_power(W @ M, k) @ W @ A.T @ y for k in range(4))
+            )
+        ),
+    ),
     "a constant error": ("held_out_error", lambda *given: (judged(*given)[0], 1.0)),
     "one gain": (
         "fixed_point_gradients",

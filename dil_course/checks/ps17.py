@@ -172,6 +172,8 @@ def k_space_loss(answer, seed):
     for A, channels in ((Fourier(points), 1), (Downsample(2), 2), (Mask(points), 3)):
         x, truth = (torch.rand(1, channels, 6, 8, generator=draw, dtype=torch.float64) for _ in range(2))
         y = 2 * A(truth)
+        if isinstance(A, Mask):  # some misfits are exactly zero
+            x[..., :2, :] = 2 * truth[..., :2, :]
         with no_autograd():
             loss, slope = parts(call(answer, x, y, copy.deepcopy(A)), "loss, slope")
         _look_at_loss(loss, slope, f"{type(A).__name__}, {channels} channels", x, y, A)
@@ -189,6 +191,11 @@ _SLOPE_HINTS = (
 )
 
 
+def _modulus(r):
+    """Of the complex numbers whose real and imaginary part are the two channels."""
+    return r.norm(dim=1, keepdim=True)
+
+
 def _look_at_loss(loss, slope, name, x, y, A):
     r, size = A(x) - y, y.abs().sum()
     mistakes = with_hints(
@@ -204,6 +211,9 @@ def _look_at_loss(loss, slope, name, x, y, A):
                 "loss: you divide each number by its own, and not sum by sum": (r.abs() / y.abs())[
                     y != 0
                 ].sum(),
+                "loss: you take the modulus of complex numbers, but y holds real ones": (
+                    _modulus(r).sum() / _modulus(y).sum()
+                ),
             },
         )
     )
@@ -222,17 +232,28 @@ def _look_at_loss(loss, slope, name, x, y, A):
                 "slope: the sign is taken of the image, after the adjoint": torch.sign(A.adjoint(r)) / size,
                 "slope: this climbs where the loss falls": -right,
                 "slope: the absolute value is there, and not its slope": A.adjoint(r.abs()) / size,
+                "slope: where a misfit is exactly zero, yours is 1": A.adjoint((r >= 0) * 2.0 - 1) / size,
+                "slope: where a misfit is exactly zero, yours is -1": A.adjoint((r > 0) * 2.0 - 1) / size,
+                "slope: you divide by the size of A x, not of y": right * size / A(x).abs().sum(),
+                "slope: you divide each pair of channels by its modulus": (
+                    A.adjoint((r / _modulus(r)).nan_to_num()) / size
+                ),
             },
         )
     )
     match(f"slope, {name}", slope, right, mistakes, _SLOPE_HINTS)
 
 
-def _mirrored(mask, axes=(-2, -1), off=False):
-    """The mask of the opposite frequencies, with the zero frequency at (H // 2, W // 2)."""
-    sides = [mask.shape[axis] for axis in axes]
-    turned = mask.flip(axes)
-    return turned if off else turned.roll([1 - side % 2 for side in sides], axes)
+def _mirrored(mask, axes=(-2, -1), roll=lambda side: 1 - side % 2):
+    """The mask of the opposite frequencies, with the zero frequency at (H // 2, W // 2).."""
+    return mask.flip(axes).roll([roll(mask.shape[axis]) for axis in axes], axes)
+
+
+_OFF = {
+    "one, where a side is even": lambda side: 0,
+    "one, where a side is odd": lambda side: 1,
+    "two, where a side is even": lambda side: side % 2 - 1,
+}
 
 
 def _spectrum(x):
@@ -296,9 +317,8 @@ def _share_mistakes(estimate, truth, mask):
                 "mask.flip((-2, -1)), and after that a roll by one along each even side",
             ),
             {
-                "your mirror image is off by one, where a side is even": share(
-                    mask.maximum(_mirrored(mask, off=True))
-                )
+                f"your mirror image is off by {what}": share(mask.maximum(_mirrored(mask, roll=roll)))
+                for what, roll in _OFF.items()
             },
         ),
         (
@@ -328,6 +348,10 @@ def _share_mistakes(estimate, truth, mask):
                 "this is the share that is seen": 1 - right,
                 "this is the unseen energy, not its share": right * error.square().sum(),
                 "this is the root of the share": right.sqrt(),
+                "you divide the unseen by the seen energy, not by the whole": right / (1 - right),
+                "you divide by the energy of the truth, not of the error": (
+                    right * error.square().sum() / truth.square().sum()
+                ),
                 "these are sums of absolute values, not of squares": share(known, power=1),
                 "you split the estimate, not its error": share(known, _spectrum(estimate)),
                 "this counts frequencies, and not the error at them": 1 - known.mean(),
@@ -337,8 +361,11 @@ def _share_mistakes(estimate, truth, mask):
 
 
 def _toy_network(y, A):
-    """Some reconstruction that is not linear and looks at all that it is given; no good one."""
-    x = A.adjoint(y)
+    """Some reconstruction that is not linear and looks at all that it is given; no good one.
+
+    It looks also at data on lines that A does not measure: they must be zero.
+    """
+    x = A.adjoint(y) + 0.1 * y.sum(1, keepdim=True)
     for _ in range(2):
         x = x + 0.2 * torch.sin(3 * x.roll((1, 2), (-2, -1)))
         x = x - 0.7 * A.adjoint(A(x) - y)
@@ -382,6 +409,19 @@ def _look_at_judge(given, error, name, y, mask, held_out):
     right = mask * (1 - held_out) * (1 - mirror)
     mistakes = with_hints(
         (
+            (
+                "the zero frequency stands at W // 2. Which column is opposite to column c?",
+                "2 * (W // 2) - c, modulo W. A plain flip gives W - 1 - c",
+                "held_out.flip(-1), rolled by one column where W is even",
+            ),
+            {
+                f"your mirror image is off by {what}": (
+                    mask * (1 - held_out) * (1 - _mirrored(held_out, (-1,), roll))
+                )
+                for what, roll in _OFF.items()
+            },
+        ),
+        (
             _GIVEN_HINTS,
             {
                 "the held-out lines are still in the network's input": mask,
@@ -394,23 +434,11 @@ def _look_at_judge(given, error, name, y, mask, held_out):
                 ),
             },
         ),
-        (
-            (
-                "the zero frequency stands at W // 2. Which column is opposite to column c?",
-                "2 * (W // 2) - c, modulo W. A plain flip gives W - 1 - c",
-                "held_out.flip(-1), rolled by one column where W is even",
-            ),
-            {
-                "your mirror image is off by one, where W is even": (
-                    mask * (1 - held_out) * (1 - _mirrored(held_out, (-1,), off=True))
-                )
-            },
-        ),
     )
     match(f"given, {name}", given, right, mistakes, _GIVEN_HINTS)
 
-    def missed(lines=held_out, known=right, model=None):
-        model = Fourier(known) if model is None else model
+    def missed(lines=held_out, known=right, measured=None):
+        model = Fourier(known if measured is None else measured)
         return Fourier(lines)(_toy_network(y * known, model)) - lines * y
 
     def relative(lines, **change):
@@ -426,10 +454,28 @@ def _look_at_judge(given, error, name, y, mask, held_out):
             ),
             {
                 "error: the network is told that all lines are measured, and some of them as zero": relative(
-                    held_out, model=Fourier(mask)
+                    held_out, measured=mask
+                ),
+                "error: the network is told that the mirror images are measured as zero": relative(
+                    held_out, measured=mask - held_out
                 ),
                 "error: the network was given all lines": relative(held_out, known=mask),
                 "error: the network was given the mirror images": relative(held_out, known=mask - held_out),
+            },
+        ),
+        (
+            (
+                "the forward model is right. And the data: which lines do they still hold?",
+                "a network may look at all data that it gets, also where its forward model measures nothing",
+                "network(y * given, Fourier(given))",
+            ),
+            {
+                "error: the network's data still hold the held-out lines": relative(
+                    held_out, known=mask, measured=right
+                ),
+                "error: the network's data still hold the mirror images": relative(
+                    held_out, known=mask - held_out, measured=right
+                ),
             },
         ),
         (
@@ -437,7 +483,7 @@ def _look_at_judge(given, error, name, y, mask, held_out):
             {
                 "error: this is over all measured lines": relative(mask),
                 "error: this is over the given lines": relative(right),
-                "error: this leaves out lines that were kept away only for their mirror images' sake, "
+                "error: this counts lines that were kept away only for their mirror images' sake, "
                 "but they are no held-out lines": relative(mask - right),
             },
         ),
@@ -452,6 +498,12 @@ def _look_at_judge(given, error, name, y, mask, held_out):
                 "error: these are squares": r.square().sum() / (held_out * y).square().sum(),
                 "error: these are Euclidean norms": r.norm() / (held_out * y).norm(),
                 "error: this is a mean of absolute values": r.abs().mean(),
+                "error: these are sums of moduli, over both channels at once": (
+                    _modulus(r).sum() / _modulus(held_out * y).sum()
+                ),
+                "error: this is divided by the size of what the network predicts": (
+                    r.abs().sum() / (r + held_out * y).abs().sum()
+                ),
             },
         ),
     )
@@ -537,6 +589,9 @@ def _look_at_fixed_point(given, name, matrices, gains, A, y, length):
                 "exact: this is only two applications deep": slopes(pull + (W @ M).T @ pull),
                 "exact: a factor 2, although the loss has a half": 2 * slopes(back),
                 "exact: the opposite sign": -slopes(back),
+                "exact: the parts are transposed": slopes(z, back),
+                "exact: the gain itself is a factor too many": gains * slopes(back),
+                "exact: the length is a factor too many": length * slopes(back),
             },
         )
     )
@@ -549,6 +604,9 @@ def _look_at_fixed_point(given, name, matrices, gains, A, y, length):
                 "Jacobian-free: W is applied to z, and not to x": slopes(pull, x),
                 "Jacobian-free: a factor 2, although the loss has a half": 2 * slopes(pull),
                 "Jacobian-free: the opposite sign": -slopes(pull),
+                "Jacobian-free: the parts are transposed": slopes(z, pull),
+                "Jacobian-free: the gain itself is a factor too many": gains * slopes(pull),
+                "Jacobian-free: the length is a factor too many": length * slopes(pull),
                 "Jacobian-free: this is two applications deep": slopes(pull + (W @ M).T @ pull),
                 "Jacobian-free: the gradient by x has gone through W once more": slopes(W.T @ pull),
             },
