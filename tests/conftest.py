@@ -34,9 +34,11 @@ SLOW_TESTS = [
     "test_a_descent_that_is_not_at_its_end_is_refused_with_any_seed",
     "test_a_good_run_is_good_and_none_of_these_is",
     "test_a_good_run_loses_nothing_and_each_of_these_a_decibel",
+    "test_a_killed_process_costs_only_its_run",
     "test_a_later_start_keeps_more_of_it_and_another_image_is_followed",
     "test_a_process_that_is_killed_goes_on",
     "test_a_run_that_died_twice_ends_with_the_same_numbers",
+    "test_a_run_that_fails_is_named_after_the_others_are_done",
     "test_a_wider_kernel_is_found_wider",
     "test_another_centre_or_even_angles_are_refused_with_every_seed",
     "test_bfloat16_fits_as_well",
@@ -51,6 +53,7 @@ SLOW_TESTS = [
     "test_no_refusal_has_more_hints_than_there_are_names_for",
     "test_nonsense_earns_nothing_and_stops_no_check",
     "test_odd_arguments_are_refused_on_purpose_or_give_a_right_result",
+    "test_processes_give_the_same_in_the_same_order",
     "test_quality_is_the_textbooks",
     "test_real_runs_stop_within_one_decibel_of_their_peak",
     "test_samples_are_new_seeded_and_like_the_source",
@@ -62,6 +65,7 @@ SLOW_TESTS = [
     "test_the_rule_goes_on_too",
     "test_the_trained_gray_denoiser_is_within_a_decibel_of_bm3d",
     "test_twelve_megapixels_take_less_than_700_megabytes",
+    "test_two_dask_workers_give_the_same_and_one_may_be_killed",
 ]
 # The order of `make test`: what takes long goes first, so that both workers end together. Marking, which
 # starts two processes of its own, runs beside the notebooks and not beside tests of how soon a page answers.
