@@ -158,6 +158,9 @@ def test_all_of_it_works_by_keyboard(chromium, lab):
         def value(name):
             return page.get_by_label(name, exact=True).input_value()
 
+        go_to("or a photograph of yours (0)")
+        with page.expect_file_chooser():
+            keys.press("Space")
         go_to("size")
         keys.press("ArrowUp")
         assert value("size") == "96 px"
