@@ -1673,6 +1673,7 @@ def bright_kernel():
 
 ROOMS = [signals, networks, fitting, stopping, risks, from_scratch, self_supervised, corruptions]
 ROOMS += [DIGITS, adaptation, diffusion, challenge, figures, checks, runtime]
+# Not the playground: its menus offer what can be done, and `test_playground` tries wrong choices.
 MODULES = {module.__name__.rpartition(".")[2]: module for module in ROOMS}
 EACH = 112  # cases of each recipe; where fewer can be told apart, hypothesis makes fewer
 # matplotlib takes its time

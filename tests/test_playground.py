@@ -120,6 +120,20 @@ def test_the_level_is_that_of_the_noise_that_was_added_or_an_estimate():
     assert pose(flat, "none, it is noisy already").sigma == 1 / 255, "methods need a level above zero"
 
 
+@pytest.mark.parametrize(("quality", "least", "most"), [(70, 0.2, 0.55), (85, 0.7, 1.3), (95, 0.7, 1.3)])
+@pytest.mark.parametrize("chroma", [0, 2])  # at full size, and halved, which is Pillow's default
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_the_estimate_of_a_jpeg_file_is_as_the_page_says(name, quality, chroma, least, most):
+    x = getattr(skimage.data, name)() / 255
+    noisy = (x + np.random.default_rng(0).normal(0, 12 / 255, x.shape)).clip(0, 1)
+    file = io.BytesIO()
+    image = Image.fromarray((255 * noisy).round().astype(np.uint8))
+    image.save(file, "JPEG", quality=quality, subsampling=chroma)
+    y = np.array(Image.open(file)) / 255
+    level = pose(torch.from_numpy(y).permute(2, 0, 1)[None].float(), "none, it is noisy already").sigma
+    assert least < level / np.sqrt(((y - x) ** 2).mean()) < most
+
+
 def test_a_seed_draws_the_noise_and_the_missing_pixels():
     x = picture("camera", 64)
     for damage in ("noise", "half of the pixels missing"):

@@ -158,13 +158,20 @@ def test_all_of_it_works_by_keyboard(chromium, lab):
         def value(name):
             return page.get_by_label(name, exact=True).input_value()
 
+        go_to("or a photograph of yours (0)")
+        with page.expect_file_chooser():
+            keys.press("Space")
         go_to("size")
         keys.press("ArrowUp")
         assert value("size") == "96 px"
+        wait_until(lambda: "96 x 96 pixels" in words(page), "the smaller picture")
+        noisy = words(page)
         go_to("damage")
         keys.press("ArrowDown")
         assert value("damage") == "half of the pixels missing"
+        wait_until(lambda: words(page) != noisy, "the missing pixels")
         keys.press("ArrowUp")
+        wait_until(lambda: words(page) == noisy, "the noise")  # whose usual level the kernel sets
         go_to("noise / 255")
         keys.press("ArrowRight")
         wait_until(lambda: "26.0 / 255" in words(page), "more noise")

@@ -16,6 +16,7 @@ from dil_course.from_scratch import blind, deep_image_prior, deep_red
 from dil_course.networks import small_skip_network
 from dil_course.signals import picture
 
+# The playground's levels come from a slider, or go through `pose`, which `test_playground` asks the same.
 ROOMS = ("signals", "from_scratch", "risks", "stopping", "adaptation", "diffusion")
 NAMES = re.compile(r"sigma|noise(?!r)|tau|strongest|weakest")
 WORDS = re.compile(r"^(standard deviation|noise level)")

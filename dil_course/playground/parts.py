@@ -56,7 +56,8 @@ def folded(title, text):
     """A program's text below a title that unfolds it."""
     import ipywidgets as widgets
 
-    listing = widgets.HTML(f"<pre>{html.escape(text)}</pre>")
+    unbroken = "word-break: normal; overflow-wrap: anywhere"  # where the page is narrow, names stay whole
+    listing = widgets.HTML(f'<pre style="{unbroken}">{html.escape(text)}</pre>')
     return widgets.Accordion([listing], titles=(title,), selected_index=None)
 
 
