@@ -96,6 +96,14 @@ def test_sanity_images_are_drawn_from_the_seed():
     assert sanity_image(48, 1).min() >= 0 and sanity_image(48, 1).max() <= 1
 
 
+def test_a_constant_image_fails_the_sanity_image_on_the_rung_where_least_is_measured():
+    for seed in (1, 5, 8):  # with stripes of half the period it passed on these
+        posed = pose("known", sanity_image(64, seed), seed)
+        constant = torch.full_like(posed.truth, posed.truth.mean().item())
+        values = psnr(constant, posed.truth), psnr(posed.baseline, posed.truth)
+        assert not passes(Answer("estimate", *values, 20.0)), (seed, values)
+
+
 def test_points_are_those_of_the_formulae_worked_out_by_hand():
     def estimate(gain, error):
         return Answer("estimate", 20.0 + gain, 20.0, 20.0 + gain + error)
@@ -105,6 +113,8 @@ def test_points_are_those_of_the_formulae_worked_out_by_hand():
     assert points("known", estimate(2.0, -1.5)) == pytest.approx(2.5)
     assert points("known", estimate(9.0, 0.0)) == pytest.approx(4.0)  # clipped at 3
     assert points("scan", estimate(-9.0, 9.0)) == pytest.approx(-1.0)  # clipped at -1
+    assert points("known", estimate(-9.0, 0.0)) == 0  # spoiled until its error is known: no gain in it
+    assert points("known", estimate(-0.5, 0.5)) > 0 > points("known", estimate(-0.7, 0.7))
     assert points("known", Answer("refused")) == points("known", Answer("failed")) == 0
     assert points("nobody", Answer("refused")) == 2 and points("nobody", Answer("failed")) == 0
     assert points("nobody", estimate(5.0, 3.0)) == pytest.approx(-1.5)

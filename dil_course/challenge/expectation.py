@@ -21,10 +21,12 @@ SPREAD = 0.25  # standard deviation of the pixels of an image, about
 
 
 def capacity(y, A, sigma):
-    """Bits a pixel that y can carry about the image, at most: Shannon's capacity, 1/2 log2(1 + s^2/sigma^2).
+    """Bits a pixel that y can carry about the image, after Shannon: 1/2 log2(1 + s^2/sigma^2).
 
     Summed over what A measures, with s the standard deviation of pixels, 1/4, times the singular value of A.
-    A photograph needs about one bit a pixel; below a tenth there is nothing that a method could restore.
+    For `Identity` and `Mask` no image of this standard deviation carries more; for the other two it is a
+    rough figure, because images put most of their variance where a blur leaves it, and because each
+    coefficient of a scan counts once. Where it is below a tenth, hardly anything is left to restore from.
 
     Args:
         y: observation.

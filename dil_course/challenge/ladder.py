@@ -106,7 +106,8 @@ def sanity_image(side=96, seed=0):
         top, left = torch.randint(0, side - side // 8, (2,), generator=generator).tolist()
         height, width = torch.randint(side // 8, side // 2, (2,), generator=generator).tolist()
         x[top : top + height, left : left + width] = torch.rand((), generator=generator)
-    period, column = torch.randint(6, 12, (2,), generator=generator).tolist()
+    # Periods that a third of the pixels can still show, so that a constant image is far below the baseline.
+    period, column = torch.randint(10, 16, (2,), generator=generator).tolist()
     # Its stripes lie across the columns of Fourier coefficients that a scan reads, so that they are measured.
     stripes = (torch.arange(side) % period < period // 2).float()
     x[:, column : column + side // 4] = stripes[:, None]

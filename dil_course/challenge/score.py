@@ -16,8 +16,9 @@ All in dB, for an image with gain = PSNR(estimate) - PSNR(baseline) and error = 
     total = sum over the rungs
 
 The sanity image is failed where it is refused, fails, or is restored more than 6 dB below the baseline. The
-most is 4 on each of the first four rungs and 2 on the last. An image that is both worse than the baseline and
-promised to be better scores less than none.
+most is 4 on each of the first four rungs and 2 on the last. An image that is more than 0.6 dB worse than the
+baseline and promised to reach it scores less than none. The best expectation to state is about the one that
+the truth exceeds in two cases of three: honesty falls with the slopes 1/3 and 2/3.
 """
 
 import dataclasses
