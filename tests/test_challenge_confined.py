@@ -1,0 +1,179 @@
+"""What a submission to the challenge may not do, each in one call: it ends as a message, not as a crash."""
+
+import multiprocessing
+import os
+import secrets
+
+import numpy as np
+import pytest
+import torch
+
+from dil_course.challenge import pose, write_case
+from dil_course.signals import picture
+from teaching import challenge, confined, leaderboard
+
+POSED = pose("known", picture("coins", 32), 1)
+CASE = write_case(POSED.y, POSED.A, POSED.sigma)
+FORGED = """
+import io, json, os, numpy as np
+def restore(y, A, sigma, seconds):
+    write = lambda name, content: open(name, "wb").write(content)
+    file = io.BytesIO()
+    expected = "20"
+    {body}
+    write("answer.json", b'{{"expected": ' + expected.encode() + b"}}")
+    write("estimate.npy", file.getvalue())
+    os._exit(0)
+"""
+needs_landlock = pytest.mark.skipif(not confined.landlock_version(), reason="this kernel has no Landlock")
+
+
+def asked(source, seconds=5.0):
+    return confined.call(source.encode(), CASE, seconds, 6 * 2**30)
+
+
+def said(body, seconds=5.0):
+    """What comes of a restore with this body, which may use os and y."""
+    head = "import os, time, ctypes, resource\ndef restore(y, A, sigma, seconds):\n"
+    return asked(head + "".join(f"    {line}\n" for line in body.splitlines()), seconds)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("np.save(file, y.numpy())\n    expected = '1' + '0' * 400", "no finite number"),
+        ("np.save(file, y.numpy())\n    expected = '-1e300'", "no finite number"),
+        ("np.save(file, y.numpy())\n    expected = 'true'", "no finite number"),
+        ("np.savez(file, y.numpy())", "cannot be read"),
+        ("np.save(file, np.zeros(y.shape, [('a', 'f4'), ('b', 'f4')]))", "cannot be read"),
+        ("np.save(file, np.array([os.system], dtype=object), allow_pickle=True)", "allow_pickle"),
+        (
+            "np.lib.format.write_array_header_1_0(file, {{'descr': '<f4', 'fortran_order': False, "
+            "'shape': (1, 1, 10**7, 10**6)}})".replace("{{", "{").replace("}}", "}"),
+            "cannot be read",
+        ),
+    ],
+)
+def test_a_forged_answer_is_no_answer_and_no_crash(body, message):
+    answer = asked(FORGED.format(body=body))
+    assert answer["status"] == "failed" and message in answer["message"] and answer["estimate"] is None
+
+
+def test_a_folder_in_place_of_the_answer_costs_no_open_file():
+    before = len(os.listdir("/proc/self/fd"))
+    assert "without an answer" in said("os.mkdir('answer.json'); os._exit(0)")["message"]
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_messages_and_names_can_be_printed_whatever_they_hold():
+    message = said(r"raise ValueError('a\ud800\x1b[2J\nbest é')")["message"]
+    assert message == r"ValueError: a\ud800\x1b[2J\nbest é" and message.encode()
+    assert confined.printable(b"caf\xff\n.py".decode("utf-8", "surrogateescape")) == r"caf\udcff\n.py"
+    assert len(said("raise ValueError('\\n' * 1000)")["message"]) == 300
+
+
+@pytest.mark.parametrize("expected", ["-1e300", "1e300", "float('nan')", "1j", "'many'"])
+def test_an_expectation_is_a_number_of_decibels(expected):
+    assert said(f"return y, {expected}")["status"] == "failed"
+
+
+def test_an_unusual_tensor_counts_as_what_it_holds():
+    for body in ("y.clone().requires_grad_()", "(y * 0 - 0.0).double()", "(y * 0).long()", "y > 2"):
+        assert said(f"return {body}, 20")["status"] == "estimate", body
+    lying = "import torch\nclass T(torch.Tensor):\n    def detach(self): return self\n"
+    lying += "    def cpu(self): return self\n    def float(self): return self\n"
+    lying += "    def numpy(self): return 'none'\nreturn y.as_subclass(T), 20"
+    assert "cannot be read" in said(lying)["message"]
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "body",
+    [
+        "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (64, 64))",
+        "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+        "os.sched_setaffinity(os.getppid(), {0})",
+        "os.kill(os.getppid(), 0)",
+        "os.chmod('/proc/self/cwd/..', 0)",
+        "os.chown('/proc/self/cwd/..', 0, 0)",
+        "os.mknod('disk', 0o60600, os.makedev(254, 0))",
+        "key = ctypes.CDLL(None, use_errno=True).shmget(0, 4096, 0o1666)\n"
+        "if key < 0: raise OSError(ctypes.get_errno(), 'Operation not permitted')",
+    ],
+)
+def test_other_processes_and_files_are_out_of_reach(body):
+    before = os.stat("/tmp").st_mode, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)
+    assert "ermi" in said(body + "\nreturn None")["message"]
+    assert before == (os.stat("/tmp").st_mode, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0))
+    mine = "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); os.sched_setaffinity(0, {0}); return None"
+    assert said(mine)["status"] == "refused"
+
+
+@needs_landlock
+def test_nothing_of_a_submission_is_in_the_memory_of_the_next():
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=confined.serve, args=(theirs,), daemon=True)
+    server.start()
+    first, second = secrets.token_hex(8), secrets.token_hex(8)
+    search = f"""
+import re
+def restore(y, A, sigma, seconds):
+    found = 0
+    for line in open("/proc/self/maps"):
+        start, end = (int(each, 16) for each in line.split()[0].split("-"))
+        if line.split()[1].startswith("rw") and end - start < 2**28:
+            with open("/proc/self/mem", "rb", 0) as memory:
+                memory.seek(start)
+                parts = memory.read(end - start).split(b"{first}")[1:]
+                found += sum(part.startswith(b"{second}") for part in parts)
+    raise ValueError(f"found {{found}}")
+"""
+    for source in (f"# {first}{second} {'z' * 3000}\n", search):
+        ours.send((source.encode(), CASE, 30.0, 6 * 2**30))
+        assert ours.poll(60)
+        answer = ours.recv()
+    server.kill()
+    assert answer["message"] == "ValueError: found 0"
+
+
+def test_what_is_no_python_costs_the_runner_nothing():
+    assert challenge.unreadable(b"a;" * 500_000) is None  # read by the submission's own process only
+    for source in ("def restore(", "x = " + "(" * 50_000, "# -*- coding: hex -*-\n", "x = 1\0"):
+        assert "no Python" in asked(source)["message"], source[:20]
+
+
+def test_a_file_that_cannot_be_read_stops_nobody(tmp_path, monkeypatch):
+    path = tmp_path / "locked.py"
+    path.write_text("x = 1")
+    (tmp_path / "link.py").symlink_to(path)
+    (tmp_path / "folder.py").mkdir()
+    assert challenge.content_of(path) == b"x = 1"
+    assert challenge.content_of(tmp_path / "link.py") == challenge.content_of(tmp_path / "folder.py") == b""
+    monkeypatch.setattr("pathlib.Path.open", lambda *given: (_ for _ in ()).throw(PermissionError()))
+    assert challenge.content_of(path) == b""
+    path = tmp_path / "large.py"
+    monkeypatch.undo()
+    path.write_bytes(b"#" * (2 * challenge.LARGEST_SUBMISSION))
+    assert "more than" in challenge.unreadable(challenge.content_of(path))
+
+
+def test_a_secret_seed_has_more_noises_than_can_be_tried():
+    small, large = (challenge.draw(seed, None, 32, 1)["noise-0"] for seed in (5, 5 + 2**40))
+    assert not small.y.equal(large.y)
+    image = pose("noise", POSED.truth, 5)
+    assert image.y.equal(pose("noise", POSED.truth, 5).y)
+    assert not image.y.equal(pose("noise", POSED.truth, 5 + 2**40).y)
+
+
+def test_a_baseline_that_is_the_truth_can_be_ranked(tmp_path):
+    (tmp_path / "baselines").mkdir()
+    np.save(tmp_path / "baselines" / "known-0.npy", POSED.truth.numpy())
+    digest, given = "a" * 64, "b" * 64
+    stored = leaderboard.place_of(tmp_path, digest, "known-0", given)
+    assert stored != leaderboard.place_of(tmp_path, digest, "known-0", "c" * 64)  # of another challenge
+    stored.parent.mkdir(parents=True)
+    np.save(stored, torch.zeros_like(POSED.truth).numpy())
+    line = {"sha256": digest, "case": "known-0", "input": given, "status": "estimate", "message": ""}
+    found = leaderboard.answer(line | {"expected": 20.0}, POSED, leaderboard.PERFECT, tmp_path)
+    assert found[0].gain == -1
