@@ -1,11 +1,11 @@
 """Call a submission's `restore` in a process of its own, within limits, where it finds y, A and sigma only.
 
-`serve` is a process that loads torch once and then forks twice for each call. The first fork reads the job and
-the answer, so that nothing of them stays in memory for the next call. The second gives up what it has open,
-is limited in memory, files and processor time, and, where Linux has Landlock, may read nothing but Python's
-and the system's libraries, write nothing outside a fresh folder, open no TCP connection, send no signal to
-other processes, and call nothing of what syscalls.py lists. When its time is over, it is ended with all that
-it has started.
+`serve` is a process that loads torch once and then forks twice for each call. The first fork reads the job
+and the answer, so that nothing of them stays in memory for the next call. The second gives up what it has
+open, is limited in memory, files and processor time, and, where Linux has Landlock, may read nothing but
+Python's and the system's libraries, write nothing outside a fresh folder, open no TCP connection, send no
+signal to other processes, and call nothing of what syscalls.py lists. When its time is over, it is ended with
+all that it has started.
 """
 
 import contextlib
@@ -71,10 +71,8 @@ def lock(folder):
     fields = [rights] + [3] * (version >= 4) + [3] * (version >= 6)
     ruleset = (ctypes.c_uint64 * len(fields))(*fields)
     handle = libc.syscall(CREATE, ruleset, ctypes.sizeof(ruleset), 0)
-    for path, allowed in [(path, READ_ALL) for path in LIBRARIES] + [
-        ("/dev/null", FILE),
-        (folder, rights & ~DEVICES),
-    ]:
+    places = [(path, READ_ALL) for path in LIBRARIES] + [("/dev/null", FILE), (folder, rights & ~DEVICES)]
+    for path, allowed in places:
         with contextlib.suppress(FileNotFoundError):
             opened = os.open(path, os.O_PATH)
             allowed = allowed & rights & (rights if os.path.isdir(path) else FILE)
