@@ -213,7 +213,7 @@ def answer_of(source, case, seconds):
     try:
         program = compile(source, "submission.py", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-        return {"message": f"the file is no Python: {problem}"}
+        return {"message": f"the file is no Python: {str(problem) or type(problem).__name__}"}
     module = types.ModuleType("submission")
     module.__file__ = "submission.py"
     sys.modules["submission"] = module

@@ -14,6 +14,7 @@ from dil_course.challenge import (
     expected_psnr,
     gaussian_width,
     honesty,
+    ladder,
     passes,
     points,
     pose,
@@ -36,6 +37,19 @@ def test_a_case_hands_over_what_its_rung_says_and_is_the_same_again(rung):
     seen = posed.forward.mask.expand_as(noise) > 0 if hasattr(posed.forward, "mask") else noise == noise
     assert noise[seen].std().item() == pytest.approx(posed.level, rel=0.5 if rung == "nobody" else 0.1)
     assert not noise[~seen].any()
+    if rung not in ("noise", "kernel"):  # another mask
+        assert not posed.forward.mask.equal(other.forward.mask)
+
+
+def test_what_is_unknown_differs_from_seed_to_seed_and_the_baseline_does_not_know_it(monkeypatch):
+    noise, kernel = ([pose(rung, X, seed) for seed in range(5)] for rung in ("noise", "kernel"))
+    levels = [posed.level for posed in noise]
+    assert len(set(levels)) == 5 and min(levels) >= 15 / 255 and max(levels) <= 50 / 255
+    widths = [posed.forward.kernel.max().item() for posed in kernel]  # 1 / (2 pi w^2) with w from 1 to 2
+    assert len(set(widths)) == 5 and 0.039 < min(widths) < max(widths) < 0.163
+    monkeypatch.setattr(ladder, "classical", lambda *given: given)
+    for posed in (noise[0], kernel[0]):
+        assert all(a is b for a, b in zip(posed.baseline, (posed.y, posed.A, posed.sigma), strict=True))
 
 
 @pytest.mark.parametrize("rung", RUNGS)
@@ -113,9 +127,9 @@ def test_points_are_those_of_the_formulae_worked_out_by_hand():
     fine, drawn = estimate(-5.9, 0.0), estimate(-6.1, 0.0)
     assert passes(fine) and not passes(drawn)
     assert not passes(Answer("refused")) and not passes(Answer("failed"))
-    # Median of the gains 0 (failed), 1 and 2, and the mean of the honesties 0, 1 and 0.5.
-    answers = [Answer("failed"), estimate(1.0, 0.0), estimate(2.0, 0.75)]
-    assert rung_score("noise", answers, fine) == pytest.approx(1 + 0.5)
+    # Median of the gains 0 (failed), 1 and 2.5, and the mean of the honesties 0, 1 and 0.8.
+    answers = [Answer("failed"), estimate(1.0, 0.0), estimate(2.5, 0.3)]
+    assert rung_score("noise", answers, fine) == pytest.approx(1 + 0.6)
     assert rung_score("noise", answers, drawn) == 0
     assert rung_score("noise", [estimate(-3.0, 5.0)], drawn) == -1
     assert rung_score("nobody", [Answer("refused"), estimate(0.0, 1.0)]) == pytest.approx(0.75)

@@ -1,5 +1,8 @@
 """What a submission to the challenge may not do, each in one call: it ends as a message, not as a crash."""
 
+import csv
+import hashlib
+import json
 import multiprocessing
 import os
 import secrets
@@ -8,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from dil_course.challenge import pose, write_case
-from dil_course.signals import picture
+from dil_course.challenge import ladder, pose, write_case
+from dil_course.signals import picture, to_array
 from teaching import challenge, confined, leaderboard
 
 POSED = pose("known", picture("coins", 32), 1)
@@ -160,12 +163,11 @@ def test_a_file_that_cannot_be_read_stops_nobody(tmp_path, monkeypatch):
     assert "more than" in challenge.unreadable(challenge.content_of(path))
 
 
-def test_a_secret_seed_has_more_noises_than_can_be_tried():
-    small, large = (challenge.draw(seed, None, 32, 1)["noise-0"] for seed in (5, 5 + 2**40))
-    assert not small.y.equal(large.y)
-    image = pose("noise", POSED.truth, 5)
-    assert image.y.equal(pose("noise", POSED.truth, 5).y)
-    assert not image.y.equal(pose("noise", POSED.truth, 5 + 2**40).y)
+def test_a_secret_seed_has_more_noises_than_can_be_tried(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(challenge, "pose", lambda rung, x, seed: seeds.append(seed))
+    challenge.draw(5 + 2**61, None, 32, 1)
+    assert len(set(seeds)) == 9 and all(2**61 <= seed < 2**61 + 2**31 for seed in seeds)
 
 
 def test_a_baseline_that_is_the_truth_can_be_ranked(tmp_path, monkeypatch):
@@ -181,3 +183,97 @@ def test_a_baseline_that_is_the_truth_can_be_ranked(tmp_path, monkeypatch):
     monkeypatch.setattr(leaderboard, "score", lambda entry: None)  # of one case there is none
     (entry,) = leaderboard.entries_of([line, line | result], {"known-0": POSED}, {"known-0": given}, tmp_path)
     assert entry.answers["known-0"][0].gain == -1
+
+
+LEVELS = 51 / 255, 102 / 255, 153 / 255  # of the images: two photographs and a scan, each of one gray
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A challenge whose parts may be called here: a quick baseline, flat images, no process beside this."""
+
+    class Here:
+        def ask(self, job, patience):
+            return confined.call(*job)
+
+        def close(self):
+            pass
+
+    first, second, scan = (torch.full((1, 1, 48, 48), level) for level in LEVELS)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(challenge, "Place", Here)
+    monkeypatch.setattr(challenge, "images_of", lambda folder, side: ([first, second], [scan]))
+    monkeypatch.setattr(ladder, "classical", lambda y, A, sigma: torch.full((1, 1, *y.shape[-2:]), 0.5))
+    (tmp_path / "submissions").mkdir()
+
+    def command(name, *more):
+        places = [tmp_path / "submissions"] if name == "run" else []
+        challenge.main([name, str(tmp_path / "c"), *map(str, places), *map(str, more)])
+        file = tmp_path / "c" / "results.jsonl"
+        lines = [json.loads(line) for line in file.read_text().split("\n") if line] if file.exists() else []
+        return [line for line in lines if "case" in line]
+
+    command("make", "--seed", 77, "--side", 32, "--count", 2)
+    return tmp_path, command
+
+
+def test_cases_are_drawn_and_committed_to(small):
+    folder, command = small
+    told = json.loads((folder / "c" / "challenge.json").read_text())
+    assert set(told) == {"side", "count", "cases", "commitments"} and told["side"] == 32
+    cases = challenge.draw(77, None, 32, 2)
+    grays = {name: posed.truth.mean().item() for name, posed in cases.items() if "sanity" not in name}
+    assert sorted((grays["known-0"], grays["known-1"])) == pytest.approx(LEVELS[:2])
+    assert grays["scan-0"] == grays["scan-1"] == pytest.approx(LEVELS[2])
+    truth = to_array(cases["known-1"].truth).tobytes()
+    salted = hashlib.sha256(b"salt 77 known-1" + truth).hexdigest()  # what no guess of the image alone gives
+    assert told["commitments"]["truths"]["known-1"] == salted
+    assert len(set(told["commitments"]["truths"].values())) == len(cases) == 14
+    (folder / "submissions" / "any.py").write_text("x = 1")
+    command("run", "--rungs", "nobody")
+    with pytest.raises(SystemExit, match="commits to"):
+        command("rank", "--seed", 78)
+    case = folder / "c" / "cases" / "nobody-0.npz"
+    case.write_bytes(case.read_bytes()[:-1])
+    with pytest.raises(SystemExit, match="not what challenge.json says"):
+        command("run", "--rungs", "nobody")
+
+
+def test_results_belong_to_a_file_and_an_input_and_are_asked_for_twice(small):
+    folder, command = small
+    limits = ("--rungs", "known", "nobody", "--seconds", 6)
+    head = "import os, torch\ndef restore(y, A, sigma, seconds):\n    "
+    texts = {
+        "chance": "return y * 0 + os.urandom(2)[0] / 256 + os.urandom(1)[0] / 2**16, 20.0",
+        "mood": "return y * 0, int.from_bytes(os.urandom(2)) / 1e4",
+        "steady": "return y * 0 + torch.rand(()), 20.0 + __import__('numpy').random.rand()",
+        "twin": "return y * 0 + torch.rand(()), 20.0 + __import__('numpy').random.rand()",
+        "time": "raise ValueError(f'{seconds:g} s')",
+        "bright": "return y * 0 + 1e30, 0.0",
+    }
+    for name, text in texts.items():
+        (folder / "submissions" / f"{name}.py").write_text(head + text)
+    lines = command("run", *limits)
+    assert len(lines) == 6 * 5
+    assert {line["message"] for line in lines if line["submission"] == "time"} == {
+        "ValueError: 2 s",
+        "ValueError: 3 s",
+    }  # 6 s for three images of "known", and for two of "nobody"
+    unsteady = {line["submission"] for line in lines if not line.get("repeats", True)}
+    assert unsteady == {"chance", "mood"}
+    command("rank", "--seed", 77)
+    with (folder / "c" / "scores.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert float(rows["chance"]["known"]) == float(rows["mood"]["nobody"]) == 0
+    assert rows["steady"]["place"] == rows["twin"]["place"]
+    assert int(rows["steady"]["place"]) != int(rows["chance"]["place"])
+    assert float(rows["bright"]["known"]) <= 0
+    assert len(command("run", *limits)) == 30
+    (folder / "submissions" / "time.py").write_text(head + "return y * 0 + LEVEL, 20.0\nLEVEL = 0.2")
+    assert len(command("run", *limits)) == 35
+    command("rank", "--seed", 77)
+    with (folder / "c" / "scores.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert "changed" in rows["time"]["remarks"] and "ValueError" not in rows["time"]["remarks"]
+    command("make", "--seed", 78, "--side", 32, "--count", 2)
+    assert len(command("run", *limits)) == 65
