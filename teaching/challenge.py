@@ -74,7 +74,8 @@ def draw(seed, folder, side, count):
             room = [length - side + 1 for length in image.shape[-2:]]
             centre = [int(torch.randint(most, (), generator=generator)) + side // 2 for most in room]
             # Rounded to 8 bits, so that the commitment holds whatever a processor makes of the last digits.
-            x = to_tensor(to_array(crop(image, side, tuple(centre)).mean(1, keepdim=True)))
+            # Not by `to_tensor`, which refuses a window that is nearly black as a mistaken scale.
+            x = (crop(image, side, tuple(centre)).mean(1, keepdim=True) * 255).round() / 255
             cases[f"{rung}-{number}"] = pose(
                 rung, x, high + int(torch.randint(2**31, (), generator=generator))
             )
