@@ -234,7 +234,8 @@ def run(options):
             np.save(stored, estimate)
         line = {"submission": name, "sha256": digest, "case": case, "input": told["cases"][case]}
         write(line | answer)
-        print(f"{name:24} {case:15} {answer['status']:9} {answer['seconds']:6.1f} s  {answer['message']}")
+        said = f"{name:24} {case:15} {answer['status']:9} {answer['seconds']:6.1f} s  {answer['message']}"
+        print(said, flush=True)  # also into a file, while it runs
 
     pool, stopped = ThreadPoolExecutor(options.jobs), threading.Event()
     try:

@@ -8,6 +8,7 @@ import os
 import secrets
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -89,6 +90,45 @@ def test_an_unusual_tensor_counts_as_what_it_holds():
     assert "cannot be read" in said(lying)["message"]
 
 
+@pytest.fixture
+def served():
+    """A function that has a source run by a server, which was forked before any secret was drawn."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=confined.serve, args=(theirs,), daemon=True)
+    server.start()
+
+    def ask(source):
+        ours.send((source.encode(), CASE, 30.0, 6 * 2**30))
+        assert ours.poll(60)
+        return ours.recv()
+
+    yield ask
+    server.kill()
+
+
+def test_limits_are_set_and_time_has_an_end():
+    assert "MemoryError" in said("bytearray(7 * 2**30)")["message"]
+    assert "too large" in said("open('x', 'wb').truncate(2**27)")["message"]
+    show = "raise ValueError(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    assert 5 < int(said(show)["message"].split()[1]) < 5000
+    assert len(said("raise ValueError(os.listdir('/proc/self/fd'))")["message"].split(",")) <= 4
+    late = said("time.sleep(60)", 0.1)
+    assert "was ended" in late["message"] and late["seconds"] < 30
+
+
+def test_what_a_submission_starts_ends_with_it_and_its_folder_goes(served):
+    name = f"left{secrets.token_hex(4)}"
+    leave = (
+        "import ctypes, os, time\nlibc = ctypes.CDLL(None)\nif not libc.fork():\n    os.setsid()\n"
+        f"    if not libc.fork(): libc.prctl(15, b'{name}', 0, 0, 0); time.sleep(60)\n    os._exit(0)\n"
+        "time.sleep(0.2)\nraise ValueError(os.getcwd())\n"
+    )
+    folder = served(leave)["message"].split()[1]
+    assert "challenge-" in folder and not os.path.exists(folder)
+    assert name not in [process.info["name"] for process in psutil.process_iter(["name"])]
+
+
 @needs_landlock
 @pytest.mark.parametrize(
     "body",
@@ -115,11 +155,7 @@ def test_other_processes_and_files_are_out_of_reach(body, tmp_path):
 
 
 @needs_landlock
-def test_nothing_of_a_submission_is_in_the_memory_of_the_next():
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
-    server = context.Process(target=confined.serve, args=(theirs,), daemon=True)
-    server.start()
+def test_nothing_of_a_submission_is_in_the_memory_of_the_next(served):
     first, second = secrets.token_hex(8), secrets.token_hex(8)
     search = f"""
 import re
@@ -134,11 +170,8 @@ def restore(y, A, sigma, seconds):
                 found += sum(part.startswith(b"{second}") for part in parts)
     raise ValueError(f"found {{found}}")
 """
-    for source in (f"# {first}{second} {'z' * 3000}\n", search):
-        ours.send((source.encode(), CASE, 30.0, 6 * 2**30))
-        assert ours.poll(60)
-        answer = ours.recv()
-    server.kill()
+    served(f"# {first}{second} {'z' * 3000}\n")
+    answer = served(search)
     assert answer["message"] == "ValueError: found 0"
 
 
