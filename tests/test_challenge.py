@@ -61,6 +61,10 @@ def test_a_file_holds_what_is_handed_over_and_nothing_else(rung):
     assert A is None or A(X).equal(posed.A(X))
     names = set(np.load(io.BytesIO(content)))
     assert names <= {"y", "kind", "mask", "sigma"}
+    pickled = io.BytesIO()
+    np.savez(pickled, y=np.array([print], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_case(pickled.getvalue())
 
 
 def test_the_baseline_is_no_straw_man_and_says_what_it_was_not_told():
@@ -98,6 +102,10 @@ def test_an_expectation_from_held_out_pixels_is_near_the_truth_and_a_simulation_
         posed = pose("known", picture("chelsea", 96), seed)
         true = psnr(mean(posed.y, posed.A, posed.sigma), posed.truth)
         assert abs(expected_psnr(mean, posed.y, posed.A, posed.sigma, seed=seed) - true) < 1.5
+    # Of the truth itself, what was held out differs by its noise alone, which is taken off: half of the noise
+    # of the measured third is left.
+    sure = expected_psnr(lambda y, A, sigma: posed.truth, posed.y, posed.A, posed.sigma)
+    assert sure == pytest.approx(-10 * np.log10(posed.sigma**2 / 6), abs=2)
     y = pose("noise", X, 1).y
     first = expected_psnr(mean, y, Identity(), 0.1)
     assert expected_psnr(mean, y, Identity(), 0.1, optimism=2.0) == pytest.approx(first - 2)
