@@ -1,9 +1,11 @@
 """Call a submission's `restore` in a process of its own, within limits, where it finds y, A and sigma only.
 
-`serve` is a process that loads torch once and then forks for each call. The forked process gives up what it
-has open, is limited in memory, files and processor time, and, where Linux has Landlock, may read nothing but
-Python's and the system's libraries, write nothing outside a fresh folder, open no TCP connection, and
-send no signal to other processes. When its time is over, it is ended with all that it has started.
+`serve` is a process that loads torch once and then forks twice for each call. The first fork reads the job
+and the answer, so that nothing of them stays in memory for the next call. The second gives up what it has
+open, is limited in memory, files and processor time, and, where Linux has Landlock, may read nothing but
+Python's and the system's libraries, write nothing outside a fresh folder, open no TCP connection, send no
+signal to other processes, and call nothing of what syscalls.py lists. When its time is over, it is ended with
+all that it has started.
 """
 
 import contextlib
@@ -20,6 +22,7 @@ import stat
 import sys
 import tempfile
 import time
+import traceback
 import types
 from pathlib import Path
 
@@ -33,9 +36,11 @@ from dil_course import (  # noqa: F401  (loaded before the fork, so that no subm
     diffusion,
     networks,
 )
+from teaching import syscalls
 
 GRACE = 1.5  # seconds beyond the limit, for the way there and back
 LARGEST_ANSWER = 2**24  # bytes
+LARGEST_EXPECTED = 1e6  # dB
 LIBRARIES = [
     sys.prefix, sys.base_prefix, Path(challenge.__file__).parents[1], "/usr", "/lib", "/lib64", "/bin",
     "/etc", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/sys/devices/system",
@@ -46,6 +51,7 @@ LIBRARIES = [
 CREATE, ADD, RESTRICT = 444, 445, 446
 RIGHTS = [(1, 13), (2, 14), (3, 15), (5, 16)]  # from this version on, so many rights of files are known
 READ_ALL, FILE = 0b1101, 0b1100000000000111  # execute, read a file, list a folder; what a file can be given
+DEVICES = 1 << 6 | 1 << 11  # character and block devices: root could make one, and read the disk
 DEATH_SIGNAL, SUBREAPER, NO_NEW_PRIVILEGES = 1, 36, 38  # of prctl
 
 
@@ -65,7 +71,8 @@ def lock(folder):
     fields = [rights] + [3] * (version >= 4) + [3] * (version >= 6)
     ruleset = (ctypes.c_uint64 * len(fields))(*fields)
     handle = libc.syscall(CREATE, ruleset, ctypes.sizeof(ruleset), 0)
-    for path, allowed in [(path, READ_ALL) for path in LIBRARIES] + [("/dev/null", FILE), (folder, rights)]:
+    places = [(path, READ_ALL) for path in LIBRARIES] + [("/dev/null", FILE), (folder, rights & ~DEVICES)]
+    for path, allowed in places:
         with contextlib.suppress(FileNotFoundError):
             opened = os.open(path, os.O_PATH)
             allowed = allowed & rights & (rights if os.path.isdir(path) else FILE)
@@ -76,15 +83,34 @@ def lock(folder):
     if libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.syscall(RESTRICT, handle, 0):
         raise OSError(ctypes.get_errno(), "Landlock does not take effect")
     os.close(handle)
+    syscalls.forbid()
 
 
 def serve(connection):
-    """Answer each (source, case, seconds, memory) that comes with what `call` makes of it, until None."""
-    if sys.platform == "linux":  # what a submission leaves behind becomes a child of this process
-        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    with contextlib.suppress(EOFError, KeyboardInterrupt):  # the runner was stopped
-        while (job := connection.recv()) is not None:
-            connection.send(call(*job))
+    """Answer each (source, case, seconds, memory) that comes with what `call` makes of it."""
+    with contextlib.suppress(KeyboardInterrupt):  # the runner was stopped
+        while connection.poll(None):
+            pid = os.fork()
+            if not pid:
+                serve_one(connection)
+            if os.waitpid(pid, 0)[1]:
+                return
+
+
+def serve_one(connection):
+    """A fork for one job: what it reads is gone with it, and in no memory that the next job could search."""
+    code = 1
+    try:
+        if sys.platform == "linux":  # what a submission leaves behind becomes a child of this process
+            ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+            ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        with contextlib.suppress(EOFError, KeyboardInterrupt):  # the runner was stopped
+            connection.send(call(*connection.recv()))
+            code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def call(source, case, seconds, memory):
@@ -140,8 +166,13 @@ def end_descendants():
                 pass
 
 
+def printable(text):
+    """The text with what is no printable character written as an escape: it goes to a terminal and a page."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def failed(message):
-    return {"status": "failed", "message": message, "estimate": None, "expected": None}
+    return {"status": "failed", "message": printable(message)[:300], "estimate": None, "expected": None}
 
 
 def child(source, case, seconds, memory, folder):
@@ -179,10 +210,14 @@ def confine(seconds, memory, folder):
 
 
 def answer_of(source, case, seconds):
+    try:
+        program = compile(source, "submission.py", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+        return {"message": f"the file is no Python: {str(problem) or type(problem).__name__}"}
     module = types.ModuleType("submission")
     module.__file__ = "submission.py"
     sys.modules["submission"] = module
-    exec(compile(source, "submission.py", "exec"), module.__dict__)
+    exec(program, module.__dict__)
     restore = getattr(module, "restore", None)
     if not callable(restore):
         return {"message": "the file defines no function restore(y, A, sigma, seconds)"}
@@ -201,10 +236,13 @@ def answer_of(source, case, seconds):
 def read_file(path):
     """Bytes of an ordinary file of a sensible size; whatever else a submission may have put there, none."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(handle, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(f"{path.name} is no file")
-        return file.read(LARGEST_ANSWER)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(LARGEST_ANSWER)
+    finally:
+        os.close(handle)
 
 
 def read_answer(folder, code, case):
@@ -215,17 +253,21 @@ def read_answer(folder, code, case):
         reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return failed(f"ended its process without an answer ({reason})")
     if not isinstance(say, dict) or "message" in say:
-        return failed(str(say.get("message"))[:300] if isinstance(say, dict) else "a forged answer")
+        return failed(str(say.get("message")) if isinstance(say, dict) else "a forged answer")
     if say.get("refused") is True:
         return {"status": "refused", "message": "", "estimate": None, "expected": None}
     expected = say.get("expected")
-    if isinstance(expected, bool) or not isinstance(expected, int | float) or not math.isfinite(expected):
-        return failed(f"the expected PSNR is no finite number: {str(expected)[:40]}")
+    if (
+        isinstance(expected, bool)
+        or not isinstance(expected, int | float)
+        or not abs(expected) <= LARGEST_EXPECTED
+    ):
+        return failed(f"the expected PSNR is no finite number of dB: {str(expected)[:40]}")
     try:
         content = io.BytesIO(read_file(folder / "estimate.npy"))
         estimate = np.load(content, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, EOFError) as problem:
-        return failed(f"the estimate cannot be read: {problem}"[:300])
+    except Exception as problem:  # a forged file has many ways to be none
+        return failed(f"the estimate cannot be read: {problem}")
     height, width = challenge.read_case(case)[0].shape[-2:]
     if estimate.shape != (1, 1, height, width):
         return failed(f"the estimate is {estimate.shape}, expected (1, 1, {height}, {width})")

@@ -59,7 +59,7 @@ def entries_of(lines, cases, inputs, folder):
     baselines = {}
     for name in cases:
         baselines[name] = torch.from_numpy(np.load(folder / "baselines" / f"{name}.npy"))
-    scale = {name: psnr(baselines[name], posed.truth) for name, posed in cases.items()}
+    scale = {name: min(psnr(baselines[name], posed.truth), PERFECT) for name, posed in cases.items()}
     entered, results = {}, {}
     for line in lines:
         if "case" in line:
@@ -87,11 +87,16 @@ def entries_of(lines, cases, inputs, folder):
     return entries
 
 
+def place_of(folder, sha256, case, given):
+    """Where the estimate of a submission for an input is kept, both by their SHA-256."""
+    return folder / "estimates" / sha256[:16] / f"{case}-{given[:16]}.npy"
+
+
 def answer(line, posed, baseline, folder):
     message, estimate = line["message"], None
     if line["status"] == "estimate":
         try:
-            stored = np.load(folder / "estimates" / line["sha256"][:16] / f"{line['case']}.npy")
+            stored = np.load(place_of(folder, line["sha256"], line["case"], line["input"]))
             estimate = torch.from_numpy(stored).clamp(0, 1)
         except (OSError, ValueError):
             line, message = {"status": "failed"}, "its estimate is not in the folder any more"

@@ -14,6 +14,7 @@ from dil_course.challenge import (
     expected_psnr,
     gaussian_width,
     honesty,
+    ladder,
     passes,
     points,
     pose,
@@ -36,6 +37,19 @@ def test_a_case_hands_over_what_its_rung_says_and_is_the_same_again(rung):
     seen = posed.forward.mask.expand_as(noise) > 0 if hasattr(posed.forward, "mask") else noise == noise
     assert noise[seen].std().item() == pytest.approx(posed.level, rel=0.5 if rung == "nobody" else 0.1)
     assert not noise[~seen].any()
+    if rung not in ("noise", "kernel"):  # another mask
+        assert not posed.forward.mask.equal(other.forward.mask)
+
+
+def test_what_is_unknown_differs_from_seed_to_seed_and_the_baseline_does_not_know_it(monkeypatch):
+    noise, kernel = ([pose(rung, X, seed) for seed in range(5)] for rung in ("noise", "kernel"))
+    levels = [posed.level for posed in noise]
+    assert len(set(levels)) == 5 and min(levels) >= 15 / 255 and max(levels) <= 50 / 255
+    widths = [posed.forward.kernel.max().item() for posed in kernel]  # 1 / (2 pi w^2) with w from 1 to 2
+    assert len(set(widths)) == 5 and 0.039 < min(widths) < max(widths) < 0.163
+    monkeypatch.setattr(ladder, "classical", lambda *given: given)
+    for posed in (noise[0], kernel[0]):
+        assert all(a is b for a, b in zip(posed.baseline, (posed.y, posed.A, posed.sigma), strict=True))
 
 
 @pytest.mark.parametrize("rung", RUNGS)
@@ -47,6 +61,10 @@ def test_a_file_holds_what_is_handed_over_and_nothing_else(rung):
     assert A is None or A(X).equal(posed.A(X))
     names = set(np.load(io.BytesIO(content)))
     assert names <= {"y", "kind", "mask", "sigma"}
+    pickled = io.BytesIO()
+    np.savez(pickled, y=np.array([print], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_case(pickled.getvalue())
 
 
 def test_the_baseline_is_no_straw_man_and_says_what_it_was_not_told():
@@ -84,6 +102,10 @@ def test_an_expectation_from_held_out_pixels_is_near_the_truth_and_a_simulation_
         posed = pose("known", picture("chelsea", 96), seed)
         true = psnr(mean(posed.y, posed.A, posed.sigma), posed.truth)
         assert abs(expected_psnr(mean, posed.y, posed.A, posed.sigma, seed=seed) - true) < 1.5
+    # Of the truth itself, what was held out differs by its noise alone, which is taken off: half of the noise
+    # of the measured third is left.
+    sure = expected_psnr(lambda y, A, sigma: posed.truth, posed.y, posed.A, posed.sigma)
+    assert sure == pytest.approx(-10 * np.log10(posed.sigma**2 / 6), abs=2)
     y = pose("noise", X, 1).y
     first = expected_psnr(mean, y, Identity(), 0.1)
     assert expected_psnr(mean, y, Identity(), 0.1, optimism=2.0) == pytest.approx(first - 2)
@@ -123,9 +145,9 @@ def test_points_are_those_of_the_formulae_worked_out_by_hand():
     fine, drawn = estimate(-5.9, 0.0), estimate(-6.1, 0.0)
     assert passes(fine) and not passes(drawn)
     assert not passes(Answer("refused")) and not passes(Answer("failed"))
-    # Median of the gains 0 (failed), 1 and 2, and the mean of the honesties 0, 1 and 0.5.
-    answers = [Answer("failed"), estimate(1.0, 0.0), estimate(2.0, 0.75)]
-    assert rung_score("noise", answers, fine) == pytest.approx(1 + 0.5)
+    # Median of the gains 0 (failed), 1 and 2.5, and the mean of the honesties 0, 1 and 0.8.
+    answers = [Answer("failed"), estimate(1.0, 0.0), estimate(2.5, 0.3)]
+    assert rung_score("noise", answers, fine) == pytest.approx(1 + 0.6)
     assert rung_score("noise", answers, drawn) == 0
     assert rung_score("noise", [estimate(-3.0, 5.0)], drawn) == -1
     assert rung_score("nobody", [Answer("refused"), estimate(0.0, 1.0)]) == pytest.approx(0.75)
