@@ -732,9 +732,9 @@ print(f"total {sum(scores.values()):.2f} of 18")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the rung *noise* gains, about two decibels on this smooth image, where the trained denoiser with an estimated level is ahead of the baseline, and its expectation is close. (On others it gains less; [the rules](../docs/challenge.md) show practice runs.) On the other three the entry hands in the baseline and gains nothing, so that only honesty counts.
+# Only the rung *kernel* gains. BM3D is hard to beat in white noise: the trained denoiser of lesson 12 is behind it on this image. On the other three rungs the entry hands in the baseline and gains nothing, so that only honesty counts.
 #
-# It is lost on the scan, where the entry is three decibels too modest. A method that lacks a quarter of its lines is probably a much worse method than the one that is handed in. On the blur the expectation is about right, but only because seven decibels were taken off: so much too easy was the simulation on the practice images, of which this photograph is one. A correction that was measured on other images is a prior, too, and fits as far as they resemble yours.
+# It is lost where the entry is two or three decibels too modest. A method that lacks a quarter of its lines, or a tenth of its pixels, is probably a worse method than the one that is handed in. On the blur the expectation is about right, but only because nine decibels were taken off: so much too easy was the simulation on the practice images, of which this photograph is one. A correction that was measured on other images is a prior, too, and fits as far as they resemble yours.
 #
 # </details>
 
