@@ -1,6 +1,4 @@
-"""Pages that scripts make are what the scripts make of their sources: the tables of what was measured, and the
-list of papers.
-"""
+"""Pages that scripts make are up to date: the tables of what was measured, and the list of papers."""
 
 import re
 import sys
@@ -8,7 +6,8 @@ import sys
 import build
 import pytest
 
-sys.path[:0] = [str(build.ROOT / "benchmarks"), str(build.ROOT / "docs")]
+sys.path.insert(0, str(build.ROOT / "benchmarks"))
+sys.path.insert(0, str(build.ROOT / "docs"))
 
 import pages
 import references
