@@ -57,3 +57,21 @@ def test_papers_of_one_line_are_told_apart():
         "A. One, [*Second: More*](y), 2023: the end.",
         "B. Two, *Third*, 2024: the end.",
     ]
+
+
+@pytest.mark.parametrize("path", sorted(build.PROBLEM_SETS.glob("ps*.py")), ids=lambda path: path.stem)
+def test_the_rubric_has_the_lines_of_the_set_and_marks_that_add_up(path):
+    question = re.sub(r"^# ?", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    question = question.partition("## Open question")[2].partition("### BEGIN SOLUTION")[0]
+    lines = re.findall(r"^\| 1 \| (.+) \|$", question, re.MULTILINE)
+    rubric = (build.ROOT / "teaching" / "rubrics" / f"{path.stem[:4]}.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (.+?) \| .+ \| .+ \| .+ \|$", rubric, re.MULTILINE)[2:]
+    assert lines and not set(lines) ^ set(shown)
+    answers = re.findall(
+        r"^## [\w ]+ answer: ([\d.]+) of (\d)$(.*?)(?=^## |\Z)", rubric, re.DOTALL | re.MULTILINE
+    )
+    assert len(answers) == 2
+    for total, points, answer in answers:
+        marks = [float(mark) for mark in re.findall(r"^\| ([\d.]+) \|", answer, re.MULTILINE)]
+        assert len(marks) == int(points) == len(lines) and sum(marks) == float(total)
+        assert set(marks) <= {1, 0.75, 0.5, 0}
