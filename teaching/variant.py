@@ -3,9 +3,9 @@
     python teaching/variant.py 7 --to term            all sets
     python teaching/variant.py 7 --to term ps03 ps05  some
 
-The folder gets solutions/ and exercises/, as the course has them. In the task that asks for causes each
-failing run has another letter than the published one, and the hidden tests draw other numbers. All other tasks
-ask for functions, whose checks draw their inputs anyway: a published function is right in every variant. Mark
+The folder gets solutions/ and exercises/, as the course has them. In the task that asks for causes, each
+failing run has another letter than the published one; and the hidden tests draw other numbers. All other
+tasks ask for functions, whose checks draw their inputs anyway, so a published function is right. Mark
 with `python teaching/mark.py NAME --course term`, where term/submitted/ holds what was handed in.
 """
 
@@ -59,7 +59,7 @@ def main(arguments=None):
     parser.add_argument("number", type=int, help="of the variant, from 1 on")
     parser.add_argument("names", nargs="*", default=["ps"], help="beginnings of names, such as ps03")
     parser.add_argument("--to", type=Path, required=True, help="folder for solutions/ and exercises/")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if options.number < 1:
         parser.error("variants are numbered from 1 on; 0 would be the published sets")
     for path in sorted((ROOT / "solutions").glob("ps*/ps*.ipynb")):
