@@ -21,7 +21,8 @@ twins = 0
 for found in pkgutil.walk_packages(dil_course.__path__, "dil_course."):
     module = importlib.import_module(found.name)
     room, _, name = found.name.rpartition(".")
-    if hasattr(module, name):  # a file that is named after the function in it
+    offers = hasattr(importlib.import_module(room), "__all__")  # the package itself offers only modules
+    if offers and hasattr(module, name):  # a file that is named after the function in it
         twins += 1
         if getattr(importlib.import_module(room), name) is not getattr(module, name):
             print(f"from {room} import {name}: gives a module")
