@@ -598,6 +598,7 @@ def choose(given, failing_run, options, refutations, points):
             f"choose from: {', '.join(options)}",
         )
     earned = points * sum(chosen[letter] == cause for letter, cause in right.items())
+    shown = {old: new for new, old in published.items()}
     for letter, cause in right.items():
         if chosen[letter] is None:
             raise Wrong(
@@ -614,7 +615,6 @@ def choose(given, failing_run, options, refutations, points):
             )
         if chosen[letter] != cause:
             says = refutations.get((published[letter], chosen[letter])) or refutations[chosen[letter]]
-            shown = {old: new for new, old in published.items()}
             says = [re.sub(r"\brun ([A-D])\b", lambda run: f"run {shown[run[1]]}", text) for text in says]
             raise Wrong(f"run {letter} is not '{chosen[letter]}': {says[0]}", *says[1:], earned=earned)
 
