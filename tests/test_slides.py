@@ -25,7 +25,8 @@ MEASURE = """async () => {
         const name = `${h}/${v} ${slide.querySelector("h1, h2").textContent}`;
         if (!slide.classList.contains("present")) faults.push(`${name}: is not shown`);
         for (const part of slide.querySelectorAll("*")) {
-            if (part.closest("aside") || !part.getClientRects().length) continue;
+            // MathJax hides a copy for screen readers, and makes a tall bar of a stretched and clipped one.
+            if (part.closest("aside, mjx-assistive-mml, mjx-ext") || !part.getClientRects().length) continue;
             const box = part.getBoundingClientRect();
             const out = box.right > 1281 || box.bottom > 721 || box.left < -1 || box.top < -1;
             if (out && faults.length == before)
