@@ -88,10 +88,12 @@ def link_files_of_the_repository(app, document):
         (link, os.path.normpath(os.path.join(folder, link["reftarget"])))
         for link in document.findall(addnodes.download_reference)
     ]
-    links += [  # a text, which could be a page
-        (link, f"{link['reftarget']}.md")
+    links += [  # a text or a notebook, which could be a page
+        (link, f"{link['reftarget']}{kind}")
         for link in document.findall(addnodes.pending_xref)
         if link.get("refdomain") == "doc" and link["reftarget"] not in app.env.found_docs
+        for kind in (".md", ".ipynb")
+        if (ROOT / f"{link['reftarget']}{kind}").is_file()
     ]
     for link, path in links:
         if REPOSITORY:
