@@ -42,7 +42,7 @@ from dil_course.from_scratch import (
     self2self,
     zero_shot_noise2noise,
 )
-from dil_course.runs import add_options, runs
+from dil_course.batch import add_options, runs
 from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture, psnr
 
 # The package bm3d calls it by this name where it is given a spectrum; NumPy 2 has dropped the name.

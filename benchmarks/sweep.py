@@ -51,7 +51,7 @@ from dil_course.from_scratch import (
     zero_shot_noise2noise,
     zero_shot_sr,
 )  # fmt: skip
-from dil_course.runs import add_options, key, runs, stored
+from dil_course.batch import add_options, key, runs, stored
 from dil_course.signals import (
     PICTURES,
     Blur,

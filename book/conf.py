@@ -6,6 +6,7 @@ Sphinx's source folder is the repository. Nothing is run: the pages show the out
 import json
 import os
 import pathlib
+import sys
 import tomllib
 
 import yaml
@@ -13,6 +14,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book"))  # where links.py lies
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 GITHUB = "https://github.com/"
 # "owner/name" on GitHub, or nothing: then there are no launch buttons, and links to files outside the book
@@ -24,7 +26,7 @@ author = ", ".join(person["name"] for person in CITATION["authors"])
 copyright = author
 release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
-extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
+extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "links"]
 root_doc = "README"
 PARTS = {
     "Start": ["notebooks/00_*.ipynb", "notebooks/playground.ipynb"],
@@ -33,7 +35,8 @@ PARTS = {
     "Adapt a trained network": ["notebooks/1[2-7]_*.ipynb"],
     "End": ["notebooks/18_*.ipynb"],
     "Problem sets": ["exercises/*/*.ipynb"],
-    "Around the course": ["docs/*.md", "benchmarks/RESULTS.md"],
+    "What was measured": ["benchmarks/RESULTS.md", "benchmarks/results/*.md"],
+    "Around the course": ["docs/*.md"],
 }
 include_patterns = ["README.md", *sum(PARTS.values(), [])]
 exclude_patterns = [".*", "**/.ipynb_checkpoints"]
@@ -85,10 +88,12 @@ def link_files_of_the_repository(app, document):
         (link, os.path.normpath(os.path.join(folder, link["reftarget"])))
         for link in document.findall(addnodes.download_reference)
     ]
-    links += [  # a text, which could be a page
-        (link, f"{link['reftarget']}.md")
+    links += [  # a text or a notebook, which could be a page
+        (link, f"{link['reftarget']}{kind}")
         for link in document.findall(addnodes.pending_xref)
         if link.get("refdomain") == "doc" and link["reftarget"] not in app.env.found_docs
+        for kind in (".md", ".ipynb")
+        if (ROOT / f"{link['reftarget']}{kind}").is_file()
     ]
     for link, path in links:
         if REPOSITORY:

@@ -48,14 +48,30 @@ def description(needs):
     return f"Arrows from lessons to those that build on them: {'; '.join(parts)}. {'; '.join(helping)}."
 
 
+def blocked(start, end, taken):
+    """Whether a box of `taken` stands between two places, near the straight line."""
+    slope = (end[1] - start[1]) / (end[0] - start[0])
+    return any(
+        start[0] < column < end[0] and abs(start[1] + slope * (column - start[0]) - row) < 0.5
+        for column, row in taken
+    )
+
+
 def places(needs):
-    """{lesson: (column, row)}: right of all that it needs, near the middle of those."""
+    """{lesson: (column, row)}: right of all that it needs, near the middle of those, no arrow blocked."""
     found, taken = {}, set()
+    drawn = edges({lesson: need.needed for lesson, need in needs.items()})
     for lesson in sorted(needs):
         behind = [found[other] for other in needs[lesson].needed]
+        starts = [found[start] for start, end in drawn if end == lesson]
         column = max((place[0] + 1 for place in behind), default=0)
         wish = sum(row for _, row in behind) / len(behind) if behind else 0
-        free = [row for row in range(-5, 6) if (column, row) not in taken]
+        free = [
+            row
+            for row in range(-5, 6)
+            if (column, row) not in taken
+            and not any(blocked(start, (column, row), taken) for start in starts)
+        ]
         row = min(free, key=lambda row: (abs(row - wish), row))
         taken.add((column, row))
         found[lesson] = (column, row)
@@ -79,7 +95,8 @@ def draw():
             COLUMN * column + 0.1, ROW * (high - row) + 0.12, COLUMN - 0.55, ROW - 0.24, words, colour
         )
     for start, end in edges({lesson: need.needed for lesson, need in needs.items()}):
-        diagram.arrow(boxes[start].right, boxes[end].left)
+        below = spots[end][0] > spots[start][0] + 1 and spots[end][1] > spots[start][1]  # under those between
+        diagram.arrow(boxes[start].bottom if below else boxes[start].right, boxes[end].left)
     text = description(needs)
     diagram.figure.savefig(FIGURE, dpi=DPI, transparent=True, metadata={"Description": text})
     return text

@@ -39,7 +39,9 @@ LARGEST_FILE = 20 * 2**20  # bytes of a submitted notebook
 def nbgrader(course, *arguments):
     """The command line of nbgrader for a course folder that lies beside or inside this repository."""
     command = [sys.executable, "-m", "nbgrader", *arguments, f"--course-dir={course}"]
-    return [*command, f"--CourseDirectory.source_directory={ROOT / 'solutions'}", f"--db={database(course)}"]
+    # A variant of the sets (`teaching/variant.py`) brings solutions of its own.
+    solutions = (course if (course / "solutions").is_dir() else ROOT) / "solutions"
+    return [*command, f"--CourseDirectory.source_directory={solutions}", f"--db={database(course)}"]
 
 
 def database(course):

@@ -24,6 +24,7 @@ SLOW = [
     "test_browser.py",
     "test_toolbox_browser.py",
     "test_playground_browser.py",
+    "test_quiz_browser.py",
     "test_make.py",
     "test_live_view.py",
     "test_eyes_and_hands.py",
@@ -70,6 +71,8 @@ SLOW_TESTS = [
 # The order of `make test`: what takes long goes first, so that both workers end together. Marking, which
 # starts two processes of its own, runs beside the notebooks and not beside tests of how soon a page answers.
 LONG = [
+    "test_kit.py",
+    "test_slides.py",
     "test_problem_sets.py",
     "test_adaptation.py",
     "test_self_supervised.py",

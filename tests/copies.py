@@ -9,8 +9,8 @@ import sys
 import build
 
 MADE_HERE = shutil.ignore_patterns(
-    ".*", "__pycache__", "_build", "artifacts", "mine", "*.egg-info", "submitted", "autograded", "feedback",
-    "released", "gradebook.db*",
+    ".[!g]*", ".git", "__pycache__", "_build", "artifacts", "mine", "*.egg-info", "submitted", "autograded",
+    "feedback", "released", "gradebook.db*",
 )  # fmt: skip
 SET_BY_RUNS = ("PYTEST_", "MAKE", "MFLAGS", "TEST_FLAGS", "LAB_FLAGS", "LESSONS")
 

@@ -141,6 +141,20 @@ def test_formulae_are_formulae(html, pages):
         )
 
 
+def test_words_lead_to_the_glossary_and_back_and_lessons_to_what_was_measured(html, pages):
+    lesson = pages[html / "notebooks" / "05_when_to_stop.html"]
+    assert lesson.select_one("article a.glossary[href='../docs/glossary.html#spectral-bias']")
+    assert lesson.select_one("article a[href='../benchmarks/results/05.html']")
+    glossary = pages[html / "docs" / "glossary.html"]
+    links = [link["href"] for link in glossary.select("article table a")]
+    to_sections = [link for link in links if "#" in link]
+    assert len(to_sections) > 0.8 * len(links), set(links) - set(to_sections)
+    for row in glossary.select("article tbody tr"):  # each word is called from the lessons that it names
+        for link in row.select("a[href*='#']"):
+            called = pages[html / "notebooks" / re.search(r"[^/]+\.html", link["href"])[0]]
+            assert called.select(f"a.glossary[href$='#{row['id']}']"), row.get_text()
+
+
 def test_the_search_knows_a_word_of_a_lesson(html):
     index = (html / "searchindex.js").read_text(encoding="utf-8")
     documents = re.search(r'"?docnames"?:(\[.*?\])', index)[1]
@@ -176,7 +190,8 @@ def test_links_to_files_outside_the_book_lead_to_the_repository(published):
     prefix = f"{ADDRESS}/blob/main/"
     linked = [link["href"] for page in published.values() for link in page.select(f"a[href^='{prefix}']")]
     assert f"{prefix}LICENSE" in linked
-    assert all((build.ROOT / address.removeprefix(prefix)).is_file() for address in linked)
+    missing = [address for address in linked if not (build.ROOT / address.removeprefix(prefix)).is_file()]
+    assert not missing
 
 
 # In a browser

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 EXAM = build.ROOT / "docs" / "exam"
-LESSONS = [f"{number:02}" for number in range(1, 17)]
+LESSONS = [f"{number:02}" for number in range(1, 18)]
 
 
 def db(error):
@@ -171,9 +171,20 @@ def draws():
     yield from [(0.75**2 * 0.02, "0.01125"), (10 * math.log10(2 / 1.1), "2.6")]
 
 
+def one_weight_for_two():
+    def error(theta, b):
+        return (0.1 * theta) ** 2 + (b * theta - 0.5) ** 2
+
+    theta = 1 - 10 * 2 * 0.1**2
+    yield from [(theta, "0.8"), (error(0, 0.4), "0.25"), (2 * 0.1**2, "0.02")]
+    for b, trained, adapted, held_out in ((0.4, "0.02", "0.0388", "0.04"), (-0.4, "0.82", "0.6788", "3.24")):
+        yield from [(error(1, b), trained), (error(theta, b), adapted), ((b - 0.5) ** 2 / 0.25, held_out)]
+        assert math.isclose(error(0.8**200, b), 0.25, abs_tol=1e-9)
+
+
 SOLUTIONS = [
     tikhonov, neighbours, averages, back_projection, descent, shrinkage, recorrupted, edges, recurrence,
-    posterior, reach_and_layers, low_rank, norms, meta, generators, draws,
+    posterior, reach_and_layers, low_rank, norms, meta, generators, draws, one_weight_for_two,
 ]  # fmt: skip
 
 

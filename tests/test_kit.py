@@ -125,6 +125,15 @@ def test_needs_are_read_from_the_header(before, needed, helpful):
     assert outline.needs(notebook) == (needed, helpful)
 
 
+def test_no_arrow_of_the_graph_passes_a_lesson():
+    needs = graph.course()[0]
+    spots = graph.places(needs)
+    assert len(set(spots.values())) == len(spots)
+    for start, end in graph.edges({lesson: need.needed for lesson, need in needs.items()}):
+        assert not graph.blocked(spots[start], spots[end], spots.values()), (start, end)
+    assert graph.blocked((0, 0), (2, 0), [(1, 0)]) and not graph.blocked((0, 0), (2, 2), [(1, 0)])
+
+
 def test_the_graph_leaves_out_what_a_longer_path_implies():
     assert graph.edges({"01": [], "02": ["01"], "03": ["01", "02"]}) == [("01", "02"), ("02", "03")]
 

@@ -12,7 +12,7 @@ import build
 import pytest
 from test_prose import sentences, words
 
-SOURCES = sorted(build.SOURCES.glob("*.py"))
+SOURCES = sorted(build.SOURCES.glob("[0-9]*.py"))  # the playground asks nothing
 QUESTION = re.compile(r"^\*\*(\d)\.\*\* ", re.MULTILINE)
 CHOICE = re.compile(
     r"<details><summary>([A-D])\. (.+)</summary>\n\n\*\*(Right|Wrong)\.\*\* (.+)\n\n</details>"

@@ -16,6 +16,7 @@ import io
 import linecache
 import math
 import random
+import re
 import sys
 import traceback
 import warnings
@@ -35,6 +36,7 @@ _asked = Counter()  # how often each task has refused an answer for the same rea
 _worth = {}  # {module: {task: its points}}
 _earned = {}  # the same of what the last check of each task gave in this session
 _causes = {}  # {failing_run: {letter: cause}}, kept where no press of Tab on a problem set's module shows it
+_variant = 0  # of the problem sets: which letter shows which failing run; 0 as published
 
 
 class Wrong(Exception):
@@ -521,6 +523,32 @@ def _in_a_notebook():
 _in_a_notebook()
 
 
+def variant(number):
+    """Show the failing runs of every problem set under other letters, so that published answers are wrong.
+
+    A notebook that `teaching/variant.py` made calls it.
+
+    Args:
+        number: of the variant, a whole number from 0 on; 0 is the published order.
+
+    Raises:
+        ValueError: the number is none of these.
+    """
+    global _variant
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise ValueError(f"expected a whole number from 0 on, got {describe(number)}")
+    _variant = number
+
+
+def letters_of(failing_run):
+    """{letter: the letter that shows the same run as published}, in the variant at hand."""
+    letters = list(_causes[failing_run])
+    order, draw = letters.copy(), random.Random(f"{_variant} {failing_run.__module__}")
+    while _variant and any(map(str.__eq__, order, letters)):  # no letter stays where it was
+        draw.shuffle(order)
+    return dict(zip(letters, order, strict=True))
+
+
 def failing(run, **causes):
     """A decorator for `failing_run(letter, ...)`, which then returns `run(cause, ...)` of the letter's cause.
 
@@ -535,7 +563,7 @@ def failing(run, **causes):
             letter, *settings = bound.args
             if letter not in tuple(causes):
                 raise ValueError(f"expected one of the letters {', '.join(causes)}, got {describe(letter)}")
-            return copy.deepcopy(run(causes[letter], *settings))
+            return copy.deepcopy(run(causes[letters_of(failing_run)[letter]], *settings))
 
         _causes[failing_run] = causes
         return failing_run
@@ -555,7 +583,8 @@ def choose(given, failing_run, options, refutations, points):
     Raises:
         Wrong: it is no such dictionary, or a cause is not right; what is right is earned.
     """
-    right = _causes[failing_run]
+    published = letters_of(failing_run)
+    right = {letter: _causes[failing_run][published[letter]] for letter in published}
     if not isinstance(given, dict):
         raise Wrong(
             f"causes must be a dictionary {{run: cause}}, got {type(given).__name__}",
@@ -569,6 +598,7 @@ def choose(given, failing_run, options, refutations, points):
             f"choose from: {', '.join(options)}",
         )
     earned = points * sum(chosen[letter] == cause for letter, cause in right.items())
+    shown = {old: new for new, old in published.items()}
     for letter, cause in right.items():
         if chosen[letter] is None:
             raise Wrong(
@@ -584,7 +614,8 @@ def choose(given, failing_run, options, refutations, points):
                 earned=earned,
             )
         if chosen[letter] != cause:
-            says = refutations.get((letter, chosen[letter])) or refutations[chosen[letter]]
+            says = refutations.get((published[letter], chosen[letter])) or refutations[chosen[letter]]
+            says = [re.sub(r"\brun ([A-D])\b", lambda run: f"run {shown[run[1]]}", text) for text in says]
             raise Wrong(f"run {letter} is not '{chosen[letter]}': {says[0]}", *says[1:], earned=earned)
 
 

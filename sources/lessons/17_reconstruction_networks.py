@@ -913,6 +913,130 @@ print(
 print("held-out lines do, too:", errors["moved"] > 1.05 * errors["still"])
 
 # %% [markdown]
+# ## Quiz
+#
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** A network is adapted to one scan by its misfit to the data, and gains four decibels over the network as trained. Which number is missing most before this is a success?
+#
+# <details><summary>A. The misfit before and after the run</summary>
+#
+# **Wrong.** It falls in the runs that harm, too. In the lesson it fell in all three runs, and two of them lost more than a decibel.
+#
+# </details>
+# <details><summary>B. The PSNR after ten times as many iterations</summary>
+#
+# **Wrong.** More iterations go farther along the same way. They do not tell where this way leads.
+#
+# </details>
+# <details><summary>C. The PSNR of a network that was trained on such images</summary>
+#
+# **Wrong.** It says what training at home would reach. It leaves open whether the adapted network is ahead of no network at all.
+#
+# </details>
+# <details><summary>D. The PSNR of zero-filling on the same scan</summary>
+#
+# **Right.** The misfit pulls such a network towards zero-filling. From below this looks like learning, and it ends near what the pseudo-inverse has at once.
+#
+# </details>
+# <br>
+#
+# **2.** The loss sees measured lines only. Why does the error in the lines that were not measured change along the run?
+#
+# <details><summary>A. Because the misfit prefers images without fine detail</summary>
+#
+# **Wrong.** It asks for agreement with the measured lines only. Total variation would have such a preference.
+#
+# </details>
+# <details><summary>B. Because the noise of the measured lines leaks into the others</summary>
+#
+# **Wrong.** The noise is about all that remains in the seen part of zero-filling, 0.6 in the units of the lesson. The hidden part changed by more than nine in each run.
+#
+# </details>
+# <details><summary>C. Because the same weights write into all lines</summary>
+#
+# **Right.** A correction that learns to leave the measured lines as they are leaves the others as they are, too. In all three runs of the lesson the hidden error moved towards that of zero-filling.
+#
+# </details>
+# <details><summary>D. It does not change, because the null space is left alone.</summary>
+#
+# **Wrong.** The loss is blind there, but the weights are shared. On the abdomen the hidden error fell from 120 to 44.
+#
+# </details>
+# <br>
+#
+# **3.** A network is ahead of zero-filling on a scan. You adapt it by the misfit, and hold a quarter of the lines out of the loss, but not out of its input. When do the held-out lines stop the run?
+#
+# <details><summary>A. Anywhere, because so few lines make an uncertain judge</summary>
+#
+# **Wrong.** Few lines add uncertainty, but the leak errs in one direction. On nine scans it went on to the end in 18 runs of 18.
+#
+# </details>
+# <details><summary>B. Much too early, because the network lacks a quarter of the lines</summary>
+#
+# **Wrong.** It lacks none of them in its input. This is why it began at 27.1 dB, and the run without the leak at 25.2.
+#
+# </details>
+# <details><summary>C. Much too late, at a result that has lost quality</summary>
+#
+# **Right.** Zero-filling of all lines reproduces the held-out ones, so that their error falls while the image becomes worse. In the lesson this run went on to its last iteration and lost five decibels.
+#
+# </details>
+# <details><summary>D. Near the best iteration, because the loss never sees these lines</summary>
+#
+# **Wrong.** The loss does not, but the network does, and its first act is to copy its input. The judge then praises the copy.
+#
+# </details>
+# <br>
+#
+# **4.** Held-out lines are now the teacher: at each iteration a new set is hidden from the network and asked for. Why does this loss not lead to zero-filling?
+#
+# <details><summary>A. The loss sees the lines that were never measured as well.</summary>
+#
+# **Wrong.** It sees measured lines only, as the misfit does. They are hidden for one iteration, and then known.
+#
+# </details>
+# <details><summary>B. The network gets all lines again after the run.</summary>
+#
+# **Wrong.** It does, which helps the result. What the training asks for is decided before, while some of the lines are hidden.
+#
+# </details>
+# <details><summary>C. The sets are drawn at random, so that the pull averages out.</summary>
+#
+# **Wrong.** A pull that has the same direction for every set does not average out. Fixed sets would keep away from zero-filling as well.
+#
+# </details>
+# <details><summary>D. Zero-filling predicts nothing for hidden lines, and its loss is one.</summary>
+#
+# **Right.** What was the easy way out for the misfit is now the mark to beat. A correction has to predict something to come below it.
+#
+# </details>
+# <br>
+#
+# **5.** A patient has moved while the lines were read, and zero-filling explains them as well as those of a still scan. What does the small misfit say?
+#
+# <details><summary>A. Hardly anything, because some image explains nearly any set of lines.</summary>
+#
+# **Right.** The misfit hardly changed, and the image lost more than two decibels. A small misfit says that the arithmetic was right, and not that the forward model was.
+#
+# </details>
+# <details><summary>B. That a network adapted to this scan would see the motion.</summary>
+#
+# **Wrong.** Adapted by the misfit, it would fit the motion with the same zeal as the anatomy. Held-out lines are a better warning, since motion makes some lines bad predictors of others.
+#
+# </details>
+# <details><summary>C. That the motion did little harm to the image.</summary>
+#
+# **Wrong.** The image lost more than two decibels in the lesson. The misfit compares lines with lines, and never an image with the body.
+#
+# </details>
+# <details><summary>D. That the motion lies in the null space of the forward model.</summary>
+#
+# **Wrong.** It is in the measured lines, half of which belong to a shifted body. They are consistent with an image that is not the patient's.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **The switch.** Show that with $R = 0$ and step lengths 1, a line whose mirror image was not measured is explained up to $2^{-6}$ after five rounds. (In the real image, such a line and its mirror image have to share the coefficient, so that $A^T A$ multiplies it by $\frac12$. Its other eigenvalues are 1 and 0, which is why two steps of lengths 2 and 1 would do.) Check it on `off` from section 5, with `off.lengths` set to one.

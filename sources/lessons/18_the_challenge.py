@@ -761,7 +761,132 @@ print(
 # - **The whole run**, as your lecturer will call it with images and a seed of their own, is `python teaching/challenge.py make practice --seed 0`, then `run practice FOLDER` with the folder of your file, then `rank practice --seed 0`. It writes a leaderboard page with your images, your expectations and the truths. [The rules](../docs/challenge.md) have the details, and `teaching/entries` has three entries to start from.
 # - **Commit.** Before the deadline you hand in the file, and its SHA-256 is published; the lecturer has published the SHA-256 of each truth and of the seed. Afterwards nobody can change anything unnoticed. `hashlib.sha256(entry.read_bytes()).hexdigest()` is yours.
 # - **Refused** are entries that read files other than their own and the library's, exceed the time or the memory, or return something else when they are called a second time with the same input. So seed what you draw, and count iterations instead of seconds.
+
+# %% [markdown]
+# ## Quiz
 #
+# Choose an answer to each question and open it, by a click or with *Tab* and *Enter*. Below it stands whether it is right, and why. The other answers are worth opening, too.
+#
+# **1.** Five methods are judged by held-out pixels that none of them has seen. You take the one with the highest expected PSNR. Is its expectation unbiased?
+#
+# <details><summary>A. No, on average it is too high, because luck was chosen, too.</summary>
+#
+# **Right.** This is the winner's curse. Of 24 choices in the lesson 18 had an expectation that was too high, whereas over all methods the expectations were even.
+#
+# </details>
+# <details><summary>B. No, on average it is too low, because each method lacked pixels.</summary>
+#
+# **Wrong.** The expectation is one for the method as it was run, with the fitted pixels only. With all pixels it would become better, which is another matter.
+#
+# </details>
+# <details><summary>C. Yes, because each of the five expectations is unbiased.</summary>
+#
+# **Wrong.** They are, as long as nobody chooses by them. The highest of five unbiased numbers is not unbiased.
+#
+# </details>
+# <details><summary>D. Yes, if the held-out pixels are missing in the same way as the others.</summary>
+#
+# **Wrong.** That is needed for each single expectation. It does not undo the choice that was made with the same pixels.
+#
+# </details>
+# <br>
+#
+# **2.** Two methods leave misfits of 0.42 and 0.51 times the noise variance on the pixels that they fitted. Which of them fills the missing pixels better?
+#
+# <details><summary>A. The first, because it explains the data better.</summary>
+#
+# **Wrong.** A method that copies every measured value, noise included, explains the data best. It may put anything between them.
+#
+# </details>
+# <details><summary>B. The second, because its misfit is nearer to the noise.</summary>
+#
+# **Wrong.** A misfit near the noise is no evidence, either. The adapted denoiser had 0.98 and was behind the method with 0.42.
+#
+# </details>
+# <details><summary>C. These numbers do not say, and held-out pixels would.</summary>
+#
+# **Right.** Neither says what a method put between the data. In the lesson the judge set two methods with these misfits most of a decibel apart.
+#
+# </details>
+# <details><summary>D. They are level, because both fit a part of the noise.</summary>
+#
+# **Wrong.** Both do, and this concerns the measured pixels. What happens between them depends on the prior.
+#
+# </details>
+# <br>
+#
+# **3.** An image was blurred by a kernel of unknown width. Restored with a width of 0.7, and hardly regularised, it has a misfit of a tenth of the noise. Is the width right?
+#
+# <details><summary>A. It may be much too small: narrow kernels explain blurred data easily.</summary>
+#
+# **Right.** The true width was 1.5 in the lesson, and the misfit at 0.7 was the smallest of all. The estimate was itself a little blurred.
+#
+# </details>
+# <details><summary>B. No, because at the right width the misfit equals the noise.</summary>
+#
+# **Wrong.** With so weak a regularisation it is below the noise at the true width as well. In the lesson it was 0.78 there.
+#
+# </details>
+# <details><summary>C. Probably it is too large, since too much was explained.</summary>
+#
+# **Wrong.** It is the other way round. An image that the model blurs too much cannot be as sharp as the data, so that the misfit stays high.
+#
+# </details>
+# <details><summary>D. Yes, because a wrong kernel leaves a large misfit.</summary>
+#
+# **Wrong.** Only a kernel that is much too wide does. A large misfit proves a model wrong, whereas a small one proves nothing.
+#
+# </details>
+# <br>
+#
+# **4.** A block of 20 by 20 pixels is missing. Scattered pixels, held out of the rest, promise 46 dB. What do you state for the block?
+#
+# <details><summary>A. Nothing yet: a block elsewhere has to be held out first.</summary>
+#
+# **Right.** A hole is to be judged by a hole. The truth was 21.4 dB in the lesson, and blocks elsewhere promised 22 to 30.
+#
+# </details>
+# <details><summary>B. The promise, because no method has seen the held-out pixels.</summary>
+#
+# **Wrong.** They are honest about scattered pixels between measured neighbours. The block has none in its middle.
+#
+# </details>
+# <details><summary>C. The promise less a few decibels, because a block is harder.</summary>
+#
+# **Wrong.** It was harder by 25 dB, which nobody would have guessed. A correction has to be measured on something of the same kind.
+#
+# </details>
+# <details><summary>D. The promise less one error bar, because it may be luck.</summary>
+#
+# **Wrong.** The error bar says how far the luck of these pixels reaches. It does not know that the missing ones are of another kind.
+#
+# </details>
+# <br>
+#
+# **5.** Half a percent of the pixels is measured, under strong noise. A network that was trained on cats returns a sharp cat, which explains all data. What does this show?
+#
+# <details><summary>A. A cat is one of very many images with these data.</summary>
+#
+# **Right.** Any image can be changed into one that explains the data. In the lesson two photographs with a PSNR of 10.5 dB to each other had the same data.
+#
+# </details>
+# <details><summary>B. The network hallucinates, and a better prior would find the scene.</summary>
+#
+# **Wrong.** A better prior would draw something more plausible, and nobody could test whether it is there. The measurement has to be repeated.
+#
+# </details>
+# <details><summary>C. The prior fits, since otherwise the data would contradict it.</summary>
+#
+# **Wrong.** So few data contradict hardly any prior. That is why the residual was zero for two different scenes.
+#
+# </details>
+# <details><summary>D. There is probably a cat, since a chance agreement is unlikely.</summary>
+#
+# **Wrong.** The agreement is no chance, because the network was made to agree. It would have done so for a scene without any cat.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. **A judge of another size.** Change the shares in `shares` to 0.9 for the fit and 0.05 for the judge, then to 0.4 and 0.55, and run sections 3 and 4 again. Predict what happens to the quality, to the error bars, and to the choice.

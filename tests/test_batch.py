@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dil_course.runs import runs
+from dil_course.batch import runs
 
 SEEDS = [{"seed": seed} for seed in range(4)]
 
