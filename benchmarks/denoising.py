@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from quality import COLOUR, header, say, start, subcommands, to_array, to_tensor
 
 from dil_course import runtime
+from dil_course.batch import add_options, runs
 from dil_course.fitting import run
 from dil_course.fitting.stopping import HeldOut
 from dil_course.from_scratch import (
@@ -42,7 +43,6 @@ from dil_course.from_scratch import (
     self2self,
     zero_shot_noise2noise,
 )
-from dil_course.batch import add_options, runs
 from dil_course.signals import add_correlated, add_gaussian, gaussian_kernel, picture, psnr
 
 # The package bm3d calls it by this name where it is given a spectrum; NumPy 2 has dropped the name.

@@ -27,6 +27,7 @@ import torch
 from quality import header, say
 
 from dil_course import runtime
+from dil_course.batch import add_options, key, runs, stored
 from dil_course.fitting import run
 from dil_course.from_scratch import (
     blind,
@@ -51,7 +52,6 @@ from dil_course.from_scratch import (
     zero_shot_noise2noise,
     zero_shot_sr,
 )  # fmt: skip
-from dil_course.batch import add_options, key, runs, stored
 from dil_course.signals import (
     PICTURES,
     Blur,
