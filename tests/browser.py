@@ -132,6 +132,16 @@ def write_notebook(path, cells):
     nbformat.write(notebook, path)
 
 
+def set_theme(page, address, scheme):
+    """JupyterLab in "light" or "dark", from the next page on."""
+    done = page.request.put(
+        f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
+        headers={"Authorization": f"token {TOKEN}"},
+        data={"raw": f'{{"theme": "JupyterLab {scheme.title()}"}}'},
+    )
+    assert done.ok, done.text()
+
+
 @contextlib.contextmanager
 def page_of(browser, name, allowed=(), width=1200, height=1000, **options):
     """A page that must stay without errors in the browser's console, but for those that hold a text in

@@ -18,12 +18,12 @@ import skimage.data
 from browser import (
     ARTIFACTS,
     LOADED,
-    TOKEN,
     chromium,
     jupyter,
     open_notebook,
     page_of,
     run_by_hand,
+    set_theme,
     tracebacks,
     wait_until,
 )
@@ -51,12 +51,7 @@ def lab(tmp_path_factory):
 def opened(chromium, address, name, theme="light", **options):
     """The playground's page after its cell has run."""
     with page_of(chromium, name, **options) as page:
-        done = page.request.put(
-            f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
-            headers={"Authorization": f"token {TOKEN}"},
-            data={"raw": json.dumps({"theme": f"JupyterLab {theme.title()}"})},
-        )
-        assert done.ok, done.text()
+        set_theme(page, address, theme)
         open_notebook(page, address, "notebooks/playground.ipynb")
         run_by_hand(page.locator(".jp-CodeCell").first)
         page.get_by_label("damage").wait_for(timeout=120_000)

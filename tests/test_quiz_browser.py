@@ -11,7 +11,7 @@ import sys
 import build
 import nbformat
 import pytest
-from browser import ARTIFACTS, TOKEN, chromium, jupyter, open_notebook, page_of
+from browser import ARTIFACTS, chromium, jupyter, open_notebook, page_of, set_theme
 from test_quizzes import quizzes
 from test_toolbox_browser import CONTRASTS
 
@@ -86,13 +86,7 @@ def test_a_quiz_is_answered_by_keyboard_in_the_book(chromium, published, scheme,
 def test_a_quiz_is_answered_by_keyboard_in_jupyterlab(chromium, stored, tmp_path, scheme):
     (tmp_path / stored.name).write_bytes(stored.read_bytes())
     with jupyter(tmp_path) as address, page_of(chromium, f"quiz_lab_{scheme}") as page:
-        if scheme == "dark":
-            done = page.request.put(
-                f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
-                headers={"Authorization": f"token {TOKEN}"},
-                data={"raw": '{"theme": "JupyterLab Dark"}'},
-            )
-            assert done.ok, done.text()
+        set_theme(page, address, scheme)
         open_notebook(page, address, stored.name)
         answer_all(page, f"lab_{scheme}")
         editing = page.locator(".jp-MarkdownCell.jp-mod-active .jp-MarkdownOutput")

@@ -12,12 +12,12 @@ import nbformat
 import pytest
 from browser import (
     ARTIFACTS,
-    TOKEN,
     chromium,
     jupyter,
     open_notebook,
     page_of,
     run_all,
+    set_theme,
     wait_until,
     write_notebook,
 )
@@ -247,13 +247,7 @@ def test_films_and_swipes_on_a_web_page_without_a_kernel(chromium, exported, kin
 def test_films_and_swipes_in_jupyterlab(chromium, stored, tmp_path, scheme):
     (tmp_path / stored.name).write_bytes(stored.read_bytes())
     with jupyter(tmp_path) as address, page_of(chromium, f"toolbox_lab_{scheme}") as page:
-        if scheme == "dark":
-            done = page.request.put(
-                f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
-                headers={"Authorization": f"token {TOKEN}"},
-                data={"raw": '{"theme": "JupyterLab Dark"}'},
-            )
-            assert done.ok, done.text()
+        set_theme(page, address, scheme)
         open_notebook(page, address, stored.name)
         # Nobody has run it here, so JupyterLab does not trust it, and takes scripts and sliders out.
         for kind in ("film", "swipe"):
