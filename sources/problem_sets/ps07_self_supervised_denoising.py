@@ -481,13 +481,13 @@ for seed in range(3):
 #
 # | | Noise2Noise | Noise2Self | Zero-Shot |
 # | --- | --- | --- | --- |
-# | white: predicted, measured | 9, 8.4 to 8.7 | 6, 4.6 to 5.1 | 6, 4.1 to 4.9 |
-# | shared | 5, 4.2 to 4.8 | 0.5, 0.5 to 0.7 | 0.5, 0.3 |
-# | stripes | 6, 2.2 to 2.9 | 0, -0.1 to 0.0 | 0, 0.0 to 0.1 |
+# | white: predicted, measured | 9, 8.5 to 8.6 | 6, 4.2 to 5.1 | 6, 4.1 to 4.9 |
+# | shared | 5, 4.3 to 5.2 | 0.5, 0.5 to 0.6 | 0.5, 0.2 to 0.3 |
+# | stripes | 6, 2.1 to 3.0 | 0, -0.1 to 0.0 | 0, 0.0 to 0.1 |
 #
 # *Where it fails.* The prediction fails for Noise2Noise in stripes. Its assumption holds, and yet it gains no more than the plain mean of the two images, which is 2.1 to 2.9 dB. I think that it memorises the pair, because
 # 48 values per image are soon learned, and they are always the same 48. The assumption is about the mean over many draws of the noise, and here we have only one. More images should help, which would be the test.
 # Noise2Self gains a little more in shared noise than its share allows. That is no contradiction, because the limit holds for the least loss, which a short run has not reached yet.
 #
-# *A change.* In the stripes, different rows are independent, so that an estimate must be blind to its whole row. The mean of the rows above and below is blind in this sense, and it gains 0.9 to 1.5 dB, where Noise2Self gains nothing.
+# *A change.* In the stripes, different rows are independent, so that an estimate must be blind to its whole row. The mean of the rows above and below is blind in this sense, and it gains 0.9 to 1.6 dB, where Noise2Self gains nothing.
 # ### END SOLUTION
