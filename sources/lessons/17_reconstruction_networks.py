@@ -955,7 +955,7 @@ print("held-out lines do, too:", errors["moved"] > 1.05 * errors["still"])
 # </details>
 # <details><summary>C. Because the same weights write into all lines</summary>
 #
-# **Right.** A correction that learns to leave the measured lines as they are leaves the others as they are, too. In all three runs of the lesson the hidden error moved towards that of zero-filling.
+# **Right.** A correction that learns to leave the measured lines alone tends to leave the others alone, too. In all three runs of the lesson the hidden error moved towards that of zero-filling.
 #
 # </details>
 # <details><summary>D. It does not change, because the null space is left alone.</summary>

@@ -93,7 +93,7 @@ show_images({"y": seen}, "Scattered gray pixels among blue, missing ones.", zoom
 #
 # ### A decision tree
 #
-# Five questions, in the order in which a wrong answer does the most harm; where the answer is the other one, go down. From the second and third leaf you come back to the chain, once $A$ and the noise are estimated. Each leaf names methods with their lessons, and the opponent that any network has to beat before it is worth its time.
+# Five questions, each leaning on those before it; where the word at the arrow is not your answer, go down. From the second and third leaf you come back to the chain, once $A$ and the noise are estimated. Each leaf names methods with their lessons, and the opponent that any network has to beat before it is worth its time.
 
 # %%
 tree = Diagram(10.1, 6.1)
@@ -215,7 +215,7 @@ for width in (0.7, 1.1, 1.5, 1.9, 2.3, 2.7):
 # Clearly only for the last two. A Gaussian blur can be inverted, so that without regularisation *every* width would explain $y$; but a width that is too large could do so only by an image of absurd contrast, and even this weak total variation does not go so far. The ranges show how far it goes: estimates that leave [0,1] by much are a second sign.
 # A kernel that is too narrow explains $y$ all the better, with an estimate that is itself a little blurred. (At the true width the misfit is below $\sigma^2$, because so weak a regularisation lets a part of the noise into the estimate.)
 #
-# So a large misfit, from a solver that has come to rest, proves that the sheet is wrong about $A$ or about $\sigma$, whereas a small one proves nothing, as lesson 08 found for its kernels. This is why lesson 09 judges a kernel by the recurrence of patches, and why the challenge's baseline reads the width from the spectrum, which falls faster the wider the blur is.
+# So a large misfit at the end of a weakly regularised run speaks against the sheet's $A$ or $\sigma$, whereas a small one proves nothing, as lesson 08 found for its kernels. This is why lesson 09 judges a kernel by the recurrence of patches, and why the challenge's baseline reads the width from the spectrum, which falls faster the wider the blur is.
 #
 # </details>
 #
@@ -640,7 +640,7 @@ print(
 #
 # The Helsinki Deblur Challenge of 2021 is the model. Its images showed text, more and more out of focus, and the last steps were "pretty much impossible" by the rules. The winners estimated the forward model first, and trained a network on synthetic text that it had blurred. The organisers had foreseen that a network might draw text whatever it sees, and asked for a *sanity check* on other images. We add two things: you state what you expect, and you may refuse.
 #
-# The ladder has five rungs, and each hands over less of what you would like to know. Images are gray, of 96 pixels; here is one $y$ for each rung. Beside its description stands its *capacity*, a figure after Shannon for the bits that the data can carry about each of the $N$ pixels: $\tfrac{1}{2N} \sum_i \log_2 (1 + s^2 a_i^2 / \sigma^2)$, with the singular values $a_i$ of $A$ and $s = 1/4$ for the standard deviation of an image. For a mask and for plain noise no image of this standard deviation can do better; for a blur and a scan the figure is rough, because images put most of their variance where $a_i$ is large. It is an answer to the first question of the tree.
+# The ladder has five rungs, and none hands over all that you would like to know. Images are gray, of 96 pixels; here is one $y$ for each rung. Beside its description stands its *capacity*, a figure after Shannon for the bits that the data can carry about each of the $N$ pixels: $\tfrac{1}{2N} \sum_i \log_2 (1 + s^2 a_i^2 / \sigma^2)$, with the singular values $a_i$ of $A$ and $s = 1/4$ for the standard deviation of an image. For a mask and for plain noise no image of this standard deviation can do better; for a blur and a scan the figure is rough, because images put most of their variance where $a_i$ is large. It is an answer to the first question of the tree.
 
 # %%
 subjects = {"scan": random_ellipses(1, side=96, seed=3)}
@@ -654,15 +654,15 @@ alt += "ellipses, and a handful of dots."
 show_images(seen, alt, columns=5, zoom=2)
 
 # %% [markdown]
-# You hand in one file with one function, `restore(y, A, sigma, seconds)`. It returns `(estimate, expected_psnr)`, or `None` to refuse. What is unknown comes as `None`: `sigma` on the rung *noise*, `A` on the rung *kernel*. `seconds` is the time limit of a rung.
+# You hand in one file with one function, `restore(y, A, sigma, seconds)`. It returns `(estimate, expected_psnr)`, or `None` to refuse. What is unknown comes as `None`: `sigma` on the rung *noise*, `A` on the rung *kernel*. `seconds` is the time for this image.
 #
 # - **Points of an image** are the gain in dB over the classical baseline, from −1 to 3, plus *honesty*: one point where the expectation is right, which falls linearly to nothing at 3 dB of modesty, or at 1.5 dB of over-confidence. A rung takes the median of the gains and the mean of the honesty. To refuse gives nothing here.
-# - **A sanity image**, a test card that is neither photograph nor scan, must not end more than 6 dB below the baseline; otherwise the rung gives nothing.
+# - **A sanity image**, a test card that is neither photograph nor scan, must not end more than 6 dB below the baseline; otherwise the rung gives 0 at most.
 # - **On the last rung** a refusal gives two points, an answer nothing, less half a point for each decibel of over-confidence. So the most is four times four points and two.
 # - **Which PSNR?** That of the whole image. Sections 3 to 5 spoke of the pixels without a measurement; the measured ones are better. The library's `expected_psnr` adds the two parts, with an error of $\sigma^2/2$ where something was measured.
 #
 # Here is a complete entry. It removes a blur by IDBP with a trained denoiser (lesson 12), hands in the baseline on all other rungs, and judges itself by the library's `expected_psnr`: by held-out pixels or lines where something is missing, and otherwise by a **simulation**, in which the estimate is damaged anew, restored again, and compared with itself. That is too easy, because an estimate is smoother than the truth, so that some decibels are taken off.
-# It refuses where the capacity is below a tenth of a bit a pixel; the other rungs have at least five times as much. An unknown blur is measured by `gaussian_width`, from the spectrum.
+# It refuses where the capacity is below a tenth of a bit a pixel; the other rungs have at least three times as much. An unknown blur is measured by `gaussian_width`, from the spectrum.
 
 
 # %%
@@ -732,9 +732,9 @@ print(f"total {sum(scores.values()):.2f} of 18")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the rung *kernel* gains. BM3D is hard to beat in white noise: the trained denoiser of lesson 12 is behind it on this image. On the other three rungs the entry hands in the baseline and gains nothing, so that only honesty counts.
+# Only the rung *kernel* gains. BM3D is hard to beat in white noise: in a trial of ours the trained denoiser of lesson 12 ended half a decibel behind it on this image. On the other three rungs the entry hands in the baseline and gains nothing, so that only honesty counts.
 #
-# It is lost where the entry is two or three decibels too modest. A method that lacks a quarter of its lines, or a tenth of its pixels, is probably a worse method than the one that is handed in. On the blur the expectation is about right, but only because nine decibels were taken off: so much too easy was the simulation on the practice images, of which this photograph is one. A correction that was measured on other images is a prior, too, and fits as far as they resemble yours.
+# On *scan* and *known* the entry is two or three decibels too modest: it judges a method that lacks a quarter of the lines or a tenth of the pixels. On *noise* it is over-confident by one, which counts twice. On the blur the expectation is about right, but only because nine decibels were taken off: so much too easy was the simulation on the practice images, of which this photograph is one. A correction that was measured on other images is a prior, too, and fits as far as they resemble yours.
 #
 # </details>
 
@@ -757,7 +757,7 @@ print(
 # %% [markdown]
 # ### How to go on
 #
-# - **Practise** with the images that you have: the two cells above on other pictures, seeds and sizes. Do not tune on one image until its score is high; that is the winner's curse once more, as Blum and Hardt (2015) showed for leaderboards, and the hidden images will show it. First ideas: an adapted denoiser for *noise*; IDBP or a deep image prior for *kernel*; total variation with another weight, or a deep image prior with held-out lines, for *scan*; IDBP or a deep image prior for *known*, chosen by held-out pixels; everywhere an expectation of your own.
+# - **Practise** with the images that you have: the two cells above on other pictures, seeds and sizes. Do not tune on one image until its score is high; that is the winner's curse once more, as Blum and Hardt (2015) showed for leaderboards, and the hidden images will show it. First ideas: a better expectation for *noise*; adapted IDBP for *kernel*; total variation with another weight, or a deep image prior with held-out lines, for *scan*; IDBP or a deep image prior for *known*, chosen by held-out pixels; everywhere an expectation of your own.
 # - **The whole run**, as your lecturer will call it with images and a seed of their own, is `python teaching/challenge.py make practice --seed 0`, then `run practice FOLDER` with the folder of your file, then `rank practice --seed 0`. It writes a leaderboard page with your images, your expectations and the truths. [The rules](../docs/challenge.md) have the details, and `teaching/entries` has three entries to start from.
 # - **Commit.** Before the deadline you hand in the file, and its SHA-256 is published; the lecturer has published the SHA-256 of each truth and of the seed. Afterwards nobody can change anything unnoticed. `hashlib.sha256(entry.read_bytes()).hexdigest()` is yours.
 # - **Refused** are entries that read files other than their own and the library's, exceed the time or the memory, or return something else when they are called a second time with the same input. So seed what you draw, and count iterations instead of seconds.
@@ -815,7 +815,7 @@ print(
 # </details>
 # <br>
 #
-# **3.** An image was blurred by a kernel of unknown width. Restored with a width of 0.7, and hardly regularised, it has a misfit of a tenth of the noise. Is the width right?
+# **3.** An image was blurred by a kernel of unknown width. Restored with a width of 0.7, and hardly regularised, it has a misfit of $0.4 \sigma^2$. Is the width right?
 #
 # <details><summary>A. It may be much too small: narrow kernels explain blurred data easily.</summary>
 #
@@ -824,17 +824,17 @@ print(
 # </details>
 # <details><summary>B. No, because at the right width the misfit equals the noise.</summary>
 #
-# **Wrong.** With so weak a regularisation it is below the noise at the true width as well. In the lesson it was 0.78 there.
+# **Wrong.** With so weak a regularisation it is below the noise at the true width as well. In the lesson it was 0.91 there.
 #
 # </details>
 # <details><summary>C. Probably it is too large, since too much was explained.</summary>
 #
-# **Wrong.** It is the other way round. An image that the model blurs too much cannot be as sharp as the data, so that the misfit stays high.
+# **Wrong.** It is the other way round. Too wide a kernel explains the data only by absurd contrast, which weak regularisation prevents.
 #
 # </details>
 # <details><summary>D. Yes, because a wrong kernel leaves a large misfit.</summary>
 #
-# **Wrong.** Only a kernel that is much too wide does. A large misfit proves a model wrong, whereas a small one proves nothing.
+# **Wrong.** Only a kernel that is much too wide does. A large misfit speaks against a model, whereas a small one proves nothing.
 #
 # </details>
 # <br>
@@ -927,10 +927,10 @@ print(
 # ## Summary
 #
 # 1. Five questions lead to a method: does $y$ determine enough, is $A$ known, is the noise white and its level known, is there a trained network that fits, and how much time is there. Each leaf has a classical opponent, and the opponent often wins.
-# 2. Examine the measurement first. Differences of neighbouring pixels show noise that is not white; a misfit that stays large proves $A$ or $\sigma$ wrong, whereas a small one proves nothing.
-# 3. Held-out measurements judge any method, and state its error without bias, if they took no part in any choice and are missing as the others are missing. Their number sets the error bar.
+# 2. Examine the measurement first. Differences of neighbouring pixels show noise that is not white; a misfit that stays large speaks against $A$ or $\sigma$, whereas a small one proves nothing.
+# 3. Held-out measurements state a method's squared error without bias, if they took no part in any choice and are missing as the others are, with independent noise of a known level. Their number sets the error bar.
 # 4. An expectation by which a method was chosen is too high: the winner's curse. State another half's expectation, or take an error bar off.
-# 5. Where almost nothing was measured, every image explains the data. To refuse, with the reason, is then the result.
+# 5. Where almost nothing was measured, images of any kind explain it. To refuse, with the reason, is then the result.
 # 6. **What breaks it:** a level of the noise that is stated too high, noise that neighbours share, held-out pixels that are easier than the missing ones, and a residual that is taken for evidence.
 #
 # **Papers.**
