@@ -144,6 +144,8 @@ def in_processes(where, missing, jobs):
                     waiting.put((name, one, lives - 1))
                 else:
                     done.put((name, None, f"its process died {LIVES} times"))
+            except Exception as error:  # its script cannot be imported, or its result cannot be sent
+                done.put((name, None, f"{type(error).__name__}: {error}"))
 
     for _ in range(min(jobs, len(missing))):
         Thread(target=serve, daemon=True).start()

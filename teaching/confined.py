@@ -3,9 +3,9 @@
 `serve` is a process that loads torch once and then forks twice for each call. The first fork reads the job
 and the answer, so that nothing of them stays in memory for the next call. The second gives up what it has
 open, is limited in memory, files and processor time, and, where Linux has Landlock, may read nothing but
-Python's and the system's libraries, write nothing outside a fresh folder, open no TCP connection, send no
-signal to other processes, and call nothing of what syscalls.py lists. When its time is over, it is ended with
-all that it has started.
+Python's and the system's libraries and settings, write nothing outside a fresh folder, open no socket, send
+no signal to other processes, and call nothing of what syscalls.py lists. When its time is over, it is ended
+with all that it has started.
 """
 
 import contextlib
@@ -178,8 +178,8 @@ def failed(message):
 def child(source, case, seconds, memory, folder):
     """The forked process: give up everything, call the submission, leave its answer."""
     try:
-        confine(seconds, memory, folder)
         try:
+            confine(seconds, memory, folder)
             say = answer_of(source, case, seconds)
         except BaseException as problem:  # SystemExit and KeyboardInterrupt as well: all is the submission's
             text = "it called exit()" if isinstance(problem, SystemExit) else str(problem)
@@ -250,7 +250,8 @@ def read_answer(folder, code, case):
     try:
         say = json.loads(read_file(folder / "answer.json"))
     except (OSError, ValueError, RecursionError):
-        reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        names = {each.value: each.name for each in signal.Signals}  # most real-time signals have none
+        reason = f"signal {names.get(-code, -code)}" if code < 0 else f"exit code {code}"
         return failed(f"ended its process without an answer ({reason})")
     if not isinstance(say, dict) or "message" in say:
         return failed(str(say.get("message")) if isinstance(say, dict) else "a forged answer")

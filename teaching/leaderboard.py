@@ -46,7 +46,7 @@ class Entry:
 
     name: str
     sha256: str
-    answers: dict  # of each case: (Answer, message, seconds, estimate (1,1,H,W) or None)
+    answers: dict  # of each case: (Answer, message, seconds, estimate (1,1,H,W) or None, whether it repeats)
     remarks: list
     rungs: dict = dataclasses.field(default_factory=dict)
     total: float = 0.0
@@ -181,7 +181,7 @@ def table(entries):
         scores = "".join(f"<td>{entry.rungs[rung]:z.2f}</td>" for rung in RUNGS)
         rows.append(
             f"<tr><td>{entry.place}</td><td>{html.escape(entry.label)}</td>{scores}"
-            f"<td><b>{entry.total:.2f}</b></td><td>{seconds(entry):.0f}</td></tr>"
+            f"<td><b>{entry.total:z.2f}</b></td><td>{seconds(entry):.0f}</td></tr>"
         )
     return (
         f"<table><thead><tr><th>place</th><th>entry</th>{head}<th>total</th><th>seconds</th></tr></thead>"
@@ -269,7 +269,7 @@ def details(entry):
         )
     remarks = "".join(f"<li>{html.escape(remark)}</li>" for remark in entry.remarks)
     return (
-        f"<details><summary>{entry.place}. {html.escape(entry.label)}: {entry.total:.2f}</summary>"
+        f"<details><summary>{entry.place}. {html.escape(entry.label)}: {entry.total:z.2f}</summary>"
         f"<p>SHA-256 <code>{entry.sha256}</code></p><ul>{remarks}</ul><table><thead><tr><th>case</th>"
         "<th></th><th>PSNR</th><th>gain</th><th>expected</th><th>error</th><th>seconds</th>"
         "<th class=text>message</th>"

@@ -1,7 +1,8 @@
-"""A seccomp filter for what Landlock leaves open: limits of other processes, owners and modes, notes in IPC.
+"""A seccomp filter for what Landlock leaves open: limits of other processes, rights to files, sockets, IPC.
 
-Without it a submission could end the runner by a limit on its processor time, which needs no signal; take the
-lecturer's rights to a file; or leave something in shared memory for its next call.
+Without it a submission could end the runner by a limit on its processor time, which needs no signal; give
+everybody the rights to a file of the lecturer's; have another program work for it; or leave something in
+shared memory for its next call.
 """
 
 import ctypes
@@ -14,14 +15,32 @@ ARCHITECTURES = {
         "audit": 0xC000003E,
         # prlimit64, sched_setaffinity: allowed on the process itself, which is number 0
         "own": (302, 203),
-        # setpriority, sched_setparam, _setscheduler, _setattr, ioprio_set; chmod, fchmodat, fchmodat2, chown,
-        # lchown, fchownat; shmget, semget, msgget, mq_open, add_key, request_key, keyctl
-        "never": (141, 142, 144, 314, 251, 90, 268, 452, 92, 94, 260, 29, 64, 68, 240, 248, 249, 250),
+        "never": (
+            *(141, 142, 144, 314, 251),  # setpriority, sched_setparam, _setscheduler, _setattr, ioprio_set
+            *(90, 91, 268, 452, 92, 93, 94, 260),  # chmod, chown and their kin
+            *(188, 189, 190, 463, 197, 198, 199, 466),  # setxattr, removexattr and their kin: lists of rights
+            *(132, 235, 261, 280),  # utime and its kin
+            76,  # truncate, which the first two versions of Landlock do not know
+            *(29, 64, 68, 240),  # shmget, semget, msgget, mq_open
+            *(248, 249, 250),  # add_key, request_key, keyctl
+            41,  # socket: another program that listens at one could act in place of the submission
+            425,  # io_uring_setup: what is asked for through it passes no filter
+        ),
     },
-    "aarch64": {
+    "aarch64": {  # in the same order
         "audit": 0xC00000B7,
         "own": (261, 122),
-        "never": (140, 118, 119, 274, 30, 53, 452, 54, 194, 190, 186, 180, 217, 218, 219),
+        "never": (
+            *(140, 118, 119, 274, 30),
+            *(52, 53, 452, 54, 55),
+            *(5, 6, 7, 463, 14, 15, 16, 466),
+            88,
+            45,
+            *(194, 190, 186, 180),
+            *(217, 218, 219),
+            198,
+            425,
+        ),
     },
 }
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # of the filter's language

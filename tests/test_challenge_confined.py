@@ -140,6 +140,15 @@ def test_what_a_submission_starts_ends_with_it_and_its_folder_goes(served):
         "os.kill(os.getppid(), 0)",
         "os.chmod({file!r}, 0o600)",
         "os.chown({file!r}, os.getuid(), os.getgid())",
+        "os.fchmod(os.open(os.__file__, os.O_RDONLY), os.stat(os.__file__).st_mode & 0o7777)",
+        "os.setxattr({file!r}, 'user.mark', b'1')",
+        "os.utime({file!r})",
+        "os.truncate({file!r}, 4)",
+        "import socket; socket.socket(socket.AF_UNIX)",
+        "import socket; socket.create_connection(('127.0.0.1', 9))",
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "if libc.syscall(425, 1, ctypes.create_string_buffer(120)) < 0: "
+        "raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))",
         "open({file!r}).read()",
         "os.mknod('disk', 0o60600, os.makedev(254, 0))",
         "key = ctypes.CDLL(None, use_errno=True).shmget(0, 4096, 0o1666)\n"

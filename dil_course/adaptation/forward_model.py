@@ -5,6 +5,7 @@ import torch
 from dil_course.adaptation.reconstruction import check_reconstructs
 from dil_course.fitting import Step
 from dil_course.from_scratch.given import adjoint_of, check_fit
+from dil_course.signals.operators import conjugate_gradients
 from dil_course.signals.validation import check_module, check_number, check_operator
 
 
@@ -51,14 +52,8 @@ def alternate(y, A, network, trained_for, weight, iterations):
 
 def nearest(x, y, A, weight, iterations=20):
     """The z that minimises |A z - y|^2 + weight |z - x|^2, by conjugate gradients from x."""
-    residual = direction = A.adjoint(y - A(x))
-    first = size = residual.square().sum()
-    for _ in range(iterations):
-        if size <= 1e-12 * first:
-            break
-        turned = A.adjoint(A(direction)) + weight * direction
-        step = size / (direction * turned).sum()
-        x, residual = x + step * direction, residual - step * turned
-        size, before = residual.square().sum(), size
-        direction = residual + size / before * direction
-    return x
+
+    def multiply(z):
+        return A.adjoint(A(z)) + weight * z
+
+    return conjugate_gradients(multiply, x, A.adjoint(y - A(x)), iterations)

@@ -40,14 +40,14 @@ def capacity(y, A, sigma):
     check_forward(A)
     check_sigma(sigma, low=1e-6)
     if isinstance(A, Blur):
-        gains = torch.fft.fft2(A(dot(y)).float()).abs() ** 2
+        gains = torch.fft.fft2(A(impulse(y)).float()).abs() ** 2
     else:
         gains = torch.ones(y.numel() if isinstance(A, Identity) else int(A.mask.sum()))
     bits = 0.5 * torch.log2(1 + gains * (SPREAD / sigma) ** 2).sum().item()
     return bits / (y.shape[-2] * y.shape[-1])
 
 
-def dot(y):
+def impulse(y):
     x = torch.zeros_like(y)
     x[..., 0, 0] = 1
     return x

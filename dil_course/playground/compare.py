@@ -31,7 +31,7 @@ class Comparison:
         self.draw()
 
     def draw(self, change=None):
-        first, second = (self.pictures[menu.value] for menu in (self.left, self.right))
+        first, second = (self.pictures[chosen.value] for chosen in (self.left, self.right))
         shown = self.window(divided(first, second, self.line.value / 100))
         image = enlarged(Image.fromarray(to_array(shown)))
         self.picture.value, self.picture.layout.width = quick_png(image), f"{image.width}px"
