@@ -10,7 +10,6 @@ DIL_PROFILE=quick or full chooses the settings of the methods.
 """
 
 import itertools
-import os
 import sys
 import time
 from pathlib import Path
@@ -79,9 +78,8 @@ def noisy(picture_name, side, sigma, seed):
     return x, *(add_gaussian(x, sigma / 255, seed=s) for s in (seed, seed + 1000))
 
 
-def score(method, picture_name, side, sigma, seed, profile):
+def score(method, picture_name, side, sigma, seed):
     """PSNR of a method's result, and its seconds."""
-    os.environ["DIL_PROFILE"] = profile  # of the command, wherever this runs
     x, *pair = noisy(picture_name, side, sigma, seed)
     started = time.process_time()
     y, other = (z.to(runtime.device()) for z in pair)
@@ -101,7 +99,7 @@ def table(options):
         "by held-out pixels) and N2F (by its own rule).\n"
     )
     header("picture", "sigma", "noisy", *options.methods)
-    given = dict(side=options.side, seed=options.seed, profile=runtime.profile())
+    given = dict(side=options.side, seed=options.seed)
     wanted = [
         dict(method=method, picture_name=name, sigma=sigma, **given)
         for sigma, name, method in itertools.product(options.sigmas, options.pictures, options.methods)

@@ -15,7 +15,6 @@ collapsed   the result is constant, or more than --below decibels worse than wha
 import argparse
 import collections
 import itertools
-import os
 import statistics
 import sys
 import time
@@ -105,9 +104,8 @@ METHODS = {
 }
 
 
-def one(method, picture_name, side, seed, profile):
+def one(method, picture_name, side, seed):
     """One run, as a dictionary of its figures."""
-    os.environ["DIL_PROFILE"] = profile  # of the command, wherever this runs
     x = picture(picture_name, side)
     y, before = GIVEN[method](x, seed)
     started, why = time.perf_counter(), ""
@@ -183,10 +181,8 @@ def main():
     options = parser.parse_args()
 
     wanted = [
-        dict(zip(("method", "picture_name", "side", "seed", "profile"), run, strict=True))
-        for run in itertools.product(
-            options.methods, options.pictures, options.sides, options.seeds, [runtime.profile()]
-        )
+        dict(zip(("method", "picture_name", "side", "seed"), run, strict=True))
+        for run in itertools.product(options.methods, options.pictures, options.sides, options.seeds)
     ]
     if options.plan:
         done = stored(options.store)

@@ -7,6 +7,7 @@ becomes a line of a file at once, so that a table that was stopped goes on where
 import importlib
 import inspect
 import json
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,7 @@ from threading import Thread
 
 import torch
 
+from dil_course import runtime
 from dil_course.signals.validation import check_integer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +43,7 @@ def runs(work, arguments, jobs=0, scheduler=None, store=None):
     Args:
         work: a function of a script of this repository, called with the items of one of `arguments` by name.
             Its result must be what JSON can write.
-        arguments: a list of dictionaries, one a run.
+        arguments: a list of dictionaries, one a run. The profile, quick or full, is that of this process.
         jobs: so many processes on this machine, each on one thread; 0: one run after the other in this one.
         scheduler: address of a Dask scheduler, in place of processes here. Its workers have the same
             repository installed.
@@ -77,8 +79,9 @@ def runs(work, arguments, jobs=0, scheduler=None, store=None):
 
 
 def place(work):
-    """Where a function stands: its file, seen from the repository, and its name."""
-    return str(Path(inspect.getsourcefile(work)).resolve().relative_to(ROOT)), work.__name__
+    """Where a function stands: its file, seen from the repository, its name, and the profile it runs in."""
+    file = Path(inspect.getsourcefile(work)).resolve().relative_to(ROOT)
+    return str(file), work.__name__, runtime.profile()
 
 
 def key(work, one):
@@ -99,7 +102,7 @@ def stored(store):
 
 def finished(work, missing, jobs, scheduler):
     """(run, result, None) or (run, None, what went wrong) of each that is missing, as they finish."""
-    if scheduler:
+    if scheduler and missing:
         return on_dask(place(work), missing, scheduler)
     if jobs:
         return in_processes(place(work), missing, jobs)
@@ -117,7 +120,8 @@ def attempt(work, one):
 def elsewhere(where, one):
     """A run in a process that knows only where its function stands."""
     torch.set_num_threads(1)
-    file, name = ROOT / where[0], where[1]
+    file, name, os.environ["DIL_PROFILE"] = where
+    file = ROOT / file
     if str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
     return attempt(getattr(importlib.import_module(file.stem), name), one)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dil_course.batch import runs
+from dil_course import runtime
+from dil_course.batch import elsewhere, key, place, runs
 
 SEEDS = [{"seed": seed} for seed in range(4)]
 
@@ -93,6 +94,18 @@ def test_results_come_as_soon_as_they_are_there():
 def time_of(seconds):
     time.sleep(seconds)
     return seconds
+
+
+def profile_in_force():
+    return runtime.profile()
+
+
+def test_the_profile_goes_along_and_is_a_part_of_a_runs_name(monkeypatch):
+    monkeypatch.setenv("DIL_PROFILE", "full")
+    where, name = place(profile_in_force), key(profile_in_force, {})
+    monkeypatch.setenv("DIL_PROFILE", "quick")
+    assert key(profile_in_force, {}) != name
+    assert elsewhere(where, {}) == ("full", None)
 
 
 def test_two_dask_workers_give_the_same_and_one_may_be_killed(tmp_path):

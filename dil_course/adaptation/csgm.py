@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_number,
     check_returned,
     check_target,
+    tried,
 )
 
 RATE = 0.1  # of Adam on latent vectors, at the start
@@ -107,14 +108,8 @@ def prepare(y, A, generator, starts, iterations, learning_rate, seed, weight=0.0
 def check_drawings(generator, y, A):
     """Refuse a generator that does not take latent vectors, or whose pictures do not fit (ValueError)."""
     z = torch.zeros(1, check_integer(generator.latent, "latent", 1, LARGEST_WIDTH), device=y.device)
-    try:
-        with torch.no_grad():
-            made = generator(z)
-    except Exception as problem:  # whatever it is that this network of the caller's cannot do
-        raise ValueError(
-            f"generator: this {type(generator).__name__} does not take z (N,{generator.latent}): "
-            f"{type(problem).__name__}: {problem}"
-        ) from problem
+    refusal = f"generator: this {type(generator).__name__} does not take z (N,{generator.latent})"
+    made = tried(lambda: generator(z), refusal)
     check_returned(made, adjoint_of(y, A), "generator(z)", "A.adjoint(y)")
 
 

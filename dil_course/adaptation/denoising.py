@@ -156,9 +156,12 @@ def prepare(y, denoiser, sigma, what, iterations, learning_rate, seed):
     return Engine(network, learning_rate, training=False), lambda y: network(y.clone(), sigma), iterations
 
 
-def descend(engine, objective, iterations):
-    """Steps down an objective. Unlike in `Descent`, each comes before its update: the first is as trained."""
+def descend(engine, objective, iterations, averaged=False):
+    """Steps down an objective. Unlike in `Descent`, each comes before its update: the first is as trained.
+
+    Those that are `averaged` are not averaged by `run`, so that an estimate belongs to its network.
+    """
     for iteration in range(1, iterations + 1):
         loss, estimate = objective()
-        yield Step(iteration, iterations, loss.detach(), estimate.detach(), network=engine.network)
+        yield Step(iteration, iterations, loss.detach(), estimate.detach(), averaged, engine.network)
         engine.update(loss)

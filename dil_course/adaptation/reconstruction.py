@@ -1,14 +1,17 @@
 """Adapt a network that reconstructs to the one scan at hand, by the measurements of that scan alone."""
 
+import itertools
+
 import torch
 
 from dil_course import runtime
+from dil_course.adaptation.denoising import descend
 from dil_course.adaptation.fallback import first_where_it_fails
 from dil_course.adaptation.freedom import free
-from dil_course.fitting import Engine, Step
+from dil_course.fitting import Engine
 from dil_course.from_scratch.given import adjoint_of, check_fit
 from dil_course.signals import Fourier, split_lines
-from dil_course.signals.validation import check_module, check_number, check_share, describe
+from dil_course.signals.validation import check_module, check_number, check_share, describe, tried
 
 
 def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_rate=1e-4, anchor=0.0, seed=0):
@@ -47,7 +50,7 @@ def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_ra
     weights = [weight for weight in engine.network.parameters() if weight.requires_grad]
     first = [weight.detach().clone() for weight in weights]
 
-    def objective(iteration):
+    def objective():
         estimate = engine.network(y, A)
         loss = (A(estimate) - y).abs().sum() / y.abs().sum()
         if anchor:
@@ -55,7 +58,7 @@ def adapt_reconstruction(y, A, network, what="all", iterations=None, learning_ra
             loss = loss + anchor * sum(change.square().sum() for change in changes)
         return loss, estimate
 
-    return first_where_it_fails(descend(engine, objective, iterations))
+    return first_where_it_fails(descend(engine, objective, iterations, averaged=True))
 
 
 def adapt_by_splitting(y, A, network, share=0.4, what="all", iterations=None, learning_rate=1e-3, seed=0):
@@ -84,9 +87,10 @@ def adapt_by_splitting(y, A, network, share=0.4, what="all", iterations=None, le
     check_share(share, "share")
     split_lines(A.mask, share)  # refuses now what it would refuse in the middle of the run
     engine, iterations = prepare(y, A, network, what, iterations, learning_rate, seed)
+    draws = itertools.count(1000 * seed + 1)
 
-    def objective(iteration):
-        given, wanted = split_lines(A.mask, share, seed=1000 * seed + iteration)
+    def objective():
+        given, wanted = split_lines(A.mask, share, seed=next(draws))
         given, wanted = given.to(y), wanted.to(y)
         missed, size = wanted * (A(engine.network(y * given, Fourier(given))) - y), wanted * y
         absolute = missed.abs().sum() / size.abs().sum()
@@ -95,7 +99,7 @@ def adapt_by_splitting(y, A, network, share=0.4, what="all", iterations=None, le
             estimate = engine.network(y, A)
         return (absolute + squared) / 2, estimate
 
-    return first_where_it_fails(descend(engine, objective, iterations))
+    return first_where_it_fails(descend(engine, objective, iterations, averaged=True))
 
 
 def prepare(y, A, network, what, iterations, learning_rate, seed):
@@ -112,23 +116,7 @@ def prepare(y, A, network, what, iterations, learning_rate, seed):
 
 def check_reconstructs(network, y, A, x):
     """Refuse a network that makes no image of y and A (ValueError): tried once."""
-    try:
-        with torch.no_grad():
-            made = network(y, A).shape
-    except Exception as problem:  # whatever it is that this network of the caller's cannot do
-        raise ValueError(
-            f"network: this {type(network).__name__} does not take y and A: "
-            f"{type(problem).__name__}: {problem}"
-        ) from problem
+    refusal = f"network: this {type(network).__name__} does not take y and A"
+    made = tried(lambda: network(y, A).shape, refusal)
     if made != x.shape:
         raise ValueError(f"network: makes {tuple(made)} of y, but A takes {tuple(x.shape)}")
-
-
-def descend(engine, objective, iterations):
-    """Steps down an objective, each before its update: the first is as trained. Not to be averaged by `run`,
-    so that an estimate belongs to its network.
-    """
-    for iteration in range(1, iterations + 1):
-        loss, estimate = objective(iteration)
-        yield Step(iteration, iterations, loss.detach(), estimate.detach(), True, engine.network)
-        engine.update(loss)

@@ -15,6 +15,7 @@ from dil_course.signals.validation import (
     check_pictures,
     describe,
     is_finite,
+    tried,
 )
 
 
@@ -118,14 +119,8 @@ def check_batch_of(network, batch, square):
 def check_logits(network, batch):
     """Refuse a network that makes no logits for pictures of this shape (ValueError). Tries it on two."""
     few = batch[:2]
-    try:
-        with torch.no_grad():
-            made = network(few)
-    except Exception as problem:  # whatever it is that this network of the caller's cannot do
-        name = type(network).__name__
-        raise ValueError(
-            f"network: this {name} does not take {describe(batch)}: {type(problem).__name__}: {problem}"
-        ) from problem
+    refusal = f"network: this {type(network).__name__} does not take {describe(batch)}"
+    made = tried(lambda: network(few), refusal)
     if not isinstance(made, torch.Tensor) or made.ndim != 2 or len(made) != len(few):
         expected = f"expected logits ({len(few)},classes) of {len(few)} pictures"
         raise ValueError(

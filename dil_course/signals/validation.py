@@ -322,18 +322,21 @@ def check_maps(network, inputs, name):
     """Refuse a network that makes no image of one (ValueError): tried once, on 64 x 64 pixels at most."""
     x, *others = inputs
     corner = x[..., :64, :64]
-    try:
-        with torch.no_grad():
-            made = network(corner, *others).shape
-    except Exception as problem:  # whatever it is that this network of the caller's cannot do
-        raise ValueError(
-            f"{name}: this {type(network).__name__} does not take a picture like y: "
-            f"{type(problem).__name__}: {problem}"
-        ) from problem
+    refusal = f"{name}: this {type(network).__name__} does not take a picture like y"
+    made = tried(lambda: network(corner, *others).shape, refusal)
     if made != corner.shape:
         raise ValueError(
             f"{name}: makes {tuple(made)} of a picture {tuple(corner.shape)}, they must be equal"
         )
+
+
+def tried(call, refusal):
+    """What a call of a network makes; where it fails, a ValueError with the refusal and the reason."""
+    try:
+        with torch.no_grad():
+            return call()
+    except Exception as problem:  # whatever it is that this network cannot do
+        raise ValueError(f"{refusal}: {type(problem).__name__}: {problem}") from problem
 
 
 def check_operator(A):
